@@ -1,0 +1,243 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Progress is what the leader knows of one follower, in one term. The leader keeps one of
+// itself too, of which only Match counts.
+//
+//	match < next
+//	sentCommit <= next-1, once the follower is replicated to
+type Progress struct {
+	// Match is the largest index up to which the follower's log is known to be the leader's,
+	// durably. Only an acknowledgement moves it.
+	Match uint64
+	// Next is the index of the next entry to send.
+	Next uint64
+	// sentCommit is the largest commit index that the follower was told.
+	sentCommit uint64
+
+	// State says how the follower is replicated to.
+	State StateType
+
+	// PendingSnapshot is the index of the snapshot on its way, in StateSnapshot.
+	PendingSnapshot uint64
+
+	// RecentActive: something was heard from the follower since the last look at the
+	// quorum.
+	RecentActive bool
+	// MsgAppFlowPaused: nothing is sent until something is heard; in StateProbe after
+	// each append, in StateReplicate while the window is full.
+	MsgAppFlowPaused bool
+	// pinged: the follower is asked for an answer even if nothing is new.
+	pinged bool
+	// IsLearner: the follower does not vote.
+	IsLearner bool
+	// snapshotAge counts election timeouts spent in StateSnapshot.
+	snapshotAge uint32
+
+	// Inflights is the window of appends in flight; nil until first used.
+	Inflights *Inflights
+}
+
+// Limits bound what is in flight to one follower.
+type Limits struct {
+	Messages int    // appends in the window
+	Bytes    uint64 // payload in the window, in bytes; 0 means no limit
+}
+
+// New returns the progress of a follower of which nothing is known, to be probed at
+// next, which is at least 1.
+func New(next uint64) Progress { return Progress{Next: max(next, 1)} }
+
+// Restart makes p the progress of a follower of which nothing is known, like New, and keeps the
+// window's memory.
+func (pr *Progress) Restart(next uint64) {
+	window := pr.Inflights
+	window.reset()
+	*pr = New(next)
+	pr.Inflights = window
+}
+
+// ResetState enters a state with an empty window and nothing pending.
+func (pr *Progress) ResetState(state StateType) {
+	pr.State = state
+	pr.PendingSnapshot = 0
+	pr.MsgAppFlowPaused = false
+	pr.pinged = false
+	pr.snapshotAge = 0
+	pr.Inflights.reset()
+}
+
+// BecomeProbe starts to look for the place where the logs agree: right behind what is known
+// to match, or behind the snapshot if one was on its way.
+func (pr *Progress) BecomeProbe() {
+	next := max(pr.Match, pr.PendingSnapshot) + 1
+	pr.ResetState(StateProbe)
+	pr.moveNext(next)
+}
+
+// BecomeReplicate starts to send optimistically, from behind what matches.
+func (pr *Progress) BecomeReplicate() {
+	pr.ResetState(StateReplicate)
+	pr.moveNext(pr.Match + 1)
+}
+
+// BecomeSnapshot notes that a snapshot was sent, which covers everything up to index
+// and tells its commit.
+func (pr *Progress) BecomeSnapshot(index uint64) {
+	pr.ResetState(StateSnapshot)
+	pr.PendingSnapshot = index
+	pr.Next = max(pr.Match, index) + 1
+	pr.sentCommit = index
+}
+
+// moveNext sets Next. What was told about entries from there on may be lost with them.
+func (pr *Progress) moveNext(next uint64) {
+	pr.Next = next
+	pr.sentCommit = min(pr.sentCommit, next-1)
+}
+
+// MaybeUpdate takes an acknowledgement of everything up to index, and reports whether it
+// said anything new.
+func (pr *Progress) MaybeUpdate(index uint64) bool {
+	if index <= pr.Match {
+		return false
+	}
+	pr.Match = index
+	pr.Next = max(pr.Next, index+1)
+	pr.MsgAppFlowPaused = false
+	return true
+}
+
+// MaybeDecrTo takes the rejection of an append whose previous entry had index rejected, from a
+// follower whose log can agree at hint at the latest, and reports whether it is news. It
+// is not if that index was matched since, or is not the one that is being probed: then
+// the rejection was overtaken. Next never falls to Match or below (thesis §3.5).
+func (pr *Progress) MaybeDecrTo(rejected, hint uint64) bool {
+	if pr.State == StateReplicate {
+		// What was sent since was built on the rejected append.
+		if rejected <= pr.Match {
+			return false
+		}
+		pr.moveNext(pr.Match + 1)
+		return true
+	}
+	if rejected != pr.Next-1 || rejected <= pr.Match {
+		return false
+	}
+	pr.moveNext(max(min(rejected, hint+1), pr.Match+1))
+	pr.MsgAppFlowPaused = false
+	return true
+}
+
+// IsPaused reports whether nothing may be sent until something is heard.
+func (pr *Progress) IsPaused() bool {
+	return pr.State == StateSnapshot || pr.MsgAppFlowPaused
+}
+
+// CanBumpCommit reports whether telling the follower the commit index would move its own:
+// it follows only as far as it has entries.
+func (pr *Progress) CanBumpCommit(index uint64) bool {
+	return index > pr.sentCommit && pr.sentCommit < pr.Next-1
+}
+
+// SentCommit notes the commit index that was told to the follower.
+func (pr *Progress) SentCommit(commit uint64) { pr.sentCommit = commit }
+
+// AppendDue reports whether the follower is owed an append, given the leader's last
+// index and commit index. It stays true until SentAppend, Pause, or a change of state.
+func (pr *Progress) AppendDue(last, commit uint64) bool {
+	switch pr.State {
+	case StateProbe:
+		return !pr.MsgAppFlowPaused
+	case StateReplicate:
+		return pr.pinged || !pr.MsgAppFlowPaused && (pr.Next <= last || pr.CanBumpCommit(commit))
+	}
+	return false
+}
+
+// SentEntries notes an append with the given number of entries and bytes of payload.
+// In StateReplicate it takes a place in the window, if it has one; use SentAppend to have
+// the window made.
+func (pr *Progress) SentEntries(entries int, bytes uint64) {
+	switch pr.State {
+	case StateReplicate:
+		if entries > 0 {
+			pr.Next += uint64(entries)
+			if pr.Inflights != nil {
+				pr.Inflights.Add(pr.Next-1, bytes)
+			}
+		}
+		pr.MsgAppFlowPaused = pr.Inflights.Full()
+	case StateProbe:
+		if entries > 0 {
+			pr.MsgAppFlowPaused = true
+		}
+	}
+}
+
+// SentAppend notes an append with the given number of entries, bytes of payload and
+// commit index. A probe waits for the answer, whether it carried entries or not.
+func (pr *Progress) SentAppend(entries int, bytes, commit uint64, limits Limits) {
+	if pr.Inflights == nil && pr.State == StateReplicate && entries > 0 {
+		pr.Inflights = NewInflights(limits.Messages, limits.Bytes)
+	}
+	pr.SentEntries(entries, bytes)
+	pr.sentCommit = commit
+	pr.pinged = false
+	if pr.State == StateProbe {
+		pr.MsgAppFlowPaused = true
+	}
+}
+
+// Ping asks for one append even if there is nothing new to send, without entries if the
+// window is full: the answer tells whether what is in flight was lost.
+func (pr *Progress) Ping() { pr.pinged = true }
+
+// Pause stops sending until something is heard from the follower.
+func (pr *Progress) Pause() {
+	pr.MsgAppFlowPaused = true
+	pr.pinged = false
+}
+
+// HeardFrom notes a sign of life, which ends a pause unless the window is full.
+func (pr *Progress) HeardFrom() {
+	pr.RecentActive = true
+	pr.MsgAppFlowPaused = pr.Inflights.Full()
+}
+
+// AgeSnapshot counts an election timeout spent in StateSnapshot, and returns how many
+// there were.
+func (pr *Progress) AgeSnapshot() uint32 {
+	pr.snapshotAge++
+	return pr.snapshotAge
+}
+
+// String returns, for instance,
+// `StateReplicate match=14 next=17 learner paused inactive inflight=2[full]`.
+func (pr *Progress) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s match=%d next=%d", pr.State, pr.Match, pr.Next)
+	if pr.IsLearner {
+		b.WriteString(" learner")
+	}
+	if pr.IsPaused() {
+		b.WriteString(" paused")
+	}
+	if pr.PendingSnapshot > 0 {
+		fmt.Fprintf(&b, " pendingSnap=%d", pr.PendingSnapshot)
+	}
+	if !pr.RecentActive {
+		b.WriteString(" inactive")
+	}
+	if n := pr.Inflights.Count(); n > 0 {
+		fmt.Fprintf(&b, " inflight=%d", n)
+		if pr.Inflights.Full() {
+			b.WriteString("[full]")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,169 @@
+package raftpb
+
+import (
+	"strconv"
+)
+
+// text builds the compact protobuf text form: `term:1 vote:2 commit:3 `.
+type text []byte
+
+func (t *text) name(name string) { *t = append(append(*t, name...), ':') }
+
+func (t *text) number(name string, v uint64) {
+	t.name(name)
+	*t = append(strconv.AppendUint(*t, v, 10), ' ')
+}
+
+func (t *text) numbers(name string, vs []uint64) {
+	for _, v := range vs {
+		t.number(name, v)
+	}
+}
+
+func (t *text) word(name, v string) {
+	t.name(name)
+	*t = append(append(*t, v...), ' ')
+}
+
+func (t *text) bool(name string, v bool) { t.word(name, strconv.FormatBool(v)) }
+
+// bytes writes a string literal in which everything but printable ASCII is escaped.
+func (t *text) bytes(name string, v []byte) {
+	if v == nil {
+		return
+	}
+	t.name(name)
+	*t = append(*t, '"')
+	for _, c := range v {
+		switch {
+		case c == '\n':
+			*t = append(*t, '\\', 'n')
+		case c == '\r':
+			*t = append(*t, '\\', 'r')
+		case c == '\t':
+			*t = append(*t, '\\', 't')
+		case c == '"' || c == '\\':
+			*t = append(*t, '\\', c)
+		case c >= 0x20 && c < 0x7f:
+			*t = append(*t, c)
+		default:
+			*t = append(*t, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
+		}
+	}
+	*t = append(*t, '"', ' ')
+}
+
+func (t *text) message(name string, m interface{ text(*text) }) {
+	t.name(name)
+	*t = append(*t, '<')
+	m.text(t)
+	*t = append(*t, '>', ' ')
+}
+
+func stringOf(m interface{ text(*text) }) string {
+	var t text
+	m.text(&t)
+	return string(t)
+}
+
+func (m *Entry) text(t *text) {
+	t.word("Type", m.Type.String())
+	t.number("Term", m.Term)
+	t.number("Index", m.Index)
+	t.bytes("Data", m.Data)
+}
+
+func (m *HardState) text(t *text) {
+	t.number("term", m.Term)
+	t.number("vote", m.Vote)
+	t.number("commit", m.Commit)
+}
+
+func (m *ConfState) text(t *text) {
+	t.numbers("voters", m.Voters)
+	t.numbers("learners", m.Learners)
+	t.numbers("voters_outgoing", m.VotersOutgoing)
+	t.numbers("learners_next", m.LearnersNext)
+	t.bool("auto_leave", m.AutoLeave)
+}
+
+func (m *SnapshotMetadata) text(t *text) {
+	t.message("conf_state", &m.ConfState)
+	t.number("index", m.Index)
+	t.number("term", m.Term)
+}
+
+func (m *Snapshot) text(t *text) {
+	t.bytes("data", m.Data)
+	t.message("metadata", &m.Metadata)
+}
+
+func (m *Message) text(t *text) {
+	t.word("type", m.Type.String())
+	t.number("to", m.To)
+	t.number("from", m.From)
+	t.number("term", m.Term)
+	t.number("logTerm", m.LogTerm)
+	t.number("index", m.Index)
+	for i := range m.Entries {
+		t.message("entries", &m.Entries[i])
+	}
+	t.number("commit", m.Commit)
+	if m.Snapshot != nil {
+		t.message("snapshot", m.Snapshot)
+	}
+	t.bool("reject", m.Reject)
+	t.number("rejectHint", m.RejectHint)
+	t.bytes("context", m.Context)
+	t.number("vote", m.Vote)
+	for i := range m.Responses {
+		t.message("responses", &m.Responses[i])
+	}
+}
+
+func (m *ConfChange) text(t *text) {
+	t.number("id", m.ID)
+	t.word("type", m.Type.String())
+	t.number("node_id", m.NodeID)
+	t.bytes("context", m.Context)
+}
+
+func (m *ConfChangeSingle) text(t *text) {
+	t.word("type", m.Type.String())
+	t.number("node_id", m.NodeID)
+}
+
+func (m *ConfChangeV2) text(t *text) {
+	t.word("transition", m.Transition.String())
+	for i := range m.Changes {
+		t.message("changes", &m.Changes[i])
+	}
+	t.bytes("context", m.Context)
+}
+
+// String returns the compact protobuf text form.
+func (m *Entry) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *HardState) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *ConfState) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *SnapshotMetadata) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *Snapshot) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *Message) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *ConfChange) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *ConfChangeSingle) String() string { return stringOf(m) }
+
+// String returns the compact protobuf text form.
+func (m *ConfChangeV2) String() string { return stringOf(m) }
