@@ -1,0 +1,38 @@
+# The two that matter: `go run ./examples/kv` runs the main job, `make test` all tests.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES     := . ./examples/kv
+FUZZTIME    ?= 10s
+FUZZLONG    ?= 10m
+
+.PHONY: all test lint unit race fuzz fuzz-long bench run
+
+all: test
+
+# test is what CI runs.
+test: lint unit race fuzz
+
+run:
+	go run ./examples/kv
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@for m in $(MODULES); do echo "vet and staticcheck $$m"; (cd $$m && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+
+unit:
+	@for m in $(MODULES); do (cd $$m && go test ./...) || exit 1; done
+
+# The library is single-threaded; races can only be in the handle, in the storage and in programs.
+race:
+	go test -race -short . ./rafttest
+	cd examples/kv && go test -race -short ./...
+
+# One fuzz target at a time, a bounded share of time each.
+fuzz:
+	@./.ci/fuzz $(FUZZTIME)
+
+fuzz-long:
+	@./.ci/fuzz $(FUZZLONG)
+
+bench:
+	go test -run '^$$' -bench . -benchmem . ./raftpb ./quorum ./progress ./tracker

@@ -1,0 +1,260 @@
+package raft
+
+import (
+	"bytes"
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"pgregory.net/rapid"
+)
+
+// testNode is one member of a testCluster: a RawNode, its disk and what it applied.
+type testNode struct {
+	*RawNode
+	storage *MemoryStorage
+	cfg     Config
+	applied []pb.Entry
+}
+
+// testCluster drives members by hand: every method works until nothing moves, with
+// messages delivered in order, unless cut says otherwise. Invariants are checked after every step.
+type testCluster struct {
+	tb    rapid.TB
+	nodes []*testNode // nodes[i] has id i+1
+	wire  []pb.Message
+	// cut drops messages for which it returns true.
+	cut func(m *pb.Message) bool
+	// sent counts messages by type, whether dropped or not.
+	sent map[pb.MessageType]int
+}
+
+// newTestCluster creates n voters without a log; tune may change each Config.
+func newTestCluster(tb rapid.TB, n int, tune func(c *Config)) *testCluster {
+	c := &testCluster{tb: tb, sent: map[pb.MessageType]int{}}
+	var cs pb.ConfState
+	for id := uint64(1); id <= uint64(n); id++ {
+		cs.Voters = append(cs.Voters, id)
+	}
+	for _, id := range cs.Voters {
+		storage := NewMemoryStorage()
+		if err := storage.ApplySnapshot(pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: cs}}); err != nil {
+			tb.Fatal(err)
+		}
+		if err := storage.SetHardState(pb.HardState{Term: 1, Commit: 1}); err != nil {
+			tb.Fatal(err)
+		}
+		cfg := testConfig(id, storage)
+		if tune != nil {
+			tune(&cfg)
+		}
+		node := &testNode{storage: storage, cfg: cfg}
+		c.nodes = append(c.nodes, node)
+		c.start(node)
+	}
+	return c
+}
+
+func testConfig(id uint64, storage Storage) Config {
+	return Config{
+		ID: id, Storage: storage, ElectionTick: 10, HeartbeatTick: 1, Seed: 7,
+		MaxSizePerMsg: noLimit, MaxInflightMsgs: 256, Logger: DiscardLogger,
+	}
+}
+
+func (c *testCluster) start(node *testNode) {
+	c.tb.Helper()
+	rn, err := NewRawNode(&node.cfg)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	node.RawNode = rn
+}
+
+// restart drops everything that is not on the node's disk.
+func (c *testCluster) restart(id uint64) {
+	c.tb.Helper()
+	node := c.node(id)
+	node.cfg.Applied = 0
+	if n := len(node.applied); n > 0 {
+		node.cfg.Applied = node.applied[n-1].Index
+	}
+	c.start(node)
+}
+
+func (c *testCluster) node(id uint64) *testNode { return c.nodes[id-1] }
+
+// persist does the storage work of a Ready.
+func (n *testNode) persist(tb rapid.TB, rd Ready) {
+	tb.Helper()
+	if !IsEmptySnap(rd.Snapshot) {
+		if err := n.storage.ApplySnapshot(rd.Snapshot); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := n.storage.Append(rd.Entries); err != nil {
+		tb.Fatal(err)
+	}
+	if !IsEmptyHardState(rd.HardState) {
+		if err := n.storage.SetHardState(rd.HardState); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// checkPromises: what leaves the node after a write is covered by what is on its disk.
+func (n *testNode) checkPromises(tb rapid.TB, messages []pb.Message) {
+	tb.Helper()
+	hs, _, _ := n.storage.InitialState()
+	last, _ := n.storage.LastIndex()
+	for _, m := range messages {
+		switch {
+		case m.Type == pb.MsgVoteResp && !m.Reject && (hs.Term < m.Term || hs.Term == m.Term && hs.Vote != m.To):
+			tb.Fatalf("node %d grants %d its vote at term %d with %v on disk", m.From, m.To, m.Term, hs)
+		case m.Type == pb.MsgAppResp && !m.Reject && (hs.Term < m.Term || last < m.Index):
+			tb.Fatalf("node %d acknowledges %d at term %d with %v and last index %d on disk", m.From, m.Index, m.Term, hs, last)
+		}
+	}
+}
+
+// apply applies committed entries, configuration changes included.
+func (n *testNode) apply(tb rapid.TB, entries []pb.Entry) {
+	tb.Helper()
+	for i := range entries {
+		e := entries[i]
+		if last := len(n.applied); last > 0 && n.applied[last-1].Index >= e.Index {
+			tb.Fatalf("node %d applies %d after %d", n.cfg.ID, e.Index, n.applied[last-1].Index)
+		}
+		n.applied = append(n.applied, e)
+		if isConfChange(&e) {
+			cc, err := decodeConfChange(&e)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			n.ApplyConfChange(cc)
+		}
+	}
+}
+
+func (c *testCluster) verify(node *testNode) {
+	c.tb.Helper()
+	if err := node.Verify(); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// ready handles one Ready of a node and puts its messages on the wire.
+func (c *testCluster) ready(id uint64) bool {
+	c.tb.Helper()
+	node := c.node(id)
+	if !node.HasReady() {
+		return false
+	}
+	rd := node.Ready()
+	node.persist(c.tb, rd)
+	node.checkPromises(c.tb, rd.Messages)
+	for _, m := range rd.Messages {
+		c.sent[m.Type]++
+		if c.cut == nil || !c.cut(&m) {
+			c.wire = append(c.wire, m)
+		}
+	}
+	node.apply(c.tb, rd.CommittedEntries)
+	node.Advance(rd)
+	c.verify(node)
+	return true
+}
+
+// deliver steps everything on the wire.
+func (c *testCluster) deliver() bool {
+	c.tb.Helper()
+	wire := c.wire
+	c.wire = nil
+	for _, m := range wire {
+		node := c.node(m.To)
+		_ = node.Step(m) // refusals are looked at where they matter
+		c.verify(node)
+	}
+	return len(wire) > 0
+}
+
+// settle works until nothing moves.
+func (c *testCluster) settle() {
+	c.tb.Helper()
+	for round := 0; ; round++ {
+		if round > 10000 {
+			c.tb.Fatal("the cluster does not come to rest")
+		}
+		moved := false
+		for _, node := range c.nodes {
+			moved = c.ready(node.cfg.ID) || moved
+		}
+		if moved = c.deliver() || moved; !moved {
+			return
+		}
+	}
+}
+
+// elect makes id the leader.
+func (c *testCluster) elect(id uint64) {
+	c.tb.Helper()
+	if err := c.node(id).Campaign(); err != nil {
+		c.tb.Fatal(err)
+	}
+	c.settle()
+	if got := c.node(id).BasicStatus().RaftState; got != StateLeader {
+		c.tb.Fatalf("node %d is %s after its campaign", id, got)
+	}
+}
+
+func (c *testCluster) propose(id uint64, data string) {
+	c.tb.Helper()
+	if err := c.node(id).Propose([]byte(data)); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// tick ticks a node n times without looking at its output.
+func (c *testCluster) tick(id uint64, n int) {
+	for range n {
+		c.node(id).Tick()
+		c.verify(c.node(id))
+	}
+}
+
+// isolate cuts the nodes off from all others.
+func (c *testCluster) isolate(ids ...uint64) {
+	c.cut = func(m *pb.Message) bool {
+		inside := func(id uint64) bool {
+			for _, i := range ids {
+				if i == id {
+					return true
+				}
+			}
+			return false
+		}
+		return inside(m.From) != inside(m.To)
+	}
+}
+
+func (c *testCluster) heal() { c.cut = nil }
+
+// applied returns the data of what a node has applied, one entry after another.
+func (c *testCluster) appliedData(id uint64) string {
+	var b bytes.Buffer
+	for _, e := range c.node(id).applied {
+		if e.Type == pb.EntryNormal && len(e.Data) > 0 {
+			fmt.Fprintf(&b, "%s ", e.Data)
+		}
+	}
+	return b.String()
+}
+
+// wantApplied checks what every node has applied.
+func (c *testCluster) wantApplied(want string) {
+	c.tb.Helper()
+	for _, node := range c.nodes {
+		if got := c.appliedData(node.cfg.ID); got != want {
+			c.tb.Fatalf("node %d applied %q, want %q", node.cfg.ID, got, want)
+		}
+	}
+}

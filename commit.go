@@ -1,0 +1,30 @@
+package raft
+
+// advanceCommit applies the commit rule: an index is committed when a quorum has
+// matched it and its entry is of the leader's own term. Only entries of the own
+// term are committed by counting (thesis §3.6.2): Figure 3.7 shows how an older one on
+// a majority can still be lost; it is committed with the first own entry after it.
+func (r *raft) advanceCommit() bool {
+	index := r.members.Committed()
+	if index <= r.log.committed || index < r.termStart {
+		return false
+	}
+	// Acknowledgements beyond the log were refused, so index is in it.
+	if err := r.log.commitTo(index); err != nil {
+		_ = r.quarantine("committing", err)
+		return false
+	}
+	return true
+}
+
+// advanceOwnMatch counts this leader's own entries once they are durable, and only
+// then (thesis §10.2.1): a leader acknowledges itself like a follower does.
+func (r *raft) advanceOwnMatch() {
+	i := r.members.Find(r.id)
+	if i < 0 {
+		return
+	}
+	if r.members.Progress(i).MaybeUpdate(r.log.stable()) {
+		r.advanceCommit()
+	}
+}

@@ -1,0 +1,199 @@
+package raft
+
+import (
+	"math"
+)
+
+// ReadOnlyOption says how linearizable reads are confirmed (thesis §6.4).
+type ReadOnlyOption int
+
+const (
+	// ReadOnlySafe confirms leadership with a round of heartbeats per batch of
+	// reads; it depends on no clock.
+	ReadOnlySafe ReadOnlyOption = iota
+	// ReadOnlyLeaseBased answers from a lease that heartbeats extend; it depends on
+	// bounded clock drift and needs CheckQuorum.
+	ReadOnlyLeaseBased
+)
+
+// CampaignType names the kind of a campaign; it travels as a vote request's
+// context.
+type CampaignType string
+
+// StateTraceDeployed reports whether the library was built to trace its state
+// for a model checker; it never is.
+const StateTraceDeployed = false
+
+// TraceLogger receives TracingEvents. It is accepted for compatibility and never called.
+type TraceLogger interface{}
+
+// TracingEvent is empty; it exists for compatibility.
+type TracingEvent struct{}
+
+// Config holds what a node needs to start. NewRawNode copies it and reads it only
+// once. DefaultConfig fills one in for common use.
+type Config struct {
+	// ID is this node's identity in the cluster: not None, not one of the local
+	// storage threads, never reused by another node or by this one with an older disk.
+	ID uint64
+
+	// ElectionTick is the base election timeout in ticks (thesis §3.4). Each
+	// timeout is drawn from [ElectionTick, 2*ElectionTick). It must be larger than
+	// HeartbeatTick; ten times as large is a good start.
+	ElectionTick int
+	// HeartbeatTick is the interval, in ticks, at which a leader sends heartbeats.
+	HeartbeatTick int
+
+	// Storage is where the application has persisted the log, the hard state and the
+	// last snapshot. The node reads it, at start and while running.
+	Storage Storage
+	// Applied is the index up to which the application has applied entries before
+	// a restart: those are not handed out again. 0 if unknown. It may be ahead of the
+	// stored commit index, because an applied entry is committed.
+	Applied uint64
+
+	// AsyncStorageWrites makes Ready hand storage work out as messages to the two
+	// local threads instead of expecting Advance.
+	AsyncStorageWrites bool
+
+	// MaxSizePerMsg limits the entries of one append, in encoded bytes; at least
+	// one entry is always sent. 0 means one entry a message.
+	MaxSizePerMsg uint64
+	// MaxCommittedSizePerReady limits Ready.CommittedEntries in encoded bytes; at
+	// least one entry is handed out. 0 means MaxSizePerMsg.
+	MaxCommittedSizePerReady uint64
+	// MaxUncommittedEntriesSize limits the payload, in bytes, of the entries a
+	// leader has appended that are not applied yet; proposals beyond it are dropped
+	// with ErrUncommittedFull. Proposals without data, and a single proposal of any
+	// size on an otherwise applied log, always pass. 0 means no limit.
+	MaxUncommittedEntriesSize uint64
+	// MaxInflightMsgs limits the appends in flight to one follower, in messages.
+	// The memory of the window is taken when a follower first uses it.
+	MaxInflightMsgs int
+	// MaxInflightBytes limits the appends in flight to one follower, in bytes of
+	// payload. It must not be smaller than MaxSizePerMsg. 0 means no limit.
+	MaxInflightBytes uint64
+
+	// CheckQuorum makes a leader step down when it has not heard from a quorum for
+	// an election timeout (thesis §6.2), and makes nodes that hear from a leader
+	// ignore candidates (thesis §4.2.3).
+	CheckQuorum bool
+	// PreVote makes a node ask whether it could win before it disturbs the term
+	// (thesis §9.6).
+	PreVote bool
+
+	// ReadOnlyOption says how reads are confirmed. ReadOnlyLeaseBased needs CheckQuorum.
+	ReadOnlyOption ReadOnlyOption
+
+	// Logger gets the node's log lines. nil means the default logger.
+	Logger Logger
+
+	// DisableProposalForwarding makes followers drop proposals (ErrForwardingDisabled)
+	// instead of sending them to the leader.
+	DisableProposalForwarding bool
+
+	// DisableConfChangeValidation accepts configuration changes that the library
+	// would refuse. For applications that serialize and validate changes themselves.
+	DisableConfChangeValidation bool
+
+	// StepDownOnRemoval is accepted for compatibility. A leader always steps down
+	// when a configuration without it has been applied (thesis §4.2.2).
+	StepDownOnRemoval bool
+
+	// TraceLogger is accepted for compatibility and never called.
+	TraceLogger TraceLogger
+
+	// Seed seeds the generator from which election timeouts are drawn, together
+	// with ID, so that nodes may share a seed. With the same seed, the same calls give the
+	// same outputs to the byte. 0 draws a seed; Status reports the one in use.
+	Seed uint64
+
+	// SnapshotTicks bounds how long a follower stays in StateSnapshot without a
+	// report: after that many ticks (rounded up to whole election timeouts) the leader
+	// probes it again. 0 means 100 election timeouts.
+	SnapshotTicks int
+}
+
+// Defaults of DefaultConfig.
+const (
+	defaultElectionTick    = 10
+	defaultHeartbeatTick   = 1
+	defaultMaxSizePerMsg   = 1 << 20
+	defaultInflightMsgs    = 256
+	defaultInflightBytes   = 64 << 20
+	defaultUncommittedSize = 1 << 30
+	defaultSnapshotTimeout = 100 // election timeouts
+)
+
+// DefaultConfig returns a Config for common use: ten ticks of election timeout,
+// pre-vote and check-quorum on, appends of up to 1 MiB, 256 of them or 64 MiB in
+// flight per follower, and a bound of 1 GiB on the uncommitted tail. A tick of
+// 100 ms suits a local network.
+func DefaultConfig(id uint64, storage Storage) *Config {
+	return &Config{
+		ID:                        id,
+		Storage:                   storage,
+		ElectionTick:              defaultElectionTick,
+		HeartbeatTick:             defaultHeartbeatTick,
+		MaxSizePerMsg:             defaultMaxSizePerMsg,
+		MaxInflightMsgs:           defaultInflightMsgs,
+		MaxInflightBytes:          defaultInflightBytes,
+		MaxUncommittedEntriesSize: defaultUncommittedSize,
+		CheckQuorum:               true,
+		PreVote:                   true,
+	}
+}
+
+// normalized returns a copy of c with the zero values that mean something filled
+// in, or a ConfigError for the first field that cannot be used.
+func (c *Config) normalized() (Config, error) {
+	n := *c
+	if err := n.validate(); err != nil {
+		return Config{}, err
+	}
+	if n.MaxCommittedSizePerReady == 0 {
+		n.MaxCommittedSizePerReady = n.MaxSizePerMsg
+	}
+	if n.MaxUncommittedEntriesSize == 0 {
+		n.MaxUncommittedEntriesSize = noLimit
+	}
+	if n.MaxInflightBytes == 0 {
+		n.MaxInflightBytes = noLimit
+	}
+	if n.SnapshotTicks == 0 {
+		n.SnapshotTicks = defaultSnapshotTimeout * n.ElectionTick
+	}
+	if n.Logger == nil {
+		n.Logger = defaultLogger()
+	}
+	return n, nil
+}
+
+// maxTicks keeps sums of tick counts far from wrapping on every platform.
+const maxTicks = math.MaxInt32 / 512
+
+func (c *Config) validate() error {
+	for _, rule := range []struct {
+		broken bool
+		field  string
+		reason string
+	}{
+		{c.ID == None, "ID", "must not be None"},
+		{IsLocalMsgTarget(c.ID), "ID", "must not be the id of a local storage thread"},
+		{c.Storage == nil, "Storage", "must be set"},
+		{c.HeartbeatTick <= 0, "HeartbeatTick", "must be positive"},
+		{c.ElectionTick <= c.HeartbeatTick, "ElectionTick", "must be larger than HeartbeatTick"},
+		{c.ElectionTick > maxTicks, "ElectionTick", "is too large"},
+		{c.MaxInflightMsgs <= 0, "MaxInflightMsgs", "must be positive"},
+		{c.MaxInflightBytes != 0 && c.MaxInflightBytes < c.MaxSizePerMsg, "MaxInflightBytes", "must not be smaller than MaxSizePerMsg"},
+		{c.SnapshotTicks < 0, "SnapshotTicks", "must not be negative"},
+		{c.Applied >= maxCounter, "Applied", "is too large"},
+		{c.ReadOnlyOption != ReadOnlySafe && c.ReadOnlyOption != ReadOnlyLeaseBased, "ReadOnlyOption", "is unknown"},
+		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},
+	} {
+		if rule.broken {
+			return &ConfigError{Field: rule.field, Reason: rule.reason}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package raft
+
+import (
+	"errors"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+func TestAConfigThatCannotBeUsedIsRefusedByField(t *testing.T) {
+	for _, tc := range []struct {
+		field string
+		spoil func(*Config)
+	}{
+		{"ID", func(c *Config) { c.ID = None }},
+		{"ID", func(c *Config) { c.ID = LocalAppendThread }},
+		{"Storage", func(c *Config) { c.Storage = nil }},
+		{"HeartbeatTick", func(c *Config) { c.HeartbeatTick = 0 }},
+		{"ElectionTick", func(c *Config) { c.ElectionTick = c.HeartbeatTick }},
+		{"ElectionTick", func(c *Config) { c.ElectionTick = 1 << 30 }},
+		{"MaxInflightMsgs", func(c *Config) { c.MaxInflightMsgs = 0 }},
+		{"MaxInflightBytes", func(c *Config) { c.MaxInflightBytes = c.MaxSizePerMsg - 1 }},
+		{"SnapshotTicks", func(c *Config) { c.SnapshotTicks = -1 }},
+		{"Applied", func(c *Config) { c.Applied = maxCounter }},
+		{"ReadOnlyOption", func(c *Config) { c.ReadOnlyOption = 7 }},
+		{"ReadOnlyOption", func(c *Config) { c.ReadOnlyOption, c.CheckQuorum = ReadOnlyLeaseBased, false }},
+	} {
+		cfg := DefaultConfig(1, NewMemoryStorage())
+		tc.spoil(cfg)
+		_, err := NewRawNode(cfg)
+		var typed *ConfigError
+		if !errors.Is(err, ErrInvalidConfig) || !errors.As(err, &typed) || typed.Field != tc.field {
+			t.Errorf("%s: got %v", tc.field, err)
+		}
+	}
+}
+
+func TestTheDefaultConfigStartsANodeAndIsNotChanged(t *testing.T) {
+	cfg := DefaultConfig(1, NewMemoryStorage())
+	cfg.Logger = DiscardLogger
+	before := *cfg
+	rn, err := NewRawNode(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *cfg != before {
+		t.Errorf("the config was changed to %+v", *cfg)
+	}
+	if rn.Status().Seed == 0 {
+		t.Error("the drawn seed is not reported")
+	}
+}
+
+func TestANodeDoesNotStartOnAStorageThatContradictsItself(t *testing.T) {
+	good := func() *MemoryStorage {
+		s := NewMemoryStorage()
+		if err := s.Append(entriesOf(1, 1, 2, 2)); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	fallingTerms := NewMemoryStorage()
+	if err := fallingTerms.Append(entriesOf(1, 2, 3, 1)); err != nil {
+		t.Fatal(err)
+	}
+	badConf := good()
+	if err := badConf.ApplySnapshot(*snapAt(9, 3, pb.ConfState{Voters: []uint64{1}, Learners: []uint64{1}})); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name    string
+		storage Storage
+	}{
+		{"terms fall", fallingTerms},
+		{"a node is voter and learner", badConf},
+		{"the first index cannot be read", failingStorage{good(), map[string]error{"FirstIndex": errDisk}}},
+	} {
+		cfg := testConfig(1, tc.storage)
+		if _, err := NewRawNode(&cfg); err == nil {
+			t.Errorf("%s: the node starts", tc.name)
+		}
+	}
+}
+
+func TestBootstrapGivesEveryNodeTheSameLog(t *testing.T) {
+	peers := []Peer{{ID: 1, Context: []byte("a")}, {ID: 2}, {ID: 3}}
+	c := &testCluster{tb: t, sent: map[pb.MessageType]int{}}
+	for id := uint64(1); id <= 3; id++ {
+		storage := NewMemoryStorage()
+		n := &testNode{storage: storage, cfg: testConfig(id, storage)}
+		c.nodes = append(c.nodes, n)
+		c.start(n)
+		if err := n.Bootstrap(peers); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Bootstrap(peers); !errors.Is(err, ErrBootstrapNotEmpty) {
+			t.Errorf("a second time: %v", err)
+		}
+	}
+	rd := c.node(1).Ready()
+	if len(rd.Entries) != 3 || len(rd.CommittedEntries) != 3 || rd.HardState != (pb.HardState{Term: 1, Commit: 3}) {
+		t.Fatalf("%d entries, %d committed, %v", len(rd.Entries), len(rd.CommittedEntries), rd.HardState)
+	}
+	c.node(1).persist(t, rd)
+	c.node(1).apply(t, rd.CommittedEntries)
+	c.node(1).Advance(rd)
+	c.settle()
+	c.elect(2)
+	c.propose(2, "x")
+	c.settle()
+	c.wantApplied("x ")
+}
+
+func TestBootstrapRefusesPeersThatCannotBe(t *testing.T) {
+	for name, peers := range map[string][]Peer{
+		"none":        nil,
+		"id none":     {{ID: 1}, {ID: None}},
+		"twice":       {{ID: 1}, {ID: 2}, {ID: 1}},
+		"a thread id": {{ID: LocalApplyThread}},
+	} {
+		cfg := testConfig(1, NewMemoryStorage())
+		rn, err := NewRawNode(&cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rn.Bootstrap(peers); !errors.Is(err, ErrBootstrapPeers) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if rn.HasReady() {
+			t.Errorf("%s: something has changed", name)
+		}
+	}
+}
+
+func TestProposalsAreDroppedWithTheReason(t *testing.T) {
+	t.Run("no leader", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		wantDropped(t, c.node(1).Propose(nil), ErrNoLeader)
+		if err := c.node(1).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		wantDropped(t, c.node(1).Propose(nil), ErrNoLeader)
+	})
+	t.Run("forwarding disabled", func(t *testing.T) {
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.DisableProposalForwarding = true })
+		c.elect(1)
+		wantDropped(t, c.node(2).Propose([]byte("x")), ErrForwardingDisabled)
+	})
+	t.Run("forwarded", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.propose(2, "x")
+		c.settle()
+		c.wantApplied("x ")
+	})
+	t.Run("too many uncommitted bytes", func(t *testing.T) {
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxUncommittedEntriesSize = 10 })
+		c.elect(1)
+		c.isolate(1)
+		c.propose(1, "larger than the limit, but the first")
+		wantDropped(t, c.node(1).Propose([]byte("x")), ErrUncommittedFull)
+		if err := c.node(1).Propose(nil); err != nil {
+			t.Errorf("an entry without data: %v", err)
+		}
+		c.heal()
+		c.settleTicking(1)
+		c.propose(1, "x")
+		c.propose(1, "yyy")
+		wantDropped(t, c.node(1).Propose([]byte("seven b")), ErrUncommittedFull)
+	})
+}
+
+func wantDropped(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) || !errors.Is(err, ErrProposalDropped) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+func TestFlowControlSplitsAppendsAndFillsTheWindow(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		cfg.MaxInflightMsgs = 3
+		cfg.MaxSizePerMsg = 50
+	})
+	c.elect(1)
+	c.settleTicking(1)
+	for range 20 {
+		c.propose(1, "twenty bytes of data")
+	}
+	rd := c.node(1).Ready()
+	perFollower := map[uint64]int{}
+	for _, m := range rd.Messages {
+		perFollower[m.To]++
+		size := 0
+		for i := range m.Entries {
+			size += m.Entries[i].Size()
+		}
+		if size > 50 && len(m.Entries) > 1 {
+			t.Errorf("an append of %d bytes with %d entries", size, len(m.Entries))
+		}
+	}
+	if perFollower[2] != 3 || perFollower[3] != 3 {
+		t.Errorf("appends per follower: %v, want the window of 3", perFollower)
+	}
+	c.node(1).persist(t, rd)
+	c.wire = append(c.wire, rd.Messages...)
+	c.node(1).Advance(rd)
+	c.settle()
+	c.wantCommit(3, 22)
+}
+
+func TestCommittedEntriesComeInBatchesOfTheConfiguredSize(t *testing.T) {
+	c := newTestCluster(t, 1, func(cfg *Config) { cfg.MaxCommittedSizePerReady = 50 })
+	c.elect(1)
+	for range 10 {
+		c.propose(1, "twenty bytes of data")
+	}
+	c.ready(1)
+	batches := 0
+	for n := c.node(1); n.HasReady(); batches++ {
+		rd := n.Ready()
+		if len(rd.CommittedEntries) > 2 {
+			t.Errorf("%d entries in a batch", len(rd.CommittedEntries))
+		}
+		n.persist(t, rd)
+		n.apply(t, rd.CommittedEntries)
+		n.Advance(rd)
+	}
+	if batches < 5 {
+		t.Errorf("%d batches", batches)
+	}
+	if got := len(c.node(1).applied); got != 11 {
+		t.Errorf("applied %d entries, want 11", got)
+	}
+}

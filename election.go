@@ -1,0 +1,165 @@
+package raft
+
+import (
+	"github.com/ffd200af/raft/quorum"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// campaign starts an election: a pre-vote first if that is on (thesis §9.6). It does
+// nothing on a leader, and where winning would be wrong: see mayWin.
+func (r *raft) campaign() error {
+	if r.role == StateLeader || !r.mayCampaign {
+		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
+		return nil
+	}
+	if ready, err := r.readyToCampaign(); err != nil || !ready {
+		return err
+	}
+	if !r.preVote {
+		return r.campaignForVotes("")
+	}
+	r.becomePreCandidate()
+	r.requestVotes(pb.MsgPreVote, r.term+1, "")
+	// The own pre-vote promises nothing, so there is nothing to make durable first.
+	r.members.RecordVote(r.id, true)
+	return r.decideElection()
+}
+
+// campaignForVotes starts the real election in a new term. The own vote counts when it
+// is durable.
+func (r *raft) campaignForVotes(context string) error {
+	r.becomeCandidate()
+	r.requestVotes(pb.MsgVote, r.term, context)
+	return nil
+}
+
+// readyToCampaign refuses to lead in a state that would have to be left first: a
+// snapshot that is not durable, a counter about to wrap, or a configuration that is known to
+// be old because the change is committed but not applied. In the last case the node
+// could win with a quorum that does not count any more.
+func (r *raft) readyToCampaign() (bool, error) {
+	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
+		return false, nil
+	}
+	pending, err := r.hasUnappliedConfChange()
+	if err != nil {
+		return false, r.quarantine("looking for configuration changes before a campaign", err)
+	}
+	if pending {
+		r.logger.Infof("%x does not campaign: a committed configuration change is not applied", r.id)
+	}
+	return !pending, nil
+}
+
+// requestVotes asks every voter, of both halves of a joint configuration. Learners
+// are not asked.
+func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
+	last := r.log.last()
+	for i := range r.members.Len() {
+		id := r.members.ID(i)
+		if id == r.id || !r.members.IsVoter(i) {
+			continue
+		}
+		m := r.send(t, id)
+		m.Term = term
+		m.Index, m.LogTerm = last.index, last.term
+		if context != "" {
+			m.Context = []byte(context)
+		}
+	}
+}
+
+// ignoresCandidate is stickiness (thesis §4.2.3): a node that has heard from a
+// leader within the minimum election timeout takes no part in an election, does not even
+// learn its term, unless the leader itself ordered it.
+func (r *raft) ignoresCandidate(req voteReq) bool {
+	return r.checkQuorum && !req.transfer && r.lead != None && r.electionElapsed < r.limits.electionTicks
+}
+
+// handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule
+// has been applied: a vote is asked for in this node's term, a pre-vote possibly in a
+// later one, in which no vote can have been cast yet. Learners vote too: they may have been
+// promoted without knowing it yet.
+func (r *raft) handleVoteReq(m *pb.Message) error {
+	req := voteReqOf(m)
+	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
+	grant := free && req.last.upToDate(r.log.last())
+	if req.pre {
+		resp := r.respond(pb.MsgPreVoteResp, req.from)
+		resp.Reject = !grant
+		if grant {
+			resp.Term = req.term
+		}
+		return nil
+	}
+	if grant {
+		r.vote = req.from
+		r.electionElapsed = 0
+	}
+	r.respond(pb.MsgVoteResp, req.from).Reject = !grant
+	return nil
+}
+
+// handleVoteResp counts an answer to this candidate.
+func (r *raft) handleVoteResp(m *pb.Message) error {
+	r.members.RecordVote(m.From, !m.Reject)
+	return r.decideElection()
+}
+
+// handlePreVoteResp counts an answer to this pre-candidate. A grant names the term
+// that was asked for; one for an earlier campaign says nothing about this one.
+func (r *raft) handlePreVoteResp(m *pb.Message) error {
+	if !m.Reject && m.Term != r.term+1 {
+		return nil
+	}
+	r.members.RecordVote(m.From, !m.Reject)
+	return r.decideElection()
+}
+
+// countOwnVote counts the vote that this candidate cast for itself in term, now
+// that it is durable: without that a restarted node could vote again.
+func (r *raft) countOwnVote(term uint64) error {
+	if r.ownVoteTerm != term || r.role != StateCandidate {
+		return nil
+	}
+	r.ownVoteTerm = 0
+	r.members.RecordVote(r.id, true)
+	return r.decideElection()
+}
+
+// decideElection goes on when the votes decide.
+func (r *raft) decideElection() error {
+	granted, rejected, result := r.members.Tally()
+	switch {
+	case result == quorum.VoteLost:
+		r.logger.Infof("%x lost the election at term %d: %d granted, %d rejected", r.id, r.term, granted, rejected)
+		r.becomeFollower(r.term, None)
+	case result == quorum.VoteWon && r.role == StatePreCandidate:
+		return r.campaignForVotes("")
+	case result == quorum.VoteWon:
+		r.startLeading()
+	}
+	return nil
+}
+
+// startLeading makes a candidate the leader and appends an entry without data:
+// committing it commits everything before it, which could not be counted otherwise
+// (thesis §3.6.2, §6.4).
+func (r *raft) startLeading() {
+	r.becomeLeader()
+	noop := [1]pb.Entry{}
+	r.log.appendOwn(r.term, noop[:], 0)
+}
+
+// handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
+// without a pre-vote: the leader is alive, and voters would refuse one.
+func (r *raft) handleTimeoutNow(m *pb.Message) error {
+	r.heardFromLeader(m.From)
+	if !r.mayCampaign {
+		return nil
+	}
+	if ready, err := r.readyToCampaign(); err != nil || !ready {
+		return err
+	}
+	return r.campaignForVotes(contextTransfer)
+}

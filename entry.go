@@ -1,0 +1,121 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// None is the id of no node: no leader, no vote.
+const None uint64 = 0
+
+// maxCounter bounds terms and indexes. What lies above is refused, so that adding
+// to an accepted one cannot wrap.
+const maxCounter uint64 = math.MaxUint64 - 1<<32
+
+// noLimit is a size limit, in bytes, that is never reached.
+const noLimit uint64 = math.MaxUint64
+
+// entryID names an entry: no two entries of all logs with the same id differ (Log
+// Matching, thesis §3.5). The zero value is the place before the first entry.
+type entryID struct {
+	term  uint64
+	index uint64
+}
+
+func idOf(e *pb.Entry) entryID { return entryID{term: e.Term, index: e.Index} }
+
+// valid: a place is the origin, or it has a term and an index, both countable.
+func (id entryID) valid() error {
+	if id.term >= maxCounter || id.index >= maxCounter {
+		return fmt.Errorf("%w: entry %d/%d", ErrOutOfRange, id.term, id.index)
+	}
+	if (id.term == 0) != (id.index == 0) {
+		return fmt.Errorf("%w: entry %d/%d has a term or an index but not both", ErrMalformed, id.term, id.index)
+	}
+	return nil
+}
+
+func (id entryID) String() string { return fmt.Sprintf("%d/%d", id.term, id.index) }
+
+// upToDate is the rule by which a voter compares a candidate's log with its own
+// (thesis §3.6.1): the later last term wins, then the longer log.
+func (id entryID) upToDate(own entryID) bool {
+	return id.term > own.term || id.term == own.term && id.index >= own.index
+}
+
+// logMark is a place in one leader's log: everything up to index as the leader of
+// the term has it. Unlike an entryID it speaks about who says so, not who wrote
+// the entry.
+type logMark struct {
+	term  uint64
+	index uint64
+}
+
+// logSlice is a run of entries with the id of the entry before it:
+//
+//	prev.index < entries[0].Index == prev.index+1 < ... == last().index
+type logSlice struct {
+	prev    entryID
+	entries []pb.Entry
+}
+
+func (s *logSlice) last() entryID {
+	if n := len(s.entries); n > 0 {
+		return idOf(&s.entries[n-1])
+	}
+	return s.prev
+}
+
+var errNotContiguous = errors.New("entries are not contiguous")
+
+// valid: indexes go up by one, terms never fall, and nothing can wrap.
+func (s *logSlice) valid() error {
+	if err := s.prev.valid(); err != nil {
+		return err
+	}
+	at := s.prev
+	for i := range s.entries {
+		e := &s.entries[i]
+		if e.Index != at.index+1 {
+			return fmt.Errorf("%w: %w: %d follows %d", ErrMalformed, errNotContiguous, e.Index, at.index)
+		}
+		if e.Term < at.term || e.Term == 0 {
+			return fmt.Errorf("%w: term falls from %d to %d at index %d", ErrMalformed, at.term, e.Term, e.Index)
+		}
+		at = entryID{term: e.Term, index: e.Index}
+	}
+	return at.valid()
+}
+
+func isConfChange(e *pb.Entry) bool {
+	return e.Type == pb.EntryConfChange || e.Type == pb.EntryConfChangeV2
+}
+
+// payloadBytes is the sum of the entries' data: what flow control counts, so that
+// entries without data (no-ops, the end of a joint configuration) always pass.
+func payloadBytes(entries []pb.Entry) uint64 {
+	var n uint64
+	for i := range entries {
+		n += uint64(len(entries[i].Data))
+	}
+	return n
+}
+
+// limitBytes returns the longest prefix of entries whose encoded size is at most
+// max bytes, but at least one entry, so that large entries get through.
+func limitBytes(entries []pb.Entry, max uint64) []pb.Entry {
+	if max == noLimit || len(entries) <= 1 {
+		return entries
+	}
+	size := uint64(entries[0].Size())
+	for i := 1; i < len(entries); i++ {
+		size += uint64(entries[i].Size())
+		if size > max {
+			return entries[:i:i]
+		}
+	}
+	return entries
+}

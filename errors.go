@@ -1,0 +1,162 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Errors of a Storage. An implementation returns them, possibly wrapped; the
+// library and MemoryStorage do the same.
+var (
+	// ErrCompacted means that the requested index lies before the first index:
+	// the entries were dropped after a snapshot.
+	ErrCompacted = errors.New("raft: entry was compacted")
+	// ErrUnavailable means that the requested index lies behind the last index.
+	ErrUnavailable = errors.New("raft: entry is not available")
+	// ErrSnapOutOfDate means that a snapshot is older than the one already stored.
+	ErrSnapOutOfDate = errors.New("raft: snapshot is older than the stored one")
+	// ErrSnapshotTemporarilyUnavailable means that a snapshot is being made; the
+	// leader asks again after the follower's next sign of life.
+	ErrSnapshotTemporarilyUnavailable = errors.New("raft: snapshot is not available yet")
+)
+
+// Errors of Step and of proposals.
+var (
+	// ErrStepLocalMsg is returned for a message of a type that only the node
+	// itself, its clock or its storage may produce.
+	ErrStepLocalMsg = errors.New("raft: local message from outside")
+	// ErrStepPeerNotFound is returned for a response from a node that is not a
+	// member of the active configuration.
+	ErrStepPeerNotFound = errors.New("raft: response from a node that is not a member")
+	// ErrStopped is returned by a Node that was stopped.
+	ErrStopped = errors.New("raft: node is stopped")
+	// ErrProposalDropped is matched by every refusal of a proposal that may
+	// succeed when tried again or elsewhere: test with errors.Is. The error
+	// returned is one of the more precise ones below.
+	ErrProposalDropped = errors.New("raft: proposal dropped")
+	// ErrUnsupported is returned for a message type whose mechanism is not built
+	// yet; nothing has happened.
+	ErrUnsupported = errors.New("raft: mechanism is not supported")
+)
+
+// Reasons for which a proposal is dropped. Each matches ErrProposalDropped.
+var (
+	// ErrNoLeader: this node knows no leader to forward to.
+	ErrNoLeader error = &dropError{"no leader is known"}
+	// ErrForwardingDisabled: this node is not the leader and must not forward
+	// (Config.DisableProposalForwarding).
+	ErrForwardingDisabled error = &dropError{"not the leader, and forwarding is disabled"}
+	// ErrNotMember: this leader is no longer part of the configuration.
+	ErrNotMember error = &dropError{"the leader is not a member any more"}
+	// ErrUncommittedFull: the uncommitted tail of the log has reached
+	// Config.MaxUncommittedEntriesSize bytes.
+	ErrUncommittedFull error = &dropError{"too many uncommitted bytes"}
+	// ErrLogFull: the log has reached the largest index that this library uses.
+	ErrLogFull error = &dropError{"the log has reached its largest index"}
+	// ErrConfChangePending: an earlier configuration change is not applied yet, or
+	// the leader has not applied its log up to the start of its term.
+	ErrConfChangePending error = &dropError{"an earlier configuration change may be pending"}
+)
+
+// dropError is a reason for which a proposal was dropped.
+type dropError struct{ reason string }
+
+func (e *dropError) Error() string { return ErrProposalDropped.Error() + ": " + e.reason }
+
+// Is makes every reason match ErrProposalDropped.
+func (e *dropError) Is(target error) bool { return target == ErrProposalDropped }
+
+// What a MessageError can be about. Test with errors.Is.
+var (
+	// ErrInvalidMessage is matched by every MessageError.
+	ErrInvalidMessage = errors.New("raft: invalid message")
+	// ErrMalformed: the message's shape is impossible for its type.
+	ErrMalformed = errors.New("malformed")
+	// ErrWrongRecipient: the message is addressed to another node.
+	ErrWrongRecipient = errors.New("wrong recipient")
+	// ErrOutOfRange: a term, index or id is so large that it could wrap.
+	ErrOutOfRange = errors.New("out of range")
+	// ErrEmptyProposal: a proposal without entries.
+	ErrEmptyProposal = errors.New("empty proposal")
+	// ErrBeyondLog: an acknowledgement of entries that the leader does not have.
+	ErrBeyondLog = errors.New("acknowledges entries beyond the log")
+	// ErrSecondLeader: the sender claims to lead a term whose leader is another node.
+	ErrSecondLeader = errors.New("the term has another leader")
+	// ErrBadConfChange: a configuration change that cannot be decoded or is
+	// not legal in the configuration it would apply to.
+	ErrBadConfChange = errors.New("bad configuration change")
+)
+
+// MessageError is the refusal of one message by Step. The node's state is as it
+// was before the message. It matches ErrInvalidMessage and its cause Err.
+type MessageError struct {
+	Type     pb.MessageType // as received
+	From, To uint64         // as received
+	Err      error          // one of the causes above, possibly wrapped
+}
+
+func (e *MessageError) Error() string {
+	return fmt.Sprintf("%v: %v from %x to %x: %v", ErrInvalidMessage, e.Type, e.From, e.To, e.Err)
+}
+
+// Unwrap returns ErrInvalidMessage and the cause.
+func (e *MessageError) Unwrap() []error { return []error{ErrInvalidMessage, e.Err} }
+
+// ErrInvalidConfig is matched by every ConfigError.
+var ErrInvalidConfig = errors.New("raft: invalid config")
+
+// ConfigError says which field of a Config cannot be used, and why.
+type ConfigError struct {
+	Field  string
+	Reason string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("%v: %s %s", ErrInvalidConfig, e.Field, e.Reason)
+}
+
+// Unwrap returns ErrInvalidConfig.
+func (e *ConfigError) Unwrap() error { return ErrInvalidConfig }
+
+// Why a node was quarantined. Test RawNode.Err with errors.Is.
+var (
+	// ErrQuarantined is matched by every QuarantineError.
+	ErrQuarantined = errors.New("raft: node is quarantined")
+	// ErrStorage: Storage returned an error other than those that have a meaning,
+	// or an answer that contradicts what it said before.
+	ErrStorage = errors.New("storage failed")
+	// ErrCommitBeyondLog: the leader knows entries of this node as committed
+	// that the node does not have, so it has lost acknowledged entries.
+	ErrCommitBeyondLog = errors.New("commit index beyond the log: acknowledged entries were lost")
+	// ErrCommittedConflict: an append or a snapshot contradicts an entry that is
+	// committed here.
+	ErrCommittedConflict = errors.New("contradicts a committed entry")
+	// ErrInvariant: the node's own state is inconsistent.
+	ErrInvariant = errors.New("invariant broken")
+)
+
+// QuarantineError is why a node stopped taking part. It stays stopped: every
+// further call returns this error or does nothing, no message leaves it, and no
+// other node of the process is touched. The application discards the handle and,
+// depending on the cause, restarts the node from its Storage or replaces it.
+type QuarantineError struct {
+	ID    uint64 // the node
+	Doing string // what the node was doing
+	Err   error  // the cause, matching one of the errors above
+}
+
+func (e *QuarantineError) Error() string {
+	return fmt.Sprintf("%v: %x: %s: %v", ErrQuarantined, e.ID, e.Doing, e.Err)
+}
+
+// Unwrap returns ErrQuarantined and the cause.
+func (e *QuarantineError) Unwrap() []error { return []error{ErrQuarantined, e.Err} }
+
+var errBadSnapshot = errors.New("no snapshot of committed entries replaces the compacted ones")
+
+// wrapStorage says what a failing Storage was asked for.
+func wrapStorage(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrStorage, doing, err)
+}

@@ -1,0 +1,57 @@
+package raft
+
+import (
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// sendHeartbeats sends a heartbeat to every other member (thesis §3.4).
+func (r *raft) sendHeartbeats() {
+	for i := range r.members.Len() {
+		if id := r.members.ID(i); id != r.id {
+			m := r.send(pb.MsgHeartbeat, id)
+			// Not more than the follower is known to have: its log may end before the
+			// commit index, or differ there.
+			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
+		}
+	}
+}
+
+// handleHeartbeat is a follower's receipt. The leader names a commit index that this
+// node has acknowledged; if its log is shorter, the disk lost entries that may be
+// committed thanks to it, and it must not vote or acknowledge any more.
+func (r *raft) handleHeartbeat(m *pb.Message) error {
+	r.heardFromLeader(m.From)
+	if err := r.log.commitTo(m.Commit); err != nil {
+		return r.quarantine("handling a heartbeat", err)
+	}
+	r.respond(pb.MsgHeartbeatResp, m.From).Context = m.Context
+	return nil
+}
+
+// handleHeartbeatResp is the leader's acknowledgement: the follower is alive, so it
+// may be probed again, and if it has not matched everything that was sent, it is
+// asked whether that was lost.
+func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
+	pr.HeardFrom()
+	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
+		pr.Ping()
+	}
+	return nil
+}
+
+// checkQuorumActive makes a leader step down that has not heard from a quorum
+// since the last check, an election timeout ago (thesis §6.2).
+func (r *raft) checkQuorumActive() {
+	if i := r.members.Find(r.id); i >= 0 {
+		r.members.Progress(i).RecentActive = true
+	}
+	if !r.members.QuorumActive() {
+		r.logger.Warningf("%x has not heard from a quorum and steps down", r.id)
+		r.becomeFollower(r.term, None)
+		return
+	}
+	for i := range r.members.Len() {
+		r.members.Progress(i).RecentActive = r.members.ID(i) == r.id
+	}
+}

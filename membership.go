@@ -1,0 +1,84 @@
+package raft
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft/confchange"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// hasUnappliedConfChange looks for a configuration change among the entries that are
+// committed but not applied.
+func (r *raft) hasUnappliedConfChange() (bool, error) {
+	for lo := r.log.applied + 1; lo <= r.log.committed; {
+		entries, err := r.log.entries(lo, r.log.committed+1, defaultMaxSizePerMsg)
+		if err != nil {
+			return false, err
+		}
+		for i := range entries {
+			if isConfChange(&entries[i]) {
+				return true, nil
+			}
+		}
+		lo += uint64(len(entries))
+	}
+	return false, nil
+}
+
+// admitConfChange decides whether the leader may append a configuration change: one
+// at a time, and only when everything up to the start of the term is applied
+// (thesis §4.1), so that the configuration it changes is the newest one.
+func (r *raft) admitConfChange(e *pb.Entry) error {
+	cc, err := decodeConfChange(e)
+	if err != nil {
+		return err
+	}
+	if r.trustConfChanges {
+		return nil
+	}
+	if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {
+		return ErrConfChangePending
+	}
+	if _, err := confchange.Apply(r.members.Config(), cc); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadConfChange, err)
+	}
+	return nil
+}
+
+// applyConfChange makes the configuration active that a committed change leads to. A
+// change that is not legal leaves the configuration as it is, on every node alike.
+func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
+	cfg, err := confchange.Apply(r.members.Config(), cc)
+	if err != nil {
+		r.logger.Warningf("%x: configuration change %s is not applied: %v", r.id, confchange.Describe(cc.Changes...), err)
+		return
+	}
+	r.switchConfig(cfg)
+}
+
+// switchConfig makes cfg active. A smaller quorum may commit entries at once.
+func (r *raft) switchConfig(cfg tracker.Config) {
+	r.setConfig(cfg)
+	r.logger.Infof("%x uses configuration %s", r.id, cfg)
+	if r.role != StateLeader {
+		return
+	}
+	r.advanceCommit()
+}
+
+// leaveJoint proposes the end of a joint configuration that is to be left by itself,
+// once the entry that entered it is applied (thesis §4.3). Whoever leads then does
+// it, so it survives a leader change; the pending index makes it happen once.
+func (r *raft) leaveJoint() {
+	if r.role != StateLeader || !r.members.AutoLeave() || r.pendingConfIndex > r.log.applied {
+		return
+	}
+	if r.log.lastIndex()+1 >= maxCounter {
+		return
+	}
+	leave := [1]pb.Entry{{Type: pb.EntryConfChangeV2}}
+	r.log.appendOwn(r.term, leave[:], 0)
+	r.pendingConfIndex = r.log.lastIndex()
+	r.logger.Infof("%x proposes to leave the joint configuration", r.id)
+}

@@ -1,0 +1,288 @@
+package raft
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft/confchange"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// One Message struct serves every type, and its fields mean other things for each. This file
+// is the only one that knows which; the rest of the package works with these views:
+//
+//	type               Index      LogTerm    Commit      Reject, RejectHint     Context
+//	MsgApp             prev       prev       committed
+//	MsgAppResp         matched    hint term              refused prev, hint
+//	MsgHeartbeat                             min(match)                         round
+//	MsgHeartbeatResp                                                            round
+//	MsgVote, PreVote   last       last                                          transfer
+//	Msg(Pre)VoteResp                                     refused
+//	MsgSnap            (Snapshot)
+//	MsgSnapStatus                                        failed
+
+// contextTransfer marks vote requests of a campaign ordered by a leadership
+// transfer: they are granted although a leader is alive (thesis §4.2.3).
+const contextTransfer = "CampaignTransfer"
+
+// appendReq is MsgApp: entries to follow prev, and how far the leader has committed.
+type appendReq struct {
+	from, term uint64
+	log        logSlice
+	commit     uint64
+}
+
+func appendReqOf(m *pb.Message) appendReq {
+	return appendReq{
+		from:   m.From,
+		term:   m.Term,
+		log:    logSlice{prev: entryID{term: m.LogTerm, index: m.Index}, entries: m.Entries},
+		commit: m.Commit,
+	}
+}
+
+// appendResp is MsgAppResp. Accepted: everything up to index is as the leader has
+// it, durably. Rejected: the follower has no entry like the append's prev, whose index
+// is index, and the logs can agree at hint at the latest.
+type appendResp struct {
+	from   uint64
+	index  uint64
+	reject bool
+	hint   entryID
+}
+
+func appendRespOf(m *pb.Message) appendResp {
+	return appendResp{
+		from:   m.From,
+		index:  m.Index,
+		reject: m.Reject,
+		hint:   entryID{term: m.LogTerm, index: m.RejectHint},
+	}
+}
+
+// voteReq is MsgVote or MsgPreVote: the candidate's last entry decides.
+type voteReq struct {
+	from, term uint64
+	last       entryID
+	pre        bool
+	transfer   bool
+}
+
+func voteReqOf(m *pb.Message) voteReq {
+	return voteReq{
+		from:     m.From,
+		term:     m.Term,
+		last:     entryID{term: m.LogTerm, index: m.Index},
+		pre:      m.Type == pb.MsgPreVote,
+		transfer: string(m.Context) == contextTransfer,
+	}
+}
+
+// snapshotID is the last entry that a snapshot covers.
+func snapshotID(s *pb.Snapshot) entryID {
+	return entryID{term: s.Metadata.Term, index: s.Metadata.Index}
+}
+
+// snapshotFailed says whether a MsgSnapStatus reports a failure.
+func snapshotFailed(m *pb.Message) bool { return m.Reject }
+
+// isFromLeader: only the leader of m.Term sends these, so m.From is it.
+func isFromLeader(t pb.MessageType) bool {
+	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap || t == pb.MsgTimeoutNow
+}
+
+// addressing says what a message type may look like on the outside.
+type addressing uint8
+
+const (
+	unknownType addressing = iota
+	localType              // made by this node; refused from outside
+	localReply             // from the local storage threads only
+	peerType               // between members: both ends and a term are set
+	inputType              // from the application, or forwarded by a peer
+)
+
+func addressingOf(t pb.MessageType) addressing {
+	switch t {
+	case pb.MsgApp, pb.MsgAppResp, pb.MsgVote, pb.MsgVoteResp, pb.MsgSnap, pb.MsgHeartbeat, pb.MsgHeartbeatResp,
+		pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
+		return peerType
+	case pb.MsgProp, pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgTransferLeader, pb.MsgForgetLeader:
+		return inputType
+	case pb.MsgHup, pb.MsgBeat, pb.MsgUnreachable, pb.MsgSnapStatus, pb.MsgCheckQuorum, pb.MsgStorageAppend, pb.MsgStorageApply:
+		return localType
+	case pb.MsgStorageAppendResp, pb.MsgStorageApplyResp:
+		return localReply
+	default:
+		return unknownType
+	}
+}
+
+// checkMessage is the front door: what m may look like by itself, whatever state the
+// node is in. It returns ErrStepLocalMsg or one of the causes of a MessageError.
+func checkMessage(m *pb.Message, self uint64) error {
+	if err := checkAddressing(m, self); err != nil {
+		return err
+	}
+	if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {
+		return fmt.Errorf("%w: term %d, index %d, log term %d, commit %d, hint %d", ErrOutOfRange, m.Term, m.Index, m.LogTerm, m.Commit, m.RejectHint)
+	}
+	switch m.Type {
+	case pb.MsgApp:
+		return checkAppend(m)
+	case pb.MsgAppResp:
+		return checkAppendResp(m)
+	case pb.MsgVote, pb.MsgPreVote:
+		return checkVote(m)
+	case pb.MsgSnap:
+		return checkSnapshot(m)
+	case pb.MsgProp:
+		return checkProposal(m)
+	case pb.MsgReadIndex, pb.MsgReadIndexResp:
+		return checkRead(m)
+	}
+	return nil
+}
+
+func checkAddressing(m *pb.Message, self uint64) error {
+	switch addressingOf(m.Type) {
+	case unknownType:
+		return fmt.Errorf("%w: unknown type %d", ErrMalformed, int32(m.Type))
+	case localType:
+		return ErrStepLocalMsg
+	case localReply:
+		if !IsLocalMsgTarget(m.From) {
+			return ErrStepLocalMsg
+		}
+		return nil
+	case inputType:
+		if m.To != self && m.To != None {
+			return ErrWrongRecipient
+		}
+		// These may be forwarded to a leader that changes on the way.
+		if m.Term != 0 && (m.Type == pb.MsgProp || m.Type == pb.MsgReadIndex) {
+			return fmt.Errorf("%w: an input has no term", ErrMalformed)
+		}
+		return nil
+	}
+	return checkPeers(m, self)
+}
+
+func checkPeers(m *pb.Message, self uint64) error {
+	if m.To != self {
+		return ErrWrongRecipient
+	}
+	if m.From == None || IsLocalMsgTarget(m.From) {
+		return fmt.Errorf("%w: no sender", ErrMalformed)
+	}
+	if m.Term == 0 {
+		return fmt.Errorf("%w: no term", ErrMalformed)
+	}
+	// The own vote comes back to a candidate when it is durable; nothing else does.
+	if m.From == self && m.Type != pb.MsgVoteResp {
+		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
+	}
+	return nil
+}
+
+func checkAppend(m *pb.Message) error {
+	req := appendReqOf(m)
+	if err := req.log.valid(); err != nil {
+		return err
+	}
+	if last := req.log.last(); last.term > m.Term {
+		return fmt.Errorf("%w: entry %v is newer than the leader's term %d", ErrMalformed, last, m.Term)
+	}
+	return checkEntries(m.Entries)
+}
+
+// checkEntries: types are known and configuration changes can be decoded.
+func checkEntries(entries []pb.Entry) error {
+	for i := range entries {
+		switch entries[i].Type {
+		case pb.EntryNormal:
+		case pb.EntryConfChange, pb.EntryConfChangeV2:
+			if _, err := decodeConfChange(&entries[i]); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("%w: unknown entry type %d", ErrMalformed, int32(entries[i].Type))
+		}
+	}
+	return nil
+}
+
+// decodeConfChange reads the configuration change that an entry carries.
+func decodeConfChange(e *pb.Entry) (pb.ConfChangeV2, error) {
+	var v2 pb.ConfChangeV2
+	var err error
+	if e.Type == pb.EntryConfChange {
+		var v1 pb.ConfChange
+		if err = v1.Unmarshal(e.Data); err == nil {
+			err = v1.Validate()
+		}
+		v2 = v1.AsV2()
+	} else if err = v2.Unmarshal(e.Data); err == nil {
+		err = v2.Validate()
+	}
+	if err != nil {
+		return pb.ConfChangeV2{}, fmt.Errorf("%w: %w", ErrBadConfChange, err)
+	}
+	return v2, nil
+}
+
+func checkAppendResp(m *pb.Message) error {
+	resp := appendRespOf(m)
+	if resp.reject && resp.hint.term != 0 && resp.hint.index == 0 {
+		return fmt.Errorf("%w: hint has a term but no index", ErrMalformed)
+	}
+	return nil
+}
+
+func checkVote(m *pb.Message) error {
+	last := voteReqOf(m).last
+	if err := last.valid(); err != nil {
+		return err
+	}
+	if last.term > m.Term {
+		return fmt.Errorf("%w: a candidate of term %d has an entry %v", ErrMalformed, m.Term, last)
+	}
+	return nil
+}
+
+func checkSnapshot(m *pb.Message) error {
+	if m.Snapshot == nil {
+		return fmt.Errorf("%w: no snapshot", ErrMalformed)
+	}
+	id := snapshotID(m.Snapshot)
+	if id.index == 0 {
+		return fmt.Errorf("%w: empty snapshot", ErrMalformed)
+	}
+	if err := id.valid(); err != nil {
+		return err
+	}
+	if id.term > m.Term {
+		return fmt.Errorf("%w: snapshot %v is newer than the leader's term %d", ErrMalformed, id, m.Term)
+	}
+	cs := &m.Snapshot.Metadata.ConfState
+	if len(cs.Voters) == 0 {
+		return fmt.Errorf("%w: snapshot without voters", ErrMalformed)
+	}
+	if _, err := confchange.FromConfState(*cs); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+func checkProposal(m *pb.Message) error {
+	if len(m.Entries) == 0 {
+		return ErrEmptyProposal
+	}
+	return checkEntries(m.Entries)
+}
+
+func checkRead(m *pb.Message) error {
+	if len(m.Entries) != 1 || len(m.Entries[0].Data) == 0 {
+		return fmt.Errorf("%w: a read needs one entry that holds its context", ErrMalformed)
+	}
+	return nil
+}

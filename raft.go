@@ -1,0 +1,175 @@
+package raft
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/progress"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// raft is the state of one node (thesis Figure 3.1). What it does stands in the other
+// files, one per mechanism.
+type raft struct {
+	// Fixed at construction.
+
+	id     uint64
+	limits limits
+	logger Logger
+	seed   uint64
+
+	checkQuorum        bool
+	preVote            bool
+	disableForwarding  bool
+	trustConfChanges   bool // Config.DisableConfChangeValidation
+	asyncStorageWrites bool
+
+	// Persistent: term and vote travel together in HardState, entries in the log.
+	// A vote is cast at most once a term, and forgotten only with it.
+
+	term uint64
+	vote uint64
+	log  raftLog
+
+	// Volatile on every node.
+
+	role    StateType
+	lead    uint64 // the leader of the term, if known
+	members tracker.Members
+
+	// mayCampaign: this node is a voter of the active configuration.
+	mayCampaign bool
+
+	// electionElapsed counts ticks since the last sign of the leader, the last vote
+	// granted or the last campaign; on a leader, since the last look at the quorum.
+	electionElapsed int
+	// electionTimeout is the drawn one, in ticks.
+	electionTimeout int
+	timeouts        generator
+
+	// pendingConfIndex is the index of the last entry that may be a configuration
+	// change which is not applied yet. Leader only; 0 if none.
+	pendingConfIndex uint64
+
+	// ownVoteTerm is the term in which this candidate's own vote is not durable
+	// yet and thus not counted; 0 if none.
+	ownVoteTerm uint64
+
+	// Volatile on a leader, set anew in each term.
+
+	heartbeatElapsed int
+	// termStart is the index of the leader's first entry, the no-op of its term.
+	termStart uint64
+	// unappliedBytes is the payload of the entries this leader appended that were
+	// not applied yet.
+	unappliedBytes uint64
+
+	// Output.
+
+	outbox outbox
+	// gated holds, with async storage writes, the responses that must wait for
+	// the next storage write.
+	gated outbox
+
+	// err is why the node is quarantined; it is set once.
+	err error
+}
+
+// limits are the bounds that Config sets: ticks, bytes, messages.
+type limits struct {
+	electionTicks  int
+	heartbeatTicks int
+	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
+	snapshotTimeouts uint32
+
+	messageBytes   uint64
+	applyBytes     uint64
+	unappliedBytes uint64
+	inflight       progress.Limits
+}
+
+// newRaft reads the state that storage holds and starts as a follower.
+func newRaft(c *Config) (*raft, error) {
+	cfg, err := c.normalized()
+	if err != nil {
+		return nil, err
+	}
+	hs, cs, err := cfg.Storage.InitialState()
+	if err != nil {
+		return nil, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
+	}
+	if hs.Term >= maxCounter {
+		return nil, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
+	}
+	log, err := openLog(cfg.Storage, hs, cfg.Applied)
+	if err != nil {
+		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+	}
+	config, err := confchange.FromConfState(cs)
+	if err != nil {
+		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+	}
+	r := &raft{
+		id:                 cfg.ID,
+		limits:             limitsOf(&cfg),
+		logger:             cfg.Logger,
+		seed:               cfg.Seed,
+		checkQuorum:        cfg.CheckQuorum,
+		preVote:            cfg.PreVote,
+		disableForwarding:  cfg.DisableProposalForwarding,
+		trustConfChanges:   cfg.DisableConfChangeValidation,
+		asyncStorageWrites: cfg.AsyncStorageWrites,
+		term:               hs.Term,
+		vote:               hs.Vote,
+		log:                log,
+		role:               StateFollower,
+	}
+	if r.seed == 0 {
+		r.seed = drawSeed()
+	}
+	r.timeouts = newGenerator(r.seed, r.id)
+	r.drawElectionTimeout()
+	r.setConfig(config)
+	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
+	return r, nil
+}
+
+func limitsOf(c *Config) limits {
+	return limits{
+		electionTicks:    c.ElectionTick,
+		heartbeatTicks:   c.HeartbeatTick,
+		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
+		messageBytes:     c.MaxSizePerMsg,
+		applyBytes:       c.MaxCommittedSizePerReady,
+		unappliedBytes:   c.MaxUncommittedEntriesSize,
+		inflight:         progress.Limits{Messages: c.MaxInflightMsgs, Bytes: c.MaxInflightBytes},
+	}
+}
+
+// setConfig makes cfg the active configuration. It changes state only.
+func (r *raft) setConfig(cfg tracker.Config) {
+	r.members.Switch(cfg, r.log.lastIndex()+1)
+	i := r.members.Find(r.id)
+	r.mayCampaign = i >= 0 && r.members.IsVoter(i)
+}
+
+// drawElectionTimeout draws the timeout for the time until the next change of role.
+func (r *raft) drawElectionTimeout() {
+	r.electionTimeout = r.timeouts.electionTimeout(r.limits.electionTicks)
+}
+
+// hardState is what must be durable before anything that depends on it is sent.
+func (r *raft) hardState() pb.HardState {
+	return pb.HardState{Term: r.term, Vote: r.vote, Commit: r.log.committed}
+}
+
+// quarantine stops this node because of err while it was doing something. The first
+// reason stands.
+func (r *raft) quarantine(doing string, err error) error {
+	if r.err == nil {
+		r.err = &QuarantineError{ID: r.id, Doing: doing, Err: err}
+		r.logger.Errorf("%x stops: %s: %v", r.id, doing, err)
+	}
+	return r.err
+}

@@ -1,0 +1,336 @@
+package raft
+
+import (
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// RawNode is one node of a Raft group, driven by the application from a single
+// goroutine: it is not safe for concurrent use. The application feeds it ticks,
+// messages and proposals, takes batches of work with Ready, and calls Advance when a
+// batch is done. See the package documentation for the loop.
+//
+// A RawNode never panics on what comes from outside. If an invariant breaks or its
+// Storage fails, it is quarantined: Err says why, and every method then returns that error or
+// does nothing.
+type RawNode struct {
+	raft *raft
+
+	// What the application was told last.
+	hard pb.HardState
+	soft SoftState
+
+	// The batch that is with the application, until Advance.
+	lent         bool
+	write        write
+	applyIndex   uint64
+	applyPayload uint64
+
+	proposal [1]pb.Entry // Propose's argument, kept off the heap
+	verified mark        // the state at the last Verify
+}
+
+// NewRawNode starts a node from what config.Storage holds. It returns a ConfigError
+// for a config that cannot be used, and an error matching ErrStorage or
+// ErrCommitBeyondLog for a Storage that fails or contradicts itself. The config is copied.
+func NewRawNode(config *Config) (*RawNode, error) {
+	r, err := newRaft(config)
+	if err != nil {
+		return nil, err
+	}
+	return &RawNode{raft: r, hard: r.hardState(), soft: r.softState()}, nil
+}
+
+func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState: r.role} }
+
+// Err returns why the node is quarantined, a *QuarantineError, or nil.
+func (rn *RawNode) Err() error { return rn.raft.err }
+
+// Tick advances the node's clock by one tick. Elections and heartbeats are counted in
+// ticks, see Config.
+func (rn *RawNode) Tick() {
+	if rn.raft.err == nil {
+		rn.raft.tick()
+	}
+}
+
+// TickQuiesced advances the clock without elections or heartbeats, for
+// applications that put idle groups to sleep by common agreement of their members.
+func (rn *RawNode) TickQuiesced() { rn.raft.electionElapsed++ }
+
+// Campaign starts an election now, as if the election timeout had passed. It does
+// nothing on a leader and on a node that may not lead (not a voter, or a committed
+// configuration change is not applied yet).
+func (rn *RawNode) Campaign() error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	return rn.raft.campaign()
+}
+
+// Propose asks to append data to the log. The node keeps data; the caller must not
+// change it any more. nil means that the proposal was appended or sent to the leader, not that
+// it will be committed. An error that matches ErrProposalDropped means that it was not.
+func (rn *RawNode) Propose(data []byte) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	rn.proposal[0] = pb.Entry{Data: data}
+	err := rn.raft.propose(rn.proposal[:])
+	rn.proposal[0] = pb.Entry{}
+	return err
+}
+
+// ProposeConfChange asks to append a configuration change. It is refused with
+// ErrConfChangePending while an earlier one may not be applied, and with
+// ErrBadConfChange if it is not legal in the active configuration.
+func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	typ, data, err := pb.MarshalConfChange(cc)
+	if err != nil {
+		return err
+	}
+	m := pb.Message{Type: pb.MsgProp, From: rn.raft.id, Entries: []pb.Entry{{Type: typ, Data: data}}}
+	return rn.raft.step(&m)
+}
+
+// ApplyConfChange makes the configuration active that a committed configuration
+// change leads to, and returns it. The application calls it once for every entry of
+// type EntryConfChange or EntryConfChangeV2 in CommittedEntries, before Advance, and
+// stores the result with its snapshots. A change that the application rejects is
+// applied as an empty ConfChange{}.
+func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
+	if rn.raft.err == nil {
+		rn.raft.applyConfChange(cc.AsV2())
+	}
+	cs := rn.raft.members.ConfState()
+	return &cs
+}
+
+// Step gives the node a message from a peer, or a response of its storage threads. The
+// node keeps the data of entries and the snapshot; it does not keep or change the
+// message's slices. An error that matches ErrInvalidMessage means that the message was
+// refused and nothing has changed; ErrStepLocalMsg and ErrStepPeerNotFound likewise.
+func (rn *RawNode) Step(m pb.Message) error {
+	return rn.raft.step(&m)
+}
+
+// HasReady reports whether Ready would return work. It is false while a Ready is
+// with the application.
+func (rn *RawNode) HasReady() bool {
+	r := rn.raft
+	if r.err != nil || rn.lent {
+		return false
+	}
+	u := &r.log.unstable
+	return len(r.outbox.filling) > 0 || len(r.gated.filling) > 0 ||
+		u.taken < u.end() || u.snapshotToWrite() != nil ||
+		r.log.applying+1 < r.applyEnd() ||
+		rn.hard != r.hardState() || rn.soft != r.softState() ||
+		r.appendsDue()
+}
+
+// applyEnd is the index behind the last entry that may be handed out for applying.
+func (r *raft) applyEnd() uint64 { return r.log.applyEnd(!r.asyncStorageWrites) }
+
+// Ready returns the next batch of work, see the type. Without async storage writes it
+// must be followed by Advance once the batch is persisted, applied and sent; until
+// then Ready returns an empty batch, while all other methods may be called. With async
+// storage writes there is no Advance.
+func (rn *RawNode) Ready() Ready {
+	r := rn.raft
+	if r.err != nil || rn.lent {
+		return Ready{}
+	}
+	if r.asyncStorageWrites {
+		r.outbox.returned()
+	}
+	if r.buildAppends() != nil {
+		return Ready{}
+	}
+	committed, err := r.log.toApply(r.limits.applyBytes, !r.asyncStorageWrites)
+	if err != nil {
+		_ = r.quarantine("reading entries to apply", err)
+		return Ready{}
+	}
+	rd := Ready{Entries: r.log.unstable.toWrite(), CommittedEntries: committed}
+	if s := r.log.unstable.snapshotToWrite(); s != nil {
+		rd.Snapshot = *s
+	}
+	if soft := r.softState(); soft != rn.soft {
+		rn.soft = soft
+		news := soft // on the heap only when there is news
+		rd.SoftState = &news
+	}
+	if hard := r.hardState(); hard != rn.hard {
+		rd.MustSync = MustSync(hard, rn.hard, len(rd.Entries))
+		rn.hard = hard
+		rd.HardState = hard
+	} else {
+		rd.MustSync = len(rd.Entries) > 0
+	}
+	w := r.beginWrite()
+	if n := len(committed); n > 0 {
+		r.log.applying = committed[n-1].Index
+	}
+	if r.asyncStorageWrites {
+		rn.addStorageMessages(&rd, w)
+	} else {
+		rn.lend(&rd, w)
+	}
+	rd.Messages = r.outbox.take()
+	return rd
+}
+
+// lend remembers what Advance will acknowledge.
+func (rn *RawNode) lend(rd *Ready, w write) {
+	rn.lent = true
+	rn.write = w
+	rn.applyIndex, rn.applyPayload = 0, 0
+	if n := len(rd.CommittedEntries); n > 0 {
+		rn.applyIndex = rd.CommittedEntries[n-1].Index
+		rn.applyPayload = payloadBytes(rd.CommittedEntries)
+	}
+}
+
+// addStorageMessages adds the storage work as messages to the two local threads.
+func (rn *RawNode) addStorageMessages(rd *Ready, w write) {
+	r := rn.raft
+	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.snapshot != 0 || len(r.gated.filling) > 0 {
+		*r.outbox.next() = r.storageAppend(rd, w)
+	}
+	if len(rd.CommittedEntries) > 0 {
+		*r.outbox.next() = r.storageApply(rd.CommittedEntries)
+	}
+}
+
+// Advance says that the batch of the last Ready is done: what it handed out is durable,
+// committed entries are applied, messages are sent. The arrays of its Messages
+// and ReadStates are used again from now on. It does nothing without a Ready, and
+// with async storage writes.
+func (rn *RawNode) Advance(Ready) {
+	r := rn.raft
+	if !rn.lent || r.err != nil {
+		return
+	}
+	rn.lent = false
+	r.outbox.returned()
+	if r.endWrite(rn.write) != nil {
+		return
+	}
+	if rn.applyIndex != 0 {
+		r.endApply(rn.applyIndex, rn.applyPayload)
+	}
+}
+
+// ReportUnreachable tells a leader that the last messages to a peer were not
+// delivered. What was in flight is then sent again, after the peer's next sign of life.
+func (rn *RawNode) ReportUnreachable(id uint64) {
+	if rn.raft.err == nil {
+		rn.raft.reportUnreachable(id)
+	}
+}
+
+// ReportSnapshot tells a leader how the transmission of a snapshot to a follower
+// ended. Without it the follower gets no entries until Config.SnapshotTicks have passed.
+func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
+	if rn.raft.err == nil {
+		rn.raft.reportSnapshot(id, status == SnapshotFailure)
+	}
+}
+
+// Bootstrap gives a node with an empty Storage its first configuration: the same
+// list, in the same order, on every first member. It is an alternative to a Storage that starts
+// from a snapshot. It returns an error matching ErrBootstrapNotEmpty or
+// ErrBootstrapPeers, and nothing has changed then.
+func (rn *RawNode) Bootstrap(peers []Peer) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	if err := rn.raft.bootstrap(peers); err != nil {
+		return err
+	}
+	rn.hard = pb.HardState{} // all of the hard state is news
+	return nil
+}
+
+// BasicStatus returns the part of Status that takes no allocation.
+func (rn *RawNode) BasicStatus() BasicStatus {
+	r := rn.raft
+	return BasicStatus{
+		ID:        r.id,
+		HardState: r.hardState(),
+		SoftState: r.softState(),
+		Applied:   r.log.applied,
+	}
+}
+
+// Status returns the node's state and, on a leader, a copy of what it knows of
+// every member.
+func (rn *RawNode) Status() Status {
+	r := rn.raft
+	s := Status{BasicStatus: rn.BasicStatus(), Config: r.members.Config(), Seed: r.seed}
+	if r.role != StateLeader {
+		return s
+	}
+	s.Progress = make(map[uint64]tracker.Progress, r.members.Len())
+	for i := range r.members.Len() {
+		pr := *r.members.Progress(i)
+		pr.Inflights = pr.Inflights.Clone()
+		s.Progress[r.members.ID(i)] = pr
+	}
+	return s
+}
+
+// ProgressType says whether a member votes.
+type ProgressType byte
+
+const (
+	// ProgressTypePeer is a voter.
+	ProgressTypePeer ProgressType = iota
+	// ProgressTypeLearner is a learner.
+	ProgressTypeLearner
+)
+
+// WithProgress calls visitor for every member in order of id, without the in-flight
+// windows. On a node that does not lead, the Progress is empty but for IsLearner.
+func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tracker.Progress)) {
+	ms := &rn.raft.members
+	for i := range ms.Len() {
+		typ := ProgressTypePeer
+		if ms.IsLearner(i) {
+			typ = ProgressTypeLearner
+		}
+		pr := tracker.Progress{Next: rn.raft.log.lastIndex() + 1, IsLearner: ms.IsLearner(i)}
+		if ms.Tracking() {
+			pr = *ms.Progress(i)
+			pr.Inflights = nil
+		}
+		visitor(ms.ID(i), typ, pr)
+	}
+}
+
+// Verify checks the invariants of the node's state, and of its change since the last
+// call. For tests and simulators, which call it after every step: an error, which matches
+// ErrInvariant, is a bug in this library.
+func (rn *RawNode) Verify() error {
+	if rn.raft.err != nil {
+		return nil // it takes no further part
+	}
+	err := rn.raft.verify(rn.verified)
+	rn.verified = rn.raft.mark()
+	return err
+}
+
+// SetRandomizedElectionTimeout sets the election timeout in ticks that is otherwise
+// drawn at random, until the next change of role draws another. For tests and
+// simulators that need a certain node to campaign first.
+func (rn *RawNode) SetRandomizedElectionTimeout(ticks int) error {
+	if ticks <= 0 || ticks > maxTicks {
+		return &ConfigError{Field: "randomized election timeout", Reason: "must be positive and not too large"}
+	}
+	rn.raft.electionTimeout = ticks
+	return nil
+}

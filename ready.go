@@ -1,0 +1,153 @@
+package raft
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// StateType is the role of a node (thesis §3.3).
+type StateType uint64
+
+const (
+	// StateFollower answers a leader and candidates.
+	StateFollower StateType = iota
+	// StateCandidate asks for votes in a new term.
+	StateCandidate
+	// StateLeader appends and replicates.
+	StateLeader
+	// StatePreCandidate asks whether it could win before it starts a term (thesis §9.6).
+	StatePreCandidate
+)
+
+func (st StateType) String() string {
+	switch st {
+	case StateFollower:
+		return "StateFollower"
+	case StateCandidate:
+		return "StateCandidate"
+	case StateLeader:
+		return "StateLeader"
+	case StatePreCandidate:
+		return "StatePreCandidate"
+	}
+	return fmt.Sprintf("StateType(%d)", uint64(st))
+}
+
+// MarshalJSON encodes the name of the role.
+func (st StateType) MarshalJSON() ([]byte, error) { return json.Marshal(st.String()) }
+
+// SoftState is what an application may want to know of a node and need not persist.
+type SoftState struct {
+	Lead      uint64 // the leader of the node's term; None if not known
+	RaftState StateType
+}
+
+// ReadState answers a ReadIndex request: the state machine may serve the read once it has
+// applied everything up to Index.
+type ReadState struct {
+	Index      uint64
+	RequestCtx []byte // as it was given to ReadIndex
+}
+
+// Ready is a batch of work for the application.
+//
+// Everything in it may be read, and nothing may be changed. The entries in Entries,
+// CommittedEntries and Messages and the Snapshot are immutable and may be kept for ever. The
+// arrays of Messages and ReadStates are the node's own: they are valid until Advance (with
+// async storage writes, until the next Ready) and used again then; copy the elements
+// out to keep them.
+//
+// Without async storage writes: write Snapshot, Entries and HardState to
+// Storage, as one atomic step; send Messages; apply Snapshot and then
+// CommittedEntries; call Advance. With them: Messages to LocalAppendThread and
+// LocalApplyThread carry the same work together with the messages to send when it is done.
+type Ready struct {
+	// SoftState is nil if it is as it was in the last batch.
+	*SoftState
+
+	// HardState is to be persisted before Messages are sent; empty (IsEmptyHardState)
+	// if it is as it was in the last batch.
+	pb.HardState
+
+	// ReadStates are answers to ReadIndex.
+	ReadStates []ReadState
+
+	// Entries are to be persisted before Messages are sent. They replace whatever Storage
+	// holds from the index of the first one on.
+	Entries []pb.Entry
+
+	// Snapshot, if not empty (IsEmptySnap), replaces the log and the state machine. It has to
+	// be durable before Messages are sent, whatever MustSync says. Entries follow it.
+	Snapshot pb.Snapshot
+
+	// CommittedEntries are to be applied to the state machine, in order. They have been
+	// in Entries of this batch or an earlier one, or were in Storage at the start.
+	CommittedEntries []pb.Entry
+
+	// Messages are to be sent after HardState, Entries and Snapshot are persisted. If one
+	// contains MsgSnap, ReportSnapshot is owed when it is known whether it arrived.
+	Messages []pb.Message
+
+	// MustSync says that HardState and Entries have to be durable, not only written,
+	// before Messages are sent. If it is false, a crash may take them back.
+	MustSync bool
+}
+
+// MustSync reports whether a write has to be durable before anything that depends on
+// it is sent: new entries, a new term or a new vote (Figure 3.1 of the thesis, "persistent
+// state"). A commit index alone can be learnt again.
+func MustSync(st, prevst pb.HardState, entsnum int) bool {
+	return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term
+}
+
+// IsEmptyHardState reports whether st is the zero value.
+func IsEmptyHardState(st pb.HardState) bool { return st == pb.HardState{} }
+
+// IsEmptySnap reports whether sp is no snapshot: one at index 0 covers nothing.
+func IsEmptySnap(sp pb.Snapshot) bool { return sp.Metadata.Index == 0 }
+
+// SnapshotStatus is how the transmission of a snapshot ended.
+type SnapshotStatus int
+
+const (
+	// SnapshotFinish: the follower has it.
+	SnapshotFinish SnapshotStatus = 1
+	// SnapshotFailure: the follower does not have it, as far as is known.
+	SnapshotFailure SnapshotStatus = 2
+)
+
+// The recipients of storage messages (Config.AsyncStorageWrites); no node has such an id.
+const (
+	// LocalAppendThread writes entries, hard state and snapshots to Storage.
+	LocalAppendThread uint64 = math.MaxUint64
+	// LocalApplyThread applies committed entries to the state machine.
+	LocalApplyThread uint64 = math.MaxUint64 - 1
+)
+
+// IsLocalMsgTarget reports whether id is LocalAppendThread or LocalApplyThread.
+func IsLocalMsgTarget(id uint64) bool { return id == LocalAppendThread || id == LocalApplyThread }
+
+// typeSet has a bit for each message type in it.
+type typeSet uint64
+
+// has is false for every type that is unknown, negative ones included.
+func (s typeSet) has(t pb.MessageType) bool { return t >= 0 && t < 64 && s>>uint(t)&1 != 0 }
+
+const (
+	localMsgs typeSet = 1<<pb.MsgHup | 1<<pb.MsgBeat | 1<<pb.MsgUnreachable | 1<<pb.MsgSnapStatus | 1<<pb.MsgCheckQuorum |
+		1<<pb.MsgStorageAppend | 1<<pb.MsgStorageAppendResp | 1<<pb.MsgStorageApply | 1<<pb.MsgStorageApplyResp
+
+	responseMsgs typeSet = 1<<pb.MsgAppResp | 1<<pb.MsgVoteResp | 1<<pb.MsgHeartbeatResp | 1<<pb.MsgUnreachable |
+		1<<pb.MsgReadIndexResp | 1<<pb.MsgPreVoteResp | 1<<pb.MsgStorageAppendResp | 1<<pb.MsgStorageApplyResp
+)
+
+// IsLocalMsg reports whether messages of this type stay on their node: its clock, its
+// application and its storage make them, and a network must not bring them.
+func IsLocalMsg(msgt pb.MessageType) bool { return localMsgs.has(msgt) }
+
+// IsResponseMsg reports whether messages of this type answer another one; an answer
+// counts only from a member of the configuration.
+func IsResponseMsg(msgt pb.MessageType) bool { return responseMsgs.has(msgt) }

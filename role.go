@@ -1,0 +1,89 @@
+package raft
+
+// The transitions between roles (thesis Figure 3.3). They change state and send
+// nothing.
+//
+//	            timeout            quorum would vote         quorum voted
+//	follower ------------> pre-candidate ------------> candidate ----------> leader
+//	   ^   \------------------------------------------->|                      |
+//	   |      timeout without pre-vote, or transfer      |                      |
+//	   +-----------------------<------------------------+----------<-----------+
+//	      the term has a leader, a higher term, the vote was lost, the quorum is silent
+
+// enterTerm is the only way to a new term: the vote of the old one is forgotten with it,
+// and with nothing else.
+func (r *raft) enterTerm(term uint64) {
+	if term != r.term {
+		r.term = term
+		r.vote = None
+	}
+}
+
+// resetVolatile forgets what belongs to a role or a term.
+func (r *raft) resetVolatile() {
+	r.lead = None
+	r.electionElapsed = 0
+	r.heartbeatElapsed = 0
+	r.drawElectionTimeout()
+	r.members.ResetVotes()
+	r.members.Untrack()
+	r.ownVoteTerm = 0
+	r.termStart = 0
+	r.unappliedBytes = 0
+	r.pendingConfIndex = 0
+}
+
+func (r *raft) becomeFollower(term, lead uint64) {
+	r.enterTerm(term)
+	r.resetVolatile()
+	r.role = StateFollower
+	r.lead = lead
+	r.logger.Infof("%x is a follower at term %d of leader %x", r.id, r.term, lead)
+}
+
+// becomePreCandidate changes neither term nor vote (thesis §9.6).
+func (r *raft) becomePreCandidate() {
+	r.members.ResetVotes()
+	r.lead = None
+	r.electionElapsed = 0
+	r.drawElectionTimeout()
+	r.role = StatePreCandidate
+	r.logger.Infof("%x is a pre-candidate at term %d", r.id, r.term)
+}
+
+func (r *raft) becomeCandidate() {
+	r.enterTerm(r.term + 1)
+	r.resetVolatile()
+	r.vote = r.id
+	r.ownVoteTerm = r.term
+	r.role = StateCandidate
+	r.logger.Infof("%x is a candidate at term %d", r.id, r.term)
+}
+
+// becomeLeader starts the leader's bookkeeping. Nothing is known of the others; of
+// itself the leader counts what is durable. A configuration change somewhere in the
+// unapplied log may be pending, so none is proposed before all of it is applied.
+func (r *raft) becomeLeader() {
+	r.resetVolatile()
+	r.role = StateLeader
+	r.lead = r.id
+	r.termStart = r.log.lastIndex() + 1
+	r.pendingConfIndex = r.log.lastIndex()
+	r.members.Track(r.termStart)
+	if i := r.members.Find(r.id); i >= 0 {
+		own := r.members.Progress(i)
+		own.BecomeReplicate()
+		own.MaybeUpdate(r.log.stable())
+		own.RecentActive = true
+	}
+	r.logger.Infof("%x is the leader at term %d", r.id, r.term)
+}
+
+// heardFromLeader notes a sign of life of the term's leader.
+func (r *raft) heardFromLeader(from uint64) {
+	if r.role != StateFollower {
+		r.becomeFollower(r.term, from)
+	}
+	r.electionElapsed = 0
+	r.lead = from
+}

@@ -1,0 +1,556 @@
+package raft
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// withLogs gives every node a log: logs[i] lists the terms of node i+1's entries from
+// index 2 on (index 1, of term 1, is the snapshot that all share). The term is the
+// last one in the log, or term if that is later.
+func (c *testCluster) withLogs(term uint64, logs ...[]uint64) {
+	c.tb.Helper()
+	for i, terms := range logs {
+		n := c.nodes[i]
+		if err := n.storage.Append(entriesOf(2, terms...)); err != nil {
+			c.tb.Fatal(err)
+		}
+		hs := pb.HardState{Term: term, Commit: 1}
+		if k := len(terms); k > 0 {
+			hs.Term = max(term, terms[k-1])
+		}
+		if err := n.storage.SetHardState(hs); err != nil {
+			c.tb.Fatal(err)
+		}
+		c.start(n)
+		n.verified = mark{}
+	}
+}
+
+func (c *testCluster) wantLastIndex(id, want uint64) {
+	c.tb.Helper()
+	if got := c.node(id).raft.log.lastIndex(); got != want {
+		c.tb.Fatalf("node %d has last index %d, want %d", id, got, want)
+	}
+}
+
+func (c *testCluster) wantCommit(id, want uint64) {
+	c.tb.Helper()
+	if got := c.node(id).BasicStatus().Commit; got != want {
+		c.tb.Fatalf("node %d has commit index %d, want %d", id, got, want)
+	}
+}
+
+// appendTo makes an append for node 2 from node 1.
+func appendTo(term uint64, prev entryID, commit uint64, entries ...pb.Entry) pb.Message {
+	return pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: term, Index: prev.index, LogTerm: prev.term, Commit: commit, Entries: entries}
+}
+
+// Figure 3.7: an entry of term 2 is on a majority, but the leader of term 4 must not
+// commit it before an entry of its own.
+func TestBug10AnEntryOfAnEarlierTermIsNotCommittedByCounting(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	c.withLogs(3, []uint64{2}, []uint64{2}, nil, nil, []uint64{3})
+	// Node 1 wins term 4; its no-op reaches nobody, while the old entry gets to node 3.
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgApp {
+			for i := range m.Entries {
+				if m.Entries[i].Term == 4 {
+					m.Entries = m.Entries[:i]
+					break
+				}
+			}
+		}
+		return m.From == 5 || m.To == 5
+	}
+	c.settle()
+	c.wantRole(1, StateLeader, 4)
+	matched := 0
+	for _, pr := range c.node(1).Status().Progress {
+		if pr.Match >= 2 {
+			matched++
+		}
+	}
+	if matched < 3 {
+		t.Fatalf("the entry of term 2 is on %d nodes; the scenario needs a majority", matched)
+	}
+	c.wantCommit(1, 1)
+	// The entry of its own term commits both.
+	c.cut = nil
+	c.settleTicking(1)
+	c.wantCommit(1, 3)
+}
+
+func TestBug11AFollowerCommitsOnlyWhatMatchedInThisAppend(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	// Node 2 has a tail of term 2 that the leader of term 3 does not have.
+	c.withLogs(2, nil, []uint64{2, 2, 2})
+	c.step(appendTo(3, entryID{1, 1}, 4))
+	c.wantCommit(2, 1)
+	c.step(appendTo(3, entryID{1, 1}, 4, entriesOf(2, 3)...))
+	c.wantCommit(2, 2)
+}
+
+func TestBug12AFollowerAcknowledgesWhatThisAppendMatched(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, nil, []uint64{2, 2, 2})
+	c.step(appendTo(3, entryID{1, 1}, 1))
+	got := c.answers(2, pb.MsgAppResp)
+	if len(got) != 1 || got[0].Index != 1 || got[0].Reject {
+		t.Fatalf("acknowledged %v, want index 1; its own last index is 4", got)
+	}
+}
+
+func TestBug13AnAcknowledgementWaitsForItsOwnDurableWrite(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = true })
+	n := c.node(2)
+	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2, 2)...))
+	wantGated := func(rd Ready) {
+		t.Helper()
+		if len(rd.Messages) != 1 || rd.Messages[0].Type != pb.MsgStorageAppend {
+			t.Fatalf("sent past the storage: %v", rd.Messages)
+		}
+		if r := rd.Messages[0].Responses[0]; r.Type != pb.MsgAppResp || r.Index != 3 {
+			t.Fatalf("held back %v, want the acknowledgement of 3", rd.Messages[0].Responses)
+		}
+	}
+	wantGated(n.Ready())
+	// The write is under way; an empty append matches what it will bring.
+	c.step(appendTo(2, entryID{2, 3}, 1))
+	wantGated(n.Ready())
+}
+
+func TestBug14AStaleRejectionDoesNotMoveNextBelowMatch(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range 5 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	progress := func() (match, next uint64) {
+		pr := c.node(1).Status().Progress[2]
+		return pr.Match, pr.Next
+	}
+	match, next := progress()
+	reject := func(index, hint, term uint64) {
+		c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: index, Reject: true, RejectHint: hint, LogTerm: term})
+	}
+	reject(2, 1, 1)
+	if m, n := progress(); m != match || n != next {
+		t.Fatalf("a rejection from before the match moved progress from %d/%d to %d/%d", match, next, m, n)
+	}
+	// Also while probing, where a rejection is looked at again.
+	c.node(1).ReportUnreachable(2)
+	reject(match, 0, 0)
+	if m, n := progress(); m != match || n != match+1 {
+		t.Fatalf("progress is %d/%d, want %d/%d", m, n, match, match+1)
+	}
+}
+
+func TestBug14AFollowerTruncatesOnlyAtAConflict(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2, 2, 2, 2)...))
+	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2)...))
+	c.step(appendTo(2, entryID{2, 3}, 1))
+	c.wantLastIndex(2, 5)
+	c.step(appendTo(3, entryID{2, 3}, 1, entriesOf(4, 3)...))
+	c.wantLastIndex(2, 4)
+}
+
+func TestBug15AHintIsNotAMatch(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(5, []uint64{5, 5, 5})
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp }
+	c.elect(1)
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 6, Index: 4, Reject: true, RejectHint: 4, LogTerm: 5})
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 3, To: 1, Term: 6, Index: 4, Reject: true, RejectHint: 3, LogTerm: 5})
+	for id := uint64(2); id <= 3; id++ {
+		if m := c.node(1).Status().Progress[id].Match; m != 0 {
+			t.Errorf("node %d has match %d after a rejection", id, m)
+		}
+	}
+	c.wantCommit(1, 1)
+}
+
+func TestBug16AnAcknowledgementFromAnEarlierTermMeansNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1) // term 2
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp }
+	c.elect(2) // term 3; its no-op reaches nobody
+	c.elect(1) // term 4
+	match := c.node(1).Status().Progress[2].Match
+	last := c.node(1).raft.log.lastIndex()
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: last})
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 3, To: 1, Term: 3, Index: last})
+	if got := c.node(1).Status().Progress[2].Match; got != match {
+		t.Errorf("match moved from %d to %d", match, got)
+	}
+	c.wantRole(1, StateLeader, 4)
+}
+
+func TestBug17TheCommitRuleDoesNotDependOnTheOrderOfMembers(t *testing.T) {
+	for _, voters := range [][]uint64{{1, 2, 3, 4, 5}, {5, 1, 4, 2, 3}, {3, 2, 1, 5, 4}} {
+		c := newTestCluster(t, 5, nil)
+		for _, n := range c.nodes {
+			n.storage = NewMemoryStorage()
+			if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: voters})); err != nil {
+				t.Fatal(err)
+			}
+			n.cfg.Storage = n.storage
+			c.start(n)
+		}
+		c.elect(1)
+		for range 8 {
+			c.propose(1, "x")
+		}
+		c.ready(1)
+		base := c.node(1).BasicStatus().Commit
+		// Two acknowledgements and the leader's own log make a majority.
+		for i, want := range []uint64{0, 2, 4, 6} {
+			c.step(pb.Message{Type: pb.MsgAppResp, From: uint64(i + 2), To: 1, Term: 1, Index: base + 2*uint64(i+1)})
+			c.wantCommit(1, base+want)
+		}
+	}
+}
+
+// Figure 3.6: six followers whose logs differ from the leader's in every way end up
+// with its log, each after few rejections.
+func TestBug18EveryConflictIsRepairedWithFewRejections(t *testing.T) {
+	logs := [][]uint64{
+		{1, 1, 4, 4, 5, 5, 6, 6, 6},       // the leader; the log of the figure begins with the shared entry
+		{1, 1, 4, 4, 5, 5, 6, 6},          // a: misses one
+		{1, 1, 4},                         // b: misses many
+		{1, 1, 4, 4, 5, 5, 6, 6, 6, 6},    // c: one too many
+		{1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7}, // d: two too many, of a later term
+		{1, 1, 4, 4, 4, 4},                // e: both
+		{1, 1, 2, 2, 2, 3, 3, 3, 3, 3},    // f: both, over two terms
+	}
+	c := newTestCluster(t, 7, nil)
+	c.withLogs(7, logs...)
+	rejections := map[uint64]int{}
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgAppResp && m.Reject {
+			rejections[m.From]++
+		}
+		return false
+	}
+	c.elect(1)
+	c.settleTicking(1)
+	leader := c.node(1).raft.log
+	for id := uint64(2); id <= 7; id++ {
+		log := &c.node(id).raft.log
+		if log.last() != leader.last() {
+			t.Errorf("node %d ends at %v, the leader at %v", id, log.last(), leader.last())
+		}
+		for i := uint64(1); i <= leader.lastIndex(); i++ {
+			want, _ := leader.term(i)
+			if got, _ := log.term(i); got != want {
+				t.Errorf("node %d has term %d at %d, want %d", id, got, i, want)
+			}
+		}
+		if rejections[id] > 2 {
+			t.Errorf("node %d rejected %d appends", id, rejections[id])
+		}
+		c.wantCommit(id, leader.lastIndex())
+	}
+}
+
+// A log with hundreds of conflicting terms is repaired with a rejection or two a term at
+// worst, not one an entry (thesis §3.5).
+func TestFastBackupSkipsWholeTerms(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	var leader, follower []uint64
+	for i := uint64(0); i < 300; i++ {
+		leader = append(leader, 200)
+		follower = append(follower, 2+i/100)
+	}
+	c.withLogs(300, leader, follower, leader)
+	rejections := 0
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgAppResp && m.Reject {
+			rejections++
+		}
+		return false
+	}
+	c.elect(1)
+	c.settle()
+	if rejections > 2 {
+		t.Errorf("%d rejections", rejections)
+	}
+	c.wantCommit(1, 302)
+}
+
+func TestBug19CompactionWhileAThrottledFollowerIsOwedTheEntries(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		cfg.MaxInflightMsgs = 2
+		cfg.MaxSizePerMsg = 1
+	})
+	c.elect(1)
+	c.settleTicking(1)
+	c.isolate(3)
+	for range 10 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	c.compact(c.node(1))
+	c.heal()
+	c.settleTicking(1)
+	c.settleTicking(1)
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+	if c.sent[pb.MsgSnap] != 1 {
+		t.Errorf("%d snapshots", c.sent[pb.MsgSnap])
+	}
+}
+
+func TestBug19ALeaderWhoseLogIsFullyCompactedGoesOn(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "a")
+	c.settle()
+	for _, n := range c.nodes {
+		c.compact(n)
+	}
+	c.propose(1, "b")
+	c.settle()
+	c.elect(2)
+	c.propose(2, "c")
+	c.settle()
+	c.wantApplied("a b c ")
+	c.compact(c.node(2))
+	c.restart(2)
+	c.elect(2)
+	c.propose(2, "d")
+	c.settle()
+	c.wantApplied("a b c d ")
+	if c.sent[pb.MsgSnap] != 0 {
+		t.Errorf("%d snapshots were sent to followers that needed none", c.sent[pb.MsgSnap])
+	}
+}
+
+func TestBug20AReadErrorIsNeverTurnedIntoAnAppend(t *testing.T) {
+	fails := map[string]error{}
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		if cfg.ID == 1 {
+			cfg.Storage = failingStorage{cfg.Storage.(*MemoryStorage), fails}
+		}
+	})
+	c.elect(1)
+	c.lagBehind(3)
+	// Not available now is not a reason to stop, nor to send anything.
+	fails["Entries"] = ErrUnavailable
+	clear(c.sent)
+	c.settleTicking(1)
+	if c.node(1).Err() != nil || c.sent[pb.MsgSnap] != 0 {
+		t.Fatalf("err %v, sent %v", c.node(1).Err(), c.sent)
+	}
+	clear(fails)
+	c.settleTicking(1)
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+	// Anything else stops the node before the append.
+	c.lagBehind(3)
+	fails["Entries"] = errDisk
+	c.tick(1, 1)
+	c.settle()
+	if !errors.Is(c.node(1).Err(), errDisk) {
+		t.Fatalf("err %v", c.node(1).Err())
+	}
+	if rd := c.node(1).Ready(); len(rd.Messages) != 0 {
+		t.Fatalf("sends %v", rd.Messages)
+	}
+}
+
+func TestBug21AProposalThatLostItsPlaceIsNotAppliedAsSuccess(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.propose(1, "lost")
+	c.settle()
+	c.elect(2)
+	c.propose(2, "won")
+	c.settle()
+	c.heal()
+	c.settleTicking(2)
+	c.wantApplied("won ")
+}
+
+func TestBug22TheWindowIsEmptyAfterAChangeOfState(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		cfg.MaxSizePerMsg = 100
+		cfg.MaxInflightBytes = 100
+	})
+	c.elect(1)
+	c.isolate(3)
+	big := strings.Repeat("x", 100)
+	c.propose(1, big)
+	c.settle()
+	if pr := c.node(1).Status().Progress[3]; !pr.Inflights.Full() {
+		t.Fatalf("the window of node 3 should be full: %s", pr.String())
+	}
+	c.node(1).ReportUnreachable(3)
+	if n := c.node(1).Status().Progress[3].Inflights.Count(); n != 0 {
+		t.Fatalf("%d appends in flight to a follower that is probed", n)
+	}
+	c.heal()
+	c.settleTicking(1)
+	for range 5 {
+		c.propose(1, big)
+		c.settle()
+	}
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+}
+
+func TestBug23ASingleVoterDoesNotCommitBeforeItsOwnWrite(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	c.elect(1)
+	n := c.node(1)
+	c.propose(1, "x")
+	rd := n.Ready()
+	if len(rd.Entries) != 1 || len(rd.CommittedEntries) != 0 || n.BasicStatus().Commit != 2 {
+		t.Fatalf("before the write: %d entries, %d committed, commit index %d", len(rd.Entries), len(rd.CommittedEntries), n.BasicStatus().Commit)
+	}
+	n.persist(t, rd)
+	n.Advance(rd)
+	c.settle()
+	c.wantApplied("x ")
+}
+
+// The leader of a larger group does not count its own log before it is written either.
+func TestALeaderCountsItsOwnEntriesOnlyWhenTheyAreDurable(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	n := c.node(1)
+	c.propose(1, "x")
+	rd := n.Ready()
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 3})
+	c.wantCommit(1, 2)
+	n.persist(t, rd)
+	n.Advance(rd)
+	c.wantCommit(1, 3)
+}
+
+// An application whose write fails does not call Advance and sends nothing; the node
+// then promises nothing, and what is on disk is what a restart finds.
+func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, nil, []uint64{2, 2, 2})
+	n := c.node(2)
+	c.step(appendTo(3, entryID{1, 1}, 3, entriesOf(2, 3, 3)...))
+	rd := n.Ready()
+	if len(rd.Entries) != 2 || len(rd.Messages) != 1 {
+		t.Fatalf("%d entries and %d messages", len(rd.Entries), len(rd.Messages))
+	}
+	// The store has deleted the suffix and then failed: no Advance.
+	n.storage = NewMemoryStorage()
+	n.cfg.Storage = n.storage
+	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	if n.HasReady() || len(n.Ready().Messages) != 0 {
+		t.Fatal("the node goes on without its write")
+	}
+	c.start(n)
+	n.verified = mark{}
+	c.step(appendTo(3, entryID{1, 1}, 3, entriesOf(2, 3, 3)...))
+	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
+		t.Fatalf("answered %v", got)
+	}
+}
+
+func TestBug26ANodeThatComesBackWithAnOldDiskIsNoticed(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range 3 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	// The log is older than the hard state: the node does not start.
+	old := NewMemoryStorage()
+	if err := old.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.SetHardState(c.node(3).BasicStatus().HardState); err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(3, old)
+	if _, err := NewRawNode(&cfg); !errors.Is(err, ErrCommitBeyondLog) {
+		t.Fatalf("started with a log that ends before its commit index: %v", err)
+	}
+	// All of the disk is old or empty: the leader's next heartbeat finds out, and it
+	// does not vote any more.
+	n := c.node(3)
+	n.storage = NewMemoryStorage()
+	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.Storage = n.storage
+	c.start(n)
+	n.verified = mark{}
+	c.tick(1, 1)
+	c.settle()
+	if !errors.Is(n.Err(), ErrCommitBeyondLog) {
+		t.Fatalf("not noticed: %v", n.Err())
+	}
+	if err := n.Step(voteFrom(2, 3, 9, entryID{9, 9})); !errors.Is(err, ErrQuarantined) {
+		t.Errorf("it votes: %v", err)
+	}
+}
+
+func TestBug27AMinorityThatLostUnsyncedWritesLosesNothingForTheCluster(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "a")
+	c.settle()
+	synced := c.node(3).BasicStatus().Commit
+	c.propose(1, "b")
+	c.settle()
+	// Node 3 acknowledged b but had not synced it.
+	n := c.node(3)
+	lost := NewMemoryStorage()
+	if err := lost.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := n.storage.Entries(2, synced+1, noLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.Append(kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.SetHardState(pb.HardState{Term: 2, Vote: 1, Commit: synced}); err != nil {
+		t.Fatal(err)
+	}
+	n.storage, n.cfg.Storage = lost, lost
+	n.applied = n.applied[:len(n.applied)-1] // its state machine was not synced either
+	c.restart(3)
+	n.verified = mark{}
+	c.isolate(3)
+	c.elect(2)
+	c.propose(2, "c")
+	c.settle()
+	c.heal()
+	c.settleTicking(2)
+	c.wantApplied("a b c ")
+}
+
+func TestBug28AppliedMayBeAheadOfTheStoredCommitIndex(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, []uint64{2, 2, 2})
+	n := c.node(1)
+	n.cfg.Applied = 3
+	c.start(n)
+	c.verify(n)
+	c.wantCommit(1, 3)
+	if n.HasReady() && len(n.Ready().CommittedEntries) != 0 {
+		t.Error("applied entries are handed out again")
+	}
+	n.cfg.Applied = 5
+	if _, err := NewRawNode(&n.cfg); !errors.Is(err, ErrCommitBeyondLog) {
+		t.Errorf("applied behind the end of the log: %v", err)
+	}
+}

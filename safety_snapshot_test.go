@@ -1,0 +1,219 @@
+package raft
+
+import (
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+func snapTo(to, term uint64, s *pb.Snapshot) pb.Message {
+	return pb.Message{Type: pb.MsgSnap, From: 1, To: to, Term: term, Snapshot: s}
+}
+
+var threeVoters = pb.ConfState{Voters: []uint64{1, 2, 3}}
+
+func TestBug29ASnapshotOverAConflictingTailDropsTheTail(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, nil, []uint64{2, 2, 2, 2})
+	c.step(snapTo(2, 4, snapAt(3, 3, threeVoters)))
+	c.wantLastIndex(2, 3)
+	c.wantCommit(2, 3)
+	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
+		t.Errorf("answered %v", got)
+	}
+	if last, _ := c.node(2).storage.LastIndex(); last != 3 {
+		t.Errorf("the disk ends at %d", last)
+	}
+}
+
+func TestBug30ASnapshotOfAPrefixKeepsTheSuffix(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, nil, []uint64{2, 2, 2, 2})
+	c.step(snapTo(2, 2, snapAt(3, 2, threeVoters)))
+	c.wantLastIndex(2, 5)
+	c.wantCommit(2, 3)
+	if rd := c.node(2).Ready(); !IsEmptySnap(rd.Snapshot) {
+		t.Error("the application is asked to replace a log that it has")
+	}
+}
+
+func TestASnapshotBehindTheCommitIndexChangesNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	c.settleTicking(1)
+	c.step(snapTo(2, 2, snapAt(2, 2, pb.ConfState{Voters: []uint64{2}})))
+	c.wantLastIndex(2, 3)
+	c.wantCommit(2, 3)
+	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
+		t.Errorf("answered %v, want everything that is committed", got)
+	}
+	if n := c.node(2).raft.members.Len(); n != 3 {
+		t.Errorf("the configuration went back to %d members", n)
+	}
+}
+
+func TestBug31ASecondSnapshotBeforeTheFirstIsAcknowledged(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(2)
+	c.step(snapTo(2, 2, snapAt(10, 2, threeVoters)))
+	first := n.Ready()
+	c.step(snapTo(2, 2, snapAt(20, 2, threeVoters)))
+	n.persist(t, first)
+	n.Advance(first)
+	c.verify(n)
+	if got := n.BasicStatus().Applied; got >= 20 {
+		t.Fatalf("the write of the first snapshot acknowledged the second: applied %d", got)
+	}
+	second := n.Ready()
+	if second.Snapshot.Metadata.Index != 20 {
+		t.Fatalf("snapshot at %d, want 20", second.Snapshot.Metadata.Index)
+	}
+	n.persist(t, second)
+	n.Advance(second)
+	if got := n.BasicStatus().Applied; got != 20 {
+		t.Fatalf("applied %d, want 20", got)
+	}
+	c.step(appendTo(2, entryID{2, 20}, 21, entriesOf(21, 2)...))
+	c.ready(2)
+	c.wantCommit(2, 21)
+}
+
+func TestNothingIsAppliedBeforeAPendingSnapshot(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(2)
+	c.step(snapTo(2, 2, snapAt(10, 2, threeVoters)))
+	c.step(appendTo(2, entryID{2, 10}, 11, entriesOf(11, 2)...))
+	rd := n.Ready()
+	if rd.Snapshot.Metadata.Index != 10 || len(rd.CommittedEntries) != 0 {
+		t.Fatalf("snapshot at %d with %d entries to apply", rd.Snapshot.Metadata.Index, len(rd.CommittedEntries))
+	}
+	n.persist(t, rd)
+	n.Advance(rd)
+	if rd := n.Ready(); len(rd.CommittedEntries) != 1 {
+		t.Fatalf("%d entries to apply after the snapshot", len(rd.CommittedEntries))
+	}
+}
+
+func TestANodeWithAPendingSnapshotDoesNotCampaign(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.step(snapTo(2, 2, snapAt(10, 2, threeVoters)))
+	if err := c.node(2).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantRole(2, StateFollower, 2)
+}
+
+// oldSnapshot answers with a snapshot from before the compaction.
+type oldSnapshot struct {
+	*MemoryStorage
+	old *pb.Snapshot
+}
+
+func (s oldSnapshot) Snapshot() (pb.Snapshot, error) {
+	if s.old != nil {
+		return *s.old, nil
+	}
+	return s.MemoryStorage.Snapshot()
+}
+
+func TestBug33ASnapshotOlderThanNeededIsNotCounted(t *testing.T) {
+	old := oldSnapshot{old: snapAt(1, 1, threeVoters)}
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		if cfg.ID == 1 {
+			old.MemoryStorage = cfg.Storage.(*MemoryStorage)
+			cfg.Storage = &old
+		}
+	})
+	c.elect(1)
+	c.lagBehind(3)
+	c.compact(c.node(1))
+	clear(c.sent)
+	c.settleTicking(1)
+	pr := c.node(1).Status().Progress[3]
+	if c.sent[pb.MsgSnap] != 0 || pr.State == tracker.StateSnapshot {
+		t.Fatalf("sent %v, node 3 is %s", c.sent, pr.String())
+	}
+	old.old = nil
+	c.settleTicking(1)
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+}
+
+func TestBug34TheOldMembershipDoesNotSurviveASnapshot(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	cs := pb.ConfState{Voters: []uint64{2, 3, 4}, Learners: []uint64{5}}
+	c.step(snapTo(2, 2, snapAt(10, 2, cs)))
+	if err := c.node(2).raft.members.ConfState().Equivalent(cs); err != nil {
+		t.Error(err)
+	}
+	c.ready(2)
+	c.restart(2)
+	if err := c.node(2).raft.members.ConfState().Equivalent(cs); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+}
+
+func TestASnapshotReportFreesTheFollower(t *testing.T) {
+	for _, status := range []SnapshotStatus{SnapshotFinish, SnapshotFailure} {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.lagBehind(3)
+		c.compact(c.node(1))
+		lost := true
+		c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap && lost }
+		c.settleTicking(1)
+		if pr := c.node(1).Status().Progress[3]; pr.State != tracker.StateSnapshot {
+			t.Fatalf("node 3 is %s", pr.String())
+		}
+		lost = false
+		c.node(1).ReportSnapshot(3, status)
+		c.settleTicking(1)
+		c.settleTicking(1)
+		c.wantCommit(3, c.node(1).BasicStatus().Commit)
+	}
+}
+
+func TestALostSnapshotReportFreesTheFollowerAfterATimeout(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.SnapshotTicks = 30 })
+	c.elect(1)
+	c.lagBehind(3)
+	c.compact(c.node(1))
+	lost := true
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap && lost }
+	for range 20 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	lost = false
+	if pr := c.node(1).Status().Progress[3]; pr.State != tracker.StateSnapshot {
+		t.Fatalf("node 3 is %s", pr.String())
+	}
+	for range 30 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+}
+
+func TestAFollowerThatGotTheEntriesElsewhereNeedsNoReport(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.lagBehind(3)
+	c.compact(c.node(1))
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap }
+	c.settleTicking(1)
+	s, err := c.node(1).storage.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.step(snapTo(3, 2, &s))
+	c.settle()
+	if pr := c.node(1).Status().Progress[3]; pr.State != tracker.StateReplicate {
+		t.Fatalf("node 3 is %s", pr.String())
+	}
+	c.propose(1, "more")
+	c.settle()
+	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+}

@@ -1,0 +1,170 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// outbox collects messages in place, in arrays that are used again: one fills while
+// the other is with the application.
+type outbox struct {
+	filling []pb.Message // slots behind its length are zero
+	lent    []pb.Message // valid for the application until returned
+}
+
+// next returns a zero message at the end of the box, to be filled in. The pointer
+// is valid until the next call.
+func (o *outbox) next() *pb.Message {
+	if len(o.filling) < cap(o.filling) {
+		o.filling = o.filling[:len(o.filling)+1]
+	} else {
+		o.filling = append(o.filling, pb.Message{})
+	}
+	return &o.filling[len(o.filling)-1]
+}
+
+// take lends the messages to the application. What was lent before must have been
+// returned.
+func (o *outbox) take() []pb.Message {
+	if len(o.filling) == 0 {
+		return nil
+	}
+	o.filling, o.lent = o.lent[:0], o.filling
+	return o.lent
+}
+
+// returned takes the lent array back, and lets go of what its messages refer to.
+func (o *outbox) returned() {
+	clear(o.lent)
+	o.lent = o.lent[:0]
+}
+
+// send returns a message to the peer, to be filled in, which goes out with the next
+// Ready.
+func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
+	m := r.outbox.next()
+	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
+	return m
+}
+
+// respond returns a message like send does, but behind the durability gate: it
+// promises something about this node's term, vote or log, and leaves the node only when that
+// is durable. Without async storage writes everything in a Ready waits for the
+// write, and one box serves both.
+func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
+	if !r.asyncStorageWrites {
+		return r.send(t, to)
+	}
+	m := r.gated.next()
+	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
+	return m
+}
+
+// appendsDue reports whether some follower is owed an append.
+func (r *raft) appendsDue() bool {
+	if r.role != StateLeader {
+		return false
+	}
+	last, commit := r.log.lastIndex(), r.log.committed
+	for i := range r.members.Len() {
+		if r.members.ID(i) != r.id && r.members.Progress(i).AppendDue(last, commit) {
+			return true
+		}
+	}
+	return false
+}
+
+// buildAppends turns what followers are owed into messages: this is the only place that
+// makes MsgApp, and it runs once per Ready, so that an append carries all entries
+// and commit index that the steps before it brought. A follower gets more than one
+// only if size limits split it.
+func (r *raft) buildAppends() error {
+	if r.role != StateLeader {
+		return nil
+	}
+	last, commit := r.log.lastIndex(), r.log.committed
+	for i := range r.members.Len() {
+		id := r.members.ID(i)
+		if id == r.id {
+			continue
+		}
+		// Ends: each round advances Next, fills the window, or pauses the follower.
+		for pr := r.members.Progress(i); pr.AppendDue(last, commit); {
+			if err := r.buildAppend(id, pr); err != nil {
+				return r.quarantine("building an append", err)
+			}
+		}
+	}
+	return nil
+}
+
+// buildAppend makes one append, or a snapshot if the entries are gone. A
+// Storage that cannot answer never leads to an append (the error is returned).
+func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
+	prev := entryID{index: pr.Next - 1}
+	term, ok := r.log.term(prev.index)
+	if !ok {
+		return r.buildSnapshot(to, pr)
+	}
+	prev.term = term
+	var entries []pb.Entry
+	// A full window that was pinged gets an append without entries: whether prev is
+	// there tells if what is in flight was lost.
+	if pr.State != tracker.StateReplicate || !pr.Inflights.Full() {
+		var err error
+		entries, err = r.log.entries(pr.Next, r.log.lastIndex()+1, r.limits.messageBytes)
+		switch {
+		case errors.Is(err, ErrCompacted):
+			return r.buildSnapshot(to, pr)
+		case errors.Is(err, ErrUnavailable):
+			r.logger.Warningf("%x: entries from %d are not available for %x: %v", r.id, pr.Next, to, err)
+			pr.Pause()
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	m := r.send(pb.MsgApp, to)
+	m.LogTerm, m.Index = prev.term, prev.index
+	m.Entries = entries
+	m.Commit = r.log.committed
+	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight)
+	return nil
+}
+
+// buildSnapshot sends the newest snapshot to a follower that needs entries which
+// are gone (thesis §5.3). If there is none to send, the follower is left alone until its
+// next sign of life.
+func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
+	if !pr.RecentActive {
+		pr.Pause()
+		return nil
+	}
+	snapshot, err := r.log.snapshot()
+	if errors.Is(err, ErrSnapshotTemporarilyUnavailable) {
+		r.logger.Debugf("%x: no snapshot for %x yet", r.id, to)
+		pr.Pause()
+		return nil
+	}
+	if err != nil {
+		return wrapStorage("snapshot", err)
+	}
+	id := snapshotID(&snapshot)
+	if id.index == 0 || id.index > r.log.committed {
+		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, commit index %d", errBadSnapshot, id.index, r.log.first, r.log.committed))
+	}
+	if id.index+1 < r.log.first {
+		// It would not connect with the log: the follower would need the next one at once.
+		r.logger.Warningf("%x: the snapshot at %v is older than the first entry %d", r.id, id, r.log.first)
+		pr.Pause()
+		return nil
+	}
+	m := r.send(pb.MsgSnap, to)
+	m.Snapshot = &snapshot
+	pr.BecomeSnapshot(id.index)
+	r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)
+	return nil
+}

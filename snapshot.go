@@ -1,0 +1,79 @@
+package raft
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft/confchange"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// handleSnapshot is a follower's receipt of a snapshot (thesis §5, Figure 5.3). What
+// it acknowledges is what it now has for certain.
+func (r *raft) handleSnapshot(m *pb.Message) error {
+	r.heardFromLeader(m.From)
+	s := m.Snapshot
+	id := snapshotID(s)
+	if term, known := r.log.term(id.index); id.index <= r.log.committed && known && term != id.term {
+		return r.quarantine("handling a snapshot", fmt.Errorf("%w: snapshot at %v, term %d here", ErrCommittedConflict, id, term))
+	}
+	switch {
+	case id.index <= r.log.committed:
+		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.committed)
+	case r.log.has(id):
+		// The log has what the snapshot covers and more: keep the suffix.
+		if err := r.log.commitTo(id.index); err != nil {
+			return r.quarantine("handling a snapshot", err)
+		}
+	default:
+		if err := r.restore(s); err != nil {
+			return err
+		}
+	}
+	r.acknowledge(m.From, r.log.committed)
+	return nil
+}
+
+// restore replaces the log and the configuration by the snapshot's. Entries that
+// conflict with it, and those that merely lie behind it, go: they were never acknowledged to
+// this leader.
+func (r *raft) restore(s *pb.Snapshot) error {
+	cfg, err := confchange.FromConfState(s.Metadata.ConfState)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	r.log.restore(s)
+	r.setConfig(cfg)
+	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
+	return nil
+}
+
+// reportSnapshot ends the wait for a snapshot: sent, the follower will acknowledge it;
+// failed, it will be sent again if still needed. Either way the follower is probed after
+// its next sign of life.
+func (r *raft) reportSnapshot(id uint64, failed bool) {
+	pr := r.progressOf(id)
+	if pr == nil || pr.State != tracker.StateSnapshot {
+		return
+	}
+	if failed {
+		// What it would have covered is still missing.
+		pr.PendingSnapshot = 0
+	}
+	pr.BecomeProbe()
+	pr.Pause()
+	r.logger.Debugf("%x: snapshot to %x reported, failed: %t", r.id, id, failed)
+}
+
+// ageSnapshots frees followers whose snapshot report was lost: after the limit they
+// are probed again. Called once per election timeout.
+func (r *raft) ageSnapshots() {
+	for i := range r.members.Len() {
+		pr := r.members.Progress(i)
+		if pr.State == tracker.StateSnapshot && pr.AgeSnapshot() > r.limits.snapshotTimeouts {
+			r.logger.Warningf("%x: no report about the snapshot at %d for %x, probing", r.id, pr.PendingSnapshot, r.members.ID(i))
+			pr.PendingSnapshot = 0
+			pr.BecomeProbe()
+		}
+	}
+}

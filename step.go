@@ -1,0 +1,157 @@
+package raft
+
+import (
+	"errors"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// step is the one door for messages: check the shape, apply the term rule, call the
+// role. A refused message has changed nothing.
+func (r *raft) step(m *pb.Message) error {
+	if r.err != nil {
+		return r.err
+	}
+	if err := checkMessage(m, r.id); err != nil {
+		return refusal(m, err)
+	}
+	if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {
+		return ErrStepPeerNotFound
+	}
+	if err := r.checkLeader(m); err != nil {
+		return refusal(m, err)
+	}
+	if m.Term != 0 && m.Term != r.term && !IsLocalMsgTarget(m.From) {
+		if !r.applyTermRule(m) {
+			return r.err
+		}
+	}
+	return refusal(m, r.route(m))
+}
+
+// refusal wraps the causes that are about the message itself.
+func refusal(m *pb.Message, err error) error {
+	if err == nil || errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
+		errors.Is(err, ErrStepLocalMsg) || errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
+}
+
+// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4).
+func (r *raft) checkLeader(m *pb.Message) error {
+	if isFromLeader(m.Type) && m.Term == r.term && r.lead != None && r.lead != m.From {
+		return ErrSecondLeader
+	}
+	return nil
+}
+
+// applyTermRule compares the terms of a message from another term and of this node
+// (thesis §3.3), and is the only place that does. It reports whether the message is to
+// be handled, with this node in its term if the message may move it there.
+func (r *raft) applyTermRule(m *pb.Message) bool {
+	if m.Term < r.term {
+		r.answerStale(m)
+		return false
+	}
+	switch {
+	case m.Type == pb.MsgVote || m.Type == pb.MsgPreVote:
+		if r.ignoresCandidate(voteReqOf(m)) {
+			r.logger.Debugf("%x ignores %s from %x at term %d: leader %x is alive", r.id, m.Type, m.From, m.Term, r.lead)
+			return false
+		}
+		if m.Type == pb.MsgPreVote {
+			return true // asks about a later term, and nobody enters it
+		}
+	case m.Type == pb.MsgPreVoteResp && !m.Reject:
+		return true // grants a later term, which begins with the vote itself
+	}
+	lead := None
+	if isFromLeader(m.Type) {
+		lead = m.From
+	}
+	r.becomeFollower(m.Term, lead)
+	return true
+}
+
+// answerStale tells the sender of a request from an earlier term about this one. An old
+// leader steps down, an old candidate can try again; a pre-candidate cannot get
+// stuck in a term that is over.
+func (r *raft) answerStale(m *pb.Message) {
+	switch m.Type {
+	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
+		// An acknowledgement of nothing: only its term counts.
+		r.respond(pb.MsgAppResp, m.From)
+	case pb.MsgVote:
+		r.respond(pb.MsgVoteResp, m.From).Reject = true
+	case pb.MsgPreVote:
+		r.respond(pb.MsgPreVoteResp, m.From).Reject = true
+	}
+}
+
+// route hands a message of this term, or of none, to its handler.
+func (r *raft) route(m *pb.Message) error {
+	switch m.Type {
+	case pb.MsgVote, pb.MsgPreVote:
+		return r.handleVoteReq(m)
+	case pb.MsgProp:
+		return r.propose(m.Entries)
+	case pb.MsgStorageAppendResp:
+		return r.handleStorageAppendResp(m)
+	case pb.MsgStorageApplyResp:
+		return r.handleStorageApplyResp(m)
+	case pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgTransferLeader, pb.MsgForgetLeader:
+		return ErrUnsupported
+	}
+	switch r.role {
+	case StateLeader:
+		return r.routeToLeader(m)
+	case StateCandidate:
+		if m.Type == pb.MsgVoteResp {
+			return r.routeVoteResp(m)
+		}
+	case StatePreCandidate:
+		if m.Type == pb.MsgPreVoteResp {
+			return r.handlePreVoteResp(m)
+		}
+	}
+	return r.routeToFollower(m)
+}
+
+// routeVoteResp: the own vote comes back when it is durable.
+func (r *raft) routeVoteResp(m *pb.Message) error {
+	if m.From == r.id {
+		return r.countOwnVote(m.Term)
+	}
+	return r.handleVoteResp(m)
+}
+
+func (r *raft) routeToLeader(m *pb.Message) error {
+	pr := r.progressOf(m.From)
+	if pr == nil {
+		return nil
+	}
+	switch m.Type {
+	case pb.MsgAppResp:
+		return r.handleAppendResp(m, pr)
+	case pb.MsgHeartbeatResp:
+		return r.handleHeartbeatResp(m, pr)
+	}
+	return nil
+}
+
+// routeToFollower serves candidates too: a message of the term's leader ends their
+// campaign, and anything else means nothing to either.
+func (r *raft) routeToFollower(m *pb.Message) error {
+	switch m.Type {
+	case pb.MsgApp:
+		return r.handleAppend(m)
+	case pb.MsgHeartbeat:
+		return r.handleHeartbeat(m)
+	case pb.MsgSnap:
+		return r.handleSnapshot(m)
+	case pb.MsgTimeoutNow:
+		return r.handleTimeoutNow(m)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package raft
+
+import (
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// A Ready hands out one write: hard state, snapshot, entries, in this order of
+// dependence. Advance acknowledges it together with what was applied. With
+// asynchronous storage writes the same write travels as a MsgStorageAppend, and its
+// acknowledgement comes back as a message; writes are acknowledged in order then, several may
+// be under way, and what was applied is acknowledged on its own.
+
+// write is what the acknowledgement of one Ready's storage work says.
+type write struct {
+	// The entries up to index, as they stood in generation, are durable.
+	generation uint64
+	index      uint64
+	// snapshot is the index of the snapshot that is durable; 0 if none was written.
+	snapshot uint64
+	// voteTerm is the term of the own vote that is durable; 0 if none was written.
+	voteTerm uint64
+}
+
+// beginWrite marks everything that is not durable as handed out.
+func (r *raft) beginWrite() write {
+	w := write{generation: r.log.unstable.generation, index: r.log.lastIndex(), voteTerm: r.ownVoteTerm}
+	if s := r.log.unstable.snapshotToWrite(); s != nil {
+		w.snapshot = s.Metadata.Index
+	}
+	r.log.unstable.take()
+	return w
+}
+
+// endWrite acts on the durability of a write: a leader and a candidate count
+// themselves now.
+func (r *raft) endWrite(w write) error {
+	if w.snapshot != 0 {
+		r.log.acknowledgeSnapshot(w.snapshot)
+	}
+	if r.log.unstable.acknowledged(w.generation, w.index) && r.role == StateLeader {
+		r.advanceOwnMatch()
+	}
+	if w.voteTerm != 0 {
+		return r.countOwnVote(w.voteTerm)
+	}
+	return nil
+}
+
+// endApply notes that the entries up to index are applied; bytes is the payload of
+// those among them that were not acknowledged before.
+func (r *raft) endApply(index, bytes uint64) {
+	if index <= r.log.applied || index > r.log.applying {
+		return
+	}
+	r.log.applied = index
+	r.proposalApplied(bytes)
+	r.leaveJoint()
+}
+
+// storageAppend makes the message that carries a write to the append thread, and in it
+// every response that waits for it. What it refers to stays valid.
+func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
+	last := r.log.last()
+	m := pb.Message{Type: pb.MsgStorageAppend, From: r.id, To: LocalAppendThread, Entries: rd.Entries}
+	m.Index, m.LogTerm = last.index, last.term
+	if !IsEmptyHardState(rd.HardState) {
+		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
+	}
+	gated := r.gated.take()
+	m.Responses = make([]pb.Message, 0, len(gated)+2)
+	m.Responses = append(m.Responses, gated...)
+	r.gated.returned()
+	if w.voteTerm != 0 {
+		m.Responses = append(m.Responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: w.voteTerm})
+	}
+	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, Index: last.index, LogTerm: last.term}
+	ack.RejectHint = w.generation
+	if w.snapshot != 0 {
+		s := rd.Snapshot
+		m.Snapshot, ack.Snapshot = &s, &s
+	}
+	m.Responses = append(m.Responses, ack)
+	return m
+}
+
+// handleStorageAppendResp is the append thread's acknowledgement.
+func (r *raft) handleStorageAppendResp(m *pb.Message) error {
+	w := write{generation: m.RejectHint, index: m.Index}
+	if m.Snapshot != nil {
+		w.snapshot = m.Snapshot.Metadata.Index
+	}
+	return r.endWrite(w)
+}
+
+// storageApply makes the message that carries committed entries to the apply thread.
+func (r *raft) storageApply(entries []pb.Entry) pb.Message {
+	return pb.Message{
+		Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries,
+		Responses: []pb.Message{{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}},
+	}
+}
+
+// handleStorageApplyResp is the apply thread's acknowledgement.
+func (r *raft) handleStorageApplyResp(m *pb.Message) error {
+	if n := len(m.Entries); n > 0 {
+		r.endApply(m.Entries[n-1].Index, payloadBytes(m.Entries))
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package raft
+
+import (
+	"fmt"
+	"sort"
+)
+
+// terms is the term history of the retained log. Terms only grow along a log, so a
+// boundary per term says the term of every index:
+//
+//	bounds:   2/10        3/14          6/21
+//	index:      10 11 12 13 14 .. 20 21 22 ..
+//	term:        2  2  2  2  3 ..  3  6  6 ..
+//
+// bounds[0] is the base, the entry just before the retained log (0/0, or where the
+// last snapshot or compaction cut it); bounds[i] for i > 0 is the first entry of
+// its term. Terms and indexes rise strictly. The last boundary reaches to the end of the
+// log, which this type does not know.
+type terms struct {
+	bounds []entryID
+}
+
+func (t *terms) base() entryID    { return t.bounds[0] }
+func (t *terms) lastTerm() uint64 { return t.bounds[len(t.bounds)-1].term }
+func (t *terms) lastStart() uint64 {
+	return t.bounds[len(t.bounds)-1].index
+}
+
+// segment returns the position of the boundary that covers index, which is not
+// before the base.
+func (t *terms) segment(index uint64) int {
+	last := len(t.bounds) - 1
+	if index >= t.bounds[last].index {
+		return last
+	}
+	return sort.Search(last, func(i int) bool { return t.bounds[i+1].index > index })
+}
+
+// at returns the term at index, which must not lie behind the end of the log;
+// false if it lies before the base.
+func (t *terms) at(index uint64) (uint64, bool) {
+	if index < t.bounds[0].index {
+		return 0, false
+	}
+	return t.bounds[t.segment(index)].term, true
+}
+
+// append notes that an entry of term stands at index, the new end of the log.
+func (t *terms) append(term, index uint64) {
+	if term != t.lastTerm() {
+		t.bounds = append(t.bounds, entryID{term: term, index: index})
+	}
+}
+
+// truncate forgets everything from index on; index lies behind the base.
+func (t *terms) truncate(index uint64) {
+	n := len(t.bounds)
+	for n > 1 && t.bounds[n-1].index >= index {
+		n--
+	}
+	t.bounds = t.bounds[:n]
+}
+
+// compact makes index, at which the log has an entry, the new base.
+func (t *terms) compact(index uint64) {
+	if index <= t.bounds[0].index {
+		return
+	}
+	s := t.segment(index)
+	term := t.bounds[s].term
+	n := copy(t.bounds, t.bounds[s:])
+	t.bounds = t.bounds[:n]
+	t.bounds[0] = entryID{term: term, index: index}
+}
+
+// reset makes base the whole history.
+func (t *terms) reset(base entryID) {
+	t.bounds = append(t.bounds[:0], base)
+}
+
+// lastNotAfter returns the largest index, at most index, at which the term is at
+// most term. A leader and a follower use it to skip whole terms in which their logs
+// cannot agree (thesis §3.5). What lies before the base is not known; the answer is
+// then the index before it, or index itself.
+func (t *terms) lastNotAfter(index, term uint64) uint64 {
+	if index < t.bounds[0].index {
+		return index
+	}
+	for s := t.segment(index); s >= 0; s-- {
+		if t.bounds[s].term <= term {
+			return index
+		}
+		index = t.bounds[s].index - 1
+	}
+	return index
+}
+
+// load builds the history of the stored log [first, last] with a few questions per
+// term: it looks for the end of each term by bisection.
+func (t *terms) load(s Storage, first, last uint64) error {
+	ask := func(i, atLeast uint64) (uint64, error) {
+		term, err := s.Term(i)
+		if err != nil {
+			return 0, fmt.Errorf("%w: term of entry %d: %w", ErrStorage, i, err)
+		}
+		if term < atLeast || term >= maxCounter {
+			return 0, fmt.Errorf("%w: term %d at index %d after term %d", ErrStorage, term, i, atLeast)
+		}
+		return term, nil
+	}
+	base, err := ask(first-1, 0)
+	if err != nil {
+		return err
+	}
+	t.reset(entryID{term: base, index: first - 1})
+	lastTerm, err := ask(last, base)
+	if err != nil {
+		return err
+	}
+	for at := first; at <= last; {
+		term, err := ask(at, t.lastTerm())
+		if err != nil {
+			return err
+		}
+		t.append(term, at)
+		if term == lastTerm {
+			return nil
+		}
+		// The term of lo is term, the term of hi is larger.
+		lo, hi := at, last
+		for hi-lo > 1 {
+			mid := lo + (hi-lo)/2
+			midTerm, err := ask(mid, term)
+			if err != nil {
+				return err
+			}
+			if midTerm == term {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		at = hi
+	}
+	return nil
+}

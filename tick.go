@@ -1,0 +1,33 @@
+package raft
+
+// tick advances the logical clock by one tick.
+func (r *raft) tick() {
+	if r.role == StateLeader {
+		r.tickLeader()
+		return
+	}
+	r.electionElapsed++
+	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {
+		r.electionElapsed = 0
+		_ = r.campaign() // an error has quarantined the node
+	}
+}
+
+// tickLeader looks after followers once per election timeout, and sends heartbeats.
+func (r *raft) tickLeader() {
+	r.electionElapsed++
+	if r.electionElapsed >= r.limits.electionTicks {
+		r.electionElapsed = 0
+		r.ageSnapshots()
+		if r.checkQuorum {
+			if r.checkQuorumActive(); r.role != StateLeader {
+				return
+			}
+		}
+	}
+	r.heartbeatElapsed++
+	if r.heartbeatElapsed >= r.limits.heartbeatTicks {
+		r.heartbeatElapsed = 0
+		r.sendHeartbeats()
+	}
+}
