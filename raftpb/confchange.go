@@ -3,6 +3,7 @@ package raftpb
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,6 +124,13 @@ func (m *ConfChangeV2) put(b []byte, i int) int {
 // Unmarshal merges an encoded change into m. Context is copied.
 func (m *ConfChangeV2) Unmarshal(b []byte) error {
 	r := reader{b: b, depth: maxDepth}
+	changes, err := r.count(2)
+	if err != nil {
+		return err
+	}
+	if changes > 0 {
+		m.Changes = slices.Grow(m.Changes, changes)
+	}
 	for {
 		more, err := r.next()
 		if err != nil || !more {

@@ -280,6 +280,22 @@ func (r *reader) values(v *[]uint64) error {
 	return nil
 }
 
+// count returns how often a field stands in the message that r is at the start of.
+func (r reader) count(field int) (int, error) {
+	for n := 0; ; {
+		more, err := r.next()
+		if err != nil || !more {
+			return n, err
+		}
+		if r.field == field {
+			n++
+		}
+		if err := r.skip(); err != nil {
+			return 0, err
+		}
+	}
+}
+
 // skip passes over the current field, which nobody knows.
 func (r *reader) skip() error {
 	for open := 0; ; {
