@@ -46,14 +46,6 @@ func (id entryID) upToDate(own entryID) bool {
 	return id.term > own.term || id.term == own.term && id.index >= own.index
 }
 
-// logMark is a place in one leader's log: everything up to index as the leader of
-// the term has it. Unlike an entryID it speaks about who says so, not who wrote
-// the entry.
-type logMark struct {
-	term  uint64
-	index uint64
-}
-
 // logSlice is a run of entries with the id of the entry before it:
 //
 //	prev.index < entries[0].Index == prev.index+1 < ... == last().index

@@ -382,6 +382,21 @@ func TestMemoryStorageLetsGoOfCompactedEntries(t *testing.T) {
 	}
 }
 
+func TestMemoryStorageLetsGoOfCompactedEntriesWithoutAnotherAppend(t *testing.T) {
+	ms := NewMemoryStorage()
+	noError(t, ms.Append(entryRun(1, 1, 1000)))
+	for at := uint64(100); at < 1000; at += 100 {
+		noError(t, ms.Compact(at))
+	}
+	if live, kept := len(ms.entries), ms.dead+cap(ms.entries); live != 100 || kept > 2*live {
+		t.Errorf("%d live entries keep room for %d", live, kept)
+	}
+	noError(t, ms.Compact(1000))
+	if kept := ms.dead + cap(ms.entries); kept != 0 {
+		t.Errorf("an empty log keeps room for %d", kept)
+	}
+}
+
 func TestMemoryStorageDoesNotCopyOnEveryCompaction(t *testing.T) {
 	ms := NewMemoryStorage()
 	noError(t, ms.Append(entryRun(1, 1, 1000)))

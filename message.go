@@ -18,7 +18,6 @@ import (
 //	MsgVote, PreVote   last       last                                          transfer
 //	Msg(Pre)VoteResp                                     refused
 //	MsgSnap            (Snapshot)
-//	MsgSnapStatus                                        failed
 
 // contextTransfer marks vote requests of a campaign ordered by a leadership
 // transfer: they are granted although a leader is alive (thesis §4.2.3).
@@ -81,9 +80,6 @@ func voteReqOf(m *pb.Message) voteReq {
 func snapshotID(s *pb.Snapshot) entryID {
 	return entryID{term: s.Metadata.Term, index: s.Metadata.Index}
 }
-
-// snapshotFailed says whether a MsgSnapStatus reports a failure.
-func snapshotFailed(m *pb.Message) bool { return m.Reject }
 
 // isFromLeader: only the leader of m.Term sends these, so m.From is it.
 func isFromLeader(t pb.MessageType) bool {

@@ -133,8 +133,9 @@ func IsLocalMsgTarget(id uint64) bool { return id == LocalAppendThread || id == 
 // typeSet has a bit for each message type in it.
 type typeSet uint64
 
-// has is false for every type that is unknown, negative ones included.
-func (s typeSet) has(t pb.MessageType) bool { return t >= 0 && t < 64 && s>>uint(t)&1 != 0 }
+// has is false for every type that is unknown: a shift by 64 or more leaves nothing, and a
+// negative type is a large one as unsigned.
+func (s typeSet) has(t pb.MessageType) bool { return s>>uint32(t)&1 != 0 }
 
 const (
 	localMsgs typeSet = 1<<pb.MsgHup | 1<<pb.MsgBeat | 1<<pb.MsgUnreachable | 1<<pb.MsgSnapStatus | 1<<pb.MsgCheckQuorum |

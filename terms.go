@@ -20,11 +20,7 @@ type terms struct {
 	bounds []entryID
 }
 
-func (t *terms) base() entryID    { return t.bounds[0] }
 func (t *terms) lastTerm() uint64 { return t.bounds[len(t.bounds)-1].term }
-func (t *terms) lastStart() uint64 {
-	return t.bounds[len(t.bounds)-1].index
-}
 
 // segment returns the position of the boundary that covers index, which is not
 // before the base.

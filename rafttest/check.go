@@ -1,0 +1,168 @@
+package rafttest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// observed is what an environment has seen of its nodes, in order to judge the whole run
+// and not only the state at the moment at which it is asked.
+type observed struct {
+	leaders map[uint64]uint64    // by term
+	entries map[uint64]firstSeen // by index
+	broken  []error
+	seen    map[string]bool // what is in broken, so that it is told once
+}
+
+// firstSeen is the first application of an index by any node.
+type firstSeen struct {
+	node  uint64
+	entry pb.Entry
+}
+
+func newObserved() observed {
+	return observed{leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, seen: map[string]bool{}}
+}
+
+func (o *observed) add(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	if !o.seen[err.Error()] {
+		o.seen[err.Error()] = true
+		o.broken = append(o.broken, err)
+	}
+}
+
+// leads notes that a node leads in a term.
+func (o *observed) leads(node, term uint64) {
+	if other, ok := o.leaders[term]; ok && other != node {
+		o.add("election safety: term %d has the leaders %d and %d", term, other, node)
+		return
+	}
+	o.leaders[term] = node
+}
+
+// applied notes that a node has applied an entry.
+func (o *observed) applied(node uint64, e *pb.Entry) {
+	first, ok := o.entries[e.Index]
+	if !ok {
+		o.entries[e.Index] = firstSeen{node: node, entry: *e}
+		return
+	}
+	if !sameEntry(&first.entry, e) {
+		o.add("state machine safety: node %d applied %s, node %d applied %s",
+			first.node, raft.DescribeEntry(first.entry, nil), node, raft.DescribeEntry(*e, nil))
+	}
+}
+
+func sameEntry(a, b *pb.Entry) bool {
+	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
+}
+
+// observe looks at a node after something was done to it.
+func (env *InteractionEnv) observe(idx int) {
+	n := &env.Nodes[idx]
+	if st := n.BasicStatus(); st.RaftState == raft.StateLeader {
+		env.observed.leads(st.ID, st.Term)
+	}
+	if err := n.Verify(); err != nil {
+		env.observed.add("node %d: %w", n.id(), err)
+	}
+}
+
+// handleCheck prints which safety properties are broken:
+//
+//	check
+func handleCheck(env *InteractionEnv, a *args) error {
+	if err := a.done(); err != nil {
+		return err
+	}
+	return env.Check()
+}
+
+// Check returns which safety properties the cluster has broken since it was set up, nil if none. Over all
+// nodes, crashed ones included: a term has one leader (election safety); logs that agree on an entry
+// agree on all before it (log matching); no two nodes apply different entries at an
+// index, or have different contents when they have applied the same (state machine safety);
+// and no node has broken an invariant of its own (RawNode.Verify). A quarantined
+// node has broken none of these by that.
+func (env *InteractionEnv) Check() error {
+	broken := append([]error(nil), env.observed.broken...)
+	for i := range env.Nodes {
+		for j := range i {
+			broken = append(broken, checkLogs(&env.Nodes[j], &env.Nodes[i]), checkContents(&env.Nodes[j], &env.Nodes[i]))
+		}
+	}
+	return errors.Join(broken...)
+}
+
+// checkLogs checks log matching (thesis §3.5) for what two nodes have stored: below the last
+// index at which the terms are equal, everything is.
+func checkLogs(a, b *Node) error {
+	logA, err := storedLog(a)
+	if err != nil {
+		return err
+	}
+	logB, err := storedLog(b)
+	if err != nil {
+		return err
+	}
+	agree := false
+	for i := len(logA) - 1; i >= 0; i-- {
+		ea := &logA[i]
+		eb := entryAt(logB, ea.Index)
+		if eb == nil {
+			continue
+		}
+		agree = agree || ea.Term == eb.Term
+		if agree && !sameEntry(ea, eb) {
+			return fmt.Errorf("log matching: node %d has %s, node %d has %s, and they agree on a later entry or on its term",
+				a.id(), raft.DescribeEntry(*ea, nil), b.id(), raft.DescribeEntry(*eb, nil))
+		}
+	}
+	return nil
+}
+
+func storedLog(n *Node) ([]pb.Entry, error) {
+	first, err := n.FirstIndex()
+	if err != nil {
+		return nil, err
+	}
+	last, err := n.LastIndex()
+	if err != nil || last < first {
+		return nil, err
+	}
+	return n.Entries(first, last+1, math.MaxUint64)
+}
+
+// entryAt returns the entry at an index of a log, nil if it is not there.
+func entryAt(log []pb.Entry, index uint64) *pb.Entry {
+	if len(log) == 0 || index < log[0].Index || index-log[0].Index >= uint64(len(log)) {
+		return nil
+	}
+	return &log[index-log[0].Index]
+}
+
+// checkContents compares the state machines of two nodes at every index at which both have been.
+func checkContents(a, b *Node) error {
+	states := make(map[uint64]*pb.Snapshot, len(a.History))
+	for i := range a.History {
+		states[a.History[i].Metadata.Index] = &a.History[i]
+	}
+	for i := range b.History {
+		sb := &b.History[i]
+		sa := states[sb.Metadata.Index]
+		if sa == nil {
+			continue
+		}
+		if sa.Metadata.Term != sb.Metadata.Term || !bytes.Equal(sa.Data, sb.Data) {
+			return fmt.Errorf("state machine safety: at index %d, node %d has the content %q of term %d, node %d has %q of term %d",
+				sb.Metadata.Index, a.id(), sa.Data, sa.Metadata.Term, b.id(), sb.Data, sb.Metadata.Term)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package rafttest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// The properties hold unless the library is broken, so each test breaks one by force.
+func TestCheckFindsWhatIsBroken(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		by   func(t *testing.T, env *InteractionEnv)
+		want string
+	}{
+		{
+			"two leaders in a term",
+			func(_ *testing.T, env *InteractionEnv) { env.observed.leads(2, 1) },
+			"election safety: term 1 has the leaders 1 and 2",
+		},
+		{
+			"logs that differ before an entry they share",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Nodes[1].Append([]pb.Entry{
+					{Term: 9, Index: 11}, {Term: 1, Index: 12, Data: []byte("foo")},
+				}))
+			},
+			`log matching: node 1 has 1/11 EntryNormal "", node 2 has 9/11 EntryNormal ""`,
+		},
+		{
+			"logs with two entries of a term at an index",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Nodes[1].Append([]pb.Entry{{Term: 1, Index: 12, Data: []byte("bar")}}))
+			},
+			`log matching: node 1 has 1/12 EntryNormal "foo", node 2 has 1/12 EntryNormal "bar"`,
+		},
+		{
+			"different contents at an index",
+			func(_ *testing.T, env *InteractionEnv) { env.Nodes[1].History[2].Data = []byte("bar") },
+			`state machine safety: at index 12, node 1 has the content "foo" of term 1, node 2 has "bar" of term 1`,
+		},
+		{
+			"different entries applied at an index",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Restart(1))
+				env.Nodes[1].History = env.Nodes[1].History[:2]
+				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 2, Index: 12, Data: []byte("foo")}}))
+			},
+			`state machine safety: node 1 applied 1/12 EntryNormal "foo", node 2 applied 2/12 EntryNormal "foo"`,
+		},
+		{
+			"entries applied out of order",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 1, Index: 14}}))
+			},
+			"node 2 applies entry 14 after 12",
+		},
+		{
+			"entries applied twice",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 1, Index: 12, Data: []byte("foo")}}))
+			},
+			"node 2 applies entry 12 after 12",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			env := newCluster(t, 2, nil)
+			noError(t, env.Campaign(0))
+			noError(t, env.Stabilize())
+			noError(t, env.Propose(0, []byte("foo")))
+			noError(t, env.Stabilize())
+			noError(t, env.Check())
+			tc.by(t, env)
+			err := env.Check()
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+			if got := run(t, env, "check"); got != err.Error() {
+				t.Errorf("the command prints %s", got)
+			}
+		})
+	}
+}
+
+// A tail that was never committed may differ, and a log may be shorter or compacted.
+func TestCheckAllowsWhatRaftAllows(t *testing.T) {
+	env := newCluster(t, 3, nil)
+	noError(t, env.Campaign(0))
+	noError(t, env.Stabilize())
+	noError(t, env.Nodes[1].Append([]pb.Entry{{Term: 1, Index: 12}, {Term: 1, Index: 13}}))
+	noError(t, env.Nodes[2].Append([]pb.Entry{{Term: 2, Index: 12}}))
+	noError(t, env.Compact(0, 11))
+	noError(t, env.Check())
+}
+
+func TestAViolationIsRememberedAndToldOnce(t *testing.T) {
+	env := newCluster(t, 1, nil)
+	env.observed.leads(1, 5)
+	env.observed.leads(2, 5)
+	env.observed.leads(2, 5)
+	if got := run(t, env, "check"); got != "election safety: term 5 has the leaders 1 and 2" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestAQuarantinedNodeIsShownAndNotABrokenProperty(t *testing.T) {
+	env := newCluster(t, 2, nil)
+	err := env.Nodes[0].Step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 1, Commit: 99})
+	if err == nil || env.Nodes[0].Err() == nil {
+		t.Fatalf("not quarantined: %v", err)
+	}
+	if got := run(t, env, "raft-state"); !strings.HasPrefix(got, "1: StateFollower (Voter) Term:1 Lead:2 "+raft.ErrQuarantined.Error()) {
+		t.Errorf("raft-state prints %s", got)
+	}
+	if got := run(t, env, "process-ready 1"); !strings.HasPrefix(got, raft.ErrQuarantined.Error()) {
+		t.Errorf("process-ready prints %s", got)
+	}
+	if got := run(t, env, "check"); got != "ok" {
+		t.Errorf("check prints %s", got)
+	}
+}

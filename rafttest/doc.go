@@ -1,0 +1,43 @@
+// Package rafttest drives a small Raft cluster by hand, from scripts that tell what to do and
+// record everything the cluster says. Scripts are datadriven files:
+//
+//	# Node 1 wins an election.
+//	add-nodes 3 voters=(1,2,3) index=2
+//	----
+//	ok
+//
+//	campaign 1
+//	----
+//	ok
+//
+// To run the scripts of a folder as tests, replay each in an environment of its own:
+//
+//	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+//		env := rafttest.NewInteractionEnv(nil)
+//		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+//			return env.Handle(t, *d)
+//		})
+//	})
+//
+// go test -rewrite then writes what happened into the files. Outside of tests, Replay runs a
+// script and returns what it expected and what happened.
+//
+// # Commands
+//
+// Nodes have the ids 1, 2, 3, ... in the order in which they were added. A command prints ok when
+// it has nothing to say, and its error when it fails. Which arguments each takes stands
+// in the table of commands.go and at the function that carries it out.
+//
+// Building: add-nodes, crash, restart, partition, heal.
+// Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
+// read-index, report-unreachable, send-snapshot, compact, step.
+// Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.
+// Moving on: process-ready, process-append-thread, process-apply-thread, deliver-msgs, stabilize.
+// Looking: status, raft-state, raft-log, check, log-level.
+//
+// Each node has a state machine: its content is the initial content and the data of every entry
+// applied since, and there is a snapshot for every applied index, of which followers get
+// the newest.
+//
+// Everything is deterministic: a script prints the same on every machine.
+package rafttest

@@ -1,0 +1,112 @@
+package rafttest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// InteractionOpts customizes an InteractionEnv.
+type InteractionOpts struct {
+	// OnConfig, if set, may change the Config of each node that is added, except for its ID.
+	OnConfig func(*raft.Config)
+
+	// SetRandomizedElectionTimeout, if set, fixes the election timeout of a node, in ticks. The
+	// default is the method of that name of RawNode.
+	SetRandomizedElectionTimeout func(node *raft.RawNode, timeout int)
+}
+
+// Node is a member of an InteractionEnv.
+type Node struct {
+	*raft.RawNode // nil while the node is crashed
+	Storage
+
+	// Config is what the node was started with.
+	Config *raft.Config
+	// AppendWork and ApplyWork are the storage messages, oldest first, that the node's threads have not
+	// performed yet. They are empty without async storage writes.
+	AppendWork []pb.Message
+	ApplyWork  []pb.Message
+	// History is the node's state machine: a snapshot of it for every index at which it
+	// has been, the newest last. It survives a crash.
+	History []pb.Snapshot
+}
+
+func (n *Node) id() uint64 { return n.Config.ID }
+
+// crashed reports whether the node is down.
+func (n *Node) crashed() bool { return n.RawNode == nil }
+
+// machine is the newest state of the state machine.
+func (n *Node) machine() pb.Snapshot { return n.History[len(n.History)-1] }
+
+// InteractionEnv is a cluster of nodes with a network that delivers nothing by itself. The
+// methods carry out what the commands of the script language ask for; they take
+// positions in Nodes, where scripts use ids, and write what there is to tell to Output.
+type InteractionEnv struct {
+	Options *InteractionOpts
+	Nodes   []Node
+
+	// Messages are in flight, in the order in which they were sent.
+	Messages []pb.Message
+
+	// Output collects what the command under way prints, log lines of nodes included.
+	Output *RedirectLogger
+
+	network  network
+	observed observed
+}
+
+// NewInteractionEnv returns an environment without nodes. opts may be nil.
+func NewInteractionEnv(opts *InteractionOpts) *InteractionEnv {
+	if opts == nil {
+		opts = &InteractionOpts{}
+	}
+	return &InteractionEnv{
+		Options:  opts,
+		Output:   &RedirectLogger{Builder: &strings.Builder{}},
+		observed: newObserved(),
+	}
+}
+
+// node returns the node at position idx, whether it is up or not.
+func (env *InteractionEnv) node(idx int) (*Node, error) {
+	if idx < 0 || idx >= len(env.Nodes) {
+		return nil, fmt.Errorf("there is no such node: %d", idx+1)
+	}
+	return &env.Nodes[idx], nil
+}
+
+// liveNode returns the node at position idx, which must be up.
+func (env *InteractionEnv) liveNode(idx int) (*Node, error) {
+	n, err := env.node(idx)
+	if err != nil {
+		return nil, err
+	}
+	if n.crashed() {
+		return nil, fmt.Errorf("node %d is crashed", idx+1)
+	}
+	return n, nil
+}
+
+// indented runs f and indents what it prints by two spaces.
+func (env *InteractionEnv) indented(f func() error) error {
+	outer := env.Output.Builder
+	env.Output.Builder = &strings.Builder{}
+	err := f()
+	inner := env.Output.Builder.String()
+	env.Output.Builder = outer
+	for line := range strings.Lines(inner) {
+		outer.WriteString("  ")
+		outer.WriteString(strings.TrimSuffix(line, "\n"))
+		outer.WriteString("\n")
+	}
+	return err
+}
+
+// printf adds to the output.
+func (env *InteractionEnv) printf(format string, args ...any) {
+	fmt.Fprintf(env.Output, format, args...)
+}

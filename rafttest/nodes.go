@@ -1,0 +1,185 @@
+package rafttest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// maxNodes bounds the size of a cluster, so that a mistyped script ends soon.
+const maxNodes = 64
+
+// defaultConfig is what nodes of scripts start with: short timeouts, and no limit that a script
+// did not ask for.
+func defaultConfig() raft.Config {
+	return raft.Config{
+		ElectionTick:    3,
+		HeartbeatTick:   1,
+		MaxSizePerMsg:   math.MaxUint64,
+		MaxInflightMsgs: math.MaxInt32,
+	}
+}
+
+// handleAddNodes adds N nodes that start from a snapshot, or empty ones:
+//
+//	add-nodes N [voters=(1,2,3)] [learners=(4,5)] [voters-outgoing=(1,2)] [learners-next=(6)]
+//	    [index=10] [content=foo]
+//	    [async-storage-writes=true] [prevote=true] [checkquorum=true] [read-only=safe|lease-based]
+//	    [max-committed-size-per-ready=BYTES] [max-size-per-msg=BYTES] [max-uncommitted=BYTES]
+//	    [inflight=MESSAGES] [max-inflight-bytes=BYTES]
+//	    [disable-conf-change-validation=true] [step-down-on-removal=true]
+//	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
+func handleAddNodes(env *InteractionEnv, a *args) error {
+	n := int(a.number("number of nodes", maxNodes))
+	cfg := defaultConfig()
+	snap := readSnapshotArgs(a)
+	readConfigArgs(a, &cfg)
+	if err := a.done(); err != nil {
+		return err
+	}
+	return env.AddNodes(n, cfg, snap)
+}
+
+// readSnapshotArgs reads the arguments that describe a snapshot.
+func readSnapshotArgs(a *args) pb.Snapshot {
+	var snap pb.Snapshot
+	cs := &snap.Metadata.ConfState
+	a.setIDs("voters", &cs.Voters)
+	a.setIDs("learners", &cs.Learners)
+	a.setIDs("voters-outgoing", &cs.VotersOutgoing)
+	a.setIDs("learners-next", &cs.LearnersNext)
+	a.setUint("index", &snap.Metadata.Index)
+	content := ""
+	a.setString("content", &content)
+	if content != "" {
+		snap.Data = []byte(content)
+	}
+	return snap
+}
+
+func readConfigArgs(a *args, cfg *raft.Config) {
+	a.setBool("async-storage-writes", &cfg.AsyncStorageWrites)
+	a.setBool("prevote", &cfg.PreVote)
+	a.setBool("checkquorum", &cfg.CheckQuorum)
+	a.setUint("max-committed-size-per-ready", &cfg.MaxCommittedSizePerReady)
+	a.setUint("max-size-per-msg", &cfg.MaxSizePerMsg)
+	a.setUint("max-uncommitted", &cfg.MaxUncommittedEntriesSize)
+	a.setInt("inflight", &cfg.MaxInflightMsgs)
+	a.setUint("max-inflight-bytes", &cfg.MaxInflightBytes)
+	a.setBool("disable-conf-change-validation", &cfg.DisableConfChangeValidation)
+	a.setBool("step-down-on-removal", &cfg.StepDownOnRemoval)
+	a.setInt("election-tick", &cfg.ElectionTick)
+	a.setInt("heartbeat-tick", &cfg.HeartbeatTick)
+	a.setUint("seed", &cfg.Seed)
+	reads := "safe"
+	a.setString("read-only", &reads)
+	switch reads {
+	case "safe":
+		cfg.ReadOnlyOption = raft.ReadOnlySafe
+	case "lease-based":
+		cfg.ReadOnlyOption = raft.ReadOnlyLeaseBased
+	default:
+		a.fail("read-only: %q is neither safe nor lease-based", reads)
+	}
+}
+
+// AddNodes adds n nodes with the next free ids. ID, Storage, Logger and Applied of cfg are filled in, and
+// a Seed of 0 is the node's id. If snap is not the zero value, the nodes start from it; its
+// index must be larger than 1, because a follower needs a first entry that it does not have.
+// A term of 0 stands for 1.
+func (env *InteractionEnv) AddNodes(n int, cfg raft.Config, snap pb.Snapshot) error {
+	if n < 0 || len(env.Nodes)+n > maxNodes {
+		return fmt.Errorf("there can be at most %d nodes", maxNodes)
+	}
+	if !isZeroSnapshot(&snap) {
+		if snap.Metadata.Index <= 1 {
+			return errors.New("nodes that start from a snapshot need an index > 1")
+		}
+		snap.Metadata.Term = max(snap.Metadata.Term, 1)
+	}
+	for range n {
+		if err := env.addNode(cfg, snap); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isZeroSnapshot(s *pb.Snapshot) bool {
+	cs := &s.Metadata.ConfState
+	return s.Metadata.Index == 0 && s.Metadata.Term == 0 && len(s.Data) == 0 &&
+		len(cs.Voters)+len(cs.Learners)+len(cs.VotersOutgoing)+len(cs.LearnersNext) == 0
+}
+
+func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
+	id := uint64(len(env.Nodes)) + 1
+	storage := &machineStorage{MemoryStorage: raft.NewMemoryStorage(), newest: snap}
+	if !raft.IsEmptySnap(snap) {
+		if err := storage.ApplySnapshot(snap); err != nil {
+			return err
+		}
+	}
+	cfg.ID = id
+	cfg.Storage = storage
+	cfg.Applied = snap.Metadata.Index
+	cfg.Logger = env.Output
+	if cfg.Seed == 0 {
+		cfg.Seed = id
+	}
+	if env.Options.OnConfig != nil {
+		env.Options.OnConfig(&cfg)
+		if cfg.ID != id {
+			return fmt.Errorf("OnConfig has changed the id %d to %d", id, cfg.ID)
+		}
+	}
+	rn, err := raft.NewRawNode(&cfg)
+	if err != nil {
+		return err
+	}
+	env.Nodes = append(env.Nodes, Node{RawNode: rn, Storage: storage, Config: &cfg, History: []pb.Snapshot{snap}})
+	env.observe(len(env.Nodes) - 1)
+	return nil
+}
+
+// Crash stops a node and drops everything that it has not persisted: its storage messages that were
+// not performed, and the acknowledgements on their way back. Messages that it has sent to
+// others stay in flight; those to it are dropped when they are delivered.
+//
+//	crash ID
+func (env *InteractionEnv) Crash(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	n.RawNode = nil
+	n.AppendWork, n.ApplyWork = nil, nil
+	env.Messages = without(env.Messages, func(m *pb.Message) bool { return m.To == n.id() && staysOnNode(m) })
+	return nil
+}
+
+// Restart starts a node from what it has persisted; the state machine goes on from where it was. A node
+// that is up is crashed first.
+//
+//	restart ID
+func (env *InteractionEnv) Restart(idx int) error {
+	n, err := env.node(idx)
+	if err != nil {
+		return err
+	}
+	if !n.crashed() {
+		if err := env.Crash(idx); err != nil {
+			return err
+		}
+	}
+	n.Config.Applied = n.machine().Metadata.Index
+	rn, err := raft.NewRawNode(n.Config)
+	if err != nil {
+		return err
+	}
+	n.RawNode = rn
+	env.observe(idx)
+	return nil
+}

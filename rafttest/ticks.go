@@ -1,0 +1,77 @@
+package rafttest
+
+import (
+	"fmt"
+	"math"
+)
+
+// maxTicks bounds the ticks of one command: a leader's heartbeats pile up meanwhile.
+const maxTicks = 10_000
+
+// Tick ticks a node's clock num times.
+func (env *InteractionEnv) Tick(idx int, num int) error {
+	if num < 0 || num > maxTicks {
+		return fmt.Errorf("%d ticks are too many: at most %d", num, maxTicks)
+	}
+	return env.input(idx, func(n *Node) error {
+		for range num {
+			n.RawNode.Tick()
+		}
+		return nil
+	})
+}
+
+// handleTick:
+//
+//	tick ID NUMBER
+func handleTick(env *InteractionEnv, a *args) error {
+	idx, n := a.node(), a.number("number of ticks", maxTicks)
+	if err := a.done(); err != nil {
+		return err
+	}
+	return env.Tick(idx, int(n))
+}
+
+// tickElection ticks a node's clock ElectionTick times: the shortest timeout that may be drawn.
+//
+//	tick-election ID
+func (env *InteractionEnv) tickElection(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	return env.Tick(idx, n.Config.ElectionTick)
+}
+
+// tickHeartbeat ticks a node's clock HeartbeatTick times.
+//
+//	tick-heartbeat ID
+func (env *InteractionEnv) tickHeartbeat(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	return env.Tick(idx, n.Config.HeartbeatTick)
+}
+
+// handleSetRandomizedElectionTimeout fixes the drawn timeout until the next change of role:
+//
+//	set-randomized-election-timeout ID timeout=5
+func handleSetRandomizedElectionTimeout(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	timeout, given := a.value("timeout")
+	ticks := int(a.parse("timeout", timeout, math.MaxInt32))
+	if !given {
+		return fmt.Errorf("missing argument: timeout")
+	}
+	if err := a.done(); err != nil {
+		return err
+	}
+	return env.input(idx, func(n *Node) error {
+		if set := env.Options.SetRandomizedElectionTimeout; set != nil {
+			set(n.RawNode, ticks)
+			return nil
+		}
+		return n.RawNode.SetRandomizedElectionTimeout(ticks)
+	})
+}
