@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
+)
+
+const (
+	maxKey         = 4 << 10 // bytes
+	maxValue       = 1 << 20 // bytes
+	requestTimeout = 5 * time.Second
+)
+
+// routes is the HTTP interface: for clients, and /raft for the other replicas.
+func (r *replica) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /kv/{key...}", r.withKey(r.put))
+	mux.HandleFunc("GET /kv/{key...}", r.withKey(r.get))
+	mux.HandleFunc("DELETE /kv/{key...}", r.withKey(r.delete))
+	mux.HandleFunc("GET /status", r.status)
+	mux.HandleFunc("POST /raft", r.receive)
+	return mux
+}
+
+type keyHandler func(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte)
+
+// withKey checks the key and limits the time.
+func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		key := req.PathValue("key")
+		if key == "" || len(key) > maxKey {
+			http.Error(w, "the key must have 1 to "+strconv.Itoa(maxKey)+" bytes", http.StatusBadRequest)
+			return
+		}
+		ctx, cancel := context.WithTimeout(req.Context(), requestTimeout)
+		defer cancel()
+		handle(ctx, w, req, []byte(key))
+	}
+}
+
+// put answers 204 when the write is applied: it is then on the disks of a majority.
+func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+	value, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxValue))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		http.Error(w, "the value must have at most "+strconv.Itoa(maxValue)+" bytes", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if _, err := r.do(ctx, opPut, key, value); err != nil {
+		unavailable(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (r *replica) delete(ctx context.Context, w http.ResponseWriter, _ *http.Request, key []byte) {
+	if _, err := r.do(ctx, opDelete, key, nil); err != nil {
+		unavailable(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// get is linearizable: the read goes through the log. With ?stale=true it answers from what
+// this replica has, at once.
+func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+	var o outcome
+	var err error
+	if stale, _ := strconv.ParseBool(req.URL.Query().Get("stale")); stale {
+		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
+		err = errors.Join(queryErr, err)
+	} else {
+		o, err = r.do(ctx, opRead, key, nil)
+	}
+	switch {
+	case err != nil:
+		unavailable(w, err)
+	case !o.found:
+		http.Error(w, "no such key", http.StatusNotFound)
+	default:
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(o.value)
+	}
+}
+
+// unavailable says that the outcome is not known: a write may still be carried out.
+func unavailable(w http.ResponseWriter, err error) {
+	http.Error(w, "no answer in time, the outcome is unknown: "+err.Error(), http.StatusServiceUnavailable)
+}
+
+// statusReport is what GET /status answers.
+type statusReport struct {
+	ID       uint64            `json:"id"`
+	Role     string            `json:"role"`
+	Term     uint64            `json:"term"`
+	Leader   uint64            `json:"leader"`
+	Commit   uint64            `json:"commit"`
+	Applied  uint64            `json:"applied"`
+	First    uint64            `json:"first_index"`
+	Last     uint64            `json:"last_index"`
+	Progress map[string]string `json:"progress,omitempty"`
+	Err      string            `json:"err,omitempty"`
+}
+
+func (r *replica) report(ctx context.Context) (statusReport, error) {
+	var s statusReport
+	err := r.query(ctx, func() {
+		st := r.loop.node.BasicStatus()
+		s = statusReport{
+			ID: st.ID, Role: strings.TrimPrefix(st.RaftState.String(), "State"), Term: st.Term, Leader: st.Lead,
+			Commit: st.Commit, Applied: st.Applied, First: r.store.prev.index + 1, Last: r.store.last,
+		}
+		if err := r.loop.node.Err(); err != nil {
+			s.Err = err.Error()
+		}
+		if st.RaftState == raft.StateLeader {
+			s.Progress = map[string]string{}
+			r.loop.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+				s.Progress[strconv.FormatUint(id, 10)] = pr.String()
+			})
+		}
+	})
+	return s, err
+}
+
+func (r *replica) status(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), requestTimeout)
+	defer cancel()
+	s, err := r.report(ctx)
+	if err != nil {
+		unavailable(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(s)
+}
+
+// receive takes messages from a peer. The answer means that they are with the loop.
+func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	full := false
+	err = decodeBatch(body, func(m raftpb.Message) {
+		select {
+		case r.loop.inbox <- m:
+		default:
+			full = true
+		}
+	})
+	switch {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case full:
+		http.Error(w, "too many messages", http.StatusServiceUnavailable)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/raftpb"
+)
+
+// This file is the model of how to drive a RawNode. One goroutine owns the node and
+// everything it touches on disk; everybody else talks to it through channels.
+
+// loop is one replica's event loop.
+type loop struct {
+	node  *raft.RawNode
+	store *store
+	peers *transport
+
+	inbox       chan raftpb.Message // from peers
+	proposals   chan *request       // from clients
+	cancelled   chan requestID      // requests that nobody waits for any more
+	unreachable chan uint64         // peers that messages did not reach
+	snapshots   chan snapshotReport // how sending a snapshot ended
+	queries     chan func()         // run on the loop, to look at the node
+	stop        chan struct{}
+
+	waiting map[requestID]*request
+
+	tick         time.Duration
+	compactAfter uint64 // applied entries in the log at which it is compacted
+	compactKeep  uint64 // of which so many stay for followers that are slightly behind
+}
+
+// request is a proposal and the place for its outcome. The channel has room for one
+// answer, so the loop never waits for a client.
+type request struct {
+	id   requestID
+	data []byte
+	done chan result
+}
+
+type result struct {
+	outcome outcome
+	err     error
+}
+
+type snapshotReport struct {
+	to     uint64
+	status raft.SnapshotStatus
+}
+
+// run drives the node until stop is closed, or until the node or the disk gives up. An
+// error means that this replica must not go on: what it has promised may be in doubt.
+func (l *loop) run() error {
+	ticker := time.NewTicker(l.tick)
+	defer ticker.Stop()
+	defer l.abandon()
+	for {
+		select {
+		case <-l.stop:
+			return nil
+		case <-ticker.C:
+			l.node.Tick()
+		case m := <-l.inbox:
+			l.step(m)
+		case req := <-l.proposals:
+			l.propose(req)
+		case id := <-l.cancelled:
+			delete(l.waiting, id)
+		case id := <-l.unreachable:
+			l.node.ReportUnreachable(id)
+		case report := <-l.snapshots:
+			l.node.ReportSnapshot(report.to, report.status)
+		case query := <-l.queries:
+			query()
+		}
+		// Take what else has arrived: everything before one Ready shares a disk write and
+		// an append to each follower.
+		l.drain()
+		for l.node.HasReady() {
+			if err := l.handle(l.node.Ready()); err != nil {
+				return err
+			}
+		}
+		// A quarantined node takes no further part; it says why.
+		if err := l.node.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// drain takes messages and proposals that are there already, up to a bound.
+func (l *loop) drain() {
+	for range 256 {
+		select {
+		case m := <-l.inbox:
+			l.step(m)
+		case req := <-l.proposals:
+			l.propose(req)
+		default:
+			return
+		}
+	}
+}
+
+// step gives the node a message. A message that it refuses has changed nothing; it is
+// dropped like one that the network has lost.
+func (l *loop) step(m raftpb.Message) { _ = l.node.Step(m) }
+
+func (l *loop) propose(req *request) {
+	if err := l.node.Propose(req.data); err != nil {
+		// Not appended and not sent: the client may try again.
+		req.done <- result{err: err}
+		return
+	}
+	l.waiting[req.id] = req
+}
+
+// handle does the work of one Ready, in the one order that is safe.
+func (l *loop) handle(rd raft.Ready) error {
+	// 1. Write hard state, entries and snapshot, atomically, and sync. Everything below
+	//    depends on it: a message may promise a vote or acknowledge an entry.
+	if err := l.store.save(rd); err != nil {
+		return err
+	}
+	// 2. Send. The transport drops what it cannot take; Raft sends again.
+	l.peers.send(rd.Messages)
+	// 3. Apply. A snapshot was put in place by save.
+	outcomes, err := l.store.apply(rd.CommittedEntries, l.changeConf)
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		l.answer(o)
+	}
+	// 4. Tell the node that all of that is done. rd.Messages is the node's again.
+	l.node.Advance(rd)
+	return l.compact()
+}
+
+// changeConf tells the node that a configuration change is applied.
+func (l *loop) changeConf(e *raftpb.Entry) (raftpb.ConfState, error) {
+	var cc raftpb.ConfChangeI
+	if e.Type == raftpb.EntryConfChange {
+		var v1 raftpb.ConfChange
+		if err := v1.Unmarshal(e.Data); err != nil {
+			return raftpb.ConfState{}, err
+		}
+		cc = v1
+	} else {
+		var v2 raftpb.ConfChangeV2
+		if err := v2.Unmarshal(e.Data); err != nil {
+			return raftpb.ConfState{}, err
+		}
+		cc = v2
+	}
+	return *l.node.ApplyConfChange(cc), nil
+}
+
+// answer tells the client, if it is this process's and still waits.
+func (l *loop) answer(o outcome) {
+	if req, ok := l.waiting[o.id]; ok {
+		delete(l.waiting, o.id)
+		req.done <- result{outcome: o}
+	}
+}
+
+// compact drops the entries that are applied, when there are enough of them. Followers
+// that still need one get a snapshot.
+func (l *loop) compact() error {
+	first, _ := l.store.FirstIndex()
+	applied := l.store.applied.index
+	if applied < first+l.compactAfter {
+		return nil
+	}
+	return l.store.compact(applied - l.compactKeep)
+}
+
+var errStopped = errors.New("kv: replica is stopped")
+
+// abandon answers those who still wait. Their requests may be carried out all the same.
+func (l *loop) abandon() {
+	for _, req := range l.waiting {
+		req.done <- result{err: errStopped}
+	}
+	clear(l.waiting)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/raftpb"
+)
+
+// snapshotBuilder makes images of the data for followers whose entries were compacted, in the
+// background: the loop goes on while Pebble's own snapshot is read (thesis §5.1.1).
+type snapshotBuilder struct {
+	mu       sync.Mutex
+	ready    *raftpb.Snapshot
+	building bool
+	running  sync.WaitGroup
+}
+
+// Snapshot implements raft.Storage. It starts to make a snapshot if there is none that connects
+// with the log, and asks to come back later.
+func (s *store) Snapshot() (raftpb.Snapshot, error) {
+	sb := &s.snapshots
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.ready != nil && sb.ready.Metadata.Index >= s.prev.index {
+		return *sb.ready, nil
+	}
+	if !sb.building {
+		sb.building = true
+		sb.running.Add(1)
+		go sb.build(s.db.NewSnapshot(), s.applied, s.conf)
+	}
+	return raftpb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
+}
+
+// build reads all data as it was at the applied index.
+func (sb *snapshotBuilder) build(image *pebble.Snapshot, at entryID, conf raftpb.ConfState) {
+	defer sb.running.Done()
+	data, err := writeImage(image)
+	err = errors.Join(err, image.Close())
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	sb.building = false
+	if err == nil { // otherwise the next request tries again
+		sb.ready = &raftpb.Snapshot{Data: data, Metadata: raftpb.SnapshotMetadata{Index: at.index, Term: at.term, ConfState: conf}}
+	}
+}
+
+// forgetBefore lets go of a snapshot that does not connect with the log any more.
+func (sb *snapshotBuilder) forgetBefore(index uint64) {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.ready != nil && sb.ready.Metadata.Index < index {
+		sb.ready = nil
+	}
+}
+
+func (sb *snapshotBuilder) wait() { sb.running.Wait() }
+
+// An image is a run of key length, key, value length, value.
+
+func writeImage(r pebble.Reader) ([]byte, error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: dataStart, UpperBound: dataEnd})
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	for it.First(); it.Valid(); it.Next() {
+		for _, part := range [][]byte{it.Key()[1:], it.Value()} {
+			b = binary.AppendUvarint(b, uint64(len(part)))
+			b = append(b, part...)
+		}
+	}
+	return b, errors.Join(it.Error(), it.Close())
+}
+
+func readImage(b []byte, put func(key, value []byte) error) error {
+	part := func() ([]byte, error) {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || n > uint64(len(b)-k) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		p := b[k : k+int(n)]
+		b = b[k+int(n):]
+		return p, nil
+	}
+	for len(b) > 0 {
+		key, err := part()
+		if err != nil {
+			return err
+		}
+		value, err := part()
+		if err != nil {
+			return err
+		}
+		if err := put(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/raftpb"
+)
+
+func openTest(t *testing.T, dir string) *store {
+	t.Helper()
+	s, err := openStore(dir, []uint64{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// put makes the entry that writes a key.
+func put(index, term uint64, key, value string) raftpb.Entry {
+	c := command{op: opPut, key: []byte(key), value: []byte(value)}
+	return raftpb.Entry{Index: index, Term: term, Data: c.encode()}
+}
+
+func puts(from, to, term uint64) []raftpb.Entry {
+	var entries []raftpb.Entry
+	for i := from; i <= to; i++ {
+		entries = append(entries, put(i, term, fmt.Sprint("k", i), fmt.Sprint(term)))
+	}
+	return entries
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *store) mustApply(t *testing.T, entries []raftpb.Entry) []outcome {
+	t.Helper()
+	outcomes, err := s.apply(entries, nil)
+	must(t, err)
+	return outcomes
+}
+
+func wantLog(t *testing.T, s *store, first, last uint64) {
+	t.Helper()
+	f, _ := s.FirstIndex()
+	l, _ := s.LastIndex()
+	if f != first || l != last {
+		t.Fatalf("the log is [%d, %d], want [%d, %d]", f, l, first, last)
+	}
+}
+
+func TestTheStoreKeepsItsContractOverRestarts(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, dir)
+	wantLog(t, s, 2, 1)
+	must(t, s.save(raft.Ready{Entries: puts(2, 9, 1), HardState: raftpb.HardState{Term: 1, Vote: 2, Commit: 4}, MustSync: true}))
+	// A newer leader replaces the tail.
+	must(t, s.save(raft.Ready{Entries: puts(6, 7, 2), HardState: raftpb.HardState{Term: 2, Commit: 5}, MustSync: true}))
+	s.mustApply(t, puts(2, 5, 1))
+	for range 2 {
+		wantLog(t, s, 2, 7)
+		for i, want := range map[uint64]uint64{1: 1, 2: 1, 5: 1, 6: 2, 7: 2} {
+			if got, err := s.Term(i); err != nil || got != want {
+				t.Errorf("term at %d is %d, %v, want %d", i, got, err, want)
+			}
+		}
+		if _, err := s.Term(8); !errors.Is(err, raft.ErrUnavailable) {
+			t.Errorf("term behind the end: %v", err)
+		}
+		hard, conf, err := s.InitialState()
+		if err != nil || hard != (raftpb.HardState{Term: 2, Commit: 5}) || len(conf.Voters) != 3 || s.applied.index != 5 {
+			t.Errorf("hard state %v, configuration %v, applied %d, %v", hard, conf, s.applied.index, err)
+		}
+		must(t, s.close())
+		s = openTest(t, dir)
+	}
+	defer s.close()
+
+	entries, err := s.Entries(2, 8, 0)
+	if err != nil || len(entries) != 1 || entries[0].Index != 2 {
+		t.Errorf("with a limit of 0: %v, %v", entries, err)
+	}
+	entries, err = s.Entries(3, 8, 1<<20)
+	if err != nil || len(entries) != 5 || entries[4].Index != 7 {
+		t.Errorf("without a limit: %v, %v", entries, err)
+	}
+	if _, err := s.Entries(2, 9, 1<<20); !errors.Is(err, raft.ErrUnavailable) {
+		t.Errorf("behind the end: %v", err)
+	}
+}
+
+func TestCompactionDropsWhatIsAppliedAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, dir)
+	must(t, s.save(raft.Ready{Entries: puts(2, 9, 1), MustSync: true}))
+	s.mustApply(t, puts(2, 6, 1))
+	if err := s.compact(7); err == nil {
+		t.Error("an entry that is not applied was dropped")
+	}
+	must(t, s.compact(6))
+	must(t, s.compact(4)) // nothing to do
+	for range 2 {
+		wantLog(t, s, 7, 9)
+		if _, err := s.Entries(6, 8, 0); !errors.Is(err, raft.ErrCompacted) {
+			t.Errorf("a compacted entry: %v", err)
+		}
+		if _, err := s.Term(5); !errors.Is(err, raft.ErrCompacted) {
+			t.Errorf("a compacted term: %v", err)
+		}
+		if term, err := s.Term(6); err != nil || term != 1 {
+			t.Errorf("the term before the first entry: %d, %v", term, err)
+		}
+		must(t, s.close())
+		s = openTest(t, dir)
+	}
+	must(t, s.close())
+}
+
+// snapshotOf waits for the snapshot that is made in the background.
+func snapshotOf(t *testing.T, s *store) raftpb.Snapshot {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		snap, err := s.Snapshot()
+		if err == nil {
+			return snap
+		}
+		if !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestASnapshotReplacesDataAndLog(t *testing.T) {
+	from := openTest(t, t.TempDir())
+	defer from.close()
+	must(t, from.save(raft.Ready{Entries: puts(2, 9, 3), MustSync: true}))
+	from.mustApply(t, puts(2, 8, 3))
+	must(t, from.compact(7))
+	snap := snapshotOf(t, from)
+	if snap.Metadata.Index != 8 || snap.Metadata.Term != 3 {
+		t.Fatalf("snapshot at %d/%d", snap.Metadata.Term, snap.Metadata.Index)
+	}
+
+	dir := t.TempDir()
+	to := openTest(t, dir)
+	must(t, to.save(raft.Ready{Entries: puts(2, 20, 2), MustSync: true}))
+	to.mustApply(t, []raftpb.Entry{put(2, 2, "old", "x")})
+	must(t, to.save(raft.Ready{Snapshot: snap, Entries: puts(9, 9, 3), HardState: raftpb.HardState{Term: 3, Commit: 8}}))
+	for range 2 {
+		wantLog(t, to, 9, 9)
+		if to.applied.index != 8 || to.hard.Term != 3 {
+			t.Errorf("applied %d, hard state %v", to.applied.index, to.hard)
+		}
+		for key, want := range map[string]string{"k2": "3", "k8": "3"} {
+			if o, err := to.read([]byte(key)); err != nil || string(o.value) != want {
+				t.Errorf("%s is %q, %v", key, o.value, err)
+			}
+		}
+		if o, _ := to.read([]byte("old")); o.found {
+			t.Error("data from before the snapshot is still there")
+		}
+		must(t, to.close())
+		to = openTest(t, dir)
+	}
+	must(t, to.close())
+}
+
+func TestCommandsAreAppliedInOrderAndOnce(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	defer s.close()
+	entry := func(index uint64, c command) raftpb.Entry {
+		return raftpb.Entry{Index: index, Term: 1, Data: c.encode()}
+	}
+	key := []byte("k")
+	outcomes := s.mustApply(t, []raftpb.Entry{
+		{Index: 2, Term: 1}, // a leader's first entry
+		entry(3, command{op: opRead, id: requestID{1}, key: key}),
+		entry(4, command{op: opPut, id: requestID{2}, key: key, value: []byte("v")}),
+		entry(5, command{op: opRead, id: requestID{3}, key: key}),
+		{Index: 6, Term: 1, Data: []byte("no command")},
+		entry(7, command{op: opDelete, id: requestID{4}, key: key}),
+		entry(8, command{op: opRead, id: requestID{5}, key: key}),
+	})
+	if len(outcomes) != 5 || outcomes[0].found || !outcomes[2].found || string(outcomes[2].value) != "v" || outcomes[4].found {
+		t.Errorf("outcomes %+v", outcomes)
+	}
+	if _, err := s.apply(puts(8, 8, 1), nil); err == nil {
+		t.Error("an entry is applied twice")
+	}
+	if _, err := s.apply(puts(10, 10, 1), nil); err == nil {
+		t.Error("an entry is left out")
+	}
+}
+
+func TestWhatIsNoCommandIsRefused(t *testing.T) {
+	c := command{op: opPut, id: requestID{9}, key: []byte("key"), value: []byte("value")}
+	good := c.encode()
+	got, err := decodeCommand(good)
+	if err != nil || got.op != opPut || got.id != c.id || string(got.key) != "key" || string(got.value) != "value" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i := range len(good) - len("value") - len("key") {
+		if _, err := decodeCommand(good[:i]); err == nil {
+			t.Errorf("%d bytes are a command", i)
+		}
+	}
+	for _, op := range []byte{0, 4, 255} {
+		bad := append([]byte{op}, good[1:]...)
+		if _, err := decodeCommand(bad); err == nil {
+			t.Errorf("op %d is a command", op)
+		}
+	}
+}
+
+func TestMessagesSurviveTheWayInOneBatch(t *testing.T) {
+	batch := []raftpb.Message{{Type: raftpb.MsgApp, To: 2, From: 1, Entries: puts(2, 5, 1)}, {Type: raftpb.MsgHeartbeat, To: 2}}
+	b, err := encodeBatch(batch)
+	must(t, err)
+	var got []raftpb.Message
+	must(t, decodeBatch(b, func(m raftpb.Message) { got = append(got, m) }))
+	if len(got) != 2 || len(got[0].Entries) != 4 || got[1].Type != raftpb.MsgHeartbeat {
+		t.Errorf("got %v", got)
+	}
+	if err := decodeBatch(b[:len(b)-1], func(raftpb.Message) {}); err == nil {
+		t.Error("a batch that ends early is accepted")
+	}
+}
+
+func TestTheClusterFlagIsChecked(t *testing.T) {
+	got, err := parseCluster("1=http://127.0.0.1:1,2=http://127.0.0.1:2/")
+	if err != nil || len(got) != 2 || got[2] != "http://127.0.0.1:2" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1", "x=http://a:1", "0=http://a:1", "1=ftp://a:1", "1=http://a:1,1=http://b:1", "1=http://"} {
+		if _, err := parseCluster(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
