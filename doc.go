@@ -13,18 +13,18 @@
 //
 //	for {
 //		select {
-//		case <-ticker.C:
+//		case <-ticks:
 //			node.Tick()
 //		case m := <-network:
-//			err := node.Step(m)         // refused messages change nothing
-//		case p := <-proposals:
-//			err := node.Propose(p.data) // errors.Is(err, raft.ErrProposalDropped): not appended
+//			report(node.Step(m)) // a message that is refused has changed nothing
+//		case data := <-proposals:
+//			report(node.Propose(data)) // errors.Is(err, raft.ErrProposalDropped): not appended
 //		}
 //		for node.HasReady() {
 //			rd := node.Ready()
-//			save(rd.Snapshot, rd.Entries, rd.HardState) // in one atomic write; synced if rd.MustSync
-//			send(rd.Messages)                           // after the write, never before
-//			apply(rd.Snapshot, rd.CommittedEntries)     // in order; ApplyConfChange for configuration changes
+//			save(rd.Snapshot, rd.Entries, rd.HardState, rd.MustSync) // in one atomic write
+//			send(rd.Messages)                                        // after the write, never before
+//			apply(rd.Snapshot, rd.CommittedEntries)                  // in order; ApplyConfChange for configuration changes
 //			node.Advance(rd)
 //		}
 //		if err := node.Err(); err != nil {
@@ -66,6 +66,7 @@
 //     Config.SnapshotTicks.
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds it
 //     may come later in the log.
+//   - Ready.MustSync is set for a snapshot too: the acknowledgement in the same batch promises it.
 //   - Storage is not asked for terms, nor for its first and last index, while messages
 //     are handled: the node remembers them. Only the node's own Ready batches may append
 //     to Storage; compacting it at any time is fine.

@@ -164,14 +164,14 @@ func (rn *RawNode) Ready() Ready {
 		news := soft // on the heap only when there is news
 		rd.SoftState = &news
 	}
+	w := r.beginWrite()
+	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
+	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0
 	if hard := r.hardState(); hard != rn.hard {
-		rd.MustSync = MustSync(hard, rn.hard, len(rd.Entries))
+		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0)
 		rn.hard = hard
 		rd.HardState = hard
-	} else {
-		rd.MustSync = len(rd.Entries) > 0
 	}
-	w := r.beginWrite()
 	if n := len(committed); n > 0 {
 		r.log.applying = committed[n-1].Index
 	}

@@ -80,7 +80,7 @@ type Ready struct {
 	Entries []pb.Entry
 
 	// Snapshot, if not empty (IsEmptySnap), replaces the log and the state machine. It has to
-	// be durable before Messages are sent, whatever MustSync says. Entries follow it.
+	// be durable before Messages are sent. Entries follow it.
 	Snapshot pb.Snapshot
 
 	// CommittedEntries are to be applied to the state machine, in order. They have been
@@ -91,8 +91,8 @@ type Ready struct {
 	// contains MsgSnap, ReportSnapshot is owed when it is known whether it arrived.
 	Messages []pb.Message
 
-	// MustSync says that HardState and Entries have to be durable, not only written,
-	// before Messages are sent. If it is false, a crash may take them back.
+	// MustSync says that HardState, Snapshot and Entries have to be durable, not only
+	// written, before Messages are sent. If it is false, a crash may take them back.
 	MustSync bool
 }
 

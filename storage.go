@@ -19,7 +19,7 @@ import (
 //     that, the order snapshot, entries, hard state leaves a state that is legal to start from,
 //     because no commit index is then beyond the log. Entries at index i replace every entry
 //     from i on, so that no old tail stands behind them.
-//   - Durable before the Ready's messages leave, if Ready.MustSync is set or there is a Snapshot.
+//   - Durable before the Ready's messages leave, if Ready.MustSync is set.
 //     Durable means that it is still there after the machine loses power. Losing what was
 //     durable makes a liar of the node, and the group may lose committed entries.
 //   - Failing loudly. A write that failed, or whose outcome is unknown, must not be followed
