@@ -139,8 +139,17 @@ func TestALogMustBeAsUpToDateToGetAVote(t *testing.T) {
 				m.Type, resp = pb.MsgPreVote, pb.MsgPreVoteResp
 			}
 			c.step(m)
-			if got := c.answers(1, resp); len(got) != 1 || got[0].Reject == tc.granted {
-				t.Errorf("%s, pre-vote %t: got %v, want granted: %t", tc.name, pre, got, tc.granted)
+			got := c.answers(1, resp)
+			if len(got) != 1 || got[0].Reject == tc.granted {
+				t.Fatalf("%s, pre-vote %t: got %v, want granted: %t", tc.name, pre, got, tc.granted)
+			}
+			// A granted pre-vote names the term that was asked for, a refused one the voter's: the
+			// candidate must not be carried to a term that nobody is in.
+			if want := uint64(3); pre && !tc.granted && got[0].Term != want {
+				t.Errorf("%s: a refused pre-vote at term %d, want %d", tc.name, got[0].Term, want)
+			}
+			if pre && tc.granted && got[0].Term != 9 {
+				t.Errorf("%s: a granted pre-vote at term %d, want 9", tc.name, got[0].Term)
 			}
 		}
 	}
@@ -363,6 +372,54 @@ func TestACandidateCountsItsOwnVoteOnlyWhenItIsDurable(t *testing.T) {
 	c.node(1).persist(t, rd)
 	c.node(1).Advance(rd)
 	c.wantRole(1, StateLeader, 2)
+}
+
+// Whoever asks in a term that is over is told so: an old leader, an old candidate, and a
+// pre-candidate that would otherwise ask in its old term for ever.
+func TestARequestFromAnEarlierTermIsAnsweredWithTheNewerOne(t *testing.T) {
+	for request, answer := range map[pb.MessageType]pb.MessageType{
+		pb.MsgPreVote: pb.MsgPreVoteResp, pb.MsgVote: pb.MsgVoteResp, pb.MsgApp: pb.MsgAppResp,
+		pb.MsgHeartbeat: pb.MsgAppResp, pb.MsgSnap: pb.MsgAppResp,
+	} {
+		c := newTestCluster(t, 3, nil)
+		c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 7})
+		c.ready(1)
+		c.wire = nil
+		m := pb.Message{Type: request, From: 2, To: 1, Term: 5, Index: 1, LogTerm: 1}
+		if request == pb.MsgSnap {
+			m.Snapshot = snapAt(9, 4, threeVoters)
+		}
+		c.step(m)
+		got := c.answers(1, answer)
+		if len(got) != 1 || got[0].Term != 7 || got[0].Index != 0 || got[0].Reject != (answer != pb.MsgAppResp) {
+			t.Errorf("%s is answered with %v", request, got)
+		}
+		c.wantRole(1, StateFollower, 7)
+	}
+}
+
+// A candidate may win with the votes of others before its own write is done. What is still
+// being written counts for nobody.
+func TestANewLeaderCountsOfItsOwnLogOnlyWhatIsDurable(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	n := c.node(1)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Entries: entriesOf(2, 2)})
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	rd := n.Ready()
+	for id := uint64(2); id <= 4; id++ {
+		c.step(pb.Message{Type: pb.MsgVoteResp, From: id, To: 1, Term: 3})
+	}
+	c.wantRole(1, StateLeader, 3)
+	if match := n.Status().Progress[1].Match; match != 1 {
+		t.Errorf("the leader has matched %d of its own log, durable is 1", match)
+	}
+	n.persist(t, rd)
+	n.Advance(rd)
+	if match := n.Status().Progress[1].Match; match != 2 {
+		t.Errorf("the leader has matched %d of its own log, durable is 2", match)
+	}
 }
 
 func TestATermThatIsAboutToWrapEndsCampaigns(t *testing.T) {

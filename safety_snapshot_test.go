@@ -55,6 +55,24 @@ func TestASnapshotBehindTheCommitIndexChangesNothing(t *testing.T) {
 	}
 }
 
+func TestASnapshotFromBeforeTheCompactedLogChangesNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range 5 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	c.settleTicking(1)
+	c.compact(c.node(2))
+	c.restart(2)
+	c.step(snapTo(2, 2, snapAt(3, 2, pb.ConfState{Voters: []uint64{2}})))
+	c.wantLastIndex(2, 7)
+	c.wantCommit(2, 7)
+	if rd := c.node(2).Ready(); !IsEmptySnap(rd.Snapshot) {
+		t.Error("the state machine is to go back")
+	}
+}
+
 func TestBug31ASecondSnapshotBeforeTheFirstIsAcknowledged(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := c.node(2)

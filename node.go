@@ -1,0 +1,290 @@
+package raft
+
+import (
+	"context"
+	"sync"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Node is a RawNode behind channels, with a goroutine of its own: its methods may be
+// called from any goroutine. The application receives from Ready, does the work of the batch,
+// and calls Advance.
+//
+// Once the node is stopped, methods return ErrStopped; once it is quarantined, they
+// return the QuarantineError, and Ready delivers nothing more.
+type Node interface {
+	// Tick advances the clock by one tick. It never blocks: ticks that the node cannot
+	// keep up with are dropped.
+	Tick()
+	// Campaign starts an election now.
+	Campaign(ctx context.Context) error
+	// Propose asks to append data, which the node keeps. It waits until there is a leader and
+	// until the proposal is appended or sent to it, or ctx is done. An error matching ErrProposalDropped
+	// means that it was not.
+	Propose(ctx context.Context, data []byte) error
+	// ProposeConfChange asks to append a configuration change, like Propose.
+	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
+	// Step gives the node a message from a peer. It returns when the node has it; what the node
+	// refuses is dropped. Messages of local types are ignored.
+	Step(ctx context.Context, msg pb.Message) error
+	// Ready returns the channel of batches. Each has to be followed by Advance.
+	Ready() <-chan Ready
+	// Advance says that the batch received last is done, as RawNode.Advance does.
+	Advance()
+	// ApplyConfChange makes a committed configuration change active, as
+	// RawNode.ApplyConfChange does. It returns nil once the node is stopped.
+	ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState
+	// TransferLeadership asks to hand the leadership from lead to transferee.
+	TransferLeadership(ctx context.Context, lead, transferee uint64)
+	// ForgetLeader makes a follower forget its leader, so that it may vote.
+	ForgetLeader(ctx context.Context) error
+	// ReadIndex asks for a read state with the given context.
+	ReadIndex(ctx context.Context, rctx []byte) error
+	// Status returns the node's state; it is empty once the node is stopped.
+	Status() Status
+	// ReportUnreachable and ReportSnapshot are as those of RawNode.
+	ReportUnreachable(id uint64)
+	ReportSnapshot(id uint64, status SnapshotStatus)
+	// Stop ends the node's goroutine and waits for that. It may be called more than once.
+	Stop()
+}
+
+// StartNode starts a node with an empty Storage and gives it its first configuration, see
+// RawNode.Bootstrap. If that fails, for instance because config cannot be used, the
+// error is logged, and the node that is returned is one that is stopped for that reason: its
+// methods return the error. NewNode returns it at once.
+func StartNode(c *Config, peers []Peer) Node {
+	return orStopped(c, func() (Node, error) { return NewNode(c, peers) })
+}
+
+// RestartNode starts a node from what its Storage holds. Failures are as with StartNode.
+func RestartNode(c *Config) Node {
+	return orStopped(c, func() (Node, error) { return NewNode(c, nil) })
+}
+
+// NewNode starts a node, and bootstraps it if peers are given.
+func NewNode(c *Config, peers []Peer) (Node, error) {
+	rn, err := NewRawNode(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(peers) > 0 {
+		if err := rn.Bootstrap(peers); err != nil {
+			return nil, err
+		}
+	}
+	n := newNode()
+	go n.run(rn)
+	return n, nil
+}
+
+func orStopped(c *Config, start func() (Node, error)) Node {
+	n, err := start()
+	if err == nil {
+		return n
+	}
+	if c.Logger != nil {
+		c.Logger.Errorf("node does not start: %v", err)
+	} else {
+		defaultLogger().Errorf("node does not start: %v", err)
+	}
+	stopped := newNode()
+	stopped.err = err
+	close(stopped.done)
+	return stopped
+}
+
+// maxTicksWaiting is the number of ticks that may wait for a busy node.
+const maxTicksWaiting = 128
+
+// node passes calls to the goroutine that owns the RawNode. All of its logic is there.
+type node struct {
+	ticks chan struct{}
+	calls chan func(*RawNode) // run by the goroutine
+	// proposals are calls that wait for a leader.
+	proposals chan func(*RawNode)
+	ready     chan Ready
+	advance   chan struct{}
+
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     chan struct{}
+	err      error // why the node ended by itself; written before done is closed
+}
+
+func newNode() *node {
+	return &node{
+		ticks: make(chan struct{}, maxTicksWaiting),
+		calls: make(chan func(*RawNode)), proposals: make(chan func(*RawNode)),
+		ready: make(chan Ready), advance: make(chan struct{}),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// run owns the RawNode until it is stopped or quarantined.
+func (n *node) run(rn *RawNode) {
+	defer close(n.done)
+	var batch Ready // to be delivered
+	waiting := false
+	for {
+		if n.err = rn.Err(); n.err != nil {
+			return
+		}
+		if !waiting && rn.HasReady() {
+			batch, waiting = rn.Ready(), true
+			continue // taking the batch may have failed
+		}
+		var ready chan<- Ready
+		if waiting {
+			ready = n.ready
+		}
+		var proposals <-chan func(*RawNode)
+		if rn.raft.lead != None {
+			proposals = n.proposals
+		}
+		select {
+		case <-n.ticks:
+			rn.Tick()
+		case call := <-n.calls:
+			call(rn)
+		case call := <-proposals:
+			call(rn)
+		case ready <- batch:
+			batch, waiting = Ready{}, false
+		case <-n.advance:
+			if !waiting { // otherwise nobody has the batch yet
+				rn.Advance(Ready{})
+			}
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+// ended returns why there is no goroutine any more. It is called after done is closed.
+func (n *node) ended() error {
+	if n.err != nil {
+		return n.err
+	}
+	return ErrStopped
+}
+
+// do hands a call to the goroutine through one of its channels. wait says whether to wait for
+// the call's result; without that, nil means that the goroutine has the call.
+func (n *node) do(ctx context.Context, through chan<- func(*RawNode), wait bool, call func(*RawNode) error) error {
+	result := make(chan error, 1)
+	select {
+	case through <- func(rn *RawNode) { result <- call(rn) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.done:
+		return n.ended()
+	}
+	if !wait {
+		return nil
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.done:
+		return n.ended()
+	}
+}
+
+// tell is do for calls that cannot fail or be cancelled.
+func (n *node) tell(call func(*RawNode)) {
+	_ = n.do(context.Background(), n.calls, false, func(rn *RawNode) error { call(rn); return nil })
+}
+
+func (n *node) Tick() {
+	select {
+	case n.ticks <- struct{}{}:
+	default:
+	}
+}
+
+func (n *node) Campaign(ctx context.Context) error {
+	return n.do(ctx, n.calls, true, (*RawNode).Campaign)
+}
+
+func (n *node) Propose(ctx context.Context, data []byte) error {
+	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.Propose(data) })
+}
+
+func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
+	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.ProposeConfChange(cc) })
+}
+
+func (n *node) Step(ctx context.Context, m pb.Message) error {
+	if IsLocalMsg(m.Type) && !IsLocalMsgTarget(m.From) {
+		return nil
+	}
+	through := n.calls
+	if m.Type == pb.MsgProp {
+		through = n.proposals
+	}
+	return n.do(ctx, through, false, func(rn *RawNode) error { return rn.Step(m) })
+}
+
+func (n *node) Ready() <-chan Ready { return n.ready }
+
+func (n *node) Advance() {
+	select {
+	case n.advance <- struct{}{}:
+	case <-n.done:
+	}
+}
+
+func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
+	var cs *pb.ConfState
+	_ = n.do(context.Background(), n.calls, true, func(rn *RawNode) error {
+		cs = rn.ApplyConfChange(cc)
+		return nil
+	})
+	return cs
+}
+
+// input is a message to the node itself.
+func (n *node) input(ctx context.Context, m pb.Message) error {
+	return n.do(ctx, n.calls, true, func(rn *RawNode) error {
+		m.To = rn.raft.id
+		return rn.Step(m)
+	})
+}
+
+func (n *node) TransferLeadership(ctx context.Context, _, transferee uint64) {
+	_ = n.input(ctx, pb.Message{Type: pb.MsgTransferLeader, From: transferee})
+}
+
+func (n *node) ForgetLeader(ctx context.Context) error {
+	return n.input(ctx, pb.Message{Type: pb.MsgForgetLeader})
+}
+
+func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
+	return n.input(ctx, pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: rctx}}})
+}
+
+func (n *node) Status() Status {
+	var s Status
+	_ = n.do(context.Background(), n.calls, true, func(rn *RawNode) error {
+		s = rn.Status()
+		return nil
+	})
+	return s
+}
+
+func (n *node) ReportUnreachable(id uint64) {
+	n.tell(func(rn *RawNode) { rn.ReportUnreachable(id) })
+}
+
+func (n *node) ReportSnapshot(id uint64, status SnapshotStatus) {
+	n.tell(func(rn *RawNode) { rn.ReportSnapshot(id, status) })
+}
+
+func (n *node) Stop() {
+	n.stopOnce.Do(func() { close(n.stop) })
+	<-n.done
+}
