@@ -78,7 +78,9 @@ func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 					c.round(tc.proposals, data)
 				}
 			})
-			if perRound := total / rounds; perRound > tc.perRound {
+			perRound := total / rounds
+			t.Logf("%.3f allocations a round", perRound)
+			if perRound > tc.perRound {
 				t.Errorf("%.3f allocations a round, want at most %.3f", perRound, tc.perRound)
 			}
 		})

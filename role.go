@@ -41,9 +41,11 @@ func (r *raft) becomeFollower(term, lead uint64) {
 	r.logger.Infof("%x is a follower at term %d of leader %x", r.id, r.term, lead)
 }
 
-// becomePreCandidate changes neither term nor vote (thesis §9.6).
+// becomePreCandidate changes neither term nor vote (thesis §9.6). What the node has voted
+// in an earlier campaign stands, and is not counted any more.
 func (r *raft) becomePreCandidate() {
 	r.members.ResetVotes()
+	r.ownVoteTerm = 0
 	r.lead = None
 	r.electionElapsed = 0
 	r.drawElectionTimeout()

@@ -169,12 +169,13 @@ func validate(cfg *tracker.Config) error {
 			return fmt.Errorf("%w: members but no voters in %s", ErrInvalid, cfg)
 		}
 	}
-	for id := range cfg.Learners {
+	// In order, so that the same contradiction always gives the same error.
+	for _, id := range quorum.MajorityConfig(cfg.Learners).Slice() {
 		if has(cfg.Voters[0], id) || has(cfg.Voters[1], id) {
 			return fmt.Errorf("%w: node %d votes and learns in %s", ErrInvalid, id, cfg)
 		}
 	}
-	for id := range cfg.LearnersNext {
+	for _, id := range quorum.MajorityConfig(cfg.LearnersNext).Slice() {
 		if !has(cfg.Voters[1], id) || has(cfg.Voters[0], id) {
 			return fmt.Errorf("%w: node %d cannot become a learner in %s", ErrInvalid, id, cfg)
 		}

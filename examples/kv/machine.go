@@ -19,6 +19,9 @@ type outcome struct {
 // that a restart neither skips nor repeats one. changeConf is called for configuration changes
 // and returns the configuration that they lead to.
 func (s *store) apply(entries []raftpb.Entry, changeConf func(*raftpb.Entry) (raftpb.ConfState, error)) ([]outcome, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
 	b := s.db.NewIndexedBatch() // reads see the writes before them in the batch
 	defer b.Close()
 	next := *s.position()
