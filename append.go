@@ -134,6 +134,7 @@ func (r *raft) handleAcknowledgement(resp *appendResp, pr *tracker.Progress) {
 		pr.HeardFrom()
 	}
 	r.advanceCommit()
+	r.finishTransfer(resp.from, pr.Match)
 }
 
 // reportUnreachable notes that messages to a peer are being lost: what is in flight

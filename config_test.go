@@ -2,9 +2,11 @@ package raft
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
 func TestAConfigThatCannotBeUsedIsRefusedByField(t *testing.T) {
@@ -79,6 +81,41 @@ func TestANodeDoesNotStartOnAStorageThatContradictsItself(t *testing.T) {
 		if _, err := NewRawNode(&cfg); err == nil {
 			t.Errorf("%s: the node starts", tc.name)
 		}
+	}
+}
+
+func TestStatusAndWithProgressShowWhatTheLeaderKnows(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	seen := func(id uint64) (ids []uint64, matches []uint64) {
+		c.node(id).WithProgress(func(id uint64, typ ProgressType, pr tracker.Progress) {
+			if typ != ProgressTypePeer || pr.Inflights != nil {
+				t.Errorf("node %d: type %d, window %v", id, typ, pr.Inflights)
+			}
+			ids, matches = append(ids, id), append(matches, pr.Match)
+		})
+		return ids, matches
+	}
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	if ids, matches := seen(1); !slices.Equal(ids, []uint64{1, 2, 3}) || !slices.Equal(matches, []uint64{3, 3, 3}) {
+		t.Errorf("the leader knows %v to have %v", ids, matches)
+	}
+	if ids, matches := seen(2); !slices.Equal(ids, []uint64{1, 2, 3}) || !slices.Equal(matches, []uint64{0, 0, 0}) {
+		t.Errorf("a follower knows %v to have %v", ids, matches)
+	}
+	st := c.node(1).Status()
+	if len(st.Progress) != 3 || st.Commit != 3 || st.Applied != 3 || st.Lead != 1 || st.Config.String() != "voters=(1 2 3)" {
+		t.Errorf("status %s", st)
+	}
+	// What was handed out is a copy.
+	c.propose(1, "y")
+	c.node(1).Ready()
+	if st.Progress[2].Next != 4 || st.Progress[2].Inflights.Count() != 0 {
+		t.Errorf("the status has changed to %s", st)
+	}
+	if st := c.node(2).Status(); st.Progress != nil {
+		t.Errorf("a follower's status has progress: %s", st)
 	}
 }
 

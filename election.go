@@ -151,6 +151,28 @@ func (r *raft) startLeading() {
 	r.log.appendOwn(r.term, noop[:], 0)
 }
 
+// handleTransferLeader starts a transfer to the sender, or passes the order on to the
+// leader. Where no leader is known there is nothing to transfer.
+func (r *raft) handleTransferLeader(m *pb.Message) error {
+	switch {
+	case r.role == StateLeader:
+		return r.startTransfer(m.From)
+	case r.lead == None:
+		return ErrNoLeader
+	}
+	r.send(pb.MsgTransferLeader, r.lead).From = m.From
+	return nil
+}
+
+// handleForgetLeader makes a follower forget its leader, so that it does not stick to it any
+// more: the application knows that it is gone (thesis §4.2.3).
+func (r *raft) handleForgetLeader() error {
+	if r.role == StateFollower {
+		r.lead = None
+	}
+	return nil
+}
+
 // handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
 // without a pre-vote: the leader is alive, and voters would refuse one.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {

@@ -55,6 +55,8 @@ var (
 	ErrUncommittedFull error = &dropError{"too many uncommitted bytes"}
 	// ErrLogFull: the log has reached the largest index that this library uses.
 	ErrLogFull error = &dropError{"the log has reached its largest index"}
+	// ErrTransferring: this leader is handing the leadership to another node.
+	ErrTransferring error = &dropError{"the leadership is being transferred"}
 	// ErrConfChangePending: an earlier configuration change is not applied yet, or
 	// the leader has not applied its log up to the start of its term.
 	ErrConfChangePending error = &dropError{"an earlier configuration change may be pending"}
@@ -84,6 +86,9 @@ var (
 	ErrBeyondLog = errors.New("acknowledges entries beyond the log")
 	// ErrSecondLeader: the sender claims to lead a term whose leader is another node.
 	ErrSecondLeader = errors.New("the term has another leader")
+	// ErrTransferTarget: the leadership cannot go to a node that is not a voter, or is
+	// about to be none.
+	ErrTransferTarget = errors.New("leadership cannot be transferred to this node")
 	// ErrBadConfChange: a configuration change that cannot be decoded or is
 	// not legal in the configuration it would apply to.
 	ErrBadConfChange = errors.New("bad configuration change")

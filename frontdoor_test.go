@@ -25,6 +25,13 @@ func snapAt(index, term uint64, cs pb.ConfState) *pb.Snapshot {
 	return &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index, Term: term, ConfState: cs}}
 }
 
+// addNode is the entry that adds a voter.
+func addNode(id uint64) pb.Entry {
+	cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: id}
+	data, _ := cc.Marshal() // never fails
+	return pb.Entry{Type: pb.EntryConfChange, Data: data}
+}
+
 // Everything that Step refuses, at a leader (node 1, term 2) and at a follower (node 2).
 func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 	three := pb.ConfState{Voters: []uint64{1, 2, 3}}
@@ -93,6 +100,9 @@ func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 		{"a snapshot with a voter that is a learner", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2}, Learners: []uint64{2}})}, ErrMalformed},
 		{"a snapshot with node none", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{0, 2}})}, ErrMalformed},
 
+		{"a snapshot with a storage thread as member", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, LocalAppendThread}})}, ErrOutOfRange},
+
+		{"a proposal to add a storage thread", 1, pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: []pb.Entry{addNode(LocalApplyThread)}}, ErrBadConfChange},
 		{"an empty proposal", 1, pb.Message{Type: pb.MsgProp, From: 1, To: 1}, ErrEmptyProposal},
 		{"a proposal with a term", 1, pb.Message{Type: pb.MsgProp, From: 2, To: 1, Term: 2, Entries: []pb.Entry{{Data: []byte("x")}}}, ErrMalformed},
 		{"a proposed configuration change that cannot be decoded", 1, pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: []pb.Entry{{Type: pb.EntryConfChange, Data: []byte{0x0a}}}}, ErrBadConfChange},

@@ -100,6 +100,7 @@ func (r *raft) roleInvariants() []invariant {
 	return []invariant{
 		{leads == (r.lead == r.id), "leader <=> lead == self"},
 		{leads == r.members.Tracking(), "leader <=> tracks progress"},
+		{leads || r.transferee == None, "transfer ==> leader"},
 		{!leads || r.termStart > 0 && r.termStart <= r.log.lastIndex(), "leader ==> 0 < termStart <= last"},
 		{r.role != StateCandidate || r.vote == r.id, "candidate ==> vote == self"},
 		{r.role == StateFollower || leads || r.lead == None, "campaigning ==> no leader"},

@@ -223,6 +223,11 @@ func decodeConfChange(e *pb.Entry) (pb.ConfChangeV2, error) {
 	if err != nil {
 		return pb.ConfChangeV2{}, fmt.Errorf("%w: %w", ErrBadConfChange, err)
 	}
+	for _, c := range v2.Changes {
+		if IsLocalMsgTarget(c.NodeID) {
+			return pb.ConfChangeV2{}, fmt.Errorf("%w: %w: %x is the id of a local storage thread", ErrBadConfChange, ErrOutOfRange, c.NodeID)
+		}
+	}
 	return v2, nil
 }
 
@@ -265,6 +270,13 @@ func checkSnapshot(m *pb.Message) error {
 	}
 	if _, err := confchange.FromConfState(*cs); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	for _, ids := range [][]uint64{cs.Voters, cs.VotersOutgoing, cs.Learners, cs.LearnersNext} {
+		for _, id := range ids {
+			if IsLocalMsgTarget(id) {
+				return fmt.Errorf("%w: %x is the id of a local storage thread", ErrOutOfRange, id)
+			}
+		}
 	}
 	return nil
 }

@@ -36,6 +36,9 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 	if r.members.Find(r.id) < 0 {
 		return ErrNotMember
 	}
+	if r.transferee != None {
+		return ErrTransferring
+	}
 	last := r.log.lastIndex()
 	if last+uint64(len(entries)) >= maxCounter {
 		return ErrLogFull

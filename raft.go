@@ -61,6 +61,10 @@ type raft struct {
 	heartbeatElapsed int
 	// termStart is the index of the leader's first entry, the no-op of its term.
 	termStart uint64
+	// transferee is the voter that the leadership is being handed to; None if none. It has
+	// taken transferElapsed ticks.
+	transferee      uint64
+	transferElapsed int
 	// unappliedBytes is the payload of the entries this leader appended that were
 	// not applied yet.
 	unappliedBytes uint64

@@ -109,6 +109,25 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	return &cs
 }
 
+// TransferLeader asks to hand the leadership to a voter (thesis §3.10), at the leader or at a
+// follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals
+// are then dropped with ErrTransferring. It is given up after an election timeout. A
+// target that does not vote is ignored; Step with a MsgTransferLeader returns the error.
+func (rn *RawNode) TransferLeader(transferee uint64) {
+	m := pb.Message{Type: pb.MsgTransferLeader, From: transferee, To: rn.raft.id}
+	if err := rn.raft.step(&m); err != nil {
+		rn.raft.logger.Infof("%x does not transfer the leadership: %v", rn.raft.id, err)
+	}
+}
+
+// ForgetLeader makes a follower forget its leader, so that it votes for another at once
+// although CheckQuorum is on. Use it only where the leader is known to be gone. It does nothing
+// on a node that is not a follower.
+func (rn *RawNode) ForgetLeader() error {
+	m := pb.Message{Type: pb.MsgForgetLeader, To: rn.raft.id}
+	return rn.raft.step(&m)
+}
+
 // Step gives the node a message from a peer, or a response of its storage threads. The
 // node keeps the data of entries and the snapshot; it does not keep or change the
 // message's slices. An error that matches ErrInvalidMessage means that the message was
@@ -264,6 +283,8 @@ func (rn *RawNode) BasicStatus() BasicStatus {
 		HardState: r.hardState(),
 		SoftState: r.softState(),
 		Applied:   r.log.applied,
+
+		LeadTransferee: r.transferee,
 	}
 }
 

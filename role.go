@@ -30,6 +30,8 @@ func (r *raft) resetVolatile() {
 	r.ownVoteTerm = 0
 	r.termStart = 0
 	r.unappliedBytes = 0
+	r.transferee = None
+	r.transferElapsed = 0
 	r.pendingConfIndex = 0
 }
 

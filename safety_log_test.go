@@ -344,6 +344,29 @@ func TestBug19ALeaderWhoseLogIsFullyCompactedGoesOn(t *testing.T) {
 	}
 }
 
+func TestBug19AFollowerThatCompactedBeyondTheLeadersMatchIsNotSentBack(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range 5 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	c.settleTicking(1)
+	c.compact(c.node(3))
+	// A leader that knows nothing of node 3 yet, and guesses far too low.
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 3, Term: 3, Index: 2, LogTerm: 2, Commit: 2, Entries: entriesOf(3, 2)})
+	got := c.answers(3, pb.MsgAppResp)
+	if len(got) != 1 || got[0].Reject || got[0].Index != 7 {
+		t.Fatalf("answered %v, want an acknowledgement of all that is committed", got)
+	}
+	c.restart(3)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 3, Term: 3, Index: 2, LogTerm: 2, Commit: 2, Entries: entriesOf(3, 2)})
+	if got := c.answers(3, pb.MsgAppResp); len(got) != 1 || got[0].Reject || got[0].Index != 7 {
+		t.Fatalf("after a restart answered %v", got)
+	}
+	c.wantLastIndex(3, 7)
+}
+
 func TestBug20AReadErrorIsNeverTurnedIntoAnAppend(t *testing.T) {
 	fails := map[string]error{}
 	c := newTestCluster(t, 3, func(cfg *Config) {

@@ -100,7 +100,11 @@ func (r *raft) route(m *pb.Message) error {
 		return r.handleStorageAppendResp(m)
 	case pb.MsgStorageApplyResp:
 		return r.handleStorageApplyResp(m)
-	case pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgTransferLeader, pb.MsgForgetLeader:
+	case pb.MsgTransferLeader:
+		return r.handleTransferLeader(m)
+	case pb.MsgForgetLeader:
+		return r.handleForgetLeader()
+	case pb.MsgReadIndex, pb.MsgReadIndexResp:
 		return ErrUnsupported
 	}
 	switch r.role {

@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"ready.go", "storage.go", "terms.go", "unstable.go", "memory_storage.go"},
 	{"log.go", "describe.go", "status.go", "config.go", "message.go"},
 	{"raft.go", "send.go"}, // the state holds an outbox
-	{"commit.go"},
+	{"commit.go", "transfer.go"},
 	{"role.go"},
 	{"membership.go", "append.go", "heartbeat.go"},
 	{"propose.go", "snapshot.go"},

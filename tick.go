@@ -15,6 +15,7 @@ func (r *raft) tick() {
 
 // tickLeader looks after followers once per election timeout, and sends heartbeats.
 func (r *raft) tickLeader() {
+	r.tickTransfer()
 	r.electionElapsed++
 	if r.electionElapsed >= r.limits.electionTicks {
 		r.electionElapsed = 0

@@ -153,6 +153,12 @@ func (ms *Members) IsVoter(i int) bool { return ms.list[i].is&(inIncoming|inOutg
 // IsLearner reports whether the member at position i is a learner now.
 func (ms *Members) IsLearner(i int) bool { return ms.list[i].is&isLearner != 0 }
 
+// LeavesVoters reports whether the member at position i votes in the outgoing half only: it
+// does not vote any more once the joint configuration is left.
+func (ms *Members) LeavesVoters(i int) bool {
+	return ms.list[i].is&(inIncoming|inOutgoing) == inOutgoing
+}
+
 // AutoLeave reports whether the configuration is joint and is to be left by itself.
 func (ms *Members) AutoLeave() bool { return ms.autoLeave }
 

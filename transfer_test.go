@@ -1,0 +1,173 @@
+package raft
+
+import (
+	"errors"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+func transferTo(leader, target uint64) pb.Message {
+	return pb.Message{Type: pb.MsgTransferLeader, From: target, To: leader}
+}
+
+func (c *testCluster) wantTransferee(id, want uint64) {
+	c.tb.Helper()
+	if got := c.node(id).BasicStatus().LeadTransferee; got != want {
+		c.tb.Fatalf("node %d transfers to %d, want %d", id, got, want)
+	}
+}
+
+func TestALeadershipIsTransferredToACaughtUpVoter(t *testing.T) {
+	// A pre-vote would be refused while the leader is alive, and so would the vote.
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = true, true })
+	c.elect(1)
+	c.settleTicking(1)
+	c.node(1).TransferLeader(3)
+	c.settle()
+	c.wantRole(3, StateLeader, 3)
+	c.wantRole(1, StateFollower, 3)
+	c.wantTransferee(1, None)
+}
+
+func TestALaggardLeadsOnlyWhenItHasEverything(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.lagBehind(3)
+	c.node(1).TransferLeader(3)
+	ordered := false
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgTimeoutNow {
+			ordered = true
+			if last := c.node(3).raft.log.lastIndex(); last != c.node(1).raft.log.lastIndex() {
+				t.Errorf("the target is to campaign with its log at %d", last)
+			}
+		}
+		return false
+	}
+	c.settle()
+	if !ordered {
+		t.Fatal("the target was not brought up to date")
+	}
+	c.wantRole(3, StateLeader, 3)
+}
+
+func TestProposalsAreDroppedDuringATransferWhichEndsByItself(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(3)
+	c.node(1).TransferLeader(3)
+	wantDropped(t, c.node(1).Propose([]byte("x")), ErrTransferring)
+	for range 9 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	c.wantTransferee(1, 3)
+	wantDropped(t, c.node(1).Propose([]byte("x")), ErrTransferring)
+	c.node(1).TransferLeader(3) // asking again gives it no more time
+	c.tick(1, 1)
+	c.wantTransferee(1, None)
+	c.propose(1, "y")
+	c.heal()
+	c.settleTicking(1)
+	c.wantApplied("y ")
+}
+
+func TestBug09ATransferEndsWhenItsTargetIsNoVoterAnyMore(t *testing.T) {
+	for name, cc := range map[string]pb.ConfChangeV2{
+		"demoted": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeAddLearnerNode, NodeID: 3}}},
+		"removed": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeRemoveNode, NodeID: 3}}},
+		"to be demoted": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeAddLearnerNode, NodeID: 3}},
+			Transition: pb.ConfChangeTransitionJointExplicit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestCluster(t, 3, nil)
+			c.elect(1)
+			c.lagBehind(3)
+			c.node(1).TransferLeader(3)
+			c.node(1).ApplyConfChange(cc)
+			c.wantTransferee(1, None)
+			if err := c.node(1).Step(transferTo(1, 3)); !errors.Is(err, ErrTransferTarget) {
+				t.Errorf("another try: %v", err)
+			}
+		})
+	}
+}
+
+func TestTheLeadershipDoesNotGoToWhoCannotLead(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	if err := c.node(1).Step(transferTo(1, 9)); !errors.Is(err, ErrTransferTarget) || !errors.Is(err, ErrInvalidMessage) {
+		t.Errorf("to a stranger: %v", err)
+	}
+	c.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 4})
+	if err := c.node(1).Step(transferTo(1, 4)); !errors.Is(err, ErrTransferTarget) {
+		t.Errorf("to a learner: %v", err)
+	}
+	c.wantTransferee(1, None)
+}
+
+func TestATransferCanBeRedirectedAndTakenBack(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.lagBehind(3)
+	c.node(1).TransferLeader(3)
+	c.node(1).TransferLeader(1)
+	c.wantTransferee(1, None)
+	c.node(1).TransferLeader(3)
+	c.node(1).TransferLeader(2)
+	c.wantTransferee(1, 2)
+	c.settle()
+	c.wantRole(2, StateLeader, 3)
+}
+
+func TestBug08ATransferDiesWithTheTermAndIsNotTakenByOthers(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.lagBehind(3)
+	c.node(1).TransferLeader(3)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5})
+	c.wantTransferee(1, None)
+	// An order to campaign means nothing to a leader, and to a candidate that its term is led.
+	c.elect(1)
+	if err := c.node(1).Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 6}); !errors.Is(err, ErrSecondLeader) {
+		t.Errorf("a leader is ordered to campaign: %v", err)
+	}
+	if err := c.node(2).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	term := c.node(2).BasicStatus().Term
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 3, To: 2, Term: term})
+	c.wantRole(2, StateCandidate, term+1)
+}
+
+func TestAFollowerPassesTheOrderToTransferOn(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	if err := c.node(2).Step(transferTo(2, 3)); !errors.Is(err, ErrNoLeader) {
+		t.Errorf("without a leader: %v", err)
+	}
+	c.elect(1)
+	c.node(2).TransferLeader(3)
+	c.settle()
+	c.wantRole(3, StateLeader, 3)
+}
+
+func TestAFollowerThatForgetsItsLeaderVotesForAnother(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
+	c.elect(1)
+	request := voteFrom(3, 2, 3, entryID{2, 2})
+	c.step(request)
+	c.wantRole(2, StateFollower, 2)
+	if err := c.node(2).ForgetLeader(); err != nil {
+		t.Fatal(err)
+	}
+	c.step(request)
+	if got := c.answers(2, pb.MsgVoteResp); len(got) != 1 || got[0].Reject {
+		t.Errorf("answered %v", got)
+	}
+	// It means nothing to a leader.
+	if err := c.node(1).ForgetLeader(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantRole(1, StateLeader, 2)
+}
