@@ -14,6 +14,7 @@ type testNode struct {
 	storage *MemoryStorage
 	cfg     Config
 	applied []pb.Entry
+	reads   []ReadState
 }
 
 // testCluster drives members by hand: every method works until nothing moves, with
@@ -159,6 +160,7 @@ func (c *testCluster) ready(id uint64) bool {
 		}
 	}
 	node.apply(c.tb, rd.CommittedEntries)
+	node.reads = append(node.reads, rd.ReadStates...)
 	node.Advance(rd)
 	c.verify(node)
 	return true

@@ -152,7 +152,7 @@ func DescribeReady(rd Ready, f EntryFormatter) string {
 		fmt.Fprintln(&out, "HardState", DescribeHardState(rd.HardState))
 	}
 	if len(rd.ReadStates) > 0 {
-		fmt.Fprintln(&out, "ReadStates", rd.ReadStates)
+		fmt.Fprintln(&out, "ReadStates", describeReadStates(rd.ReadStates))
 	}
 	if len(rd.Entries) > 0 {
 		fmt.Fprint(&out, "Entries:\n", DescribeEntries(rd.Entries, f))
@@ -174,4 +174,17 @@ func DescribeReady(rd Ready, f EntryFormatter) string {
 		return "<empty Ready>"
 	}
 	return fmt.Sprintf("Ready MustSync=%t:\n%s", rd.MustSync, &out)
+}
+
+// describeReadStates returns [{12 [99 116 120]} {dropped [100]}]: index and context.
+func describeReadStates(states []ReadState) string {
+	words := make([]string, 0, len(states))
+	for _, rs := range states {
+		index := strconv.FormatUint(rs.Index, 10)
+		if rs.Dropped {
+			index = "dropped"
+		}
+		words = append(words, fmt.Sprintf("{%s %v}", index, rs.RequestCtx))
+	}
+	return "[" + strings.Join(words, " ") + "]"
 }

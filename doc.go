@@ -67,6 +67,9 @@
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds it
 //     may come later in the log.
 //   - Ready.MustSync is set for a snapshot too: the acknowledgement in the same batch promises it.
+//   - Reads share rounds of heartbeats, one for all that were queued before it; a read that cannot be
+//     answered becomes a ReadState with Dropped set instead of disappearing.
+//   - ReadOnlyLeaseBased is accepted and confirms reads with rounds like ReadOnlySafe.
 //   - Storage is not asked for terms, nor for its first and last index, while messages
 //     are handled: the node remembers them. Only the node's own Ready batches may append
 //     to Storage; compacting it at any time is fine.

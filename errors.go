@@ -36,9 +36,9 @@ var (
 	// succeed when tried again or elsewhere: test with errors.Is. The error
 	// returned is one of the more precise ones below.
 	ErrProposalDropped = errors.New("raft: proposal dropped")
-	// ErrUnsupported is returned for a message type whose mechanism is not built
-	// yet; nothing has happened.
-	ErrUnsupported = errors.New("raft: mechanism is not supported")
+	// ErrReadDropped is returned for a read that this node cannot answer now: it knows no
+	// leader, or too many reads wait already.
+	ErrReadDropped = errors.New("raft: read dropped")
 )
 
 // Reasons for which a proposal is dropped. Each matches ErrProposalDropped.

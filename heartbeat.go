@@ -5,16 +5,33 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// sendHeartbeats sends a heartbeat to every other member (thesis §3.4).
+// sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are
+// reads to confirm, they are a round.
 func (r *raft) sendHeartbeats() {
+	context := r.startReadRound()
 	for i := range r.members.Len() {
 		if id := r.members.ID(i); id != r.id {
 			m := r.send(pb.MsgHeartbeat, id)
+			m.Context = context
 			// Not more than the follower is known to have: its log may end before the
 			// commit index, or differ there.
 			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
 		}
 	}
+}
+
+// confirmReads sends the round that reads wait for. Where one voter decides alone, nobody
+// has to be asked.
+func (r *raft) confirmReads() {
+	if !r.readRoundDue() {
+		return
+	}
+	if r.members.IsSingleton() && r.mayCampaign {
+		r.startReadRound()
+		r.answerReads()
+		return
+	}
+	r.sendHeartbeats()
 }
 
 // handleHeartbeat is a follower's receipt. The leader names a commit index that this
@@ -37,6 +54,7 @@ func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
 		pr.Ping()
 	}
+	r.echoedReadRound(m.From, m.Context)
 	return nil
 }
 

@@ -56,6 +56,9 @@ type raft struct {
 	// yet and thus not counted; 0 if none.
 	ownVoteTerm uint64
 
+	// reads are the linearizable reads that wait on this node.
+	reads reads
+
 	// Volatile on a leader, set anew in each term.
 
 	heartbeatElapsed int

@@ -128,6 +128,23 @@ func (rn *RawNode) ForgetLeader() error {
 	return rn.raft.step(&m)
 }
 
+// ReadIndex asks for a linearizable read (thesis §6.4). A later Ready has a ReadState with the same
+// rctx, which must not be empty and belongs to the node from now on: the application has to
+// apply everything up to its Index, and may then answer from its state machine. On a follower the
+// leader is asked. A read that cannot be answered becomes a ReadState with Dropped set. One
+// that is lost on the way to or from the leader stays unanswered until the leader changes: give it a
+// time limit.
+func (rn *RawNode) ReadIndex(rctx []byte) {
+	r := rn.raft
+	if r.err != nil {
+		return
+	}
+	m := pb.Message{Type: pb.MsgReadIndex, To: r.id, Entries: []pb.Entry{{Data: rctx}}}
+	if r.step(&m) != nil && r.err == nil && len(r.reads.answers) < maxReads {
+		r.reads.answers = append(r.reads.answers, droppedRead(rctx))
+	}
+}
+
 // Step gives the node a message from a peer, or a response of its storage threads. The
 // node keeps the data of entries and the snapshot; it does not keep or change the
 // message's slices. An error that matches ErrInvalidMessage means that the message was
@@ -144,7 +161,7 @@ func (rn *RawNode) HasReady() bool {
 		return false
 	}
 	u := &r.log.unstable
-	return len(r.outbox.filling) > 0 || len(r.gated.filling) > 0 ||
+	return len(r.outbox.filling) > 0 || len(r.reads.answers) > 0 || r.readRoundDue() || len(r.gated.filling) > 0 ||
 		u.taken < u.end() || u.snapshotToWrite() != nil ||
 		r.log.applying+1 < r.applyEnd() ||
 		rn.hard != r.hardState() || rn.soft != r.softState() ||
@@ -165,7 +182,9 @@ func (rn *RawNode) Ready() Ready {
 	}
 	if r.asyncStorageWrites {
 		r.outbox.returned()
+		r.reads.returned()
 	}
+	r.confirmReads()
 	if r.buildAppends() != nil {
 		return Ready{}
 	}
@@ -200,6 +219,7 @@ func (rn *RawNode) Ready() Ready {
 		rn.lend(&rd, w)
 	}
 	rd.Messages = r.outbox.take()
+	rd.ReadStates = r.reads.take()
 	return rd
 }
 
@@ -236,6 +256,7 @@ func (rn *RawNode) Advance(Ready) {
 	}
 	rn.lent = false
 	r.outbox.returned()
+	r.reads.returned()
 	if r.endWrite(rn.write) != nil {
 		return
 	}

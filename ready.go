@@ -50,6 +50,11 @@ type SoftState struct {
 type ReadState struct {
 	Index      uint64
 	RequestCtx []byte // as it was given to ReadIndex
+
+	// Dropped: the read cannot be answered, because there is no leader or it has changed. Index
+	// is then the largest one there is, which is never applied, so that an application that does not look
+	// here waits in vain instead of reading something old.
+	Dropped bool
 }
 
 // Ready is a batch of work for the application.

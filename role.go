@@ -21,6 +21,7 @@ func (r *raft) enterTerm(term uint64) {
 
 // resetVolatile forgets what belongs to a role or a term.
 func (r *raft) resetVolatile() {
+	r.dropReads()
 	r.lead = None
 	r.electionElapsed = 0
 	r.heartbeatElapsed = 0
@@ -48,6 +49,7 @@ func (r *raft) becomeFollower(term, lead uint64) {
 func (r *raft) becomePreCandidate() {
 	r.members.ResetVotes()
 	r.ownVoteTerm = 0
+	r.dropReads()
 	r.lead = None
 	r.electionElapsed = 0
 	r.drawElectionTimeout()

@@ -32,7 +32,7 @@ func (r *raft) step(m *pb.Message) error {
 // refusal wraps the causes that are about the message itself.
 func refusal(m *pb.Message, err error) error {
 	if err == nil || errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
-		errors.Is(err, ErrStepLocalMsg) || errors.Is(err, ErrUnsupported) {
+		errors.Is(err, ErrStepLocalMsg) || errors.Is(err, ErrReadDropped) {
 		return err
 	}
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
@@ -104,8 +104,13 @@ func (r *raft) route(m *pb.Message) error {
 		return r.handleTransferLeader(m)
 	case pb.MsgForgetLeader:
 		return r.handleForgetLeader()
-	case pb.MsgReadIndex, pb.MsgReadIndexResp:
-		return ErrUnsupported
+	case pb.MsgReadIndex:
+		return r.readIndex(m.From, m.Entries[0].Data)
+	case pb.MsgReadIndexResp:
+		if r.role == StateFollower {
+			r.takeReadAnswer(m.From, m.Index, m.Entries[0].Data)
+		}
+		return nil
 	}
 	switch r.role {
 	case StateLeader:

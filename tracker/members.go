@@ -211,24 +211,30 @@ const fewVoters = 16
 // Committed returns the largest index that a majority of voters has matched, in both
 // halves of a joint configuration; 0 without voters.
 func (ms *Members) Committed() uint64 {
+	return ms.Reached(func(i int) uint64 { return ms.progress[i].Match })
+}
+
+// Reached returns the largest number that a majority of voters has reached, in both halves of
+// a joint configuration, where value says how far the member at a position is; 0 without voters.
+func (ms *Members) Reached(value func(i int) uint64) uint64 {
 	var few [fewVoters]uint64
-	acked := few[:0]
+	reached := few[:0]
 	for i := range ms.list {
 		if ms.list[i].is&inIncoming != 0 {
-			acked = append(acked, ms.progress[i].Match)
+			reached = append(reached, value(i))
 		}
 	}
-	if len(acked) == 0 {
+	if len(reached) == 0 {
 		return 0
 	}
-	committed := quorum.CommittedIndex(acked)
-	acked = acked[:0]
+	incoming := quorum.CommittedIndex(reached)
+	reached = reached[:0]
 	for i := range ms.list {
 		if ms.list[i].is&inOutgoing != 0 {
-			acked = append(acked, ms.progress[i].Match)
+			reached = append(reached, value(i))
 		}
 	}
-	return uint64(min(committed, quorum.CommittedIndex(acked)))
+	return uint64(min(incoming, quorum.CommittedIndex(reached)))
 }
 
 // QuorumActive reports whether something was heard from a majority of voters, in both

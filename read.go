@@ -1,0 +1,204 @@
+package raft
+
+import (
+	"encoding/binary"
+	"math"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Linearizable reads without a log entry (thesis §6.4): a read is answered with the
+// commit index, once a quorum has confirmed, after the read was asked for, that this
+// node still leads.
+//
+// Confirmation comes in rounds. A round is a broadcast of heartbeats with a number, which
+// followers echo; it confirms every read that was queued before it was sent. So the
+// numbers decide, not the contexts that applications choose: a context that is used
+// twice confirms nothing.
+//
+//	asked            riding               confirmed
+//	reads: | round 0 | round 7 | round 8 |  answered and gone
+//	         waits for the next round, which waits for the term's first commit
+//
+// Nothing is dropped in silence: a read that this node accepted and cannot answer becomes a
+// ReadState with Dropped set.
+
+// maxReads bounds the reads that wait on a node; one more is refused with ErrReadDropped.
+const maxReads = 4096
+
+// read is one read that waits.
+type read struct {
+	from    uint64 // who asked; this node itself for its own
+	context []byte // the application's
+	index   uint64 // the commit index when its round was sent
+	round   uint64 // the round it rides on; 0 if none yet
+}
+
+// reads is the queue: of a leader, those to confirm, oldest first; of a follower, those
+// that it has sent to the leader.
+type reads struct {
+	queue []read
+	// round is the number of the last broadcast in this term.
+	round uint64
+	// echoes is the newest round that each follower has echoed.
+	echoes []echo
+	// answers are to be handed out with the next Ready.
+	answers []ReadState
+	lent    []ReadState // with the application
+}
+
+type echo struct{ id, round uint64 }
+
+// readIndex starts a read: on the leader by queueing it, on a follower by sending it to the
+// leader.
+func (r *raft) readIndex(from uint64, context []byte) error {
+	if from == None {
+		from = r.id
+	}
+	follows := r.role == StateFollower && r.lead != None
+	if r.role != StateLeader && !follows || len(r.reads.queue) >= maxReads {
+		return ErrReadDropped
+	}
+	if follows {
+		if from != r.id {
+			return ErrReadDropped // it was meant for a leader, which this node is not any more
+		}
+		m := r.send(pb.MsgReadIndex, r.lead)
+		m.Term = 0 // an input belongs to no term
+		m.Entries = []pb.Entry{{Data: context}}
+	}
+	r.reads.queue = append(r.reads.queue, read{from: from, context: context})
+	return nil
+}
+
+// readRoundDue reports whether there are reads that the next round is to confirm. Before the
+// leader has committed in its term it does not know what is committed (thesis §6.4).
+func (r *raft) readRoundDue() bool {
+	n := len(r.reads.queue)
+	return r.role == StateLeader && n > 0 && r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart
+}
+
+// startReadRound lets all reads that wait ride on a new round, and returns the context that
+// its heartbeats carry; nil if nobody reads. Reads of earlier rounds ride on: any later round
+// confirms them as well, if heartbeats were lost.
+func (r *raft) startReadRound() []byte {
+	if len(r.reads.queue) == 0 || r.log.committed < r.termStart {
+		return nil
+	}
+	r.reads.round++
+	for i := len(r.reads.queue) - 1; i >= 0 && r.reads.queue[i].round == 0; i-- {
+		r.reads.queue[i].round = r.reads.round
+		r.reads.queue[i].index = r.log.committed
+	}
+	return binary.BigEndian.AppendUint64(nil, r.reads.round)
+}
+
+// echoedReadRound takes a follower's echo, and answers what a quorum has confirmed.
+func (r *raft) echoedReadRound(from uint64, context []byte) {
+	if len(context) != 8 || len(r.reads.queue) == 0 {
+		return
+	}
+	round := binary.BigEndian.Uint64(context)
+	if round > r.reads.round {
+		return // not ours
+	}
+	r.reads.noteEcho(from, round)
+	r.answerReads()
+}
+
+func (rs *reads) noteEcho(from, round uint64) {
+	for i := range rs.echoes {
+		if rs.echoes[i].id == from {
+			rs.echoes[i].round = max(rs.echoes[i].round, round)
+			return
+		}
+	}
+	rs.echoes = append(rs.echoes, echo{id: from, round: round})
+}
+
+func (rs *reads) echoed(id uint64) uint64 {
+	for i := range rs.echoes {
+		if rs.echoes[i].id == id {
+			return rs.echoes[i].round
+		}
+	}
+	return 0
+}
+
+// answerReads answers the reads whose round a quorum of the active configuration has
+// echoed. The leader echoes itself.
+func (r *raft) answerReads() {
+	confirmed := r.members.Reached(func(i int) uint64 {
+		if id := r.members.ID(i); id != r.id {
+			return r.reads.echoed(id)
+		}
+		return r.reads.round
+	})
+	n := 0
+	for n < len(r.reads.queue) && r.reads.queue[n].round != 0 && r.reads.queue[n].round <= confirmed {
+		r.answerRead(&r.reads.queue[n])
+		n++
+	}
+	rest := copy(r.reads.queue, r.reads.queue[n:])
+	clear(r.reads.queue[rest:])
+	r.reads.queue = r.reads.queue[:rest]
+}
+
+func (r *raft) answerRead(rd *read) {
+	if rd.from == r.id {
+		r.reads.answers = append(r.reads.answers, ReadState{Index: rd.index, RequestCtx: rd.context})
+		return
+	}
+	m := r.send(pb.MsgReadIndexResp, rd.from)
+	m.Index = rd.index
+	m.Entries = []pb.Entry{{Data: rd.context}}
+}
+
+// takeReadAnswer is a follower's receipt of an answer to a read that it has sent. Others
+// mean nothing.
+func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
+	if from != r.lead {
+		return
+	}
+	for i := range r.reads.queue {
+		if string(r.reads.queue[i].context) != string(context) {
+			continue
+		}
+		r.reads.answers = append(r.reads.answers, ReadState{Index: index, RequestCtx: r.reads.queue[i].context})
+		r.reads.queue = append(r.reads.queue[:i], r.reads.queue[i+1:]...)
+		return
+	}
+}
+
+// dropReads ends all reads with the role, the term or the leader that was to answer them. A
+// peer's read ends there when it sees the new term.
+func (r *raft) dropReads() {
+	for i := range r.reads.queue {
+		if rd := &r.reads.queue[i]; rd.from == r.id {
+			r.reads.answers = append(r.reads.answers, droppedRead(rd.context))
+		}
+	}
+	clear(r.reads.queue)
+	r.reads.queue = r.reads.queue[:0]
+	r.reads.round = 0
+	r.reads.echoes = r.reads.echoes[:0]
+}
+
+func droppedRead(context []byte) ReadState {
+	return ReadState{Index: math.MaxUint64, RequestCtx: context, Dropped: true}
+}
+
+// take lends the answers to the application.
+func (rs *reads) take() []ReadState {
+	if len(rs.answers) == 0 {
+		return nil
+	}
+	rs.answers, rs.lent = rs.lent[:0], rs.answers
+	return rs.lent
+}
+
+// returned takes the lent array back.
+func (rs *reads) returned() {
+	clear(rs.lent)
+	rs.lent = rs.lent[:0]
+}

@@ -1,0 +1,197 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// readAt asks for a read and returns what the node answers until the cluster rests.
+func (c *testCluster) readAt(id uint64, context string) []ReadState {
+	c.tb.Helper()
+	n := c.node(id)
+	n.reads = nil
+	n.ReadIndex([]byte(context))
+	c.settle()
+	return n.reads
+}
+
+func (c *testCluster) wantRead(got []ReadState, context string, index uint64) {
+	c.tb.Helper()
+	if len(got) != 1 || string(got[0].RequestCtx) != context || got[0].Index != index || got[0].Dropped {
+		c.tb.Fatalf("answered %+v, want %s at %d", got, context, index)
+	}
+}
+
+func TestAReadIsAnsweredWithTheCommitIndexByLeaderAndFollower(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	c.wantRead(c.readAt(1, "a"), "a", 3)
+	c.wantRead(c.readAt(2, "b"), "b", 3)
+	single := newTestCluster(t, 1, nil)
+	single.elect(1)
+	single.wantRead(single.readAt(1, "c"), "c", 2)
+}
+
+func TestOneRoundConfirmsAllReadsQueuedBeforeIt(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	c.elect(1)
+	clear(c.sent)
+	for i := range 64 {
+		c.node(1).ReadIndex(fmt.Appendf(nil, "%d", i))
+	}
+	c.settle()
+	if got := len(c.node(1).reads); got != 64 {
+		t.Errorf("%d of 64 reads are answered", got)
+	}
+	if c.sent[pb.MsgHeartbeat] != 4 || c.sent[pb.MsgHeartbeatResp] != 4 {
+		t.Errorf("messages: %v", c.sent)
+	}
+}
+
+func TestBug43AReadWaitsForTheFirstCommitOfTheTerm(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(2)
+	c.propose(2, "x")
+	c.settle()
+	appends := false
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp && !appends }
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	c.wantRole(1, StateLeader, 3)
+	// For all that this leader knows, node 2 may have committed more.
+	c.wantCommit(1, 3)
+	if got := c.readAt(1, "early"); len(got) != 0 {
+		t.Fatalf("answered %+v before the first commit", got)
+	}
+	c.tick(1, 1)
+	c.settle()
+	if len(c.node(1).reads) != 0 {
+		t.Fatalf("answered %+v before the first commit", c.node(1).reads)
+	}
+	appends = true
+	c.settleTicking(1)
+	c.wantRead(c.node(1).reads, "early", 4)
+}
+
+func TestBug44ALateEchoConfirmsNoLaterReadOfTheSameContext(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	// The echoes of the first read's round are held back.
+	var held []pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgHeartbeatResp {
+			held = append(held, *m)
+			return true
+		}
+		return false
+	}
+	if got := c.readAt(1, "again"); len(got) != 0 || len(held) != 2 {
+		t.Fatalf("answered %+v, held %d", got, len(held))
+	}
+	// Node 1 is cut off, node 2 leads and commits; node 1 retries the read with the same context.
+	c.isolate(1)
+	c.elect(2)
+	c.propose(2, "x")
+	c.settle()
+	c.node(1).reads = nil
+	c.node(1).ReadIndex([]byte("again"))
+	c.ready(1)
+	for _, m := range held {
+		c.step(m)
+	}
+	c.ready(1)
+	// The first try is confirmed, rightly: node 1 did lead when it was made. The second is not.
+	if got := c.node(1).reads; len(got) > 1 {
+		t.Fatalf("answered %+v", got)
+	}
+}
+
+func TestBug45ACutOffLeaderAnswersNoRead(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	c.elect(1)
+	c.isolate(1, 2)
+	if got := c.readAt(1, "minority"); len(got) != 0 {
+		t.Fatalf("answered %+v", got)
+	}
+	c.settleTicking(1)
+	if len(c.node(1).reads) != 0 {
+		t.Fatalf("answered %+v", c.node(1).reads)
+	}
+	// Heartbeats ride again when the network is back: the read is not lost.
+	c.heal()
+	c.settleTicking(1)
+	c.wantRead(c.node(1).reads, "minority", 2)
+}
+
+func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
+	wantDrop := func(t *testing.T, got []ReadState) {
+		t.Helper()
+		if len(got) != 1 || !got[0].Dropped || got[0].Index != noLimit {
+			t.Errorf("got %+v, want one dropped read", got)
+		}
+	}
+	t.Run("no leader", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		wantDrop(t, c.readAt(1, "x"))
+		m := pb.Message{Type: pb.MsgReadIndex, To: 1, Entries: []pb.Entry{{Data: []byte("x")}}}
+		if err := c.node(1).Step(m); !errors.Is(err, ErrReadDropped) {
+			t.Errorf("Step: %v", err)
+		}
+	})
+	t.Run("the leader is deposed", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.isolate(1)
+		c.node(1).ReadIndex([]byte("x"))
+		c.settle()
+		c.elect(2)
+		c.heal()
+		c.settleTicking(2)
+		wantDrop(t, c.node(1).reads)
+	})
+	t.Run("the leader that was asked is gone", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.isolate(1)
+		c.node(2).ReadIndex([]byte("x"))
+		c.settle()
+		c.elect(3)
+		wantDrop(t, c.node(2).reads)
+	})
+	t.Run("too many wait", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.isolate(1)
+		for range maxReads {
+			c.node(1).ReadIndex([]byte("x"))
+		}
+		c.settle()
+		if len(c.node(1).reads) != 0 {
+			t.Fatalf("%d answers", len(c.node(1).reads))
+		}
+		c.node(1).ReadIndex([]byte("x"))
+		c.settle()
+		wantDrop(t, c.node(1).reads)
+	})
+}
+
+func TestAnAnswerFromAnotherThanTheLeaderMeansNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.node(2).ReadIndex([]byte("x"))
+	c.ready(2)
+	c.step(pb.Message{Type: pb.MsgReadIndexResp, From: 3, To: 2, Term: 2, Index: 1, Entries: []pb.Entry{{Data: []byte("x")}}})
+	c.step(pb.Message{Type: pb.MsgReadIndexResp, From: 1, To: 2, Term: 2, Index: 1, Entries: []pb.Entry{{Data: []byte("y")}}})
+	c.ready(2)
+	if len(c.node(2).reads) != 0 {
+		t.Errorf("answered %+v", c.node(2).reads)
+	}
+}
