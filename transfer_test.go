@@ -31,7 +31,8 @@ func TestALeadershipIsTransferredToACaughtUpVoter(t *testing.T) {
 }
 
 func TestALaggardLeadsOnlyWhenItHasEverything(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
+	// One entry to an append: each acknowledgement but the last is not enough.
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxSizePerMsg = 1 })
 	c.elect(1)
 	c.lagBehind(3)
 	c.node(1).TransferLeader(3)
