@@ -25,6 +25,8 @@ type testCluster struct {
 	wire  []pb.Message
 	// cut drops messages for which it returns true.
 	cut func(m *pb.Message) bool
+	// floors holds, per context of a read, the largest commit index when it was asked for.
+	floors map[string]uint64
 	// sent counts messages by type, whether dropped or not.
 	sent map[pb.MessageType]int
 }

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -19,17 +20,18 @@ func drawActs(t *rapid.T) []act {
 	one := rapid.Custom(func(t *rapid.T) act {
 		return act{
 			what: rapid.SampledFrom([]string{"tick", "tick", "tick", "ready", "ready", "ready", "deliver", "deliver", "deliver", "deliver",
-				"drop", "duplicate", "propose", "campaign", "unreachable", "restart", "compact"}).Draw(t, "what"),
+				"drop", "duplicate", "all but", "all but", "all but", "propose", "propose", "campaign", "read", "read", "transfer", "unreachable", "restart", "compact"}).Draw(t, "what"),
 			node: rapid.Uint64Range(1, 3).Draw(t, "node"),
 			pick: rapid.IntRange(0, 1000).Draw(t, "pick"),
 		}
 	})
-	return rapid.SliceOfN(one, 1, 300).Draw(t, "acts")
+	return rapid.SliceOfN(one, 40, 300).Draw(t, "acts")
 }
 
 // play performs acts and returns all output, byte for byte. Safety is checked on the way.
 func play(tb rapid.TB, acts []act, tune func(*Config)) string {
 	c := newTestCluster(tb, 3, tune)
+	c.floors = map[string]uint64{}
 	var out strings.Builder
 	leaders := map[uint64]uint64{}
 	for _, a := range acts {
@@ -61,22 +63,9 @@ func (c *testCluster) perform(out *strings.Builder, a act) {
 	case "tick":
 		c.tick(a.node, a.pick%5)
 	case "ready":
-		if node.HasReady() {
-			rd := node.Ready()
-			out.WriteString(DescribeReady(rd, nil))
-			node.persist(c.tb, rd)
-			node.checkPromises(c.tb, rd.Messages)
-			for _, m := range rd.Messages {
-				data, err := m.Marshal()
-				if err != nil {
-					c.tb.Fatal(err)
-				}
-				out.Write(data)
-				c.wire = append(c.wire, m)
-			}
-			node.apply(c.tb, rd.CommittedEntries)
-			node.Advance(rd)
-		}
+		c.playReady(out, node)
+	case "all but":
+		c.allBut(out, a.node, a.pick%6)
 	case "deliver", "duplicate":
 		if pick >= 0 {
 			m := c.wire[pick]
@@ -91,6 +80,12 @@ func (c *testCluster) perform(out *strings.Builder, a act) {
 		}
 	case "propose":
 		_ = node.Propose([]byte{byte(a.pick), byte(a.pick >> 8)})
+	case "read":
+		context := fmt.Sprint(len(c.floors))
+		c.floors[context] = c.largestCommit()
+		node.ReadIndex([]byte(context))
+	case "transfer":
+		node.TransferLeader(uint64(a.pick%3) + 1)
 	case "campaign":
 		_ = node.Campaign()
 	case "unreachable":
@@ -99,6 +94,65 @@ func (c *testCluster) perform(out *strings.Builder, a act) {
 		c.restart(a.node)
 	case "compact":
 		c.compact(node)
+	}
+}
+
+func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
+	if !node.HasReady() {
+		return
+	}
+	rd := node.Ready()
+	out.WriteString(DescribeReady(rd, nil))
+	node.persist(c.tb, rd)
+	node.checkPromises(c.tb, rd.Messages)
+	for _, m := range rd.Messages {
+		data, err := m.Marshal()
+		if err != nil {
+			c.tb.Fatal(err)
+		}
+		out.Write(data)
+		c.wire = append(c.wire, m)
+	}
+	node.apply(c.tb, rd.CommittedEntries)
+	c.checkReads(rd.ReadStates)
+	node.Advance(rd)
+}
+
+// allBut lets everybody but one node talk for a while. Messages to and from that node wait.
+func (c *testCluster) allBut(out *strings.Builder, id uint64, rounds int) {
+	for range rounds {
+		for _, n := range c.nodes {
+			if n.cfg.ID != id {
+				c.playReady(out, n)
+			}
+		}
+		var waiting []pb.Message
+		for _, m := range c.wire {
+			if m.From == id || m.To == id {
+				waiting = append(waiting, m)
+			} else {
+				_ = c.node(m.To).Step(m)
+			}
+		}
+		c.wire = waiting
+	}
+}
+
+// largestCommit is what somebody in the cluster may have answered a client with.
+func (c *testCluster) largestCommit() uint64 {
+	var largest uint64
+	for _, n := range c.nodes {
+		largest = max(largest, n.BasicStatus().Commit)
+	}
+	return largest
+}
+
+// checkReads: no read is answered with an index from before it was asked for.
+func (c *testCluster) checkReads(answers []ReadState) {
+	for _, rs := range answers {
+		if floor := c.floors[string(rs.RequestCtx)]; !rs.Dropped && rs.Index < floor {
+			c.tb.Fatalf("a read is answered at %d; %d was committed before it was asked for", rs.Index, floor)
+		}
 	}
 }
 
