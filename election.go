@@ -156,11 +156,11 @@ func (r *raft) startLeading() {
 func (r *raft) handleTransferLeader(m *pb.Message) error {
 	switch {
 	case r.role == StateLeader:
-		return r.startTransfer(m.From)
+		return r.startTransfer(transferTarget(m))
 	case r.lead == None:
 		return ErrNoLeader
 	}
-	r.send(pb.MsgTransferLeader, r.lead).From = m.From
+	r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
 	return nil
 }
 

@@ -54,6 +54,8 @@ func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 		{"apply work", 2, pb.Message{Type: pb.MsgStorageApply, From: 1, To: 2}, ErrStepLocalMsg},
 		{"a storage response from a peer", 2, pb.Message{Type: pb.MsgStorageAppendResp, From: 1, To: 2, Term: 2}, ErrStepLocalMsg},
 		{"an apply response from a peer", 2, pb.Message{Type: pb.MsgStorageApplyResp, From: 1, To: 2, Term: 2}, ErrStepLocalMsg},
+		{"a storage response where there is no storage thread", 2, pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: 2, Term: 2, Index: 3}, ErrStepLocalMsg},
+		{"one's own vote from outside", 2, pb.Message{Type: pb.MsgVoteResp, From: 2, To: 2, Term: 2}, ErrMalformed},
 		{"the wrong recipient", 2, pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 3, Term: 2}, ErrWrongRecipient},
 		{"no recipient", 2, pb.Message{Type: pb.MsgHeartbeat, From: 1, Term: 2}, ErrWrongRecipient},
 		{"a proposal for somebody else", 1, pb.Message{Type: pb.MsgProp, From: 2, To: 3, Entries: []pb.Entry{{Data: []byte("x")}}}, ErrWrongRecipient},

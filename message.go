@@ -18,6 +18,10 @@ import (
 //	MsgVote, PreVote   last       last                                          transfer
 //	Msg(Pre)VoteResp                                     refused
 //	MsgSnap            (Snapshot)
+//	MsgReadIndex                 (Entries[0].Data is the context)
+//	MsgReadIndexResp   read      (likewise)
+//	MsgTransferLeader            (From is the target)
+//	StorageAppendResp  last      last                    generation
 
 // contextTransfer marks vote requests of a campaign ordered by a leadership
 // transfer: they are granted although a leader is alive (thesis §4.2.3).
@@ -81,6 +85,12 @@ func snapshotID(s *pb.Snapshot) entryID {
 	return entryID{term: s.Metadata.Term, index: s.Metadata.Index}
 }
 
+// readContext is the application's context of a MsgReadIndex or MsgReadIndexResp.
+func readContext(m *pb.Message) []byte { return m.Entries[0].Data }
+
+// transferTarget is whom a MsgTransferLeader names.
+func transferTarget(m *pb.Message) uint64 { return m.From }
+
 // isFromLeader: only the leader of m.Term sends these, so m.From is it.
 func isFromLeader(t pb.MessageType) bool {
 	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap || t == pb.MsgTimeoutNow
@@ -114,9 +124,10 @@ func addressingOf(t pb.MessageType) addressing {
 }
 
 // checkMessage is the front door: what m may look like by itself, whatever state the
-// node is in. It returns ErrStepLocalMsg or one of the causes of a MessageError.
-func checkMessage(m *pb.Message, self uint64) error {
-	if err := checkAddressing(m, self); err != nil {
+// node is in. threads says whether there are local storage threads, which only exist with
+// asynchronous storage writes. It returns ErrStepLocalMsg or one of the causes of a MessageError.
+func checkMessage(m *pb.Message, self uint64, threads bool) error {
+	if err := checkAddressing(m, self, threads); err != nil {
 		return err
 	}
 	if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {
@@ -139,14 +150,14 @@ func checkMessage(m *pb.Message, self uint64) error {
 	return nil
 }
 
-func checkAddressing(m *pb.Message, self uint64) error {
+func checkAddressing(m *pb.Message, self uint64, threads bool) error {
 	switch addressingOf(m.Type) {
 	case unknownType:
 		return fmt.Errorf("%w: unknown type %d", ErrMalformed, int32(m.Type))
 	case localType:
 		return ErrStepLocalMsg
 	case localReply:
-		if !IsLocalMsgTarget(m.From) {
+		if !threads || !IsLocalMsgTarget(m.From) {
 			return ErrStepLocalMsg
 		}
 		return nil
@@ -160,10 +171,10 @@ func checkAddressing(m *pb.Message, self uint64) error {
 		}
 		return nil
 	}
-	return checkPeers(m, self)
+	return checkPeers(m, self, threads)
 }
 
-func checkPeers(m *pb.Message, self uint64) error {
+func checkPeers(m *pb.Message, self uint64, threads bool) error {
 	if m.To != self {
 		return ErrWrongRecipient
 	}
@@ -173,8 +184,8 @@ func checkPeers(m *pb.Message, self uint64) error {
 	if m.Term == 0 {
 		return fmt.Errorf("%w: no term", ErrMalformed)
 	}
-	// The own vote comes back to a candidate when it is durable; nothing else does.
-	if m.From == self && m.Type != pb.MsgVoteResp {
+	// The own vote comes back from the append thread when it is durable; nothing else does.
+	if m.From == self && !(threads && m.Type == pb.MsgVoteResp) {
 		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
 	}
 	return nil

@@ -12,7 +12,7 @@ func (r *raft) step(m *pb.Message) error {
 	if r.err != nil {
 		return r.err
 	}
-	if err := checkMessage(m, r.id); err != nil {
+	if err := checkMessage(m, r.id, r.asyncStorageWrites); err != nil {
 		return refusal(m, err)
 	}
 	if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {
@@ -105,10 +105,10 @@ func (r *raft) route(m *pb.Message) error {
 	case pb.MsgForgetLeader:
 		return r.handleForgetLeader()
 	case pb.MsgReadIndex:
-		return r.readIndex(m.From, m.Entries[0].Data)
+		return r.readIndex(m.From, readContext(m))
 	case pb.MsgReadIndexResp:
 		if r.role == StateFollower {
-			r.takeReadAnswer(m.From, m.Index, m.Entries[0].Data)
+			r.takeReadAnswer(m.From, m.Index, readContext(m))
 		}
 		return nil
 	}
