@@ -35,8 +35,8 @@ func Restore(chg Changer, cs pb.ConfState) (tracker.Config, tracker.ProgressMap,
 	return chg.result(FromConfState(cs))
 }
 
-// result adds the progress map: a copy of what is known, and newcomers that count as
-// active, so that they have time to show up.
+// result adds the progress map: a copy of what is known, windows included, and newcomers
+// that count as active, so that they have time to show up.
 func (c Changer) result(cfg tracker.Config, err error) (tracker.Config, tracker.ProgressMap, error) {
 	if err != nil {
 		return tracker.Config{}, nil, err
@@ -46,10 +46,14 @@ func (c Changer) result(cfg tracker.Config, err error) (tracker.Config, tracker.
 	known := make(tracker.ProgressMap, ms.Len())
 	for i := range ms.Len() {
 		id := ms.ID(i)
-		pr := progress.New(c.LastIndex)
-		pr.RecentActive = true
+		var pr tracker.Progress
 		if old := c.Tracker.Progress[id]; old != nil {
 			pr = *old
+			pr.Inflights = old.Inflights.Clone()
+		} else {
+			pr = progress.New(c.LastIndex)
+			pr.RecentActive = true
+			pr.Inflights = tracker.NewInflights(c.Tracker.MaxInflight, c.Tracker.MaxInflightBytes)
 		}
 		pr.IsLearner = ms.IsLearner(i)
 		known[id] = &pr

@@ -59,6 +59,7 @@ func TestChanges(t *testing.T) {
 		{"a demoted voter learns after leaving", []pb.ConfChangeV2{auto("v2"), explicit("v3 l2")}, "voters=(1 3)&&(1 2) learners_next=(2)", nil},
 		{"and does then", []pb.ConfChangeV2{auto("v2"), explicit("v3 l2"), leave}, "voters=(1 3) learners=(2)", nil},
 		{"a demotion taken back", []pb.ConfChangeV2{auto("v2"), explicit("v3 l2 v2"), leave}, "voters=(1 2 3)", nil},
+		{"a demoted voter removed", []pb.ConfChangeV2{auto("v2"), explicit("v3 l2 r2"), leave}, "voters=(1 3)", nil},
 		{"a removed voter still votes in the outgoing half", []pb.ConfChangeV2{auto("v2"), explicit("r2")}, "voters=(1)&&(1 2)", nil},
 		{"no change in a joint configuration", []pb.ConfChangeV2{explicit("v2"), auto("v3")}, "", ErrJoint},
 		{"no second joint configuration", []pb.ConfChangeV2{explicit("v2"), explicit("v3")}, "", ErrJoint},
@@ -92,13 +93,65 @@ func TestASimpleChangeAltersOneVoterAtMost(t *testing.T) {
 		t.Errorf("the argument was changed to %s", got)
 	}
 	chg.Tracker.Config, chg.Tracker.Progress = cfg, progress
+	progress[2].BecomeReplicate()
+	progress[2].SentEntries(1, 10)
 	cfg, progress, err = chg.EnterJoint(true, changes(t, "r3 v4")...)
 	if err != nil || cfg.String() != "voters=(1 2 4)&&(1 2) autoleave" || len(progress) != 3 {
 		t.Fatalf("%s, %d members, %v", cfg, len(progress), err)
 	}
+	if pr := progress[2]; pr.State != tracker.StateReplicate || pr.Inflights.Count() != 1 {
+		t.Errorf("what is known of one who stays: %s", pr)
+	}
+	progress[2].Inflights.FreeLE(9)
+	if before, after := chg.Tracker.Progress[2].Inflights.Count(), progress[2].Inflights.Count(); before != 1 || after != 0 {
+		t.Errorf("%d and %d in flight: the window is shared with the argument's", before, after)
+	}
 	chg.Tracker.Config, chg.Tracker.Progress = cfg, progress
 	if cfg, _, err = chg.LeaveJoint(); err != nil || cfg.String() != "voters=(1 2 4)" {
 		t.Fatalf("%s, %v", cfg, err)
+	}
+}
+
+// Whatever is refused gives no configuration to go on with.
+func TestARefusedChangeReturnsNothing(t *testing.T) {
+	single := tracker.Config{Voters: quorum.JointConfig{{1: {}}, nil}}
+	joint := tracker.Config{Voters: quorum.JointConfig{{1: {}, 2: {}}, {1: {}}}}
+	broken := tracker.Config{Voters: quorum.JointConfig{{1: {}}, nil}, Learners: map[uint64]struct{}{1: {}}}
+	for _, tc := range []struct {
+		name   string
+		from   tracker.Config
+		change func(Changer) (tracker.Config, tracker.ProgressMap, error)
+		err    error
+	}{
+		{"simple, while joint", joint, func(c Changer) (tracker.Config, tracker.ProgressMap, error) { return c.Simple(changes(t, "v3")...) }, ErrJoint},
+		{"simple, of two voters", single, func(c Changer) (tracker.Config, tracker.ProgressMap, error) { return c.Simple(changes(t, "v3 v4")...) }, ErrTooMany},
+		{"simple, one voter for another", single, func(c Changer) (tracker.Config, tracker.ProgressMap, error) { return c.Simple(changes(t, "r1 v2")...) }, ErrTooMany},
+		{"simple, of a broken configuration", broken, func(c Changer) (tracker.Config, tracker.ProgressMap, error) { return c.Simple(changes(t, "v3")...) }, ErrInvalid},
+		{"joint, from nobody", tracker.Config{}, func(c Changer) (tracker.Config, tracker.ProgressMap, error) {
+			return c.EnterJoint(false, changes(t, "v1")...)
+		}, ErrNoVoters},
+		{"joint, to nobody", single, func(c Changer) (tracker.Config, tracker.ProgressMap, error) {
+			return c.EnterJoint(false, changes(t, "r1")...)
+		}, ErrNoVoters},
+		{"joint, twice", joint, func(c Changer) (tracker.Config, tracker.ProgressMap, error) {
+			return c.EnterJoint(false, changes(t, "v3")...)
+		}, ErrJoint},
+		{"left, not joint", single, Changer.LeaveJoint, ErrNotJoint},
+		{"restored, without voters", single, func(c Changer) (tracker.Config, tracker.ProgressMap, error) {
+			return Restore(c, pb.ConfState{Learners: []uint64{2}})
+		}, ErrInvalid},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			chg := Changer{Tracker: tracker.MakeProgressTracker(10, 0), LastIndex: 4}
+			chg.Tracker.Config = tc.from
+			cfg, progress, err := tc.change(chg)
+			if !errors.Is(err, tc.err) {
+				t.Errorf("%v, want %v", err, tc.err)
+			}
+			if diff := cmp.Diff(tracker.Config{}, cfg); diff != "" || progress != nil {
+				t.Errorf("%d progress and\n%s", len(progress), diff)
+			}
+		})
 	}
 }
 
@@ -117,7 +170,7 @@ func TestConfigurationsThatContradictThemselvesAreNotRestored(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if cfg, err := FromConfState(pb.ConfState{}); err != nil || len(cfg.Voters[0]) != 0 {
+	if cfg, err := FromConfState(pb.ConfState{}); err != nil || cfg.Voters[0] == nil || len(cfg.Voters[0]) != 0 {
 		t.Errorf("the empty configuration: %s, %v", cfg, err)
 	}
 }
@@ -151,8 +204,8 @@ func TestAdjacentConfigurationsShareAVoterInEveryQuorum(t *testing.T) {
 			var p tracker.ProgressTracker
 			p.Config = next
 			restored, progress, err := Restore(Changer{LastIndex: 1}, p.ConfState())
-			if err != nil || restored.String() != next.String() {
-				t.Fatalf("%s is restored as %s, %v", next, restored, err)
+			if diff := cmp.Diff(next, restored); diff != "" || err != nil {
+				t.Fatalf("%s is not restored, %v:\n%s", next, err, diff)
 			}
 			var ms tracker.Members
 			if ms.Switch(next, 1); len(progress) != ms.Len() {

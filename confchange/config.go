@@ -57,7 +57,7 @@ func simple(cfg tracker.Config, ccs []pb.ConfChangeSingle) (tracker.Config, erro
 	if n := differences(cfg.Voters[0], next.Voters[0]); n > 1 {
 		return tracker.Config{}, fmt.Errorf("%w: %s to %s", ErrTooMany, cfg, next)
 	}
-	return next, validate(&next)
+	return checked(next)
 }
 
 // differences counts the ids that are in one set only.
@@ -92,7 +92,7 @@ func enter(cfg tracker.Config, autoLeave bool, ccs []pb.ConfChangeSingle) (track
 	if err := change(&next, ccs); err != nil {
 		return tracker.Config{}, err
 	}
-	return next, validate(&next)
+	return checked(next)
 }
 
 // leave keeps the incoming half, and makes learners of those that were to become it.
@@ -107,7 +107,16 @@ func leave(cfg tracker.Config) (tracker.Config, error) {
 	next.LearnersNext = nil
 	next.Voters[1] = nil
 	next.AutoLeave = false
-	return next, validate(&next)
+	return checked(next)
+}
+
+// checked returns cfg if it is valid. A legal change of a valid configuration always is; one
+// that the caller has put together need not have been valid to begin with.
+func checked(cfg tracker.Config) (tracker.Config, error) {
+	if err := validate(&cfg); err != nil {
+		return tracker.Config{}, err
+	}
+	return cfg, nil
 }
 
 // change makes single changes, one after the other, on the incoming half. A node id of 0
@@ -208,10 +217,7 @@ func FromConfState(cs pb.ConfState) (tracker.Config, error) {
 			insert(list.set, id)
 		}
 	}
-	if err := validate(&cfg); err != nil {
-		return tracker.Config{}, err
-	}
-	return cfg, nil
+	return checked(cfg)
 }
 
 // Describe returns the changes as ConfChangesToString does: "v1 l2 r3 u4".

@@ -15,7 +15,7 @@ type inflight struct {
 //	ring:  | free |  oldest ... newest  | free |
 //	              start        start+count
 //
-// A nil *Inflights is an empty window that is never full.
+// A nil *Inflights is an empty window that is never full and notes nothing.
 type Inflights struct {
 	ring  []inflight
 	start int
@@ -49,7 +49,7 @@ func (in *Inflights) Count() int {
 // call to call. A full window ignores it: what was not counted is not freed either, and
 // the sender is expected to look at Full before it sends.
 func (in *Inflights) Add(index, bytes uint64) {
-	if in.Full() {
+	if in == nil || in.Full() {
 		return
 	}
 	if in.count == len(in.ring) {

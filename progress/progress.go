@@ -9,14 +9,14 @@ import (
 // itself too, of which only Match counts.
 //
 //	match < next
-//	sentCommit <= next-1, once the follower is replicated to
 type Progress struct {
 	// Match is the largest index up to which the follower's log is known to be the leader's,
 	// durably. Only an acknowledgement moves it.
 	Match uint64
 	// Next is the index of the next entry to send.
 	Next uint64
-	// sentCommit is the largest commit index that the follower was told.
+	// sentCommit is the commit index that the follower was told last. It may be beyond what
+	// was sent: the entries up to it carry it once more when their turn comes.
 	sentCommit uint64
 
 	// State says how the follower is replicated to.
@@ -128,7 +128,8 @@ func (pr *Progress) MaybeDecrTo(rejected, hint uint64) bool {
 	if rejected != pr.Next-1 || rejected <= pr.Match {
 		return false
 	}
-	pr.moveNext(max(min(rejected, hint+1), pr.Match+1))
+	// The smaller of rejected and hint+1, for any hint; rejected is above Match, so not 0.
+	pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))
 	pr.MsgAppFlowPaused = false
 	return true
 }
@@ -160,16 +161,14 @@ func (pr *Progress) AppendDue(last, commit uint64) bool {
 }
 
 // SentEntries notes an append with the given number of entries and bytes of payload.
-// In StateReplicate it takes a place in the window, if it has one; use SentAppend to have
-// the window made.
+// In StateReplicate it takes a place in the window, if there is one; use SentAppend to have
+// the window made. In StateSnapshot nothing is sent, and a call changes nothing.
 func (pr *Progress) SentEntries(entries int, bytes uint64) {
 	switch pr.State {
 	case StateReplicate:
 		if entries > 0 {
 			pr.Next += uint64(entries)
-			if pr.Inflights != nil {
-				pr.Inflights.Add(pr.Next-1, bytes)
-			}
+			pr.Inflights.Add(pr.Next-1, bytes)
 		}
 		pr.MsgAppFlowPaused = pr.Inflights.Full()
 	case StateProbe:
@@ -180,8 +179,12 @@ func (pr *Progress) SentEntries(entries int, bytes uint64) {
 }
 
 // SentAppend notes an append with the given number of entries, bytes of payload and
-// commit index. A probe waits for the answer, whether it carried entries or not.
+// commit index. A probe waits for the answer, whether it carried entries or not. In
+// StateSnapshot nothing is sent, and a call changes nothing.
 func (pr *Progress) SentAppend(entries int, bytes, commit uint64, limits Limits) {
+	if pr.State == StateSnapshot {
+		return
+	}
 	if pr.Inflights == nil && pr.State == StateReplicate && entries > 0 {
 		pr.Inflights = NewInflights(limits.Messages, limits.Bytes)
 	}

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -63,6 +64,7 @@ func TestTheWindowBehavesLikeAList(t *testing.T) {
 
 func TestAnAbsentWindowIsEmptyAndNeverFull(t *testing.T) {
 	var in *Inflights
+	in.Add(4, 10)
 	in.FreeLE(5)
 	in.reset()
 	if in.Full() || in.Count() != 0 || in.Clone() != nil {
@@ -206,6 +208,65 @@ func TestTheCommitIndexIsToldOnceAndOnlyAsFarAsItHelps(t *testing.T) {
 	}
 }
 
+// A user's own bookkeeping of the v3.6 API tells entries and commit index apart.
+func TestEntriesAndCommitIndexAreNotedSeparately(t *testing.T) {
+	pr := Progress{Next: 1, Inflights: NewInflights(2, 0)}
+	pr.SentEntries(0, 0)
+	if pr.IsPaused() {
+		t.Error("a probe without entries pauses")
+	}
+	pr.SentEntries(1, 10)
+	if !pr.IsPaused() || pr.Next != 1 || pr.Inflights.Count() != 0 {
+		t.Errorf("a probe with an entry: %s", &pr)
+	}
+	pr.BecomeReplicate()
+	pr.SentEntries(2, 10)
+	pr.SentEntries(0, 0)
+	if pr.IsPaused() || pr.Next != 3 || pr.Inflights.Count() != 1 || !pr.CanBumpCommit(1) {
+		t.Errorf("two entries: %s", &pr)
+	}
+	pr.SentCommit(2)
+	if pr.CanBumpCommit(3) {
+		t.Error("all that was sent is told to be committed, and a commit index would still help")
+	}
+	pr.SentEntries(1, 10)
+	if !pr.IsPaused() || !pr.CanBumpCommit(3) || pr.CanBumpCommit(2) {
+		t.Errorf("a full window: %s", &pr)
+	}
+	pr.BecomeSnapshot(9)
+	if pr.SentEntries(1, 10); pr.Next != 10 || pr.Inflights.Count() != 0 {
+		t.Errorf("entries while a snapshot is on its way: %s", &pr)
+	}
+}
+
+func TestNextIsNeverZero(t *testing.T) {
+	if pr := New(0); pr.Next != 1 {
+		t.Errorf("next is %d", pr.Next)
+	}
+}
+
+func TestAProgressIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Progress{}); size > 80 {
+		t.Errorf("a Progress takes %d bytes", size)
+	}
+}
+
+func TestAWindowTakesTheMemoryThatItNeeds(t *testing.T) {
+	in := NewInflights(1000, 0)
+	in.Add(1, 1)
+	if len(in.ring) > 8 {
+		t.Errorf("one append in flight takes a ring of %d", len(in.ring))
+	}
+	ring := &in.ring[0]
+	for i := range uint64(1000) {
+		in.FreeLE(i + 1)
+		in.Add(i+2, 1)
+	}
+	if ring != &in.ring[0] {
+		t.Error("the ring is made anew although it never filled")
+	}
+}
+
 func TestString(t *testing.T) {
 	pr := Progress{State: StateReplicate, Match: 14, Next: 17, MsgAppFlowPaused: true, IsLearner: true, Inflights: NewInflights(2, 0)}
 	pr.Inflights.Add(15, 0)
@@ -216,5 +277,10 @@ func TestString(t *testing.T) {
 	pr = Progress{State: StateSnapshot, Next: 5, PendingSnapshot: 4, RecentActive: true}
 	if got, want := pr.String(), "StateSnapshot match=0 next=5 paused pendingSnap=4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	for value, want := range []string{"StateProbe", "StateReplicate", "StateSnapshot", "StateType(3)"} {
+		if got := StateType(value).String(); got != want {
+			t.Errorf("state %d is %s, want %s", value, got, want)
+		}
 	}
 }

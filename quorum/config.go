@@ -62,13 +62,13 @@ func (c MajorityConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return ResultOf(granted, rejected, len(c))
 }
 
-// Describe draws who has acknowledged what: a bar per voter, as long as the number of
-// voters that are behind it, and a mark at the index that is committed.
+// Describe draws who has acknowledged what: a bar per voter that grows with the number of
+// voters behind it, and a mark at the index that is committed.
 //
 //	voter  acked
-//	    1    100  ===> committed
+//	    1    100  ==> committed
 //	    2      ?
-//	    3    105  ====>
+//	    3    105  ===>
 func (c MajorityConfig) Describe(l AckedIndexer) string {
 	if len(c) == 0 {
 		return "no voters\n"
@@ -141,7 +141,7 @@ func (c JointConfig) VoteResult(votes map[uint64]bool) VoteResult {
 }
 
 // Describe draws who has acknowledged what, as MajorityConfig does, for the voters of
-// both halves; the mark stands for the index that both have committed.
+// each half, whose marks are its own, and names the index that both have committed.
 func (c JointConfig) Describe(l AckedIndexer) string {
 	if len(c[1]) == 0 {
 		return c[0].Describe(l)

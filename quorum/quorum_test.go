@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -117,6 +118,28 @@ func TestAVoteIsDecidedWhenTheMissingVotesCannotChangeIt(t *testing.T) {
 	})
 }
 
+func TestTheOrderOfAcknowledgementsDoesNotMatter(t *testing.T) {
+	for _, n := range []int{1, 2, 31, 32, 33, 99} {
+		var rising, falling []uint64
+		for i := range n {
+			rising, falling = append(rising, uint64(i)), append(falling, uint64(n-1-i))
+		}
+		want := Index((n - 1) / 2)
+		if a, b := CommittedIndex(rising), CommittedIndex(falling); a != want || b != want {
+			t.Errorf("0 to %d: committed %s and, backwards, %s, want %s", n-1, a, b, want)
+		}
+	}
+}
+
+// Programs store and compare the numbers.
+func TestTheResultsHaveTheirNumbersAndNames(t *testing.T) {
+	for value, want := range []string{"VoteResult(0)", "VotePending", "VoteLost", "VoteWon", "VoteResult(4)"} {
+		if got := VoteResult(value).String(); got != want {
+			t.Errorf("%d is %s, want %s", value, got, want)
+		}
+	}
+}
+
 func TestTheArithmeticAllocatesNothing(t *testing.T) {
 	acked := []uint64{5, 3, 9, 1, 7}
 	if n := testing.AllocsPerRun(100, func() { CommittedIndex(acked) }); n != 0 {
@@ -127,30 +150,38 @@ func TestTheArithmeticAllocatesNothing(t *testing.T) {
 // TestScripts runs the files in testdata: `committed cfg=(1,2) cfgj=(2,3) acks=(1:5,2:7)`
 // and `vote cfg=(1,2) votes=(1:y,2:n)`.
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			joint := JointConfig{scanIDs(t, d, "cfg"), scanIDs(t, d, "cfgj")}
-			switch d.Cmd {
-			case "committed":
-				a := acks{}
-				for id, v := range scanPairs(t, d, "acks") {
-					var idx uint64
-					if _, err := fmt.Sscan(v, &idx); err != nil {
-						t.Fatal(err)
-					}
-					a[id] = Index(idx)
-				}
-				return fmt.Sprintf("%s%s: %s\n", joint.Describe(a), joint, joint.CommittedIndex(a))
-			case "vote":
-				votes := map[uint64]bool{}
-				for id, v := range scanPairs(t, d, "votes") {
-					votes[id] = v == "y"
-				}
-				return fmt.Sprintf("%s: %s\n", joint, joint.VoteResult(votes))
+	// Not all of testdata: rapid leaves the failures that it finds in a folder there.
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) { datadriven.RunTest(t, path, runCommand) })
+	}
+}
+
+func runCommand(t *testing.T, d *datadriven.TestData) string {
+	joint := JointConfig{scanIDs(t, d, "cfg"), scanIDs(t, d, "cfgj")}
+	switch d.Cmd {
+	case "committed":
+		a := acks{}
+		for id, v := range scanPairs(t, d, "acks") {
+			var idx uint64
+			if _, err := fmt.Sscan(v, &idx); err != nil {
+				t.Fatal(err)
 			}
-			return "unknown command"
-		})
-	})
+			a[id] = Index(idx)
+		}
+		return fmt.Sprintf("%s%s: %s\n", joint.Describe(a), joint, joint.CommittedIndex(a))
+	case "vote":
+		votes := map[uint64]bool{}
+		for id, v := range scanPairs(t, d, "votes") {
+			votes[id] = v == "y"
+		}
+		return fmt.Sprintf("%s: %s\n", joint, joint.VoteResult(votes))
+	}
+	t.Fatalf("unknown command %s", d.Cmd)
+	return ""
 }
 
 func scanIDs(t *testing.T, d *datadriven.TestData, key string) MajorityConfig {

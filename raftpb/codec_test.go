@@ -169,6 +169,18 @@ func TestDecodingAcceptsWhatOthersMayWrite(t *testing.T) {
 		{"unknown fields of every wire type", "7801 79 0102030405060708 7a0161 7b 7b 0801 7c 7c 7d 01020304 0802", &HardState{}, &HardState{Term: 2}},
 		{"nothing", "", &Message{}, &Message{}},
 		{"values are merged", "1003", &HardState{Term: 1, Vote: 2}, &HardState{Term: 1, Vote: 3}},
+		{"an absent bytes field leaves what was there", "1003", &Entry{Data: []byte("old")}, &Entry{Term: 3, Data: []byte("old")}},
+		{"bytes are replaced", "2201 6e", &Entry{Data: []byte("old")}, &Entry{Data: []byte("n")}},
+		{"the last of repeated bytes", "0a0161 0a0162", &Snapshot{}, &Snapshot{Data: []byte("b"), Metadata: SnapshotMetadata{}}},
+		{"a snapshot is merged into the one that is there", "4a06 1204 1009 1803",
+			&Message{Snapshot: &Snapshot{Data: []byte("d"), Metadata: SnapshotMetadata{ConfState: ConfState{Voters: []uint64{1}}}}},
+			&Message{Snapshot: &Snapshot{Data: []byte("d"), Metadata: SnapshotMetadata{ConfState: ConfState{Voters: []uint64{1}}, Index: 9, Term: 3}}}},
+		{"ids are appended", "0802 0a0103", &ConfState{Voters: []uint64{1}}, &ConfState{Voters: []uint64{1, 2, 3}}},
+		{"changes are appended", "1204 0801 1002", &ConfChangeV2{Changes: []ConfChangeSingle{{NodeID: 1}}},
+			&ConfChangeV2{Changes: []ConfChangeSingle{{NodeID: 1}, {Type: ConfChangeRemoveNode, NodeID: 2}}}},
+		{"any number but 0 is true", "2802", &ConfState{}, &ConfState{AutoLeave: true}},
+		{"an enum of 64 bits is cut to 32", "08 8380808080 01", &Message{}, &Message{Type: MsgApp}},
+		{"data that is empty is not nil", "3a02 2200 3a00", &Message{}, &Message{Entries: []Entry{{Data: []byte{}}, {}}}},
 		{"entries are appended", "3a02 1805", &Message{Entries: []Entry{{Index: 4}}}, &Message{Entries: []Entry{{Index: 4}, {Index: 5}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -184,7 +196,7 @@ func TestDecodingAcceptsWhatOthersMayWrite(t *testing.T) {
 
 func TestDecodingRefusesWhatIsMalformed(t *testing.T) {
 	deep := Message{}
-	for range maxDepth + 1 {
+	for range MaxNesting + 1 {
 		deep = Message{Responses: []Message{deep}}
 	}
 	deepData, _ := deep.Marshal()
@@ -209,7 +221,16 @@ func TestDecodingRefusesWhatIsMalformed(t *testing.T) {
 		{"a group without an end", &HardState{}, unhex(t, "7b 0801"), io.ErrUnexpectedEOF},
 		{"groups nested too deeply", &HardState{}, bytes.Repeat([]byte{0x7b}, 100), ErrNesting},
 		{"responses nested too deeply", &Message{}, deepData, ErrNesting},
-		{"more responses than can say anything", &Message{}, bytes.Repeat([]byte{0x72, 0}, 1000), ErrNesting},
+		{"a thousand empty responses", &Message{}, bytes.Repeat([]byte{0x72, 0}, 1000), ErrDecodeLimit},
+		{"a tag of 33 bits", &HardState{}, unhex(t, "8880808010 01"), ErrWireType},
+		{"field number 0 inside an unknown group", &HardState{}, unhex(t, "7b 0001 7c"), ErrWireType},
+		{"packed ids whose last one is cut off", &ConfState{}, unhex(t, "0a02 0180 0801"), io.ErrUnexpectedEOF},
+		{"an error inside a configuration", &Snapshot{}, unhex(t, "1204 0a02 0880"), io.ErrUnexpectedEOF},
+		{"an error inside a change", &ConfChangeV2{}, unhex(t, "1202 1080"), io.ErrUnexpectedEOF},
+		{"metadata beyond the end", &Snapshot{}, unhex(t, "1209 10"), io.ErrUnexpectedEOF},
+		{"a snapshot beyond the end", &Message{}, unhex(t, "4a09 12"), io.ErrUnexpectedEOF},
+		{"a configuration as a scalar", &SnapshotMetadata{}, unhex(t, "0801"), ErrWireType},
+		{"an error behind an entry", &Message{}, unhex(t, "3a02 1001 10ffffffffffffffffffff01"), ErrIntOverflowRaft},
 		{"an unknown fixed64 beyond the end", &HardState{}, unhex(t, "79 0102"), io.ErrUnexpectedEOF},
 		{"an unknown fixed32 beyond the end", &HardState{}, unhex(t, "7d 01"), io.ErrUnexpectedEOF},
 	} {
@@ -244,10 +265,6 @@ func append64() Message {
 func TestTheNumberOfAllocationsDoesNotGrowWithTheEntries(t *testing.T) {
 	m := append64()
 	data, _ := m.Marshal()
-	buf := make([]byte, len(data))
-	if n := testing.AllocsPerRun(100, func() { _, _ = m.MarshalTo(buf); m.Size() }); n != 0 {
-		t.Errorf("encoding allocates %.0f times", n)
-	}
 	var got Message
 	if n := testing.AllocsPerRun(100, func() {
 		got = Message{}
@@ -256,6 +273,74 @@ func TestTheNumberOfAllocationsDoesNotGrowWithTheEntries(t *testing.T) {
 		}
 	}); n > 2 {
 		t.Errorf("decoding 64 entries allocates %.0f times", n)
+	}
+}
+
+// The values are locals: that they stay on the stack is a part of the promise.
+func TestEncodingIntoABufferAllocatesNothing(t *testing.T) {
+	big := append64()
+	buf := make([]byte, big.Size())
+	entries := big.Entries
+	ids := []uint64{1, 2, 300}
+	if n := testing.AllocsPerRun(100, func() {
+		m := Message{Type: MsgApp, Entries: entries}
+		s := Snapshot{Metadata: SnapshotMetadata{ConfState: ConfState{Voters: ids}, Index: 1 << 40}}
+		hs := HardState{Term: 1 << 50}
+		c := ConfChange{NodeID: 4}
+		a, _ := m.MarshalTo(buf)
+		b, _ := s.MarshalToSizedBuffer(buf)
+		x, _ := hs.MarshalTo(buf)
+		y, _ := c.MarshalTo(buf)
+		if a != m.Size() || b != s.Size() || x != hs.Size() || y != c.Size() {
+			t.Fatal("a length differs from the size")
+		}
+	}); n != 0 {
+		t.Errorf("encoding allocates %.0f times", n)
+	}
+}
+
+func TestWhatIsLeftAfterAnErrorDoesNotReferToTheInput(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		into  interface{ Unmarshal([]byte) error }
+		data  func(any) []byte
+		input string
+	}{
+		{"an entry before a field of the wrong type", &Message{}, func(m any) []byte { return m.(*Message).Entries[0].Data }, "3a04 22026162 0a00"},
+		{"an entry that is cut off itself", &Message{}, func(m any) []byte { return m.(*Message).Entries[0].Data }, "3a05 22026162 08"},
+		{"an entry alone", &Entry{}, func(m any) []byte { return m.(*Entry).Data }, "22026162 08"},
+		{"a snapshot", &Snapshot{}, func(m any) []byte { return m.(*Snapshot).Data }, "0a026162 08"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			input := unhex(t, tc.input)
+			if err := tc.into.Unmarshal(input); err == nil {
+				t.Fatal("the input is accepted")
+			}
+			clear(input)
+			if got := string(tc.data(tc.into)); got != "ab" {
+				t.Errorf("data is now %q", got)
+			}
+		})
+	}
+}
+
+func TestTheSizeOfANumberIsExactAtEveryLength(t *testing.T) {
+	for length := 1; length <= 64; length++ {
+		low := uint64(1) << (length - 1)
+		for _, v := range []uint64{0, low, low | (low - 1)} {
+			want := 1
+			for rest := v >> 7; rest > 0; rest >>= 7 {
+				want++
+			}
+			if got := sizeUvarint(v); got != want {
+				t.Errorf("%d: size %d, want %d", v, got, want)
+			}
+			buf := make([]byte, want)
+			start := putUvarint(buf, want, v)
+			if back, next, err := uvarint(buf, 0); start != 0 || back != v || next != want || err != nil {
+				t.Errorf("%d: starts at %d, is read as %d up to %d, %v", v, start, back, next, err)
+			}
+		}
 	}
 }
 

@@ -1,59 +1,33 @@
 package raftpb
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// ConfChange changes the membership of one node.
+// ConfChange changes the membership of one node (thesis §4.1).
 type ConfChange struct {
-	Type    ConfChangeType `protobuf:"varint,2,opt,name=type,enum=raftpb.ConfChangeType" json:"type"`
-	NodeID  uint64         `protobuf:"varint,3,opt,name=node_id,json=nodeId" json:"node_id"`
-	Context []byte         `protobuf:"bytes,4,opt,name=context" json:"context,omitempty"`
+	Type   ConfChangeType `protobuf:"varint,2,opt,name=type,enum=raftpb.ConfChangeType" json:"type"`
+	NodeID uint64         `protobuf:"varint,3,opt,name=node_id,json=nodeId" json:"node_id"`
+	// Context is the application's; the library hands it on.
+	Context []byte `protobuf:"bytes,4,opt,name=context" json:"context,omitempty"`
 	// ID is the application's, to tell one change from another.
 	ID uint64 `protobuf:"varint,1,opt,name=id" json:"id"`
 }
 
-// Size returns the length of the encoding in bytes.
-func (m *ConfChange) Size() int {
-	return sizeField(m.ID) + sizeField(uint64(m.Type)) + sizeField(m.NodeID) + sizeBytesField(m.Context)
+// Reset makes m the zero change.
+func (m *ConfChange) Reset() { *m = ConfChange{} }
+
+// String returns the compact protobuf text form.
+func (m *ConfChange) String() string {
+	var t text
+	m.text(&t)
+	return string(t)
 }
 
-func (m *ConfChange) put(b []byte, i int) int {
-	i = putField(b, i, 0x08, m.ID)
-	i = putField(b, i, 0x10, uint64(m.Type))
-	i = putField(b, i, 0x18, m.NodeID)
-	return putBytes(b, i, 0x22, m.Context)
-}
-
-// Unmarshal merges an encoded change into m. Context is copied.
-func (m *ConfChange) Unmarshal(b []byte) error {
-	r := reader{b: b, depth: maxDepth}
-	for {
-		more, err := r.next()
-		if err != nil || !more {
-			return err
-		}
-		switch r.field {
-		case 1:
-			err = r.value(&m.ID)
-		case 2:
-			err = r.enum((*int32)(&m.Type))
-		case 3:
-			err = r.value(&m.NodeID)
-		case 4:
-			err = r.copied(&m.Context)
-		default:
-			err = r.skip()
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
+// ProtoMessage marks the type as a protobuf message.
+func (*ConfChange) ProtoMessage() {}
 
 // ConfChangeSingle is one of the changes in a ConfChangeV2.
 type ConfChangeSingle struct {
@@ -61,100 +35,41 @@ type ConfChangeSingle struct {
 	NodeID uint64         `protobuf:"varint,2,opt,name=node_id,json=nodeId" json:"node_id"`
 }
 
-// Size returns the length of the encoding in bytes.
-func (m *ConfChangeSingle) Size() int { return sizeField(uint64(m.Type)) + sizeField(m.NodeID) }
+// Reset makes m the zero change.
+func (m *ConfChangeSingle) Reset() { *m = ConfChangeSingle{} }
 
-func (m *ConfChangeSingle) put(b []byte, i int) int {
-	i = putField(b, i, 0x08, uint64(m.Type))
-	return putField(b, i, 0x10, m.NodeID)
+// String returns the compact protobuf text form.
+func (m *ConfChangeSingle) String() string {
+	var t text
+	m.text(&t)
+	return string(t)
 }
 
-// Unmarshal merges an encoded change into m.
-func (m *ConfChangeSingle) Unmarshal(b []byte) error {
-	return m.merge(reader{b: b, depth: maxDepth})
-}
-
-func (m *ConfChangeSingle) merge(r reader) error {
-	for {
-		more, err := r.next()
-		if err != nil || !more {
-			return err
-		}
-		switch r.field {
-		case 1:
-			err = r.enum((*int32)(&m.Type))
-		case 2:
-			err = r.value(&m.NodeID)
-		default:
-			err = r.skip()
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
+// ProtoMessage marks the type as a protobuf message.
+func (*ConfChangeSingle) ProtoMessage() {}
 
 // ConfChangeV2 changes the membership of any number of nodes, through a joint
-// configuration where that is needed or asked for (thesis §4.3). Without changes it leaves a joint
-// configuration.
+// configuration where that is needed or asked for (thesis §4.3). Without changes it
+// leaves a joint configuration.
 type ConfChangeV2 struct {
 	Transition ConfChangeTransition `protobuf:"varint,1,opt,name=transition,enum=raftpb.ConfChangeTransition" json:"transition"`
 	Changes    []ConfChangeSingle   `protobuf:"bytes,2,rep,name=changes" json:"changes"`
-	Context    []byte               `protobuf:"bytes,3,opt,name=context" json:"context,omitempty"`
+	// Context is the application's; the library hands it on.
+	Context []byte `protobuf:"bytes,3,opt,name=context" json:"context,omitempty"`
 }
 
-// Size returns the length of the encoding in bytes.
-func (m *ConfChangeV2) Size() int {
-	n := sizeField(uint64(m.Transition)) + sizeBytesField(m.Context)
-	for i := range m.Changes {
-		n += 1 + sizeBytes(m.Changes[i].Size())
-	}
-	return n
+// Reset makes m the zero change.
+func (m *ConfChangeV2) Reset() { *m = ConfChangeV2{} }
+
+// String returns the compact protobuf text form.
+func (m *ConfChangeV2) String() string {
+	var t text
+	m.text(&t)
+	return string(t)
 }
 
-func (m *ConfChangeV2) put(b []byte, i int) int {
-	i = putField(b, i, 0x08, uint64(m.Transition))
-	for c := range m.Changes {
-		i = putField(b, i, 0x12, uint64(m.Changes[c].Size()))
-		i = m.Changes[c].put(b, i)
-	}
-	return putBytes(b, i, 0x1a, m.Context)
-}
-
-// Unmarshal merges an encoded change into m. Context is copied.
-func (m *ConfChangeV2) Unmarshal(b []byte) error {
-	r := reader{b: b, depth: maxDepth}
-	changes, err := r.count(2)
-	if err != nil {
-		return err
-	}
-	if changes > 0 {
-		m.Changes = slices.Grow(m.Changes, changes)
-	}
-	for {
-		more, err := r.next()
-		if err != nil || !more {
-			return err
-		}
-		switch r.field {
-		case 1:
-			err = r.enum((*int32)(&m.Transition))
-		case 2:
-			var in reader
-			if in, err = r.inner(); err == nil {
-				m.Changes = append(m.Changes, ConfChangeSingle{})
-				err = m.Changes[len(m.Changes)-1].merge(in)
-			}
-		case 3:
-			err = r.copied(&m.Context)
-		default:
-			err = r.skip()
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
+// ProtoMessage marks the type as a protobuf message.
+func (*ConfChangeV2) ProtoMessage() {}
 
 // ConfChangeI is a configuration change in either of its forms.
 type ConfChangeI interface {
@@ -164,7 +79,7 @@ type ConfChangeI interface {
 	AsV1() (ConfChange, bool)
 }
 
-// AsV1 returns c and true.
+// AsV1 returns m and true.
 func (m ConfChange) AsV1() (ConfChange, bool) { return m, true }
 
 // AsV2 returns the change as one of a single node. The ID is lost.
@@ -175,12 +90,13 @@ func (m ConfChange) AsV2() ConfChangeV2 {
 // AsV1 returns false: the change was proposed in the newer form.
 func (m ConfChangeV2) AsV1() (ConfChange, bool) { return ConfChange{}, false }
 
-// AsV2 returns c.
+// AsV2 returns m.
 func (m ConfChangeV2) AsV2() ConfChangeV2 { return m }
 
 // EnterJoint reports in ok whether the change goes through a joint configuration:
 // because it has more than one change or asks for it. autoLeave reports whether the joint
-// configuration is then left without being asked.
+// configuration is then left without being asked. A transition that Validate would
+// refuse counts as one that asks for it.
 func (m ConfChangeV2) EnterJoint() (autoLeave bool, ok bool) {
 	if m.Transition == ConfChangeTransitionAuto && len(m.Changes) <= 1 {
 		return false, false
@@ -193,9 +109,6 @@ func (m ConfChangeV2) EnterJoint() (autoLeave bool, ok bool) {
 func (m ConfChangeV2) LeaveJoint() bool {
 	return m.Transition == ConfChangeTransitionAuto && len(m.Changes) == 0
 }
-
-// ErrUnknownChange is matched by what Validate returns.
-var ErrUnknownChange = errors.New("raftpb: unknown kind of configuration change")
 
 func (x ConfChangeType) known() bool {
 	return x >= ConfChangeAddNode && x <= ConfChangeAddLearnerNode
@@ -272,54 +185,3 @@ func ConfChangesToString(changes []ConfChangeSingle) string {
 	}
 	return strings.Join(words, " ")
 }
-
-// Reset makes m the zero change.
-func (m *ConfChange) Reset() { *m = ConfChange{} }
-
-// Marshal returns the encoding.
-func (m *ConfChange) Marshal() ([]byte, error) { return marshal(m), nil }
-
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
-func (m *ConfChange) MarshalTo(b []byte) (int, error) { return marshalTo(m, b) }
-
-// MarshalToSizedBuffer writes the encoding at the end of b and returns its length. A
-// buffer that is too short gives io.ErrShortBuffer.
-func (m *ConfChange) MarshalToSizedBuffer(b []byte) (int, error) { return marshalToEnd(m, b) }
-
-// ProtoMessage marks the type as a protobuf message.
-func (*ConfChange) ProtoMessage() {}
-
-// Reset makes m the zero change.
-func (m *ConfChangeSingle) Reset() { *m = ConfChangeSingle{} }
-
-// Marshal returns the encoding.
-func (m *ConfChangeSingle) Marshal() ([]byte, error) { return marshal(m), nil }
-
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
-func (m *ConfChangeSingle) MarshalTo(b []byte) (int, error) { return marshalTo(m, b) }
-
-// MarshalToSizedBuffer writes the encoding at the end of b and returns its length. A
-// buffer that is too short gives io.ErrShortBuffer.
-func (m *ConfChangeSingle) MarshalToSizedBuffer(b []byte) (int, error) { return marshalToEnd(m, b) }
-
-// ProtoMessage marks the type as a protobuf message.
-func (*ConfChangeSingle) ProtoMessage() {}
-
-// Reset makes m the zero change.
-func (m *ConfChangeV2) Reset() { *m = ConfChangeV2{} }
-
-// Marshal returns the encoding.
-func (m *ConfChangeV2) Marshal() ([]byte, error) { return marshal(m), nil }
-
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
-func (m *ConfChangeV2) MarshalTo(b []byte) (int, error) { return marshalTo(m, b) }
-
-// MarshalToSizedBuffer writes the encoding at the end of b and returns its length. A
-// buffer that is too short gives io.ErrShortBuffer.
-func (m *ConfChangeV2) MarshalToSizedBuffer(b []byte) (int, error) { return marshalToEnd(m, b) }
-
-// ProtoMessage marks the type as a protobuf message.
-func (*ConfChangeV2) ProtoMessage() {}

@@ -1,13 +1,26 @@
 // Package raftpb holds the nouns of the library: entries, messages, hard state,
 // snapshots and configuration changes, as plain value structs, and their codec.
 //
+// # Encoding
+//
 // The encoding is the protobuf wire format of raft.proto, byte for byte what
 // go.etcd.io/raft/v3 v3.6 writes: scalar fields are always written, zero or not;
-// bytes fields if they are not nil; embedded messages always; repeated integers one
-// field each. Marshal, MarshalTo, MarshalToSizedBuffer and Size agree to the byte.
+// bytes fields if they are not nil; embedded messages always, except for
+// Message.Snapshot, which may be nil; repeated integers one field each. Marshal,
+// MarshalTo, MarshalToSizedBuffer and Size agree to the byte. MarshalTo,
+// MarshalToSizedBuffer and Size allocate nothing.
 //
-// Unmarshal merges into the receiver as generated code does: scalars are
-// overwritten, repeated fields appended to. Fields with unknown numbers are skipped.
-// What it decodes does not refer to the input. It allocates at most MaxDecodeFactor times the length of
-// the input, whatever the input is, and never panics.
+// # Decoding
+//
+// Unmarshal merges into the receiver as generated code does: scalars and bytes are
+// overwritten, repeated fields appended to, embedded messages merged. Fields with
+// unknown numbers are skipped. What it decodes does not refer to the input. After an
+// error the receiver holds a part of the input, or nothing of it.
+//
+// Input may come from anybody: Unmarshal never panics, and never allocates more than
+// MaxDecodeFactor times the length of the input plus MaxDecodeBase. Two things that
+// the format allows are therefore refused: responses or unknown groups nested more
+// than MaxNesting deep (ErrNesting), and input made of next to nothing but empty
+// messages (ErrDecodeLimit). Whatever Marshal writes is decoded, as long as its
+// responses are not nested too deeply; the library nests them one deep.
 package raftpb

@@ -10,9 +10,9 @@ import (
 type EntryType int32
 
 const (
-	EntryNormal       EntryType = 0
-	EntryConfChange   EntryType = 1
-	EntryConfChangeV2 EntryType = 2
+	EntryNormal       EntryType = 0 // Data is the application's
+	EntryConfChange   EntryType = 1 // Data is a ConfChange
+	EntryConfChangeV2 EntryType = 2 // Data is a ConfChangeV2
 )
 
 // EntryType_name and EntryType_value are the names of generated code. They are not to be changed.
@@ -48,30 +48,30 @@ func (x *EntryType) UnmarshalJSON(data []byte) error {
 type MessageType int32
 
 const (
-	MsgHup               MessageType = 0
-	MsgBeat              MessageType = 1
-	MsgProp              MessageType = 2
-	MsgApp               MessageType = 3
-	MsgAppResp           MessageType = 4
-	MsgVote              MessageType = 5
-	MsgVoteResp          MessageType = 6
-	MsgSnap              MessageType = 7
-	MsgHeartbeat         MessageType = 8
-	MsgHeartbeatResp     MessageType = 9
-	MsgUnreachable       MessageType = 10
-	MsgSnapStatus        MessageType = 11
-	MsgCheckQuorum       MessageType = 12
-	MsgTransferLeader    MessageType = 13
-	MsgTimeoutNow        MessageType = 14
-	MsgReadIndex         MessageType = 15
-	MsgReadIndexResp     MessageType = 16
-	MsgPreVote           MessageType = 17
-	MsgPreVoteResp       MessageType = 18
-	MsgStorageAppend     MessageType = 19
-	MsgStorageAppendResp MessageType = 20
-	MsgStorageApply      MessageType = 21
-	MsgStorageApplyResp  MessageType = 22
-	MsgForgetLeader      MessageType = 23
+	MsgHup               MessageType = 0  // local: campaign
+	MsgBeat              MessageType = 1  // local: a leader sends heartbeats
+	MsgProp              MessageType = 2  // proposed entries, forwarded to the leader by others
+	MsgApp               MessageType = 3  // entries to append (thesis §3.5)
+	MsgAppResp           MessageType = 4  // what was appended, or where to try again
+	MsgVote              MessageType = 5  // a request for a vote (thesis §3.4)
+	MsgVoteResp          MessageType = 6  // a vote, or its refusal
+	MsgSnap              MessageType = 7  // a snapshot instead of entries (thesis §5)
+	MsgHeartbeat         MessageType = 8  // the leader lives
+	MsgHeartbeatResp     MessageType = 9  // so does the follower
+	MsgUnreachable       MessageType = 10 // local: messages to From are being lost
+	MsgSnapStatus        MessageType = 11 // local: what became of a snapshot to From
+	MsgCheckQuorum       MessageType = 12 // local: a leader asks itself whether it hears a quorum (thesis §6.2)
+	MsgTransferLeader    MessageType = 13 // leadership to From, please (thesis §3.10)
+	MsgTimeoutNow        MessageType = 14 // campaign at once, the leader asks for it
+	MsgReadIndex         MessageType = 15 // a request for an index to read at (thesis §6.4)
+	MsgReadIndexResp     MessageType = 16 // that index
+	MsgPreVote           MessageType = 17 // would I get your vote? (thesis §9.6)
+	MsgPreVoteResp       MessageType = 18 // yes or no; binds nobody
+	MsgStorageAppend     MessageType = 19 // to the append thread: make this durable
+	MsgStorageAppendResp MessageType = 20 // it is
+	MsgStorageApply      MessageType = 21 // to the apply thread: apply these entries
+	MsgStorageApplyResp  MessageType = 22 // they are
+	MsgForgetLeader      MessageType = 23 // act as if no leader were known
 )
 
 // MessageType_name and MessageType_value are the names of generated code. They are not to be changed.
@@ -149,10 +149,10 @@ func (x *MessageType) UnmarshalJSON(data []byte) error {
 type ConfChangeType int32
 
 const (
-	ConfChangeAddNode        ConfChangeType = 0
-	ConfChangeRemoveNode     ConfChangeType = 1
-	ConfChangeUpdateNode     ConfChangeType = 2
-	ConfChangeAddLearnerNode ConfChangeType = 3
+	ConfChangeAddNode        ConfChangeType = 0 // add a voter, or promote a learner
+	ConfChangeRemoveNode     ConfChangeType = 1 // remove a voter or learner
+	ConfChangeUpdateNode     ConfChangeType = 2 // changes nothing here; the application may mean something by it
+	ConfChangeAddLearnerNode ConfChangeType = 3 // add a learner, or demote a voter
 )
 
 // ConfChangeType_name and ConfChangeType_value are the names of generated code. They are not to be changed.
@@ -191,9 +191,9 @@ func (x *ConfChangeType) UnmarshalJSON(data []byte) error {
 type ConfChangeTransition int32
 
 const (
-	ConfChangeTransitionAuto          ConfChangeTransition = 0
-	ConfChangeTransitionJointImplicit ConfChangeTransition = 1
-	ConfChangeTransitionJointExplicit ConfChangeTransition = 2
+	ConfChangeTransitionAuto          ConfChangeTransition = 0 // joint if there is more than one change, and left by the leader itself
+	ConfChangeTransitionJointImplicit ConfChangeTransition = 1 // joint, and left by the leader itself
+	ConfChangeTransitionJointExplicit ConfChangeTransition = 2 // joint, and left when an empty change is proposed
 )
 
 // ConfChangeTransition_name and ConfChangeTransition_value are the names of generated code. They are not to be changed.

@@ -3,6 +3,7 @@ package raftpb
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,8 +16,19 @@ func TestStringIsTheCompactTextForm(t *testing.T) {
 		want string
 	}{
 		{&HardState{Term: 1, Vote: 2}, `term:1 vote:2 commit:0 `},
-		{&Entry{Type: EntryConfChange, Index: 3, Data: []byte("a\"\n\x00\xff")}, `Type:EntryConfChange Term:0 Index:3 Data:"a\"\n\000\377" `},
-		{&Entry{Type: 9}, `Type:9 Term:0 Index:0 `},
+		{&Entry{Type: EntryConfChange, Index: 3, Data: []byte("a\"\\\n\r\t\x00\xff")}, `Term:0 Index:3 Type:EntryConfChange Data:"a\"\\\n\r\t\000\377" `},
+		{&Entry{Type: 9}, `Term:0 Index:0 Type:9 `},
+		{&Entry{Data: []byte{}}, `Term:0 Index:0 Type:EntryNormal Data:"" `},
+		{&Message{
+			Type: MsgSnap, To: 2, From: 1, Entries: []Entry{{Index: 5}}, Snapshot: &Snapshot{}, Reject: true, Context: []byte("c"), Vote: 7,
+			Responses: []Message{{Type: MsgApp}},
+		}, `type:MsgSnap to:2 from:1 term:0 logTerm:0 index:0 entries:<Term:0 Index:5 Type:EntryNormal > commit:0 vote:7 ` +
+			`snapshot:<metadata:<conf_state:<auto_leave:false > index:0 term:0 > > reject:true rejectHint:0 context:"c" ` +
+			`responses:<type:MsgApp to:0 from:0 term:0 logTerm:0 index:0 commit:0 vote:0 reject:false rejectHint:0 > `},
+		{&SnapshotMetadata{Index: 4, ConfState: ConfState{Learners: []uint64{1}, VotersOutgoing: []uint64{2}, LearnersNext: []uint64{3}}},
+			`conf_state:<learners:1 voters_outgoing:2 learners_next:3 auto_leave:false > index:4 term:0 `},
+		{&ConfChange{ID: 1, Type: ConfChangeUpdateNode, NodeID: 2, Context: []byte("c")}, `type:ConfChangeUpdateNode node_id:2 context:"c" id:1 `},
+		{&ConfChangeSingle{NodeID: 2}, `type:ConfChangeAddNode node_id:2 `},
 		{&ConfState{Voters: []uint64{1, 2}, AutoLeave: true}, `voters:1 voters:2 auto_leave:true `},
 		{&Snapshot{}, `metadata:<conf_state:<auto_leave:false > index:0 term:0 > `},
 		{&ConfChangeV2{Changes: []ConfChangeSingle{{NodeID: 4}}}, `transition:ConfChangeTransitionAuto changes:<type:ConfChangeAddNode node_id:4 > `},
@@ -46,8 +58,38 @@ func TestEnumsAreReadFromJSONByNameAndByNumber(t *testing.T) {
 			t.Errorf("%s is accepted", bad)
 		}
 	}
-	if *MsgApp.Enum() != MsgApp || MessageType(77).String() != "77" {
-		t.Error("Enum or String of an unknown value")
+	if got.A != MsgSnap {
+		t.Errorf("a refused value was stored: %s", got.A)
+	}
+}
+
+func TestEnumsHaveNamesAndPointers(t *testing.T) {
+	if *MsgApp.Enum() != MsgApp || *EntryConfChange.Enum() != EntryConfChange ||
+		*ConfChangeRemoveNode.Enum() != ConfChangeRemoveNode || *ConfChangeTransitionJointExplicit.Enum() != ConfChangeTransitionJointExplicit {
+		t.Error("Enum changes the value")
+	}
+	if got := MessageType(-77).String(); got != "-77" {
+		t.Errorf("an unknown type is called %q", got)
+	}
+	for _, maps := range []struct {
+		names  map[int32]string
+		values map[string]int32
+		last   fmt.Stringer
+	}{
+		{EntryType_name, EntryType_value, EntryConfChangeV2},
+		{MessageType_name, MessageType_value, MsgForgetLeader},
+		{ConfChangeType_name, ConfChangeType_value, ConfChangeAddLearnerNode},
+		{ConfChangeTransition_name, ConfChangeTransition_value, ConfChangeTransitionJointExplicit},
+	} {
+		for i := range int32(len(maps.names)) {
+			if maps.values[maps.names[i]] != i {
+				t.Errorf("%d is called %q, which is %d", i, maps.names[i], maps.values[maps.names[i]])
+			}
+		}
+		last := maps.names[int32(len(maps.names)-1)]
+		if len(maps.names) != len(maps.values) || last != maps.last.String() {
+			t.Errorf("%d names, %d values, the last is %q", len(maps.names), len(maps.values), last)
+		}
 	}
 }
 
@@ -83,6 +125,8 @@ func TestWhichChangesEnterAndLeaveAJointConfiguration(t *testing.T) {
 		{"one, implicit", ConfChangeV2{Changes: one, Transition: ConfChangeTransitionJointImplicit}, true, true, false},
 		{"one, explicit", ConfChangeV2{Changes: one, Transition: ConfChangeTransitionJointExplicit}, false, true, false},
 		{"two, explicit", ConfChangeV2{Changes: two, Transition: ConfChangeTransitionJointExplicit}, false, true, false},
+		{"none, explicit", ConfChangeV2{Transition: ConfChangeTransitionJointExplicit}, false, true, false},
+		{"one, unknown", ConfChangeV2{Changes: one, Transition: 99}, true, true, false},
 	} {
 		auto, enters := tc.cc.EnterJoint()
 		if auto != tc.auto || enters != tc.enters || tc.cc.LeaveJoint() != tc.leaves {
@@ -100,8 +144,13 @@ func TestUnknownChangesDoNotPassValidation(t *testing.T) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	if err := (ConfChange{Type: ConfChangeAddLearnerNode}).Validate(); err != nil {
-		t.Error(err)
+	for _, good := range []interface{ Validate() error }{
+		ConfChange{Type: ConfChangeAddLearnerNode}, ConfChangeV2{},
+		ConfChangeV2{Transition: ConfChangeTransitionJointExplicit, Changes: []ConfChangeSingle{{Type: ConfChangeUpdateNode}}},
+	} {
+		if err := good.Validate(); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
 	}
 }
 
@@ -112,12 +161,15 @@ func TestAChangeIsEncodedInItsOwnForm(t *testing.T) {
 	if err != nil || typ != EntryConfChange || string(data) != string(want) {
 		t.Errorf("%s %x %v", typ, data, err)
 	}
+	if same, ok := v1.AsV1(); !ok || !cmp.Equal(same, v1) {
+		t.Errorf("AsV1 of a ConfChange: %v, %t", same, ok)
+	}
 	v2 := v1.AsV2()
 	if diff := cmp.Diff(ConfChangeV2{Changes: []ConfChangeSingle{{Type: ConfChangeRemoveNode, NodeID: 3}}, Context: []byte("c")}, v2); diff != "" {
 		t.Error(diff)
 	}
-	if _, ok := v2.AsV1(); ok {
-		t.Error("a ConfChangeV2 is a ConfChange")
+	if none, ok := v2.AsV1(); ok || !cmp.Equal(none, ConfChange{}) {
+		t.Errorf("AsV1 of a ConfChangeV2: %v, %t", none, ok)
 	}
 	typ, data, err = MarshalConfChange(v2)
 	want, _ = v2.Marshal()

@@ -1,10 +1,9 @@
 package raftpb
 
-import (
-	"strconv"
-)
+import "strconv"
 
-// text builds the compact protobuf text form: `term:1 vote:2 commit:3 `.
+// text builds the compact protobuf text form: `term:1 vote:2 commit:3 `. Fields stand in
+// the order of the Go struct, not in that of their numbers.
 type text []byte
 
 func (t *text) name(name string) { *t = append(append(*t, name...), ':') }
@@ -53,23 +52,18 @@ func (t *text) bytes(name string, v []byte) {
 	*t = append(*t, '"', ' ')
 }
 
-func (t *text) message(name string, m interface{ text(*text) }) {
+// open begins an embedded message, which close ends.
+func (t *text) open(name string) {
 	t.name(name)
 	*t = append(*t, '<')
-	m.text(t)
-	*t = append(*t, '>', ' ')
 }
 
-func stringOf(m interface{ text(*text) }) string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (t *text) close() { *t = append(*t, '>', ' ') }
 
 func (m *Entry) text(t *text) {
-	t.word("Type", m.Type.String())
 	t.number("Term", m.Term)
 	t.number("Index", m.Index)
+	t.word("Type", m.Type.String())
 	t.bytes("Data", m.Data)
 }
 
@@ -88,14 +82,18 @@ func (m *ConfState) text(t *text) {
 }
 
 func (m *SnapshotMetadata) text(t *text) {
-	t.message("conf_state", &m.ConfState)
+	t.open("conf_state")
+	m.ConfState.text(t)
+	t.close()
 	t.number("index", m.Index)
 	t.number("term", m.Term)
 }
 
 func (m *Snapshot) text(t *text) {
 	t.bytes("data", m.Data)
-	t.message("metadata", &m.Metadata)
+	t.open("metadata")
+	m.Metadata.text(t)
+	t.close()
 }
 
 func (m *Message) text(t *text) {
@@ -106,26 +104,32 @@ func (m *Message) text(t *text) {
 	t.number("logTerm", m.LogTerm)
 	t.number("index", m.Index)
 	for i := range m.Entries {
-		t.message("entries", &m.Entries[i])
+		t.open("entries")
+		m.Entries[i].text(t)
+		t.close()
 	}
 	t.number("commit", m.Commit)
+	t.number("vote", m.Vote)
 	if m.Snapshot != nil {
-		t.message("snapshot", m.Snapshot)
+		t.open("snapshot")
+		m.Snapshot.text(t)
+		t.close()
 	}
 	t.bool("reject", m.Reject)
 	t.number("rejectHint", m.RejectHint)
 	t.bytes("context", m.Context)
-	t.number("vote", m.Vote)
 	for i := range m.Responses {
-		t.message("responses", &m.Responses[i])
+		t.open("responses")
+		m.Responses[i].text(t)
+		t.close()
 	}
 }
 
 func (m *ConfChange) text(t *text) {
-	t.number("id", m.ID)
 	t.word("type", m.Type.String())
 	t.number("node_id", m.NodeID)
 	t.bytes("context", m.Context)
+	t.number("id", m.ID)
 }
 
 func (m *ConfChangeSingle) text(t *text) {
@@ -136,34 +140,9 @@ func (m *ConfChangeSingle) text(t *text) {
 func (m *ConfChangeV2) text(t *text) {
 	t.word("transition", m.Transition.String())
 	for i := range m.Changes {
-		t.message("changes", &m.Changes[i])
+		t.open("changes")
+		m.Changes[i].text(t)
+		t.close()
 	}
 	t.bytes("context", m.Context)
 }
-
-// String returns the compact protobuf text form.
-func (m *Entry) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *HardState) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *ConfState) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *SnapshotMetadata) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *Snapshot) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *Message) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *ConfChange) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *ConfChangeSingle) String() string { return stringOf(m) }
-
-// String returns the compact protobuf text form.
-func (m *ConfChangeV2) String() string { return stringOf(m) }

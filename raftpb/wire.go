@@ -1,30 +1,13 @@
 package raftpb
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
-	"slices"
 )
 
-// Errors of Unmarshal. Test with errors.Is; input that ends too early gives
-// io.ErrUnexpectedEOF.
-var (
-	// ErrInvalidLengthRaft: a length reaches beyond what can be addressed.
-	ErrInvalidLengthRaft = errors.New("raftpb: invalid length")
-	// ErrIntOverflowRaft: an integer does not fit into 64 bits.
-	ErrIntOverflowRaft = errors.New("raftpb: integer overflow")
-	// ErrUnexpectedEndOfGroupRaft: a group ends that did not begin.
-	ErrUnexpectedEndOfGroupRaft = errors.New("raftpb: unexpected end of group")
-	// ErrWireType: a known field has another wire type than it should, or a tag is illegal.
-	ErrWireType = errors.New("raftpb: wrong wire type")
-	// ErrNesting: messages or groups are nested too deeply, or a message claims more
-	// responses than its length can hold.
-	ErrNesting = errors.New("raftpb: too deep or too many nested messages")
-)
-
-// Wire types.
+// Wire types: the three low bits of a tag. The others are the field number.
 const (
 	wireVarint  = 0
 	wireFixed64 = 1
@@ -34,303 +17,232 @@ const (
 	wireFixed32 = 5
 )
 
-// Limits of decoding.
-const (
-	maxDepth = 16 // nested responses, nested unknown groups
+// Encoding goes backwards, from the last field to the first: when the length of an
+// embedded message is due, the message has been written and nobody has to compute its
+// size again. A put function writes so that its field ends before position i, and
+// returns the position at which it starts. The room has been checked by fits.
 
-	// MaxDecodeFactor bounds the memory that Unmarshal allocates, together with
-	// MaxDecodeBase: at most MaxDecodeBase + MaxDecodeFactor*len(input) bytes. The worst
-	// case is a run of empty entries, which take 2 bytes each on the wire.
-	MaxDecodeFactor = 32
-	MaxDecodeBase   = 8 << 10
-)
-
-// sizeUvarint is the number of bytes that v takes.
-func sizeUvarint(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
-
-// sizeBytes is the size of a length-delimited field of n bytes behind its tag.
-func sizeBytes(n int) int { return sizeUvarint(uint64(n)) + n }
-
-// putUvarint writes v at b[i:] and returns the position behind it.
-func putUvarint(b []byte, i int, v uint64) int {
-	for v >= 0x80 {
-		b[i] = byte(v) | 0x80
-		v >>= 7
-		i++
+// fits returns n, or an error if that is more than b has room for.
+func fits(n int, b []byte) (int, error) {
+	if n > len(b) {
+		return 0, fmt.Errorf("raftpb: %w: need %d bytes, have %d", io.ErrShortBuffer, n, len(b))
 	}
-	b[i] = byte(v)
-	return i + 1
+	return n, nil
 }
 
-// putField writes a varint field whose tag fits into one byte.
-func putField(b []byte, i int, tag byte, v uint64) int {
-	b[i] = tag
-	if v < 0x80 {
-		b[i+1] = byte(v)
-		return i + 2
-	}
-	return putUvarint(b, i+1, v)
-}
-
-func putBool(b []byte, i int, tag byte, v bool) int {
-	b[i], b[i+1] = tag, 0
-	if v {
-		b[i+1] = 1
-	}
-	return i + 2
-}
-
-// putBytes writes a bytes field; a nil one is left out, an empty one is not.
-func putBytes(b []byte, i int, tag byte, v []byte) int {
-	if v == nil {
-		return i
-	}
-	i = putField(b, i, tag, uint64(len(v)))
-	return i + copy(b[i:], v)
-}
+// sizeUvarint is the number of bytes that v takes, 7 bits in each: a division by 7,
+// rounded up, that is exact for lengths from 1 to 64.
+func sizeUvarint(v uint64) int { return (bits.Len64(v|1)*9 + 64) >> 6 }
 
 // sizeField is the size of a varint field with a one-byte tag.
 func sizeField(v uint64) int { return 1 + sizeUvarint(v) }
 
-func sizeBytesField(v []byte) int {
+// sizeEmbedded is the size of a field, with a one-byte tag, that holds n bytes.
+func sizeEmbedded(n int) int { return 1 + sizeUvarint(uint64(n)) + n }
+
+// sizeBytes is the size of a bytes field; a nil one is not written, an empty one is.
+func sizeBytes(v []byte) int {
 	if v == nil {
 		return 0
 	}
-	return 1 + sizeBytes(len(v))
+	return sizeEmbedded(len(v))
 }
 
-// wireMessage is what every type of the package can do.
-type wireMessage interface {
-	Size() int
-	put(b []byte, i int) int
+func putField(b []byte, i int, tag byte, v uint64) int {
+	i = putUvarint(b, i, v) - 1
+	b[i] = tag
+	return i
 }
 
-func marshal(m wireMessage) []byte {
-	b := make([]byte, m.Size())
-	m.put(b, 0)
-	return b
-}
-
-func short(need, have int) error {
-	return fmt.Errorf("raftpb: %w: need %d bytes, have %d", io.ErrShortBuffer, need, have)
-}
-
-// marshalTo writes m at the start of b.
-func marshalTo(m wireMessage, b []byte) (int, error) {
-	n := m.Size()
-	if n > len(b) {
-		return 0, short(n, len(b))
+// putUvarint is small enough to be inlined.
+func putUvarint(b []byte, i int, v uint64) int {
+	if v >= 0x80 {
+		return putLongUvarint(b, i, v)
 	}
-	m.put(b, 0)
-	return n, nil
+	b[i-1] = byte(v)
+	return i - 1
 }
 
-// marshalToEnd writes m at the end of b.
-func marshalToEnd(m wireMessage, b []byte) (int, error) {
-	n := m.Size()
-	if n > len(b) {
-		return 0, short(n, len(b))
+func putLongUvarint(b []byte, i int, v uint64) int {
+	start := i - sizeUvarint(v)
+	for i = start; v >= 0x80; i++ {
+		b[i] = byte(v) | 0x80
+		v >>= 7
 	}
-	m.put(b, len(b)-n)
-	return n, nil
+	b[i] = byte(v)
+	return start
 }
 
-// reader walks over the fields of one encoded message.
-type reader struct {
-	b     []byte
-	i     int
-	depth int // levels of nesting that are left
-	field int // of the current field
-	wire  int
-}
-
-func (r *reader) uvarint() (uint64, error) {
-	if r.i < len(r.b) && r.b[r.i] < 0x80 {
-		r.i++
-		return uint64(r.b[r.i-1]), nil
+func putBool(b []byte, i int, tag byte, v bool) int {
+	if v {
+		return putField(b, i, tag, 1)
 	}
-	var v uint64
+	return putField(b, i, tag, 0)
+}
+
+func putBytes(b []byte, i int, tag byte, v []byte) int {
+	if v == nil {
+		return i
+	}
+	i -= len(v)
+	copy(b[i:], v)
+	return putField(b, i, tag, uint64(len(v)))
+}
+
+// Decoding functions take the input and a position in it, and return what they read
+// and the position behind it.
+
+// readTag reads the tag at i, which has to be inside b. It is uvarint in a form that the
+// compiler inlines: nearly all tags take one byte.
+func readTag(b []byte, i int) (tag uint64, next int, err error) {
+	tag, next = uint64(b[i]), i+1
+	if tag >= 0x80 {
+		tag, next, err = uvarint(b, i)
+	}
+	return
+}
+
+func uvarint(b []byte, i int) (v uint64, next int, err error) {
+	if i < len(b) && b[i] < 0x80 {
+		return uint64(b[i]), i + 1, nil
+	}
+	if i+1 < len(b) && b[i+1] < 0x80 {
+		return uint64(b[i]&0x7f) | uint64(b[i+1])<<7, i + 2, nil
+	}
 	for shift := 0; shift < 64; shift += 7 {
-		if r.i >= len(r.b) {
-			return 0, io.ErrUnexpectedEOF
+		if i >= len(b) {
+			return 0, i, io.ErrUnexpectedEOF
 		}
-		c := r.b[r.i]
-		r.i++
+		c := b[i]
+		i++
 		v |= uint64(c&0x7f) << shift
 		if c < 0x80 {
-			return v, nil
+			return v, i, nil
 		}
 	}
-	return 0, ErrIntOverflowRaft
+	return 0, i, ErrIntOverflowRaft
 }
 
-// next moves to the next field; false at the end.
-func (r *reader) next() (bool, error) {
-	if r.i >= len(r.b) {
-		return false, nil
-	}
-	tag, err := r.uvarint()
+// span reads a length and returns the bytes that it covers, still part of the input.
+func span(b []byte, i int) (in []byte, next int, err error) {
+	n, i, err := uvarint(b, i)
 	if err != nil {
-		return false, err
+		return nil, i, err
 	}
-	r.field, r.wire = int(int32(tag>>3)), int(tag&7)
-	if r.wire == wireEnd {
-		return false, ErrUnexpectedEndOfGroupRaft
-	}
-	if r.field <= 0 {
-		return false, fmt.Errorf("%w: field number %d", ErrWireType, r.field)
-	}
-	return true, nil
+	return cut(b, i, n)
 }
 
-func (r *reader) want(wire int) error {
-	if r.wire != wire {
-		return fmt.Errorf("%w: %d for field %d", ErrWireType, r.wire, r.field)
+// cut returns the n bytes at i, still part of the input.
+func cut(b []byte, i int, n uint64) (in []byte, next int, err error) {
+	if n > uint64(len(b)-i) {
+		return nil, i, tooLong(n)
 	}
-	return nil
+	end := i + int(n)
+	return b[i:end:end], end, nil
 }
 
-// value reads the current field as a varint.
-func (r *reader) value(v *uint64) error {
-	if err := r.want(wireVarint); err != nil {
-		return err
+func tooLong(n uint64) error {
+	if n > math.MaxInt64 {
+		return ErrInvalidLengthRaft
 	}
-	var err error
-	*v, err = r.uvarint()
-	return err
+	return io.ErrUnexpectedEOF
 }
 
-func (r *reader) enum(v *int32) error {
-	var u uint64
-	err := r.value(&u)
-	*v = int32(u)
-	return err
-}
-
-func (r *reader) bool(v *bool) error {
-	var u uint64
-	err := r.value(&u)
-	*v = u != 0
-	return err
-}
-
-// bytes returns the current field's bytes, still part of the input.
-func (r *reader) bytes() ([]byte, error) {
-	if err := r.want(wireBytes); err != nil {
-		return nil, err
-	}
-	n, err := r.uvarint()
+// copied is span with a copy, which is never nil.
+func copied(b []byte, i int) (v []byte, next int, err error) {
+	in, i, err := span(b, i)
 	if err != nil {
-		return nil, err
+		return nil, i, err
 	}
-	if n > 1<<62 {
-		return nil, ErrInvalidLengthRaft
-	}
-	if n > uint64(len(r.b)-r.i) {
-		return nil, io.ErrUnexpectedEOF
-	}
-	start := r.i
-	r.i += int(n)
-	return r.b[start:r.i:r.i], nil
+	return append(make([]byte, 0, len(in)), in...), i, nil
 }
 
-// copied returns a copy of the current field's bytes, never nil.
-func (r *reader) copied(v *[]byte) error {
-	b, err := r.bytes()
-	if err == nil {
-		*v = append(make([]byte, 0, len(b)), b...)
-	}
-	return err
-}
-
-// inner returns a reader for the message in the current field.
-func (r *reader) inner() (reader, error) {
-	b, err := r.bytes()
-	return reader{b: b, depth: r.depth}, err
-}
-
-// values appends the current field, packed or not, to v.
-func (r *reader) values(v *[]uint64) error {
-	if r.wire != wireBytes {
-		var u uint64
-		err := r.value(&u)
-		if err == nil {
-			*v = append(*v, u)
-		}
-		return err
-	}
-	in, err := r.inner()
-	if err != nil {
-		return err
-	}
-	n := 0 // integers end where a byte is below 0x80
-	for _, c := range in.b {
-		if c < 0x80 {
+// unpack appends packed integers to ids.
+func unpack(ids []uint64, in []byte, lim *limits) ([]uint64, error) {
+	n := 0
+	for _, c := range in {
+		if c < 0x80 { // the last byte of an integer
 			n++
 		}
 	}
-	*v = slices.Grow(*v, n)
-	for in.i < len(in.b) {
-		u, err := in.uvarint()
+	if err := lim.spend(n, idCost); err != nil {
+		return ids, err
+	}
+	if need := len(ids) + n; need > cap(ids) {
+		// Doubling keeps the sum of all allocations below 4 times what is needed in the end.
+		ids = append(make([]uint64, 0, max(need, 2*cap(ids))), ids...)
+	}
+	for i := 0; i < len(in); {
+		v, next, err := uvarint(in, i)
 		if err != nil {
-			return err
+			return ids, err
 		}
-		*v = append(*v, u)
+		ids, i = append(ids, v), next
 	}
-	return nil
+	return ids, nil
 }
 
-// count returns how often a field stands in the message that r is at the start of.
-func (r reader) count(field int) (int, error) {
-	for n := 0; ; {
-		more, err := r.next()
-		if err != nil || !more {
-			return n, err
-		}
-		if r.field == field {
-			n++
-		}
-		if err := r.skip(); err != nil {
-			return 0, err
-		}
+// skip passes over the field at i whose tag has been read. Fields up to the number
+// known are the message's own; one that comes here has the wrong wire type.
+func skip(b []byte, i int, tag uint64, known int) (next int, err error) {
+	if err := legal(tag); err != nil {
+		return i, err
 	}
-}
-
-// skip passes over the current field, which nobody knows.
-func (r *reader) skip() error {
+	if tag&7 == wireEnd {
+		return i, ErrUnexpectedEndOfGroupRaft
+	}
+	if tag>>3 <= uint64(known) {
+		return i, fmt.Errorf("%w: %d for field %d", ErrWireType, tag&7, tag>>3)
+	}
 	for open := 0; ; {
-		switch r.wire {
-		case wireVarint:
-			if _, err := r.uvarint(); err != nil {
-				return err
-			}
-		case wireFixed64:
-			r.i += 8
-		case wireFixed32:
-			r.i += 4
-		case wireBytes:
-			if _, err := r.bytes(); err != nil {
-				return err
-			}
+		switch tag & 7 {
 		case wireGroup:
-			if open++; open > maxDepth {
-				return ErrNesting
+			if open++; open > MaxNesting {
+				return i, ErrNesting
 			}
 		case wireEnd:
 			open--
 		default:
-			return fmt.Errorf("%w: %d for field %d", ErrWireType, r.wire, r.field)
-		}
-		if r.i > len(r.b) {
-			return io.ErrUnexpectedEOF
+			if i, err = skipValue(b, i, tag); err != nil {
+				return i, err
+			}
 		}
 		if open == 0 {
-			return nil
+			return i, nil
 		}
-		tag, err := r.uvarint()
-		if err != nil {
-			return err
+		if tag, i, err = uvarint(b, i); err != nil {
+			return i, err
 		}
-		r.field, r.wire = int(int32(tag>>3)), int(tag&7)
+		if err := legal(tag); err != nil {
+			return i, err
+		}
 	}
+}
+
+// legal refuses field number 0 and those beyond 29 bits.
+func legal(tag uint64) error {
+	if tag>>3 == 0 || tag > math.MaxUint32 {
+		return fmt.Errorf("%w: field number %d", ErrWireType, tag>>3)
+	}
+	return nil
+}
+
+// skipValue passes over a value that is not a group.
+func skipValue(b []byte, i int, tag uint64) (next int, err error) {
+	switch tag & 7 {
+	case wireVarint:
+		_, next, err = uvarint(b, i)
+	case wireFixed64:
+		next = i + 8
+	case wireBytes:
+		_, next, err = span(b, i)
+	case wireFixed32:
+		next = i + 4
+	default:
+		err = fmt.Errorf("%w: %d for field %d", ErrWireType, tag&7, tag>>3)
+	}
+	if err == nil && next > len(b) {
+		err = io.ErrUnexpectedEOF
+	}
+	return next, err
 }

@@ -209,7 +209,7 @@ func (ms *Members) Progress(i int) *Progress { return &ms.progress[i] }
 const fewVoters = 16
 
 // Committed returns the largest index that a majority of voters has matched, in both
-// halves of a joint configuration; 0 without voters.
+// halves of a joint configuration; 0 without voters. It is asked while tracking.
 func (ms *Members) Committed() uint64 {
 	return ms.Reached(func(i int) uint64 { return ms.progress[i].Match })
 }
@@ -238,7 +238,7 @@ func (ms *Members) Reached(value func(i int) uint64) uint64 {
 }
 
 // QuorumActive reports whether something was heard from a majority of voters, in both
-// halves of a joint configuration, since the last look.
+// halves of a joint configuration, since the last look. It is asked while tracking.
 func (ms *Members) QuorumActive() bool {
 	result := ms.count(func(i int) (yes, no bool) {
 		active := ms.progress[i].RecentActive

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/ffd200af/raft/quorum"
+	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -75,6 +76,11 @@ func TestMembersAnswerLikeTheMaps(t *testing.T) {
 			if i > 0 && ms.ID(i-1) >= ms.ID(i) {
 				t.Fatalf("members are not sorted: %d before %d", ms.ID(i-1), ms.ID(i))
 			}
+			_, incoming := p.Voters[0][ms.ID(i)]
+			_, outgoing := p.Voters[1][ms.ID(i)]
+			if ms.LeavesVoters(i) != (outgoing && !incoming) {
+				t.Fatalf("member %d of %s leaves the voters: %t", ms.ID(i), p.Config, ms.LeavesVoters(i))
+			}
 			_, learner := p.Learners[ms.ID(i)]
 			if ms.IsLearner(i) != learner || pr.IsLearner != learner || ms.IsVoter(i) == learner || ms.Find(ms.ID(i)) != i {
 				t.Fatalf("member %d: learner %t, voter %t, position %d", ms.ID(i), ms.IsLearner(i), ms.IsVoter(i), ms.Find(ms.ID(i)))
@@ -91,7 +97,7 @@ func TestMembersAnswerLikeTheMaps(t *testing.T) {
 			}
 			return
 		}
-		if ms.Committed() != p.Committed() || ms.QuorumActive() != p.QuorumActive() || ms.IsSingleton() != p.IsSingleton() || ms.IsJoint() != (len(p.Voters[1]) > 0) {
+		if ms.Committed() != p.Committed() || ms.QuorumActive() != p.QuorumActive() || ms.IsSingleton() != p.IsSingleton() || ms.IsJoint() != (len(p.Voters[1]) > 0) || ms.AutoLeave() != p.AutoLeave {
 			t.Fatalf("committed %d and %d, active %t and %t", ms.Committed(), p.Committed(), ms.QuorumActive(), p.QuorumActive())
 		}
 		yes, no, result := ms.Tally()
@@ -121,6 +127,11 @@ func TestASwitchKeepsWhatIsKnownOfThoseWhoStay(t *testing.T) {
 	}
 	if yes, _, _ := ms.Tally(); yes != 1 {
 		t.Error("the vote of a member that stays is forgotten")
+	}
+	ms.RecordVote(1, true)
+	ms.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3), nil}}, 8)
+	if yes, _, _ := ms.Tally(); yes != 2 {
+		t.Error("the vote of a learner that becomes a voter is forgotten")
 	}
 	ms.Untrack()
 	if ms.Tracking() {
@@ -170,15 +181,104 @@ func TestAnIdleFollowerOwnsLittle(t *testing.T) {
 	}
 }
 
+func TestOneVoterDecidesWhateverItsLearners(t *testing.T) {
+	var ms Members
+	ms.Switch(Config{Voters: quorum.JointConfig{set(2), nil}, Learners: set(1, 3)}, 1)
+	ms.Track(4)
+	ms.Progress(1).Match = 7
+	if !ms.IsSingleton() || ms.Committed() != 7 {
+		t.Errorf("singleton %t, committed %d", ms.IsSingleton(), ms.Committed())
+	}
+	if !ms.Progress(0).IsLearner || ms.Progress(1).IsLearner {
+		t.Error("the Progress does not know who is a learner")
+	}
+	if ms.Find(3) != 2 || ms.Find(4) != -1 {
+		t.Error("a member is not found, or a stranger is")
+	}
+}
+
+func TestMembersAreVisitedInOrder(t *testing.T) {
+	p := MakeProgressTracker(4, 100)
+	p.Voters = quorum.JointConfig{set(9, 2), set(7, 2)}
+	p.Learners = set(8, 1)
+	for id := uint64(1); id <= 9; id++ {
+		p.Progress[id] = &Progress{Match: id}
+	}
+	var visited []uint64
+	p.Visit(func(id uint64, pr *Progress) {
+		visited = append(visited, id)
+		if pr.Match != id {
+			t.Errorf("the progress of %d is that of %d", id, pr.Match)
+		}
+	})
+	for _, tc := range []struct {
+		name      string
+		got, want []uint64
+	}{
+		{"visited", visited, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{"voters", p.VoterNodes(), []uint64{2, 7, 9}},
+		{"learners", p.LearnerNodes(), []uint64{1, 8}},
+	} {
+		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
+			t.Errorf("%s:\n%s", tc.name, diff)
+		}
+	}
+}
+
+func TestVotesAreForgottenForTheNextElection(t *testing.T) {
+	p := MakeProgressTracker(4, 0)
+	p.Voters[0] = set(1)
+	p.RecordVote(1, false)
+	p.ResetVotes()
+	p.RecordVote(1, true)
+	if granted, _, result := p.TallyVotes(); granted != 1 || result != quorum.VoteWon {
+		t.Errorf("%d granted, %s", granted, result)
+	}
+	var ms Members
+	ms.Switch(p.Config, 1)
+	ms.RecordVote(1, false)
+	ms.ResetVotes()
+	ms.RecordVote(1, true)
+	if granted, _, result := ms.Tally(); granted != 1 || result != quorum.VoteWon {
+		t.Errorf("%d granted, %s", granted, result)
+	}
+}
+
+func TestAVoterWithoutProgressHasMatchedNothing(t *testing.T) {
+	p := MakeProgressTracker(4, 0)
+	p.Voters[0] = set(1, 2)
+	p.Progress[1] = &Progress{Match: 5}
+	_, known := p.Progress.AckedIndex(1)
+	if _, stranger := p.Progress.AckedIndex(2); !known || stranger || p.Committed() != 0 {
+		t.Errorf("found %t and %t, committed %d", known, stranger, p.Committed())
+	}
+}
+
 func TestStrings(t *testing.T) {
 	cfg := Config{Voters: quorum.JointConfig{set(1, 2, 3), set(1)}, Learners: set(4), LearnersNext: set(5), AutoLeave: true}
 	if got, want := cfg.String(), "voters=(1 2 3)&&(1) learners=(4) learners_next=(5) autoleave"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	sorted := pb.ConfState{Voters: []uint64{1, 2, 3}, VotersOutgoing: []uint64{1}, Learners: []uint64{4}, LearnersNext: []uint64{5}, AutoLeave: true}
+	p := ProgressTracker{Config: cfg}
+	if diff := cmp.Diff(sorted, p.ConfState()); diff != "" {
+		t.Error(diff)
+	}
 	clone := cfg.Clone()
+	if diff := cmp.Diff(cfg, clone); diff != "" {
+		t.Errorf("a clone differs:\n%s", diff)
+	}
 	clone.Voters[0][9], clone.Learners[9] = struct{}{}, struct{}{}
 	if len(cfg.Voters[0]) != 3 || len(cfg.Learners) != 1 {
 		t.Error("a clone shares its sets")
+	}
+	plain := Config{Voters: quorum.JointConfig{set(7), nil}}
+	if got, want := plain.String(), "voters=(7)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	p = ProgressTracker{Config: plain}
+	if diff := cmp.Diff(pb.ConfState{Voters: []uint64{7}}, p.ConfState()); diff != "" {
+		t.Error(diff)
 	}
 	m := ProgressMap{2: {Next: 3, RecentActive: true}, 1: {Match: 4, Next: 5, State: StateReplicate, RecentActive: true}}
 	if got, want := m.String(), "1: StateReplicate match=4 next=5\n2: StateProbe match=0 next=3\n"; got != want {

@@ -77,9 +77,7 @@ func (p *ProgressTracker) Visit(f func(id uint64, pr *Progress)) {
 func (p *ProgressTracker) QuorumActive() bool {
 	active := map[uint64]bool{}
 	for id, pr := range p.Progress {
-		if !pr.IsLearner {
-			active[id] = pr.RecentActive
-		}
+		active[id] = pr.RecentActive
 	}
 	return p.Voters.VoteResult(active) == quorum.VoteWon
 }

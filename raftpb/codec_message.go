@@ -1,0 +1,230 @@
+package raftpb
+
+import "slices"
+
+// Size returns the length of the encoding in bytes.
+func (m *Message) Size() int {
+	n := 2 + sizeField(uint64(m.Type)) + sizeField(m.To) + sizeField(m.From) + sizeField(m.Term) + sizeField(m.LogTerm) +
+		sizeField(m.Index) + sizeField(m.Commit) + sizeField(m.RejectHint) + sizeField(m.Vote) + sizeBytes(m.Context)
+	for i := range m.Entries {
+		n += sizeEmbedded(m.Entries[i].Size())
+	}
+	if m.Snapshot != nil {
+		n += sizeEmbedded(m.Snapshot.Size())
+	}
+	for i := range m.Responses {
+		n += sizeEmbedded(m.Responses[i].Size())
+	}
+	return n
+}
+
+func (m *Message) put(b []byte, i int) int {
+	for r := len(m.Responses) - 1; r >= 0; r-- {
+		end := i
+		i = m.Responses[r].put(b, end)
+		i = putField(b, i, 14<<3|wireBytes, uint64(end-i))
+	}
+	i = putField(b, i, 13<<3|wireVarint, m.Vote)
+	i = putBytes(b, i, 12<<3|wireBytes, m.Context)
+	i = putField(b, i, 11<<3|wireVarint, m.RejectHint)
+	i = putBool(b, i, 10<<3|wireVarint, m.Reject)
+	if m.Snapshot != nil {
+		end := i
+		i = m.Snapshot.put(b, end)
+		i = putField(b, i, 9<<3|wireBytes, uint64(end-i))
+	}
+	i = putField(b, i, 8<<3|wireVarint, m.Commit)
+	for e := len(m.Entries) - 1; e >= 0; e-- {
+		end := i
+		i = m.Entries[e].put(b, end)
+		i = putField(b, i, 7<<3|wireBytes, uint64(end-i))
+	}
+	i = putField(b, i, 6<<3|wireVarint, m.Index)
+	i = putField(b, i, 5<<3|wireVarint, m.LogTerm)
+	i = putField(b, i, 4<<3|wireVarint, m.Term)
+	i = putField(b, i, 3<<3|wireVarint, m.From)
+	i = putField(b, i, 2<<3|wireVarint, m.To)
+	return putField(b, i, 1<<3|wireVarint, uint64(m.Type))
+}
+
+// Unmarshal merges an encoded message into m. Everything is copied; the data of all
+// entries of one message shares one array, each with its own capacity.
+func (m *Message) Unmarshal(b []byte) error {
+	lim := newLimits(b)
+	return m.merge(b, &lim)
+}
+
+func (m *Message) merge(b []byte, lim *limits) error {
+	if err := m.reserve(b, lim); err != nil {
+		return err
+	}
+	fresh := len(m.Entries)
+	var err error
+	for i := 0; i < len(b) && err == nil; {
+		var tag uint64
+		if tag, i, err = readTag(b, i); err != nil {
+			break
+		}
+		if tag != 7<<3|wireBytes {
+			i, err = m.mergeField(b, i, tag, lim)
+			continue
+		}
+		var in []byte
+		if in, i, err = span(b, i); err == nil {
+			m.Entries = append(m.Entries, Entry{})
+			err = m.Entries[len(m.Entries)-1].merge(in)
+		}
+	}
+	// After an error too: what is left in m must not refer to the input.
+	ownData(m.Entries[fresh:])
+	return err
+}
+
+// reserve makes a first pass that counts the entries and the responses, so that there
+// is room for them before the first is decoded.
+func (m *Message) reserve(b []byte, lim *limits) error {
+	entries, responses := 0, 0
+	for i := 0; i < len(b); {
+		tag, next, err := readTag(b, i)
+		if err != nil {
+			return err
+		}
+		switch tag {
+		case 7<<3 | wireBytes:
+			entries++
+			_, i, err = span(b, next)
+		case 14<<3 | wireBytes:
+			responses++
+			_, i, err = span(b, next)
+		default:
+			i, err = skip(b, next, tag, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if entries > 0 {
+		if err := lim.spend(entries, entryCost); err != nil {
+			return err
+		}
+		m.Entries = slices.Grow(m.Entries, entries)
+	}
+	if responses > 0 {
+		if lim.depth == 0 {
+			return ErrNesting
+		}
+		if err := lim.spend(responses, messageCost); err != nil {
+			return err
+		}
+		m.Responses = slices.Grow(m.Responses, responses)
+	}
+	return nil
+}
+
+// mergeField decodes any field but an entry.
+func (m *Message) mergeField(b []byte, next int, tag uint64, lim *limits) (i int, err error) {
+	var v uint64
+	switch tag {
+	case 1<<3 | wireVarint:
+		v, i, err = uvarint(b, next)
+		m.Type = MessageType(v)
+	case 2<<3 | wireVarint:
+		m.To, i, err = uvarint(b, next)
+	case 3<<3 | wireVarint:
+		m.From, i, err = uvarint(b, next)
+	case 4<<3 | wireVarint:
+		m.Term, i, err = uvarint(b, next)
+	case 5<<3 | wireVarint:
+		m.LogTerm, i, err = uvarint(b, next)
+	case 6<<3 | wireVarint:
+		m.Index, i, err = uvarint(b, next)
+	case 8<<3 | wireVarint:
+		m.Commit, i, err = uvarint(b, next)
+	case 9<<3 | wireBytes:
+		i, err = m.mergeSnapshot(b, next, lim)
+	case 10<<3 | wireVarint:
+		v, i, err = uvarint(b, next)
+		m.Reject = v != 0
+	case 11<<3 | wireVarint:
+		m.RejectHint, i, err = uvarint(b, next)
+	case 12<<3 | wireBytes:
+		m.Context, i, err = copied(b, next)
+	case 13<<3 | wireVarint:
+		m.Vote, i, err = uvarint(b, next)
+	case 14<<3 | wireBytes:
+		i, err = m.mergeResponse(b, next, lim)
+	default:
+		i, err = skip(b, next, tag, 14)
+	}
+	return i, err
+}
+
+func (m *Message) mergeSnapshot(b []byte, i int, lim *limits) (next int, err error) {
+	in, next, err := span(b, i)
+	if err != nil {
+		return next, err
+	}
+	if m.Snapshot == nil {
+		if err := lim.spend(1, snapshotCost); err != nil {
+			return next, err
+		}
+		m.Snapshot = &Snapshot{}
+	}
+	return next, m.Snapshot.merge(in, lim)
+}
+
+func (m *Message) mergeResponse(b []byte, i int, lim *limits) (next int, err error) {
+	in, next, err := span(b, i)
+	if err != nil {
+		return next, err
+	}
+	m.Responses = append(m.Responses, Message{})
+	lim.depth--
+	err = m.Responses[len(m.Responses)-1].merge(in, lim)
+	lim.depth++
+	return next, err
+}
+
+// ownData moves the entries' data from the input to one array of their own. An empty one
+// gets no share of it, but stays distinct from none.
+func ownData(entries []Entry) {
+	total := 0
+	for i := range entries {
+		total += len(entries[i].Data)
+	}
+	arena := make([]byte, 0, total)
+	for i := range entries {
+		if e := &entries[i]; e.Data != nil {
+			start := len(arena)
+			arena = append(arena, e.Data...)
+			e.Data = arena[start:len(arena):len(arena)]
+		}
+	}
+}
+
+// Marshal returns the encoding.
+func (m *Message) Marshal() ([]byte, error) {
+	b := make([]byte, m.Size())
+	m.put(b, len(b))
+	return b, nil
+}
+
+// MarshalTo writes the encoding at the start of b and returns its length. A buffer
+// that is too short gives io.ErrShortBuffer.
+func (m *Message) MarshalTo(b []byte) (int, error) {
+	n, err := fits(m.Size(), b)
+	if err == nil {
+		m.put(b, n)
+	}
+	return n, err
+}
+
+// MarshalToSizedBuffer writes the encoding at the end of b and returns its length. A
+// buffer that is too short gives io.ErrShortBuffer.
+func (m *Message) MarshalToSizedBuffer(b []byte) (int, error) {
+	n, err := fits(m.Size(), b)
+	if err == nil {
+		m.put(b, len(b))
+	}
+	return n, err
+}
