@@ -6,7 +6,7 @@ import (
 )
 
 // campaign starts an election: a pre-vote first if that is on (thesis §9.6). It does
-// nothing on a leader, and where winning would be wrong: see mayWin.
+// nothing on a leader, and where winning would be wrong: see readyToCampaign.
 func (r *raft) campaign() error {
 	if r.role == StateLeader || !r.mayCampaign {
 		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
