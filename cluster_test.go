@@ -15,6 +15,7 @@ type testNode struct {
 	cfg     Config
 	applied []pb.Entry
 	reads   []ReadState
+	threads []pb.Message // with asynchronous storage writes: work that is not done yet
 }
 
 // testCluster drives members by hand: every method works until nothing moves, with
@@ -81,6 +82,7 @@ func (c *testCluster) restart(id uint64) {
 	if n := len(node.applied); n > 0 {
 		node.cfg.Applied = node.applied[n-1].Index
 	}
+	node.threads = nil
 	c.start(node)
 }
 
