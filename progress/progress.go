@@ -52,15 +52,6 @@ type Limits struct {
 // next, which is at least 1.
 func New(next uint64) Progress { return Progress{Next: max(next, 1)} }
 
-// Restart makes p the progress of a follower of which nothing is known, like New, and keeps the
-// window's memory.
-func (pr *Progress) Restart(next uint64) {
-	window := pr.Inflights
-	window.reset()
-	*pr = New(next)
-	pr.Inflights = window
-}
-
 // ResetState enters a state with an empty window and nothing pending.
 func (pr *Progress) ResetState(state StateType) {
 	pr.State = state

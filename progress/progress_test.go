@@ -78,12 +78,13 @@ func TestAnIdleProgressOwnsNoWindow(t *testing.T) {
 	pr.SentAppend(3, 30, 0, limits)
 	pr.MaybeUpdate(3)
 	pr.BecomeReplicate()
+	pr.SentAppend(0, 0, 3, limits)
 	if pr.Inflights != nil {
 		t.Error("a window without an append in flight")
 	}
 	pr.SentAppend(1, 10, 0, limits)
 	window := pr.Inflights
-	pr.Restart(9)
+	pr.BecomeProbe()
 	if pr.Inflights != window || window.Count() != 0 {
 		t.Error("the window's memory is not used again")
 	}

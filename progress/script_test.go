@@ -68,8 +68,6 @@ func (f *follower) run(t *testing.T, d *datadriven.TestData) string {
 		f.pr.Pause()
 	case "heard":
 		f.pr.HeardFrom()
-	case "restart":
-		f.pr.Restart(number("next"))
 	default:
 		t.Fatalf("unknown command %s", d.Cmd)
 	}

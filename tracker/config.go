@@ -78,9 +78,7 @@ func (c *Config) confState() pb.ConfState {
 	}
 }
 
+// sortedIDs returns nil for a set without members.
 func sortedIDs[V any](set map[uint64]V) []uint64 {
-	if len(set) == 0 {
-		return nil
-	}
 	return slices.Sorted(maps.Keys(set))
 }
