@@ -1,7 +1,5 @@
 package raftpb
 
-import "slices"
-
 // Size returns the length of the encoding in bytes.
 func (m *ConfChange) Size() int {
 	return sizeField(m.ID) + sizeField(uint64(m.Type)) + sizeField(m.NodeID) + sizeBytes(m.Context)
@@ -153,9 +151,7 @@ func (m *ConfChangeV2) Unmarshal(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if changes > 0 {
-		m.Changes = slices.Grow(m.Changes, changes)
-	}
+	m.Changes = room(m.Changes, changes)
 	for i := 0; i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {

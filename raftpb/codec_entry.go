@@ -25,14 +25,10 @@ func (m *Entry) put(b []byte, i int) int {
 
 // Unmarshal merges an encoded entry into m. Data is copied.
 func (m *Entry) Unmarshal(b []byte) error {
-	own := m.Data
-	m.Data = nil
 	err := m.merge(b)
-	if m.Data == nil {
-		m.Data = own
-		return err
+	if m.Data != nil {
+		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
 	}
-	m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
 	return err
 }
 

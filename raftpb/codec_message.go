@@ -1,7 +1,5 @@
 package raftpb
 
-import "slices"
-
 // Size returns the length of the encoding in bytes.
 func (m *Message) Size() int {
 	n := 2 + sizeField(uint64(m.Type)) + sizeField(m.To) + sizeField(m.From) + sizeField(m.Term) + sizeField(m.LogTerm) +
@@ -50,7 +48,7 @@ func (m *Message) put(b []byte, i int) int {
 // Unmarshal merges an encoded message into m. Everything is copied; the data of all
 // entries of one message shares one array, each with its own capacity.
 func (m *Message) Unmarshal(b []byte) error {
-	lim := newLimits(b)
+	lim := limits{depth: MaxNesting, budget: structBase + structFactor*len(b)}
 	return m.merge(b, &lim)
 }
 
@@ -103,21 +101,17 @@ func (m *Message) reserve(b []byte, lim *limits) error {
 			return err
 		}
 	}
-	if entries > 0 {
-		if err := lim.spend(entries, entryCost); err != nil {
-			return err
-		}
-		m.Entries = slices.Grow(m.Entries, entries)
+	if responses > 0 && lim.depth == 0 {
+		return ErrNesting
 	}
-	if responses > 0 {
-		if lim.depth == 0 {
-			return ErrNesting
-		}
-		if err := lim.spend(responses, messageCost); err != nil {
-			return err
-		}
-		m.Responses = slices.Grow(m.Responses, responses)
+	if err := lim.spend(entries, entryCost); err != nil {
+		return err
 	}
+	if err := lim.spend(responses, messageCost); err != nil {
+		return err
+	}
+	m.Entries = room(m.Entries, entries)
+	m.Responses = room(m.Responses, responses)
 	return nil
 }
 
@@ -170,7 +164,7 @@ func (m *Message) mergeSnapshot(b []byte, i int, lim *limits) (next int, err err
 		}
 		m.Snapshot = &Snapshot{}
 	}
-	return next, m.Snapshot.merge(in, lim)
+	return next, m.Snapshot.Unmarshal(in)
 }
 
 func (m *Message) mergeResponse(b []byte, i int, lim *limits) (next int, err error) {

@@ -14,11 +14,6 @@ func (m *SnapshotMetadata) put(b []byte, i int) int {
 
 // Unmarshal merges encoded metadata into m.
 func (m *SnapshotMetadata) Unmarshal(b []byte) error {
-	lim := newLimits(b)
-	return m.merge(b, &lim)
-}
-
-func (m *SnapshotMetadata) merge(b []byte, lim *limits) error {
 	for i := 0; i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {
@@ -28,7 +23,7 @@ func (m *SnapshotMetadata) merge(b []byte, lim *limits) error {
 		switch tag {
 		case 1<<3 | wireBytes:
 			if in, i, err = span(b, next); err == nil {
-				err = m.ConfState.merge(in, lim)
+				err = m.ConfState.Unmarshal(in)
 			}
 		case 2<<3 | wireVarint:
 			m.Index, i, err = uvarint(b, next)
@@ -84,11 +79,6 @@ func (m *Snapshot) put(b []byte, end int) int {
 
 // Unmarshal merges an encoded snapshot into m. Data is copied.
 func (m *Snapshot) Unmarshal(b []byte) error {
-	lim := newLimits(b)
-	return m.merge(b, &lim)
-}
-
-func (m *Snapshot) merge(b []byte, lim *limits) error {
 	for i := 0; i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {
@@ -100,7 +90,7 @@ func (m *Snapshot) merge(b []byte, lim *limits) error {
 			m.Data, i, err = copied(b, next)
 		case 2<<3 | wireBytes:
 			if in, i, err = span(b, next); err == nil {
-				err = m.Metadata.merge(in, lim)
+				err = m.Metadata.Unmarshal(in)
 			}
 		default:
 			i, err = skip(b, next, tag, 2)

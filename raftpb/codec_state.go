@@ -94,11 +94,6 @@ func putIDs(b []byte, i int, tag byte, ids []uint64) int {
 
 // Unmarshal merges an encoded configuration into m.
 func (m *ConfState) Unmarshal(b []byte) error {
-	lim := newLimits(b)
-	return m.merge(b, &lim)
-}
-
-func (m *ConfState) merge(b []byte, lim *limits) error {
 	for i := 0; i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {
@@ -107,13 +102,13 @@ func (m *ConfState) merge(b []byte, lim *limits) error {
 		var v uint64
 		switch tag {
 		case 1<<3 | wireVarint, 1<<3 | wireBytes:
-			m.Voters, i, err = mergeIDs(m.Voters, b, next, tag, lim)
+			m.Voters, i, err = mergeIDs(m.Voters, b, next, tag)
 		case 2<<3 | wireVarint, 2<<3 | wireBytes:
-			m.Learners, i, err = mergeIDs(m.Learners, b, next, tag, lim)
+			m.Learners, i, err = mergeIDs(m.Learners, b, next, tag)
 		case 3<<3 | wireVarint, 3<<3 | wireBytes:
-			m.VotersOutgoing, i, err = mergeIDs(m.VotersOutgoing, b, next, tag, lim)
+			m.VotersOutgoing, i, err = mergeIDs(m.VotersOutgoing, b, next, tag)
 		case 4<<3 | wireVarint, 4<<3 | wireBytes:
-			m.LearnersNext, i, err = mergeIDs(m.LearnersNext, b, next, tag, lim)
+			m.LearnersNext, i, err = mergeIDs(m.LearnersNext, b, next, tag)
 		case 5<<3 | wireVarint:
 			v, i, err = uvarint(b, next)
 			m.AutoLeave = v != 0
@@ -128,17 +123,17 @@ func (m *ConfState) merge(b []byte, lim *limits) error {
 }
 
 // mergeIDs appends the field at i, one id or packed ones, to ids.
-func mergeIDs(ids []uint64, b []byte, i int, tag uint64, lim *limits) (_ []uint64, next int, err error) {
+func mergeIDs(ids []uint64, b []byte, i int, tag uint64) (_ []uint64, next int, err error) {
 	if tag&7 == wireBytes {
 		in, next, err := span(b, i)
 		if err == nil {
-			ids, err = unpack(ids, in, lim)
+			ids, err = unpack(ids, in)
 		}
 		return ids, next, err
 	}
 	_, next, err = uvarint(b, i)
 	if err == nil {
-		ids, err = unpack(ids, b[i:next], lim)
+		ids, err = unpack(ids, b[i:next])
 	}
 	return ids, next, err
 }

@@ -62,6 +62,12 @@ func TestDecodingAllocatesAtMostAMultipleOfTheInput(t *testing.T) {
 	empty := field(14, nil)
 	emptyEntries := times(n, field(7, nil))
 	pieces := func(ids int) []byte { return field(1, make([]byte, ids)) }
+	growing := pieces(128) // each step needs one more than there is room for
+	for room := 128; room < n; room *= 2 {
+		growing = append(append(growing, pieces(1)...), pieces(room-1)...)
+	}
+	growing = append(growing, pieces(1)...)
+	growingIDs := field(9, field(2, field(1, growing)))
 	for _, tc := range []struct {
 		name  string
 		into  coded
@@ -74,6 +80,7 @@ func TestDecodingAllocatesAtMostAMultipleOfTheInput(t *testing.T) {
 		{"empty responses among empty entries", &Message{}, append(times(n/8, empty), emptyEntries...), ErrDecodeLimit},
 		{"responses in each other", &Message{}, times(n/16, chain), ErrDecodeLimit},
 		{"responses with nothing but a snapshot", &Message{}, times(n, field(14, field(9, nil))), ErrDecodeLimit},
+		{"responses with a snapshot and a field", &Message{}, times(n, field(14, []byte{0x10, 0x80, 1, 0x4a, 0})), ErrDecodeLimit},
 		{"responses with an entry each", &Message{}, times(n, field(14, field(7, nil))), ErrDecodeLimit},
 		{"responses of two small fields", &Message{}, times(n, field(14, []byte{0x10, 1, 0x18, 2, 0x20, 3})), nil},
 		{"empty changes", &ConfChangeV2{}, times(n, field(2, nil)), nil},
@@ -81,7 +88,9 @@ func TestDecodingAllocatesAtMostAMultipleOfTheInput(t *testing.T) {
 		{"packed ids", &ConfState{}, pieces(n), nil},
 		{"packed ids in small pieces", &ConfState{}, times(n, pieces(4)), nil},
 		{"packed ids in large pieces", &ConfState{}, times(n/64, pieces(100)), nil},
-		{"packed ids in growing pieces", &ConfState{}, bytes.Join([][]byte{pieces(1000), pieces(1), pieces(1000), pieces(1), pieces(2001), pieces(1)}, nil), nil},
+		{"packed ids in growing pieces", &ConfState{}, growing, nil},
+		{"packed ids in growing pieces and empty responses", &Message{}, append(times(len(growing)*21/100, empty), growingIDs...), nil},
+		{"packed ids in growing pieces and more empty responses", &Message{}, append(times(len(growing)/4, empty), growingIDs...), ErrDecodeLimit},
 		{"a snapshot merged again and again", &Message{}, times(n, field(9, field(2, field(1, []byte{0x08, 1})))), nil},
 		{"contexts over and over", &Message{}, times(n, field(12, []byte("x"))), nil},
 		{"entries with a byte of data", &Message{}, times(n, field(7, field(4, []byte("x")))), nil},
@@ -144,11 +153,11 @@ func TestTheLimitsRefuseNothingThatMarshalWrites(t *testing.T) {
 		m    coded
 		into coded
 	}{
-		{"empty entries", &Message{Entries: make([]Entry, 5000)}, &Message{}},
-		{"empty responses", &Message{Responses: make([]Message, 5000)}, &Message{}},
+		{"empty entries", &Message{Entries: make([]Entry, 500)}, &Message{}},
+		{"empty responses", &Message{Responses: make([]Message, 500)}, &Message{}},
 		{"responses as deep as they may be", &deep, &Message{}},
-		{"small ids", &ConfState{Voters: make([]uint64, 5000), LearnersNext: make([]uint64, 5000)}, &ConfState{}},
-		{"empty changes", &ConfChangeV2{Changes: make([]ConfChangeSingle, 5000)}, &ConfChangeV2{}},
+		{"small ids", &ConfState{Voters: make([]uint64, 500), LearnersNext: make([]uint64, 500)}, &ConfState{}},
+		{"empty changes", &ConfChangeV2{Changes: make([]ConfChangeSingle, 500)}, &ConfChangeV2{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			data, _ := tc.m.Marshal()
@@ -177,7 +186,7 @@ func TestTheCostsCoverTheSizes(t *testing.T) {
 	for _, tc := range []struct {
 		value any
 		cost  int
-	}{{Entry{}, entryCost}, {Message{}, messageCost}, {Snapshot{}, snapshotCost}, {uint64(0), idCost}} {
+	}{{Entry{}, entryCost}, {Message{}, messageCost}, {Snapshot{}, snapshotCost}} {
 		if size := int(reflect.TypeOf(tc.value).Size()); size > tc.cost {
 			t.Errorf("%T has %d bytes, counted as %d", tc.value, size, tc.cost)
 		}

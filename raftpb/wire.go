@@ -157,21 +157,25 @@ func copied(b []byte, i int) (v []byte, next int, err error) {
 	return append(make([]byte, 0, len(in)), in...), i, nil
 }
 
+// room returns s with room for n more. It doubles what it cannot keep, so that all
+// allocations of a slice together stay below 4 times what it needs in the end;
+// slices.Grow grows large slices in smaller steps, which add up to more.
+func room[T any](s []T, n int) []T {
+	if n <= cap(s)-len(s) {
+		return s
+	}
+	return append(make([]T, 0, max(len(s)+n, 2*cap(s))), s...)
+}
+
 // unpack appends packed integers to ids.
-func unpack(ids []uint64, in []byte, lim *limits) ([]uint64, error) {
+func unpack(ids []uint64, in []byte) ([]uint64, error) {
 	n := 0
 	for _, c := range in {
 		if c < 0x80 { // the last byte of an integer
 			n++
 		}
 	}
-	if err := lim.spend(n, idCost); err != nil {
-		return ids, err
-	}
-	if need := len(ids) + n; need > cap(ids) {
-		// Doubling keeps the sum of all allocations below 4 times what is needed in the end.
-		ids = append(make([]uint64, 0, max(need, 2*cap(ids))), ids...)
-	}
+	ids = room(ids, n)
 	for i := 0; i < len(in); {
 		v, next, err := uvarint(in, i)
 		if err != nil {
