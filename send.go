@@ -126,6 +126,10 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 		case err != nil:
 			return err
 		}
+		if len(entries) == 0 && pr.Next <= r.log.lastIndex() {
+			// The loop that builds appends ends because each one makes progress.
+			return fmt.Errorf("%w: no entries from %d on, last index %d", ErrInvariant, pr.Next, r.log.lastIndex())
+		}
 	}
 	m := r.send(pb.MsgApp, to)
 	m.LogTerm, m.Index = prev.term, prev.index
