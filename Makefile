@@ -2,7 +2,7 @@
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES     := . ./examples/kv
-FUZZTIME    ?= 10s
+FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 
 .PHONY: all test lint unit race fuzz fuzz-long bench run
@@ -27,7 +27,7 @@ race:
 	go test -race -short . ./rafttest
 	cd examples/kv && go test -race -short ./...
 
-# One fuzz target at a time, a bounded share of time each.
+# One fuzz target at a time, a bounded number of executions each.
 fuzz:
 	@./.ci/fuzz $(FUZZTIME)
 
