@@ -1,7 +1,9 @@
 package raft_test
 
 import (
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,26 +40,71 @@ func documentedLoop(
 
 func TestTheLoopInThePackageDocumentationCompiles(t *testing.T) {
 	_ = documentedLoop
-	doc, err := os.ReadFile("doc.go")
+	var code []string
+	for line := range strings.Lines(read(t, "doc.go")) {
+		if line, ok := strings.CutPrefix(line, "//\t"); ok {
+			code = append(code, line)
+		}
+	}
+	compiles(t, code, 15)
+}
+
+// migratedProposal is the first piece of code in MIGRATING.md.
+func migratedProposal(node *raft.RawNode, cc raftpb.ConfChangeI, refuse, retry func(error)) {
+	switch err := node.ProposeConfChange(cc); {
+	case errors.Is(err, raft.ErrBadConfChange):
+		refuse(err) // not legal in the active configuration
+	case errors.Is(err, raft.ErrProposalDropped):
+		retry(err) // raft.ErrConfChangePending: when the earlier change is applied
+	}
+}
+
+// migratedBatch is the second one.
+func migratedBatch(rd raft.Ready, again func([]byte), serve func([]byte, uint64), send func([]raftpb.Message)) {
+	for _, rs := range rd.ReadStates {
+		if rs.Dropped {
+			again(rs.RequestCtx)
+			continue // its Index is math.MaxUint64
+		}
+		serve(rs.RequestCtx, rs.Index) // when applied up to there
+	}
+	go send(slices.Clone(rd.Messages)) // a copy, if sending may end after Advance
+}
+
+func TestTheCodeInTheMigrationGuideCompiles(t *testing.T) {
+	_, _ = migratedProposal, migratedBatch
+	var code []string
+	inside := false
+	for line := range strings.Lines(read(t, "MIGRATING.md")) {
+		if strings.HasPrefix(line, "```") {
+			inside = line == "```go\n"
+		} else if inside {
+			code = append(code, line)
+		}
+	}
+	compiles(t, code, 14)
+}
+
+// compiles checks that each line of a document's code stands in this file, inside a function, and that
+// there are at least so many.
+func compiles(t *testing.T, code []string, atLeast int) {
+	t.Helper()
+	source := read(t, "doc_test.go")
+	for _, line := range code {
+		if !strings.Contains(source, "\n\t"+line) {
+			t.Errorf("this line of the documentation does not compile anywhere: %s", line)
+		}
+	}
+	if len(code) < atLeast {
+		t.Errorf("found %d lines of code", len(code))
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("doc_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := 0
-	for line := range strings.Lines(string(doc)) {
-		code, ok := strings.CutPrefix(line, "//\t")
-		if !ok {
-			continue
-		}
-		lines++
-		if !strings.Contains(string(source), "\n\t"+code) {
-			t.Errorf("this line of the documentation does not compile anywhere: %s", code)
-		}
-	}
-	if lines < 15 {
-		t.Errorf("found %d lines of code", lines)
-	}
+	return string(text)
 }
