@@ -108,6 +108,11 @@ type Config struct {
 	// same outputs to the byte. 0 draws a seed; Status reports the one in use.
 	Seed uint64
 
+	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
+	// AddServer and AwaitCatchUp, and how many election timeouts without any progress
+	// (thesis §4.2.1). 0 means 10.
+	CatchUpRounds int
+
 	// SnapshotTicks bounds how long a follower stays in StateSnapshot without a
 	// report: after that many ticks (rounded up to whole election timeouts) the leader
 	// probes it again. 0 means 100 election timeouts.
@@ -123,6 +128,7 @@ const (
 	defaultInflightBytes   = 64 << 20
 	defaultUncommittedSize = 1 << 30
 	defaultSnapshotTimeout = 100 // election timeouts
+	defaultCatchUpRounds   = 10
 )
 
 // DefaultConfig returns a Config for common use: ten ticks of election timeout,
@@ -163,6 +169,9 @@ func (c *Config) normalized() (Config, error) {
 	if n.SnapshotTicks == 0 {
 		n.SnapshotTicks = defaultSnapshotTimeout * n.ElectionTick
 	}
+	if n.CatchUpRounds == 0 {
+		n.CatchUpRounds = defaultCatchUpRounds
+	}
 	if n.Logger == nil {
 		n.Logger = defaultLogger()
 	}
@@ -187,6 +196,7 @@ func (c *Config) validate() error {
 		{c.MaxInflightMsgs <= 0, "MaxInflightMsgs", "must be positive"},
 		{c.MaxInflightBytes != 0 && c.MaxInflightBytes < c.MaxSizePerMsg, "MaxInflightBytes", "must not be smaller than MaxSizePerMsg"},
 		{c.SnapshotTicks < 0, "SnapshotTicks", "must not be negative"},
+		{c.CatchUpRounds < 0 || c.CatchUpRounds > maxTicks, "CatchUpRounds", "must not be negative or too large"},
 		{c.Applied >= maxCounter, "Applied", "is too large"},
 		{c.ReadOnlyOption != ReadOnlySafe && c.ReadOnlyOption != ReadOnlyLeaseBased, "ReadOnlyOption", "is unknown"},
 		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},

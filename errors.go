@@ -36,6 +36,8 @@ var (
 	// succeed when tried again or elsewhere: test with errors.Is. The error
 	// returned is one of the more precise ones below.
 	ErrProposalDropped = errors.New("raft: proposal dropped")
+	// ErrNotLearner is returned for a server that was to be a learner of the configuration.
+	ErrNotLearner = errors.New("raft: not a learner")
 	// ErrReadDropped is returned for a read that this node cannot answer now: it knows no
 	// leader, or too many reads wait already.
 	ErrReadDropped = errors.New("raft: read dropped")
@@ -50,6 +52,8 @@ var (
 	ErrForwardingDisabled error = &dropError{"not the leader, and forwarding is disabled"}
 	// ErrNotMember: this leader is no longer part of the configuration.
 	ErrNotMember error = &dropError{"the leader is not a member any more"}
+	// ErrNotLeader: only a leader can do this. Ask the one that Status names.
+	ErrNotLeader error = &dropError{"this node does not lead"}
 	// ErrUncommittedFull: the uncommitted tail of the log has reached
 	// Config.MaxUncommittedEntriesSize bytes.
 	ErrUncommittedFull error = &dropError{"too many uncommitted bytes"}

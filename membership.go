@@ -67,6 +67,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	if i := r.members.Find(r.transferee); i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
 		r.abortTransfer("the target does not vote any more")
 	}
+	r.trackLearners()
 	r.advanceCommit()
 }
 

@@ -68,6 +68,8 @@ type raft struct {
 	// taken transferElapsed ticks.
 	transferee      uint64
 	transferElapsed int
+	// catching is what is known of learners, and who waits for them.
+	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were
 	// not applied yet.
 	unappliedBytes uint64
@@ -89,6 +91,8 @@ type limits struct {
 	heartbeatTicks int
 	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
 	snapshotTimeouts uint32
+	// catchUpRounds is how many rounds to wait for a learner.
+	catchUpRounds int
 
 	messageBytes   uint64
 	applyBytes     uint64
@@ -147,6 +151,7 @@ func limitsOf(c *Config) limits {
 		electionTicks:    c.ElectionTick,
 		heartbeatTicks:   c.HeartbeatTick,
 		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
+		catchUpRounds:    c.CatchUpRounds,
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
 		unappliedBytes:   c.MaxUncommittedEntriesSize,

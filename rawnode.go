@@ -96,6 +96,30 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 	return rn.raft.step(&m)
 }
 
+// AddServer makes a leader bring a server into the cluster in the safe order (thesis §4.1,
+// §4.2.1): it proposes it as a learner, unless it is one, waits until it has caught up, and
+// proposes its promotion. context goes into both changes, for the application: an address, for
+// instance. How it ends is told by Ready.CatchUps: CatchUpPromoted or CatchUpGivenUp. A
+// server that votes already stays as it is, and nothing is told. An error matches
+// ErrProposalDropped; nothing has begun then. When the leadership is lost, the next leader has to be
+// asked to go on.
+func (rn *RawNode) AddServer(id uint64, context []byte) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	return rn.raft.addServer(id, context)
+}
+
+// AwaitCatchUp makes a leader tell, by Ready.CatchUps, when a learner has caught up
+// (CaughtUp) or when there is no point in waiting (CatchUpGivenUp). Status.CatchUp has the
+// same for all learners, without asking. The error matches ErrNotLeader or ErrNotLearner.
+func (rn *RawNode) AwaitCatchUp(id uint64) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	return rn.raft.awaitCatchUp(id)
+}
+
 // ApplyConfChange makes the configuration active that a committed configuration
 // change leads to, and returns it. The application calls it once for every entry of
 // type EntryConfChange or EntryConfChangeV2 in CommittedEntries, before Advance, and
@@ -161,7 +185,7 @@ func (rn *RawNode) HasReady() bool {
 		return false
 	}
 	u := &r.log.unstable
-	return len(r.outbox.filling) > 0 || len(r.reads.answers) > 0 || r.readRoundDue() || len(r.gated.filling) > 0 ||
+	return len(r.outbox.filling) > 0 || len(r.reads.answers) > 0 || len(r.catching.news) > 0 || r.readRoundDue() || len(r.gated.filling) > 0 ||
 		u.taken < u.end() || u.snapshotToWrite() != nil ||
 		r.log.applying+1 < r.applyEnd() ||
 		rn.hard != r.hardState() || rn.soft != r.softState() ||
@@ -220,6 +244,7 @@ func (rn *RawNode) Ready() Ready {
 	}
 	rd.Messages = r.outbox.take()
 	rd.ReadStates = r.reads.take()
+	rd.CatchUps = r.catching.take()
 	return rd
 }
 
@@ -322,6 +347,12 @@ func (rn *RawNode) Status() Status {
 		pr := *r.members.Progress(i)
 		pr.Inflights = pr.Inflights.Clone()
 		s.Progress[r.members.ID(i)] = pr
+	}
+	if len(r.catching.list) > 0 {
+		s.CatchUp = make(map[uint64]CatchUp, len(r.catching.list))
+	}
+	for i := range r.catching.list {
+		s.CatchUp[r.catching.list[i].ID] = r.catching.list[i].CatchUp
 	}
 	return s
 }

@@ -57,6 +57,49 @@ type ReadState struct {
 	Dropped bool
 }
 
+// CatchUpState says how a learner keeps up with the leader.
+type CatchUpState uint8
+
+const (
+	// CatchingUp: no round has been fast enough yet, or the learner has fallen behind again.
+	CatchingUp CatchUpState = iota
+	// CaughtUp: the last round took less than an election timeout.
+	CaughtUp
+	// CatchUpGivenUp: whoever waited for the learner waits no longer. It took
+	// Config.CatchUpRounds rounds, made no progress for as many election timeouts, left the
+	// configuration, or the leadership was lost.
+	CatchUpGivenUp
+	// CatchUpPromoted: the server votes now.
+	CatchUpPromoted
+)
+
+func (s CatchUpState) String() string {
+	switch s {
+	case CatchingUp:
+		return "CatchingUp"
+	case CaughtUp:
+		return "CaughtUp"
+	case CatchUpGivenUp:
+		return "CatchUpGivenUp"
+	case CatchUpPromoted:
+		return "CatchUpPromoted"
+	}
+	return "CatchUpState(?)"
+}
+
+// CatchUp is what a leader knows of a learner's way to the end of the log.
+type CatchUp struct {
+	ID    uint64
+	State CatchUpState
+	// Rounds is how many rounds have ended.
+	Rounds int
+	// LastTicks is how many ticks the last one took.
+	LastTicks int
+	// Ticks is how many ticks the current round has taken. It ends at index Target.
+	Ticks  int
+	Target uint64
+}
+
 // Ready is a batch of work for the application.
 //
 // Everything in it may be read, and nothing may be changed. The entries in Entries,
@@ -99,6 +142,9 @@ type Ready struct {
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only
 	// written, before Messages are sent. If it is false, a crash may take them back.
 	MustSync bool
+
+	// CatchUps is news of learners, for AddServer and AwaitCatchUp.
+	CatchUps []CatchUp
 }
 
 // MustSync reports whether a write has to be durable before anything that depends on

@@ -34,6 +34,7 @@ func (r *raft) resetVolatile() {
 	r.transferee = None
 	r.transferElapsed = 0
 	r.pendingConfIndex = 0
+	r.catching.drop()
 }
 
 func (r *raft) becomeFollower(term, lead uint64) {
@@ -82,6 +83,7 @@ func (r *raft) becomeLeader() {
 		own.MaybeUpdate(r.log.stable())
 		own.RecentActive = true
 	}
+	r.trackLearners()
 	r.logger.Infof("%x is the leader at term %d", r.id, r.term)
 }
 

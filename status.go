@@ -37,6 +37,10 @@ type Status struct {
 	// other nodes.
 	Progress map[uint64]tracker.Progress
 
+	// CatchUp is what a leader knows of the learners' way to the end of its log (thesis
+	// §4.2.1); nil on all other nodes, and without learners.
+	CatchUp map[uint64]CatchUp
+
 	// Seed is the seed in use for election timeouts: Config.Seed, or the one that was drawn.
 	Seed uint64
 }

@@ -16,12 +16,12 @@ var layers = [][]string{
 	{"doc.go", "errors.go", "entry.go", "timeout.go", "logger.go"},
 	{"ready.go", "storage.go", "terms.go", "unstable.go", "memory_storage.go"},
 	{"log.go", "describe.go", "status.go", "config.go", "message.go"},
-	{"raft.go", "send.go", "read.go"}, // the state holds an outbox and a queue of reads
+	{"raft.go", "send.go", "read.go", "catchup.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go", "transfer.go"},
 	{"role.go"},
 	{"membership.go", "append.go", "heartbeat.go"},
 	{"propose.go", "snapshot.go"},
-	{"election.go", "storage_writes.go"},
+	{"election.go", "storage_writes.go", "add_server.go"},
 	{"step.go", "tick.go", "bootstrap.go", "invariants.go"},
 	{"rawnode.go"},
 	{"node.go"},

@@ -26,6 +26,8 @@ func (r *raft) tickLeader() {
 			}
 		}
 	}
+	r.tickCatchUps()
+	r.promoteCaughtUp()
 	r.heartbeatElapsed++
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks {
 		r.heartbeatElapsed = 0

@@ -1,0 +1,82 @@
+package raft
+
+import (
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Adding a server in the safe order (thesis §4.1, §4.2.1): a learner first, a voter when it
+// has caught up. The leader proposes both changes; who leads next knows nothing of it,
+// finds a learner, and can be asked to go on.
+
+// addServer starts, or goes on with, making id a voter.
+func (r *raft) addServer(id uint64, context []byte) error {
+	if r.role != StateLeader {
+		return ErrNotLeader
+	}
+	if i := r.members.Find(id); i >= 0 && !r.members.IsLearner(i) {
+		if r.members.LeavesVoters(i) {
+			return ErrConfChangePending // it is about to be demoted or removed
+		}
+		return nil
+	}
+	if c := r.catching.find(id); c != nil {
+		c.await(waitsPromoted, context)
+		return nil
+	}
+	index, err := r.proposeMember(id, pb.ConfChangeAddLearnerNode, context)
+	if err != nil {
+		return err
+	}
+	r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index})
+	return nil
+}
+
+// awaitCatchUp asks for news of a learner.
+func (r *raft) awaitCatchUp(id uint64) error {
+	if r.role != StateLeader {
+		return ErrNotLeader
+	}
+	c := r.catching.find(id)
+	if c == nil {
+		return fmt.Errorf("%w: %x", ErrNotLearner, id)
+	}
+	c.await(waitsCaughtUp, c.context)
+	return nil
+}
+
+// proposeMember proposes a change of one member, and returns its index.
+func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte) (uint64, error) {
+	cc := pb.ConfChange{Type: change, NodeID: id, Context: context}
+	typ, data, err := pb.MarshalConfChange(cc)
+	if err != nil {
+		return 0, fmt.Errorf("raft: encoding the change of member %x: %w", id, err)
+	}
+	if err := r.appendProposal([]pb.Entry{{Type: typ, Data: data}}); err != nil {
+		return 0, err
+	}
+	return r.log.lastIndex(), nil
+}
+
+// promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A
+// proposal that is refused now, because another change is pending, is made again at the next
+// tick; one that was applied without effect was refused by the application.
+func (r *raft) promoteCaughtUp() {
+	for i := range r.catching.list {
+		c := &r.catching.list[i]
+		if c.wait != waitsPromoted {
+			continue
+		}
+		applied := c.change != 0 && c.change <= r.log.applied
+		member := r.members.Find(c.ID) >= 0
+		switch {
+		case applied && (!member || c.promoting):
+			r.giveUpCatchUp(c)
+		case member && !c.promoting && c.State == CaughtUp:
+			if index, err := r.proposeMember(c.ID, pb.ConfChangeAddNode, c.context); err == nil {
+				c.change, c.promoting = index, true
+			}
+		}
+	}
+}

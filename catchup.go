@@ -1,0 +1,194 @@
+package raft
+
+import (
+	"github.com/ffd200af/raft/tracker"
+)
+
+// Catching up (thesis §4.2.1): a server that joins with an empty log would hold up commitment as a
+// voter, so it is a learner first. The leader splits what it still lacks into rounds; a
+// round ends when the learner has everything that was in the leader's log when the round began.
+//
+//	leader's log:  |.......|....|..|.|     grows while the learner copies it
+//	rounds:            1      2   3 4      the shorter, the closer the learner is
+//
+// A learner is caught up when a round took less than an election timeout: as a voter it would
+// not keep clients waiting for longer than an election does. Whoever waits for a learner that
+// gets no closer is told so after Config.CatchUpRounds. Rounds are counted at the leader's ticks;
+// they are forgotten with the leadership.
+
+// wait says who waits for a learner.
+type wait uint8
+
+const (
+	nobodyWaits   wait = iota
+	waitsCaughtUp      // AwaitCatchUp: for the state
+	waitsPromoted      // AddServer: for the vote
+)
+
+// catchUp is a CatchUp with what the leader needs to drive it.
+type catchUp struct {
+	CatchUp
+	wait    wait
+	context []byte // of the configuration changes that AddServer proposes
+
+	running bool   // a round is under way
+	seen    uint64 // the learner's match when it moved last
+	idle    int    // ticks since then, without a snapshot on its way
+	change  uint64 // index of the change that AddServer proposed last; 0 if none
+	// promoting: that change is the promotion.
+	promoting bool
+
+	roundsBefore int // rounds that had ended when the wait began
+}
+
+// await begins a wait. One that is under way for more stays.
+func (c *catchUp) await(w wait, context []byte) {
+	if c.wait == nobodyWaits {
+		c.roundsBefore, c.idle = c.Rounds, 0
+	}
+	if w >= c.wait {
+		c.wait, c.context = w, context
+	}
+}
+
+// catchUps are the learners of a leader, and the servers that are to become learners.
+type catchUps struct {
+	list []catchUp
+	news []CatchUp // for the next Ready
+}
+
+func (cs *catchUps) find(id uint64) *catchUp {
+	for i := range cs.list {
+		if cs.list[i].ID == id {
+			return &cs.list[i]
+		}
+	}
+	return nil
+}
+
+// tell ends the wait for c with its state.
+func (cs *catchUps) tell(c *catchUp) {
+	if c.wait != nobodyWaits {
+		cs.news = append(cs.news, c.CatchUp)
+		c.wait, c.context, c.change, c.promoting = nobodyWaits, nil, 0, false
+	}
+}
+
+// take gives the news away.
+func (cs *catchUps) take() []CatchUp {
+	news := cs.news
+	cs.news = nil
+	return news
+}
+
+// drop forgets everything when the leadership ends, and tells those who wait.
+func (cs *catchUps) drop() {
+	for i := range cs.list {
+		c := &cs.list[i]
+		c.State = CatchUpGivenUp
+		cs.tell(c)
+	}
+	cs.list = nil
+}
+
+// trackLearners follows the configuration: it starts to count for new learners, and stops
+// for servers that are none any more.
+func (r *raft) trackLearners() {
+	old := r.catching
+	r.catching.list = nil
+	for i := range r.members.Len() {
+		id := r.members.ID(i)
+		c := old.find(id)
+		switch {
+		case r.members.IsLearner(i) && c != nil:
+			r.catching.list = append(r.catching.list, *c)
+		case r.members.IsLearner(i):
+			r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}})
+		case c != nil && r.members.IsVoter(i):
+			c.State = CatchUpPromoted
+			r.catching.tell(c)
+		}
+	}
+	for i := range old.list {
+		c := &old.list[i]
+		switch {
+		case r.members.Find(c.ID) >= 0:
+		case c.change > r.log.applied:
+			r.catching.list = append(r.catching.list, *c) // its change is not applied yet
+		default:
+			c.State = CatchUpGivenUp
+			r.catching.tell(c)
+		}
+	}
+}
+
+// tickCatchUps counts a tick of every learner's round.
+func (r *raft) tickCatchUps() {
+	for i := range r.catching.list {
+		c := &r.catching.list[i]
+		if m := r.members.Find(c.ID); m >= 0 {
+			r.tickCatchUp(c, r.members.Progress(m))
+		}
+	}
+}
+
+// tickCatchUp ends and begins rounds, and decides about the learner.
+func (r *raft) tickCatchUp(c *catchUp, pr *tracker.Progress) {
+	if last := r.log.lastIndex(); !c.running && pr.Match < last {
+		c.running, c.Ticks, c.Target = true, 0, last
+	}
+	if c.running {
+		c.Ticks++
+	}
+	switch {
+	case pr.Match > c.seen || pr.State == tracker.StateSnapshot:
+		c.seen, c.idle = pr.Match, 0
+	case c.running:
+		c.idle++
+	}
+	slow := c.Ticks >= r.limits.electionTicks
+	switch {
+	case pr.Match < c.Target:
+		if slow {
+			c.State = CatchingUp
+		}
+	default:
+		c.endRound()
+		if !slow {
+			c.State = CaughtUp
+		}
+	}
+	r.decideCatchUp(c)
+}
+
+// endRound ends the round that is under way, if one is.
+func (c *catchUp) endRound() {
+	if c.running {
+		c.running = false
+		c.Rounds++
+		c.LastTicks, c.Ticks = c.Ticks, 0
+	}
+}
+
+// decideCatchUp ends a wait, for better or worse. The learner goes on to be counted.
+func (r *raft) decideCatchUp(c *catchUp) {
+	switch {
+	case c.wait == nobodyWaits || c.promoting:
+	case c.State == CaughtUp:
+		if c.wait == waitsCaughtUp {
+			r.catching.tell(c)
+		}
+	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds || c.idle >= r.limits.catchUpRounds*r.limits.electionTicks:
+		r.logger.Infof("%x: %x does not catch up: %d rounds, the last took %d ticks, no progress for %d ticks",
+			r.id, c.ID, c.Rounds-c.roundsBefore, c.LastTicks, c.idle)
+		r.giveUpCatchUp(c)
+	}
+}
+
+// giveUpCatchUp tells those who wait for a learner that they wait in vain.
+func (r *raft) giveUpCatchUp(c *catchUp) {
+	state := c.State
+	c.State = CatchUpGivenUp
+	r.catching.tell(c)
+	c.State = state
+}
