@@ -14,6 +14,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	if err := r.checkCommittedPrefix(&req.log); err != nil {
 		return r.quarantine("handling an append", err)
 	}
+	r.heardCommit = max(r.heardCommit, req.commit)
 	if req.log.prev.index < r.log.committed {
 		// An old append, or one sent before a snapshot arrived: what is committed
 		// matches every leader, so this much is known without a look at its entries.
@@ -134,7 +135,8 @@ func (r *raft) handleAcknowledgement(resp *appendResp, pr *tracker.Progress) {
 		pr.HeardFrom()
 	}
 	r.advanceCommit()
-	r.finishTransfer(resp.from, pr.Match)
+	r.finishTransfer(resp.from)
+	r.retire()
 }
 
 // reportUnreachable notes that messages to a peer are being lost: what is in flight

@@ -58,6 +58,48 @@ func newTestCluster(tb rapid.TB, n int, tune func(c *Config)) *testCluster {
 	return c
 }
 
+// join adds a node with an empty disk, which knows no configuration.
+func (c *testCluster) join(tune func(c *Config)) uint64 {
+	c.tb.Helper()
+	storage := NewMemoryStorage()
+	cfg := testConfig(uint64(len(c.nodes)+1), storage)
+	if tune != nil {
+		tune(&cfg)
+	}
+	node := &testNode{storage: storage, cfg: cfg}
+	c.nodes = append(c.nodes, node)
+	c.start(node)
+	return cfg.ID
+}
+
+// change proposes configuration changes at a leader, `v4 r1` for instance, and settles.
+func (c *testCluster) change(id uint64, changes string) {
+	c.tb.Helper()
+	if err := c.tryChange(id, changes); err != nil {
+		c.tb.Fatalf("%s: %v", changes, err)
+	}
+	c.settle()
+}
+
+func (c *testCluster) tryChange(id uint64, changes string) error {
+	c.tb.Helper()
+	ccs, err := pb.ConfChangesFromString(changes)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return c.node(id).ProposeConfChange(pb.ConfChangeV2{Changes: ccs})
+}
+
+// wantConfig checks the active configuration of nodes.
+func (c *testCluster) wantConfig(want string, ids ...uint64) {
+	c.tb.Helper()
+	for _, id := range ids {
+		if got := c.node(id).raft.members.Config().String(); got != want {
+			c.tb.Fatalf("node %d uses %s, want %s", id, got, want)
+		}
+	}
+}
+
 func testConfig(id uint64, storage Storage) Config {
 	return Config{
 		ID: id, Storage: storage, ElectionTick: 10, HeartbeatTick: 1, Seed: 7,
@@ -176,6 +218,9 @@ func (c *testCluster) deliver() bool {
 	wire := c.wire
 	c.wire = nil
 	for _, m := range wire {
+		if m.To > uint64(len(c.nodes)) {
+			continue // a member that was never started
+		}
 		node := c.node(m.To)
 		_ = node.Step(m) // refusals are looked at where they matter
 		c.verify(node)

@@ -38,6 +38,12 @@ func (r *raft) campaignForVotes(context string) error {
 // be old because the change is committed but not applied. In the last case the node
 // could win with a quorum that does not count any more.
 func (r *raft) readyToCampaign() (bool, error) {
+	if r.log.lastIndex() < r.heardCommit {
+		// Nobody may lead without it. And what is missing may change the configuration: a server whose
+		// id was used before may have read no further than to a configuration in which it is alone.
+		r.logger.Infof("%x does not campaign: %d is committed, its log ends at %d", r.id, r.heardCommit, r.log.lastIndex())
+		return false, nil
+	}
 	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
 		return false, nil
 	}
@@ -156,7 +162,9 @@ func (r *raft) startLeading() {
 func (r *raft) handleTransferLeader(m *pb.Message) error {
 	switch {
 	case r.role == StateLeader:
-		return r.startTransfer(transferTarget(m))
+		err := r.startTransfer(transferTarget(m))
+		r.retire()
+		return err
 	case r.lead == None:
 		return ErrNoLeader
 	}
@@ -178,6 +186,18 @@ func (r *raft) handleForgetLeader() error {
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	r.heardFromLeader(m.From)
 	if !r.mayCampaign {
+		return nil
+	}
+	r.campaignUntil = r.clock + uint64(r.limits.electionTicks)
+	return r.campaignAsOrdered()
+}
+
+// campaignAsOrdered obeys the leader's order as soon as the configuration is the right one: who is
+// removed hands over right behind the change that removes it, so the target often has that
+// change to apply first. The order is good for an election timeout, like the transfer.
+func (r *raft) campaignAsOrdered() error {
+	if r.clock >= r.campaignUntil || !r.mayCampaign {
+		r.campaignUntil = 0
 		return nil
 	}
 	if ready, err := r.readyToCampaign(); err != nil || !ready {

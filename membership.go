@@ -69,6 +69,27 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	}
 	r.trackLearners()
 	r.advanceCommit()
+	r.retire()
+}
+
+// retire lets a leader go that the active configuration does not let vote (thesis §4.2.2): it
+// was removed or demoted. It brings the best voter up to its own log, which answers the
+// proposals that are under way, orders it to campaign, and steps down with that; after
+// an election timeout it steps down without. It accepts no proposals meanwhile.
+func (r *raft) retire() {
+	if r.role != StateLeader || r.mayCampaign {
+		return
+	}
+	if !r.retiring {
+		r.retiring = true
+		r.logger.Infof("%x does not vote any more and gives up the leadership of term %d", r.id, r.term)
+		if err := r.stepDown(); err != nil {
+			r.logger.Infof("%x has nobody to hand the leadership to: %v", r.id, err)
+		}
+	}
+	if r.transferee == None && r.buildAppends() == nil { // its last word: what is committed
+		r.becomeFollower(r.term, None)
+	}
 }
 
 // leaveJoint proposes the end of a joint configuration that is to be left by itself,

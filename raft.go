@@ -56,6 +56,16 @@ type raft struct {
 	// yet and thus not counted; 0 if none.
 	ownVoteTerm uint64
 
+	// heardCommit is the largest commit index that a leader has named, whether this log
+	// reaches there or not.
+	heardCommit uint64
+
+	// clock counts all ticks since the node was started.
+	clock uint64
+	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
+	// changes to be applied, until the clock stands here; 0 if none does.
+	campaignUntil uint64
+
 	// reads are the linearizable reads that wait on this node.
 	reads reads
 
@@ -68,6 +78,11 @@ type raft struct {
 	// taken transferElapsed ticks.
 	transferee      uint64
 	transferElapsed int
+	// campaignOrdered: in this term the leader has ordered another node to campaign. The order
+	// may arrive late.
+	campaignOrdered bool
+	// retiring: this leader does not vote any more and is about to step down.
+	retiring bool
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were

@@ -56,7 +56,10 @@ func (rn *RawNode) Tick() {
 
 // TickQuiesced advances the clock without elections or heartbeats, for
 // applications that put idle groups to sleep by common agreement of their members.
-func (rn *RawNode) TickQuiesced() { rn.raft.electionElapsed++ }
+func (rn *RawNode) TickQuiesced() {
+	rn.raft.clock++
+	rn.raft.electionElapsed++
+}
 
 // Campaign starts an election now, as if the election timeout had passed. It does
 // nothing on a leader and on a node that may not lead (not a voter, or a committed
@@ -142,6 +145,16 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 	if err := rn.raft.step(&m); err != nil {
 		rn.raft.logger.Infof("%x does not transfer the leadership: %v", rn.raft.id, err)
 	}
+}
+
+// StepDown makes a leader give the leadership away, like TransferLeader to the voter that is best
+// suited: one that was heard from recently, with the longest log. The error matches
+// ErrNotLeader, or ErrTransferTarget if there is no other voter.
+func (rn *RawNode) StepDown() error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	return rn.raft.stepDown()
 }
 
 // ForgetLeader makes a follower forget its leader, so that it votes for another at once

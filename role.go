@@ -33,6 +33,9 @@ func (r *raft) resetVolatile() {
 	r.unappliedBytes = 0
 	r.transferee = None
 	r.transferElapsed = 0
+	r.campaignOrdered = false
+	r.retiring = false
+	r.campaignUntil = 0
 	r.pendingConfIndex = 0
 	r.catching.drop()
 }

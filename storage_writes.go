@@ -55,6 +55,9 @@ func (r *raft) endApply(index, bytes uint64) {
 	r.log.applied = index
 	r.proposalApplied(bytes)
 	r.leaveJoint()
+	if r.campaignUntil != 0 {
+		_ = r.campaignAsOrdered() // an error has quarantined the node
+	}
 }
 
 // storageAppend makes the message that carries a write to the append thread, and in it

@@ -2,6 +2,7 @@ package raft
 
 // tick advances the logical clock by one tick.
 func (r *raft) tick() {
+	r.clock++
 	if r.role == StateLeader {
 		r.tickLeader()
 		return
@@ -16,6 +17,9 @@ func (r *raft) tick() {
 // tickLeader looks after followers once per election timeout, and sends heartbeats.
 func (r *raft) tickLeader() {
 	r.tickTransfer()
+	if r.retire(); r.role != StateLeader {
+		return
+	}
 	r.electionElapsed++
 	if r.electionElapsed >= r.limits.electionTicks {
 		r.electionElapsed = 0

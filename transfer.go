@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // Leadership transfer (thesis §3.10): the leader stops accepting proposals, brings the
@@ -30,7 +31,7 @@ func (r *raft) startTransfer(target uint64) error {
 	r.transferElapsed = 0
 	r.logger.Infof("%x starts to hand the leadership at term %d to %x", r.id, r.term, target)
 	pr := r.members.Progress(i)
-	if pr.Match == r.log.lastIndex() {
+	if r.maySucceed(pr) {
 		r.orderCampaign()
 		return nil
 	}
@@ -39,15 +40,68 @@ func (r *raft) startTransfer(target uint64) error {
 	return nil
 }
 
-// finishTransfer orders the target to campaign if it has everything now.
-func (r *raft) finishTransfer(from, match uint64) {
-	if r.transferee == from && match == r.log.lastIndex() {
+// maySucceed: the target has everything. A leader that does not vote any more, and accepts no
+// proposals, stays until those under way are committed, so that it can answer them.
+func (r *raft) maySucceed(target *tracker.Progress) bool {
+	last := r.log.lastIndex()
+	return target.Match == last && (r.mayCampaign || r.log.committed == last)
+}
+
+// finishTransfer orders the target to campaign if an acknowledgement of from was the last
+// thing that was missing.
+func (r *raft) finishTransfer(from uint64) {
+	if r.transferee == None || r.transferee != from && r.mayCampaign {
+		return
+	}
+	if i := r.members.Find(r.transferee); i >= 0 && r.maySucceed(r.members.Progress(i)) {
 		r.orderCampaign()
 	}
 }
 
+// orderCampaign sends the order. A leader that does not vote any more leaves with it, so what it
+// has committed goes out first: its own removal is part of it, and the successor may not find a
+// quorum without knowing that.
 func (r *raft) orderCampaign() {
+	if !r.mayCampaign {
+		_ = r.buildAppends() // an error has quarantined the node
+	}
 	r.send(pb.MsgTimeoutNow, r.transferee)
+	r.campaignOrdered = true
+	if !r.mayCampaign {
+		r.transferee = None // there is nothing to come back to
+	}
+}
+
+// bestVoter is the other voter that is best suited to lead: one that was heard from recently
+// before one that was not, then the one with the longest log. None if there is none.
+func (r *raft) bestVoter() uint64 {
+	best, bestActive, bestMatch := None, false, uint64(0)
+	for i := range r.members.Len() {
+		id := r.members.ID(i)
+		if id == r.id || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
+			continue
+		}
+		pr := r.members.Progress(i)
+		if best == None || pr.RecentActive && !bestActive || pr.RecentActive == bestActive && pr.Match > bestMatch {
+			best, bestActive, bestMatch = id, pr.RecentActive, pr.Match
+		}
+	}
+	return best
+}
+
+// stepDown gives the leadership to the best voter. A transfer that is under way goes on.
+func (r *raft) stepDown() error {
+	if r.role != StateLeader {
+		return ErrNotLeader
+	}
+	if r.transferee != None {
+		return nil
+	}
+	target := r.bestVoter()
+	if target == None {
+		return fmt.Errorf("%w: there is no other voter", ErrTransferTarget)
+	}
+	return r.startTransfer(target)
 }
 
 // tickTransfer gives a transfer up that takes longer than an election timeout, so that
