@@ -15,6 +15,9 @@ func (r *raft) addServer(id uint64, context []byte) error {
 	if r.role != StateLeader {
 		return ErrNotLeader
 	}
+	if id == None || IsLocalMsgTarget(id) {
+		return fmt.Errorf("%w: %x is not the id of a node", ErrBadConfChange, id)
+	}
 	if i := r.members.Find(id); i >= 0 && !r.members.IsLearner(i) {
 		if r.members.LeavesVoters(i) {
 			return ErrConfChangePending // it is about to be demoted or removed

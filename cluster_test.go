@@ -15,6 +15,7 @@ type testNode struct {
 	cfg     Config
 	applied []pb.Entry
 	reads   []ReadState
+	news    []CatchUp
 	threads []pb.Message // with asynchronous storage writes: work that is not done yet
 }
 
@@ -207,6 +208,7 @@ func (c *testCluster) ready(id uint64) bool {
 	}
 	node.apply(c.tb, rd.CommittedEntries)
 	node.reads = append(node.reads, rd.ReadStates...)
+	node.news = append(node.news, rd.CatchUps...)
 	node.Advance(rd)
 	c.verify(node)
 	return true
