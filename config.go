@@ -82,8 +82,16 @@ type Config struct {
 	// (thesis §9.6).
 	PreVote bool
 
-	// ReadOnlyOption says how reads are confirmed. ReadOnlyLeaseBased needs CheckQuorum.
+	// ReadOnlyOption says how ReadIndex confirms reads. ReadOnlyLeaseBased needs CheckQuorum, and
+	// turns leases on.
 	ReadOnlyOption ReadOnlyOption
+	// LeaseDriftTicks is the margin of leases for clock drift: a lease is only good as long as, in
+	// ElectionTick ticks of the leader, no voter's clock gains more than this many ticks on it.
+	// Setting it turns leases on (thesis §6.4.1), which needs CheckQuorum: the leader keeps one, see
+	// RawNode.LeaseRead, and voters promise not to support another node in the meantime. All
+	// members have to be configured alike. 0 means no leases, and with ReadOnlyLeaseBased a
+	// tenth of ElectionTick, at least 1.
+	LeaseDriftTicks int
 
 	// Logger gets the node's log lines. nil means the default logger.
 	Logger Logger
@@ -172,6 +180,9 @@ func (c *Config) normalized() (Config, error) {
 	if n.CatchUpRounds == 0 {
 		n.CatchUpRounds = defaultCatchUpRounds
 	}
+	if n.LeaseDriftTicks == 0 && n.ReadOnlyOption == ReadOnlyLeaseBased {
+		n.LeaseDriftTicks = max(1, n.ElectionTick/10)
+	}
 	if n.Logger == nil {
 		n.Logger = defaultLogger()
 	}
@@ -200,6 +211,9 @@ func (c *Config) validate() error {
 		{c.Applied >= maxCounter, "Applied", "is too large"},
 		{c.ReadOnlyOption != ReadOnlySafe && c.ReadOnlyOption != ReadOnlyLeaseBased, "ReadOnlyOption", "is unknown"},
 		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},
+		{c.LeaseDriftTicks < 0, "LeaseDriftTicks", "must not be negative"},
+		{c.LeaseDriftTicks > 0 && !c.CheckQuorum, "LeaseDriftTicks", "leases need CheckQuorum"},
+		{c.LeaseDriftTicks > 0 && c.LeaseDriftTicks >= c.ElectionTick-1, "LeaseDriftTicks", "must be smaller than ElectionTick - 1"},
 	} {
 		if rule.broken {
 			return &ConfigError{Field: rule.field, Reason: rule.reason}

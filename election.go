@@ -12,6 +12,10 @@ func (r *raft) campaign() error {
 		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
 		return nil
 	}
+	if r.hasPromised() {
+		r.logger.Infof("%x does not campaign: it has promised a leader not to", r.id)
+		return nil
+	}
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
@@ -79,7 +83,8 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 // leader within the minimum election timeout takes no part in an election, does not even
 // learn its term, unless the leader itself ordered it.
 func (r *raft) ignoresCandidate(req voteReq) bool {
-	return r.checkQuorum && !req.transfer && r.lead != None && r.electionElapsed < r.limits.electionTicks
+	heard := r.lead != None && r.electionElapsed < r.limits.electionTicks
+	return r.checkQuorum && !req.transfer && (heard || r.hasPromised())
 }
 
 // handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule
@@ -88,6 +93,9 @@ func (r *raft) ignoresCandidate(req voteReq) bool {
 // promoted without knowing it yet.
 func (r *raft) handleVoteReq(m *pb.Message) error {
 	req := voteReqOf(m)
+	if r.hasPromised() && !req.transfer {
+		return nil // this term was learnt from somebody else, and ends no promise
+	}
 	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
 	grant := free && req.last.upToDate(r.log.last())
 	if req.pre {

@@ -6,9 +6,9 @@ import (
 )
 
 // sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are
-// reads to confirm, they are a round.
+// reads to confirm or a lease to extend, they are a round.
 func (r *raft) sendHeartbeats() {
-	context := r.startReadRound()
+	context := r.startRound()
 	for i := range r.members.Len() {
 		if id := r.members.ID(i); id != r.id {
 			m := r.send(pb.MsgHeartbeat, id)
@@ -27,8 +27,8 @@ func (r *raft) confirmReads() {
 		return
 	}
 	if r.members.IsSingleton() && r.mayCampaign {
-		r.startReadRound()
-		r.answerReads()
+		r.startRound()
+		r.answerReads(r.reads.round)
 		return
 	}
 	r.sendHeartbeats()
@@ -54,7 +54,7 @@ func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
 		pr.Ping()
 	}
-	r.echoedReadRound(m.From, m.Context)
+	r.echoedRound(m.From, m.Context)
 	return nil
 }
 

@@ -68,6 +68,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 		r.abortTransfer("the target does not vote any more")
 	}
 	r.trackLearners()
+	r.endLease()
 	r.advanceCommit()
 	r.retire()
 }

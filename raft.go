@@ -24,6 +24,7 @@ type raft struct {
 	disableForwarding  bool
 	trustConfChanges   bool // Config.DisableConfChangeValidation
 	asyncStorageWrites bool
+	leaseReads         bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
 	// Persistent: term and vote travel together in HardState, entries in the log.
 	// A vote is cast at most once a term, and forgotten only with it.
@@ -62,6 +63,8 @@ type raft struct {
 
 	// clock counts all ticks since the node was started.
 	clock uint64
+	// heardLeaderAt is where the clock stood at the last sign of a leader, of whatever term.
+	heardLeaderAt uint64
 	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
 	// changes to be applied, until the clock stands here; 0 if none does.
 	campaignUntil uint64
@@ -83,6 +86,7 @@ type raft struct {
 	campaignOrdered bool
 	// retiring: this leader does not vote any more and is about to step down.
 	retiring bool
+	lease    lease
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were
@@ -106,6 +110,8 @@ type limits struct {
 	heartbeatTicks int
 	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
 	snapshotTimeouts uint32
+	// leaseTicks is the length of a lease; 0 without leases.
+	leaseTicks uint64
 	// catchUpRounds is how many rounds to wait for a learner.
 	catchUpRounds int
 
@@ -146,6 +152,7 @@ func newRaft(c *Config) (*raft, error) {
 		disableForwarding:  cfg.DisableProposalForwarding,
 		trustConfChanges:   cfg.DisableConfChangeValidation,
 		asyncStorageWrites: cfg.AsyncStorageWrites,
+		leaseReads:         cfg.ReadOnlyOption == ReadOnlyLeaseBased,
 		term:               hs.Term,
 		vote:               hs.Vote,
 		log:                log,
@@ -156,6 +163,11 @@ func newRaft(c *Config) (*raft, error) {
 	}
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
+	r.reads.nonce = newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex())
+	if r.term == 0 {
+		// A new node has promised nothing: its silence is over when it starts.
+		r.clock = uint64(r.limits.electionTicks)
+	}
 	r.setConfig(config)
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
 	return r, nil
@@ -166,12 +178,21 @@ func limitsOf(c *Config) limits {
 		electionTicks:    c.ElectionTick,
 		heartbeatTicks:   c.HeartbeatTick,
 		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
+		leaseTicks:       leaseTicks(c),
 		catchUpRounds:    c.CatchUpRounds,
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
 		unappliedBytes:   c.MaxUncommittedEntriesSize,
 		inflight:         progress.Limits{Messages: c.MaxInflightMsgs, Bytes: c.MaxInflightBytes},
 	}
+}
+
+// leaseTicks is how long a lease may last, see lease.go; 0 if leases are off.
+func leaseTicks(c *Config) uint64 {
+	if c.LeaseDriftTicks == 0 {
+		return 0
+	}
+	return uint64(c.ElectionTick - 1 - c.LeaseDriftTicks)
 }
 
 // setConfig makes cfg the active configuration. It changes state only.

@@ -168,18 +168,29 @@ func (rn *RawNode) ForgetLeader() error {
 // ReadIndex asks for a linearizable read (thesis §6.4). A later Ready has a ReadState with the same
 // rctx, which must not be empty and belongs to the node from now on: the application has to
 // apply everything up to its Index, and may then answer from its state machine. On a follower the
-// leader is asked. A read that cannot be answered becomes a ReadState with Dropped set. One
-// that is lost on the way to or from the leader stays unanswered until the leader changes: give it a
-// time limit.
+// leader is asked, and asked again once in an election timeout. A read that cannot be answered
+// becomes a ReadState with Dropped set.
 func (rn *RawNode) ReadIndex(rctx []byte) {
 	r := rn.raft
 	if r.err != nil {
 		return
 	}
-	m := pb.Message{Type: pb.MsgReadIndex, To: r.id, Entries: []pb.Entry{{Data: rctx}}}
-	if r.step(&m) != nil && r.err == nil && len(r.reads.answers) < maxReads {
+	if len(rctx) == 0 || r.readIndex(r.id, rctx) != nil && len(r.reads.answers) < 2*maxReads {
 		r.reads.answers = append(r.reads.answers, droppedRead(rctx))
 	}
+}
+
+// LeaseRead returns the commit index if this node leads and holds a lease now (thesis §6.4.1, see
+// Config.LeaseDriftTicks): the application has to apply everything up to it, and may then answer
+// from its state machine. ok is false if there is no lease; ReadIndex confirms the read by a round
+// then. The lease is good at the time of the call only, provided that every tick that is due was
+// delivered.
+func (rn *RawNode) LeaseRead() (index uint64, ok bool) {
+	r := rn.raft
+	if r.err != nil || !r.hasLease() {
+		return 0, false
+	}
+	return r.log.committed, true
 }
 
 // Step gives the node a message from a peer, or a response of its storage threads. The

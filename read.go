@@ -20,6 +20,8 @@ import (
 //	reads: | round 0 | round 7 | round 8 |  answered and gone
 //	         waits for the next round, which waits for the term's first commit
 //
+// With leases (lease.go) every broadcast is a round, and reads may be answered at once.
+//
 // Nothing is dropped in silence: a read that this node accepted and cannot answer becomes a
 // ReadState with Dropped set.
 
@@ -30,6 +32,7 @@ const maxReads = 4096
 type read struct {
 	from    uint64 // who asked; this node itself for its own
 	context []byte // the application's
+	asked   []byte // on a follower: what the leader was asked with
 	index   uint64 // the commit index when its round was sent
 	round   uint64 // the round it rides on; 0 if none yet
 }
@@ -45,30 +48,81 @@ type reads struct {
 	// answers are to be handed out with the next Ready.
 	answers []ReadState
 	lent    []ReadState // with the application
+
+	// contexts is where the contexts of rounds are written: they are handed out, so no
+	// array is written twice.
+	contexts []byte
+	// nonce and asks tell the reads apart that this follower sends, even if their contexts are equal.
+	nonce, asks uint64
+	// askedAt is where a follower's clock stood when it last asked the leader.
+	askedAt uint64
 }
 
 type echo struct{ id, round uint64 }
 
-// readIndex starts a read: on the leader by queueing it, on a follower by sending it to the
-// leader.
+// readIndex starts a read: on the leader from its lease or by queueing it, on a follower by
+// sending it to the leader.
 func (r *raft) readIndex(from uint64, context []byte) error {
 	if from == None {
 		from = r.id
 	}
-	follows := r.role == StateFollower && r.lead != None
-	if r.role != StateLeader && !follows || len(r.reads.queue) >= maxReads {
+	rd := read{from: from, context: context}
+	switch {
+	case len(r.reads.queue) >= maxReads || len(r.reads.answers) >= maxReads:
 		return ErrReadDropped
-	}
-	if follows {
-		if from != r.id {
-			return ErrReadDropped // it was meant for a leader, which this node is not any more
+	case r.role == StateLeader && r.leaseReads && r.hasLease():
+		rd.index = r.log.committed
+		r.answerRead(&rd)
+		return nil
+	case r.role == StateLeader:
+	case r.role == StateFollower && r.lead != None && from == r.id:
+		rd.asked = r.reads.unique(context)
+		if len(r.reads.queue) == 0 {
+			r.reads.askedAt = r.clock
 		}
-		m := r.send(pb.MsgReadIndex, r.lead)
-		m.Term = 0 // an input belongs to no term
-		m.Entries = []pb.Entry{{Data: context}}
+		r.askLeader(&rd)
+	default:
+		return ErrReadDropped // a peer's read was meant for a leader, which this node is not any more
 	}
-	r.reads.queue = append(r.reads.queue, read{from: from, context: context})
+	r.reads.queue = append(r.reads.queue, rd)
 	return nil
+}
+
+// unique returns the context followed by something that no other read has: an answer that the
+// network brings twice must not answer a later read of the same context.
+func (rs *reads) unique(context []byte) []byte {
+	rs.asks++
+	asked := make([]byte, 0, len(context)+16)
+	asked = append(asked, context...)
+	asked = binary.BigEndian.AppendUint64(asked, rs.nonce)
+	return binary.BigEndian.AppendUint64(asked, rs.asks)
+}
+
+// newNonce mixes what is likely to differ between two lives of a node.
+func newNonce(parts ...uint64) uint64 {
+	var g generator
+	for _, part := range parts {
+		g = generator(g.next() ^ part)
+	}
+	return g.next()
+}
+
+func (r *raft) askLeader(rd *read) {
+	m := r.send(pb.MsgReadIndex, r.lead)
+	m.Term = 0 // an input belongs to no term
+	m.Entries = []pb.Entry{{Data: rd.asked}}
+}
+
+// tickReads lets a follower ask again, once in an election timeout, for reads whose question or
+// answer may be lost. An answer to either will do: both are later than the read.
+func (r *raft) tickReads() {
+	if len(r.reads.queue) == 0 || r.role != StateFollower || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks) {
+		return
+	}
+	r.reads.askedAt = r.clock
+	for i := range r.reads.queue {
+		r.askLeader(&r.reads.queue[i])
+	}
 }
 
 // readRoundDue reports whether there are reads that the next round is to confirm. Before the
@@ -78,24 +132,36 @@ func (r *raft) readRoundDue() bool {
 	return r.role == StateLeader && n > 0 && r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart
 }
 
-// startReadRound lets all reads that wait ride on a new round, and returns the context that
-// its heartbeats carry; nil if nobody reads. Reads of earlier rounds ride on: any later round
+// startRound begins a round, and returns the context that its heartbeats carry; nil if nobody
+// needs it. All reads that wait ride on it. Reads of earlier rounds ride on: any later round
 // confirms them as well, if heartbeats were lost.
-func (r *raft) startReadRound() []byte {
-	if len(r.reads.queue) == 0 || r.log.committed < r.termStart {
+func (r *raft) startRound() []byte {
+	riding := len(r.reads.queue) > 0 && r.log.committed >= r.termStart
+	if !riding && !r.leases() {
 		return nil
 	}
-	r.reads.round++
-	for i := len(r.reads.queue) - 1; i >= 0 && r.reads.queue[i].round == 0; i-- {
-		r.reads.queue[i].round = r.reads.round
-		r.reads.queue[i].index = r.log.committed
+	rs := &r.reads
+	rs.round++
+	for i := len(rs.queue) - 1; riding && i >= 0 && rs.queue[i].round == 0; i-- {
+		rs.queue[i].round = rs.round
+		rs.queue[i].index = r.log.committed
 	}
-	return binary.BigEndian.AppendUint64(nil, r.reads.round)
+	r.noteSentRound(rs.round)
+	if cap(rs.contexts)-len(rs.contexts) < 8 {
+		rs.contexts = make([]byte, 0, contextsBytes)
+	}
+	n := len(rs.contexts)
+	rs.contexts = binary.BigEndian.AppendUint64(rs.contexts, rs.round)
+	return rs.contexts[n : n+8 : n+8]
 }
 
-// echoedReadRound takes a follower's echo, and answers what a quorum has confirmed.
-func (r *raft) echoedReadRound(from uint64, context []byte) {
-	if len(context) != 8 || len(r.reads.queue) == 0 {
+// contextsBytes is the size of an array of contexts, for 64 rounds.
+const contextsBytes = 512
+
+// echoedRound takes a follower's echo, answers what a quorum has confirmed, and extends the
+// lease.
+func (r *raft) echoedRound(from uint64, context []byte) {
+	if len(context) != 8 || len(r.reads.queue) == 0 && !r.leases() {
 		return
 	}
 	round := binary.BigEndian.Uint64(context)
@@ -103,7 +169,9 @@ func (r *raft) echoedReadRound(from uint64, context []byte) {
 		return // not ours
 	}
 	r.reads.noteEcho(from, round)
-	r.answerReads()
+	confirmed := r.confirmedRound()
+	r.extendLease(confirmed)
+	r.answerReads(confirmed)
 }
 
 func (rs *reads) noteEcho(from, round uint64) {
@@ -125,19 +193,26 @@ func (rs *reads) echoed(id uint64) uint64 {
 	return 0
 }
 
-// answerReads answers the reads whose round a quorum of the active configuration has
-// echoed. The leader echoes itself.
-func (r *raft) answerReads() {
-	confirmed := r.members.Reached(func(i int) uint64 {
+// confirmedRound is the newest round that a quorum of the active configuration has echoed. The
+// leader echoes itself.
+func (r *raft) confirmedRound() uint64 {
+	return r.members.Reached(func(i int) uint64 {
 		if id := r.members.ID(i); id != r.id {
 			return r.reads.echoed(id)
 		}
 		return r.reads.round
 	})
+}
+
+// answerReads answers the reads whose round is confirmed.
+func (r *raft) answerReads(confirmed uint64) {
 	n := 0
 	for n < len(r.reads.queue) && r.reads.queue[n].round != 0 && r.reads.queue[n].round <= confirmed {
 		r.answerRead(&r.reads.queue[n])
 		n++
+	}
+	if n == 0 {
+		return
 	}
 	rest := copy(r.reads.queue, r.reads.queue[n:])
 	clear(r.reads.queue[rest:])
@@ -161,7 +236,7 @@ func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 		return
 	}
 	for i := range r.reads.queue {
-		if string(r.reads.queue[i].context) != string(context) {
+		if string(r.reads.queue[i].asked) != string(context) {
 			continue
 		}
 		r.reads.answers = append(r.reads.answers, ReadState{Index: index, RequestCtx: r.reads.queue[i].context})

@@ -38,6 +38,7 @@ func (r *raft) resetVolatile() {
 	r.campaignUntil = 0
 	r.pendingConfIndex = 0
 	r.catching.drop()
+	r.endLease()
 }
 
 func (r *raft) becomeFollower(term, lead uint64) {
@@ -96,5 +97,6 @@ func (r *raft) heardFromLeader(from uint64) {
 		r.becomeFollower(r.term, from)
 	}
 	r.electionElapsed = 0
+	r.heardLeaderAt = r.clock
 	r.lead = from
 }

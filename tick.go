@@ -8,6 +8,7 @@ func (r *raft) tick() {
 		return
 	}
 	r.electionElapsed++
+	r.tickReads()
 	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {
 		r.electionElapsed = 0
 		_ = r.campaign() // an error has quarantined the node
