@@ -1,0 +1,357 @@
+package raft
+
+import (
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"pgregory.net/rapid"
+)
+
+// leaseWorld is a cluster of three in continuous time: a moment is a fraction of a tick. Every
+// node ticks at its own phase and with its own period, messages take no time, which is the worst
+// case for a lease, and after the cut the leader, node 1, is alone while the others do everything to
+// elect another one and to commit. At every moment node 1 is asked for a lease read.
+type leaseWorld struct {
+	*testCluster
+	election, drift int
+	period, phase   [3]int // in moments
+	preVote         bool
+	cutAt           int // in moments after the first lease
+	restart         [3]bool
+	news            [3]bool // this voter hears of a higher term right after the cut
+
+	served, overtaken int
+}
+
+func (w *leaseWorld) run(tb rapid.TB) {
+	w.testCluster = newTestCluster(tb, 3, func(c *Config) {
+		c.ElectionTick, c.LeaseDriftTicks, c.CheckQuorum, c.PreVote = w.election, w.drift, true, w.preVote
+		c.ReadOnlyOption = ReadOnlyLeaseBased
+	})
+	for _, n := range w.nodes {
+		w.tick(n.cfg.ID, w.election) // nothing is promised any more
+	}
+	w.elect(1)
+	longest := 3 * w.election * max(w.period[0], w.period[1], w.period[2])
+	for at := range longest + w.cutAt {
+		if at == w.cutAt {
+			w.cutOff()
+		}
+		w.moment(at, at >= w.cutAt)
+	}
+}
+
+// cutOff separates node 1, and does what is to happen to the others then.
+func (w *leaseWorld) cutOff() {
+	w.isolate(1)
+	for i := range w.nodes {
+		id := uint64(i + 1)
+		if i == 0 {
+			continue
+		}
+		if w.restart[i] {
+			w.testCluster.restart(id)
+		}
+		if w.news[i] {
+			_ = w.node(id).Step(pb.Message{Type: pb.MsgHeartbeatResp, From: 5 - id, To: id, Term: w.node(id).raft.term + 1})
+		}
+	}
+}
+
+func (w *leaseWorld) moment(at int, cut bool) {
+	for i, n := range w.nodes {
+		if (at+w.phase[i])%w.period[i] == 0 {
+			n.Tick()
+		}
+		if cut && i > 0 {
+			_ = n.Campaign()
+			_ = n.Propose([]byte("x"))
+		}
+		w.settle()
+		w.read()
+	}
+}
+
+// read asks node 1. What it answers must be all that anybody has committed.
+func (w *leaseWorld) read() {
+	index, ok := w.node(1).LeaseRead()
+	if newest := w.largestCommit(); ok {
+		w.served++
+		if index < newest {
+			w.tb.Fatalf("a lease read is answered at %d while %d is committed: %+v", index, newest, w)
+		}
+	} else if w.node(1).raft.role == StateLeader && index < newest && w.leader() != 1 {
+		w.overtaken++
+	}
+}
+
+func TestACutOffLeaderServesNoLeaseReadWhateverThePhaseOfTheTicks(t *testing.T) {
+	served, overtaken := 0, 0
+	const period = 6
+	// The clocks of the voters gain the allowed tick in an election timeout of six.
+	for voters := period - 1; voters <= period; voters++ {
+		for phases := range period * period {
+			for cut := range 2 * period {
+				w := leaseWorld{election: 6, drift: 1, cutAt: cut, preVote: phases%2 == 0,
+					period: [3]int{period, voters, voters}, phase: [3]int{0, phases % period, phases / period}}
+				w.run(t)
+				served, overtaken = served+w.served, overtaken+w.overtaken
+			}
+		}
+	}
+	if served == 0 || overtaken == 0 {
+		t.Fatalf("%d reads were served, in %d cases there was another leader: nothing is shown", served, overtaken)
+	}
+}
+
+func TestALeaseIsNeverStaleUnderRandomClocksRestartsAndNews(t *testing.T) {
+	served, overtaken := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := leaseWorld{election: rapid.IntRange(4, 10).Draw(t, "election"), preVote: rapid.Bool().Draw(t, "preVote")}
+		w.drift = rapid.IntRange(1, w.election-2).Draw(t, "drift")
+		slowest := rapid.IntRange(w.election, 3*w.election).Draw(t, "slowest")
+		// The leader's clock is the slowest, the others gain what the drift allows, or less.
+		fastest := (slowest*(w.election-w.drift) + w.election - 1) / w.election
+		w.period[0] = slowest
+		for i := range w.period {
+			if i > 0 {
+				w.period[i] = rapid.IntRange(fastest, slowest).Draw(t, "period")
+				w.restart[i] = rapid.Bool().Draw(t, "restart")
+				w.news[i] = rapid.Bool().Draw(t, "news")
+			}
+			w.phase[i] = rapid.IntRange(0, slowest).Draw(t, "phase")
+		}
+		w.cutAt = rapid.IntRange(0, 3*slowest).Draw(t, "cut")
+		w.run(t)
+		served, overtaken = served+w.served, overtaken+w.overtaken
+	})
+	if served == 0 || overtaken == 0 {
+		t.Fatalf("%d reads were served, in %d cases there was another leader: nothing is shown", served, overtaken)
+	}
+}
+
+// newLeaseCluster returns a cluster in which node 1 leads and has a lease.
+func newLeaseCluster(t *testing.T, n int) *testCluster {
+	t.Helper()
+	c := newTestCluster(t, n, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum = ReadOnlyLeaseBased, true })
+	for id := range n {
+		c.tick(uint64(id+1), 10)
+	}
+	c.elect(1)
+	c.wantLease(1, false)
+	c.settleTicking(1)
+	c.wantLease(1, true)
+	return c
+}
+
+func (c *testCluster) wantLease(id uint64, want bool) {
+	c.tb.Helper()
+	if _, ok := c.node(id).LeaseRead(); ok != want {
+		c.tb.Fatalf("node %d has a lease: %t", id, ok)
+	}
+}
+
+func TestALeaseAnswersReadsWithoutMessagesOnLeaderAndFollower(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	before := c.sent[pb.MsgHeartbeat]
+	c.wantRead(c.readAt(1, "a"), "a", 2)
+	c.wantRead(c.readAt(2, "b"), "b", 2)
+	if c.sent[pb.MsgHeartbeat] != before {
+		t.Error("a round was sent")
+	}
+	// Without a lease there is a round.
+	c.isolate(1)
+	c.tick(1, 8)
+	c.wantLease(1, false)
+	if got := c.readAt(1, "c"); len(got) != 0 {
+		t.Errorf("answered %+v", got)
+	}
+	c.heal()
+	c.settleTicking(1)
+	c.wantRead(c.node(1).reads, "c", 2)
+}
+
+func TestALeaseRunsFromTheTickAtWhichTheRoundWasSent(t *testing.T) {
+	// E is 10, the drift 1: eight ticks.
+	c := newLeaseCluster(t, 3)
+	c.settle()
+	var late []pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgHeartbeatResp {
+			late = append(late, *m)
+		}
+		return m.Type == pb.MsgHeartbeatResp
+	}
+	c.tick(1, 1)
+	c.settle() // the round of this tick is echoed, and the echo is late
+	sent := late
+	c.isolate(1)
+	c.tick(1, 6)
+	c.wantLease(1, true)
+	c.tick(1, 1)
+	c.wantLease(1, false)
+	for _, m := range sent {
+		c.step(m)
+	}
+	c.wantLease(1, true) // the round was sent seven ticks ago
+	c.tick(1, 1)
+	c.wantLease(1, false)
+}
+
+func TestBug46ATransferEndsTheLeaseForTheTerm(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	c.isolate(3)
+	c.settleTicking(1)
+	c.wantLease(1, true)
+	c.propose(1, "x")
+	c.settle()
+	c.node(1).TransferLeader(3)
+	c.wantLease(1, false) // it may be handed over at any moment
+	c.tick(1, 10)
+	c.settleTicking(1)
+	c.wantTransferee(1, None)
+	c.wantLease(1, true) // nobody was ordered to campaign, and nobody will be
+	// The next one is ordered, and the order is late: voters will obey it whenever it comes.
+	c.heal()
+	c.settleTicking(1)
+	var order []pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgTimeoutNow {
+			order = append(order, *m)
+		}
+		return m.Type == pb.MsgTimeoutNow
+	}
+	c.node(1).TransferLeader(3)
+	c.settle()
+	for range 12 {
+		c.settleTicking(1)
+		c.wantLease(1, false)
+	}
+	c.heal()
+	c.isolate(1)
+	if len(order) != 1 {
+		t.Fatalf("%d orders", len(order))
+	}
+	c.step(order[0])
+	c.settle()
+	c.propose(3, "y")
+	c.settle()
+	c.wantCommit(3, 5)
+	c.wantLease(1, false)
+}
+
+func TestBug46ARestartedVoterWaitsOutAPromiseItHasForgotten(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	c.isolate(1)
+	c.restart(2)
+	c.restart(3)
+	for range 10 {
+		if err := c.node(2).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		c.settle()
+		c.wantRole(2, StateFollower, 2)
+		c.step(voteFrom(3, 2, 9, entryID{9, 9}))
+		if c.node(2).raft.vote != 1 {
+			t.Fatal("it votes")
+		}
+		c.tick(2, 1)
+		c.tick(3, 1)
+	}
+	c.elect(2)
+	// A new node has promised nothing.
+	fresh := newTestCluster(t, 0, nil)
+	fresh.join(func(cfg *Config) { cfg.CheckQuorum, cfg.LeaseDriftTicks = true, 1 })
+	if fresh.node(1).raft.hasPromised() {
+		t.Error("a new node keeps a promise")
+	}
+}
+
+func TestBug46AConfigurationChangeEndsTheLeaseUntilItsOwnQuorumHasEchoed(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	c.join(nil)
+	c.join(nil)
+	c.isolate(4, 5)
+	for _, change := range []string{"v4", "v5"} {
+		if err := c.tryChange(1, change); err != nil {
+			t.Fatal(err)
+		}
+		for c.node(1).raft.pendingConfIndex > c.node(1).raft.log.applied {
+			c.ready(1)
+			c.deliver()
+			c.ready(2)
+			c.ready(3)
+			c.deliver()
+		}
+		c.wantLease(1, false)
+		if change == "v4" {
+			c.settleTicking(1)
+			c.wantLease(1, true)
+		}
+	}
+	// Three of five: with node 3 gone there are only two of them.
+	c.isolate(3, 4, 5)
+	c.settleTicking(1)
+	c.wantLease(1, false)
+	c.isolate(4, 5)
+	c.settleTicking(1)
+	c.wantLease(1, true)
+}
+
+func TestBug46APausedLeaderThatMakesUpForItsTicksHasNoLease(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	c.isolate(1)
+	for range 20 {
+		c.node(1).TickQuiesced() // without heartbeats, without a look at the quorum
+	}
+	c.wantRole(1, StateLeader, 2)
+	c.wantLease(1, false)
+}
+
+func TestAPromiseOutlivesTheTerm(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	// Node 2 hears of a later term from somebody who does not lead it.
+	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 2, Term: 5})
+	for _, kind := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
+		for _, term := range []uint64{5, 6} {
+			m := voteFrom(3, 2, term, entryID{2, 2})
+			m.Type = kind
+			c.step(m)
+			if got := c.answers(2, pb.MsgVoteResp); len(got) != 0 {
+				t.Errorf("%s at term %d: %v", kind, term, got)
+			}
+			if got := c.answers(2, pb.MsgPreVoteResp); len(got) != 0 {
+				t.Errorf("%s at term %d: %v", kind, term, got)
+			}
+		}
+	}
+	c.wantRole(2, StateFollower, 5)
+	if err := c.node(2).ForgetLeader(); err != nil || !c.node(2).raft.hasPromised() {
+		t.Errorf("the promise is forgotten with the leader, %v", err)
+	}
+}
+
+func TestALeaseWaitsForTheFirstCommitOfTheTerm(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	c.tick(2, 10)
+	c.tick(3, 10)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgAppResp }
+	if err := c.node(2).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	// Node 1 still leads, and votes for nobody: node 3 does.
+	c.settle()
+	c.settleTicking(2)
+	c.wantRole(2, StateLeader, 3)
+	c.wantLease(2, false)
+	c.heal()
+	c.settleTicking(2)
+	c.wantLease(2, true)
+}
+
+func TestWhereOneVoterDecidesItsReadsNeedNobody(t *testing.T) {
+	c := newTestCluster(t, 1, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum = ReadOnlyLeaseBased, true })
+	c.tick(1, 10)
+	c.elect(1)
+	c.wantRead(c.readAt(1, "a"), "a", 2)
+}
