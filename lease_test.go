@@ -87,12 +87,12 @@ func (w *leaseWorld) read() {
 
 func TestACutOffLeaderServesNoLeaseReadWhateverThePhaseOfTheTicks(t *testing.T) {
 	served, overtaken := 0, 0
-	const period = 6
-	// The clocks of the voters gain the allowed tick in an election timeout of six.
+	const period = 5
+	// The clocks of the voters gain the allowed tick in an election timeout of five.
 	for voters := period - 1; voters <= period; voters++ {
 		for phases := range period * period {
 			for cut := range 2 * period {
-				w := leaseWorld{election: 6, drift: 1, cutAt: cut, preVote: phases%2 == 0,
+				w := leaseWorld{election: 5, drift: 1, cutAt: cut, preVote: phases%2 == 0,
 					period: [3]int{period, voters, voters}, phase: [3]int{0, phases % period, phases / period}}
 				w.run(t)
 				served, overtaken = served+w.served, overtaken+w.overtaken
@@ -238,6 +238,27 @@ func TestBug46ATransferEndsTheLeaseForTheTerm(t *testing.T) {
 	c.settle()
 	c.wantCommit(3, 5)
 	c.wantLease(1, false)
+}
+
+func TestBug46ALeaseOfAnEarlierTermIsOver(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	for _, to := range []uint64{2, 1} {
+		c.node(3 - to).TransferLeader(to)
+		c.settle()
+	}
+	c.wantRole(1, StateLeader, 4)
+	c.wantCommit(1, 4)
+	c.wantLease(1, false)
+}
+
+func TestALeaderRemembersNoMoreRoundsThanALeaseHasTicks(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	for range 100 {
+		c.settleTicking(1)
+	}
+	if n := len(c.node(1).raft.lease.sent); n > 8 {
+		t.Errorf("%d rounds", n)
+	}
 }
 
 func TestBug46ARestartedVoterWaitsOutAPromiseItHasForgotten(t *testing.T) {

@@ -182,16 +182,107 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 	})
 }
 
+// asked returns the questions that a follower has sent.
+func (c *testCluster) asked(id uint64) []pb.Message {
+	c.tb.Helper()
+	c.wire = nil
+	return c.answers(id, pb.MsgReadIndex)
+}
+
+func answerTo(question pb.Message, from, index uint64) pb.Message {
+	return pb.Message{Type: pb.MsgReadIndexResp, From: from, To: question.From, Term: 2, Index: index, Entries: question.Entries}
+}
+
 func TestAnAnswerFromAnotherThanTheLeaderMeansNothing(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
-	c.isolate(1)
 	c.node(2).ReadIndex([]byte("x"))
-	c.ready(2)
-	c.step(pb.Message{Type: pb.MsgReadIndexResp, From: 3, To: 2, Term: 2, Index: 1, Entries: []pb.Entry{{Data: []byte("x")}}})
-	c.step(pb.Message{Type: pb.MsgReadIndexResp, From: 1, To: 2, Term: 2, Index: 1, Entries: []pb.Entry{{Data: []byte("y")}}})
+	q := c.asked(2)[0]
+	other := q
+	other.Entries = []pb.Entry{{Data: []byte("x")}}
+	c.step(answerTo(q, 3, 1))
+	c.step(answerTo(other, 1, 1))
 	c.ready(2)
 	if len(c.node(2).reads) != 0 {
 		t.Errorf("answered %+v", c.node(2).reads)
+	}
+	c.step(answerTo(q, 1, 2))
+	c.ready(2)
+	c.wantRead(c.node(2).reads, "x", 2)
+}
+
+func TestBug44AnAnswerThatComesTwiceAnswersNoLaterReadOfAFollower(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.node(2).ReadIndex([]byte("again"))
+	q := c.asked(2)[0]
+	c.step(answerTo(q, 1, 2))
+	c.ready(2)
+	c.wantRead(c.node(2).reads, "again", 2)
+	c.node(2).reads = nil
+	c.node(2).ReadIndex([]byte("again"))
+	c.asked(2)
+	c.step(answerTo(q, 1, 2))
+	c.ready(2)
+	if len(c.node(2).reads) != 0 {
+		t.Errorf("answered %+v", c.node(2).reads)
+	}
+	// Not even in another life of the node.
+	c.propose(1, "x")
+	c.settle()
+	c.node(2).reads = nil
+	c.restart(2)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 2})
+	c.node(2).ReadIndex([]byte("again"))
+	c.asked(2)
+	c.step(answerTo(q, 1, 2))
+	c.ready(2)
+	if len(c.node(2).reads) != 0 {
+		t.Errorf("answered %+v", c.node(2).reads)
+	}
+}
+
+func TestAFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgReadIndex }
+	c.node(2).ReadIndex([]byte("x"))
+	c.settle()
+	beat := pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 2}
+	c.tick(2, 9)
+	c.step(beat)
+	if got := c.asked(2); len(got) != 0 {
+		t.Fatalf("asked %v", got)
+	}
+	c.heal()
+	c.tick(2, 1)
+	c.settle()
+	c.wantRead(c.node(2).reads, "x", 2)
+	c.tick(2, 10)
+	c.step(beat)
+	if got := c.asked(2); len(got) != 0 {
+		t.Errorf("asked again after the answer: %v", got)
+	}
+}
+
+func TestAnEchoOfARoundThatWasNotSentMeansNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.node(1).ReadIndex([]byte("x"))
+	c.settle()
+	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 2, To: 1, Term: 2, Context: []byte{0xff, 0, 0, 0, 0, 0, 0, 0}})
+	c.node(1).ReadIndex([]byte("y"))
+	c.settle()
+	if len(c.node(1).reads) != 0 {
+		t.Errorf("answered %+v", c.node(1).reads)
+	}
+}
+
+func TestAReadWithoutAContextIsDropped(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	c.elect(1)
+	if got := c.readAt(1, ""); len(got) != 1 || !got[0].Dropped {
+		t.Errorf("answered %+v", got)
 	}
 }
