@@ -41,6 +41,51 @@ func (c *testCluster) round(n int, data []byte) {
 	}
 }
 
+// asyncRound is round with asynchronous storage writes.
+func (c *testCluster) asyncRound(n int, data []byte) {
+	for range n {
+		if err := c.nodes[0].Propose(data); err != nil {
+			c.tb.Fatal(err)
+		}
+	}
+	for busy := true; busy; {
+		busy = false
+		for _, node := range c.nodes {
+			if !node.HasReady() {
+				continue
+			}
+			busy = true
+			rd := node.Ready()
+			for i := range rd.Messages {
+				c.deliverOrStore(node, &rd.Messages[i])
+			}
+		}
+	}
+}
+
+// deliverOrStore does what a message asks for: storage work at once, or delivery.
+func (c *testCluster) deliverOrStore(node *testNode, m *pb.Message) {
+	if !IsLocalMsgTarget(m.To) {
+		if err := c.nodes[m.To-1].Step(*m); err != nil {
+			c.tb.Fatal(err)
+		}
+		return
+	}
+	if m.To == LocalAppendThread {
+		if err := node.storage.Append(m.Entries); err != nil {
+			c.tb.Fatal(err)
+		}
+		if hs := (pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}); !IsEmptyHardState(hs) {
+			if err := node.storage.SetHardState(hs); err != nil {
+				c.tb.Fatal(err)
+			}
+		}
+	}
+	for i := range m.Responses {
+		c.deliverOrStore(node, &m.Responses[i])
+	}
+}
+
 func (c *testCluster) compactAll() {
 	for _, node := range c.nodes {
 		if i := node.raft.log.applied; i > 1 {
@@ -82,6 +127,65 @@ func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 			t.Logf("%.3f allocations a round", perRound)
 			if perRound > tc.perRound {
 				t.Errorf("%.3f allocations a round, want at most %.3f", perRound, tc.perRound)
+			}
+		})
+	}
+}
+
+func TestAsynchronousStorageWritesAllocateNothingBeyondLogMemory(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for _, node := range c.nodes {
+		node.cfg.AsyncStorageWrites = true
+		c.restart(node.cfg.ID)
+	}
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 128)
+	c.asyncRound(0, nil)
+	for range 200 {
+		c.asyncRound(4, data)
+	}
+	c.compactAll()
+	const rounds = 400
+	total := testing.AllocsPerRun(1, func() {
+		for range rounds {
+			c.asyncRound(4, data)
+		}
+	})
+	t.Logf("%.3f allocations a round", total/rounds)
+	if total/rounds > 0.5 {
+		t.Errorf("%.3f allocations a round", total/rounds)
+	}
+}
+
+func TestReadsAllocateNothing(t *testing.T) {
+	for name, option := range map[string]ReadOnlyOption{"rounds": ReadOnlySafe, "leases": ReadOnlyLeaseBased} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum = option, true })
+			for id := uint64(1); id <= 3; id++ {
+				c.tick(id, 10)
+			}
+			c.elect(1)
+			context := []byte("context")
+			round := func() {
+				for range 64 {
+					c.node(1).ReadIndex(context)
+				}
+				c.node(1).Tick()
+				c.round(0, nil)
+			}
+			for range 10 {
+				round()
+			}
+			// A hundred rounds share two arrays of contexts.
+			if n := testing.AllocsPerRun(1, func() {
+				for range 100 {
+					round()
+				}
+			}); n > 6 {
+				t.Errorf("%.0f allocations for 6400 reads", n)
 			}
 		})
 	}

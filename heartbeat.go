@@ -8,6 +8,7 @@ import (
 // sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are
 // reads to confirm or a lease to extend, they are a round.
 func (r *raft) sendHeartbeats() {
+	r.outbox.beats = true
 	context := r.startRound()
 	for i := range r.members.Len() {
 		if id := r.members.ID(i); id != r.id {

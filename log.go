@@ -182,6 +182,9 @@ func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	if lo >= l.unstable.stable {
 		return limitBytes(l.unstable.slice(lo, hi), maxBytes), nil
 	}
+	if kept := l.unstable.cached(lo, hi); kept != nil {
+		return limitBytes(kept, maxBytes), nil
+	}
 	return l.storedEntries(lo, min(hi, l.unstable.stable), maxBytes)
 }
 
@@ -214,6 +217,9 @@ func (l *raftLog) toApply(maxBytes uint64, allowUnstable bool) ([]pb.Entry, erro
 	}
 	if lo >= l.unstable.base {
 		return limitBytes(l.unstable.slice(lo, hi), maxBytes), nil
+	}
+	if kept := l.unstable.cached(lo, hi); kept != nil {
+		return limitBytes(kept, maxBytes), nil
 	}
 	entries, err := l.storedEntries(lo, min(hi, l.unstable.base), maxBytes)
 	if errors.Is(err, ErrCompacted) {

@@ -77,6 +77,10 @@ type raft struct {
 	heartbeatElapsed int
 	// termStart is the index of the leader's first entry, the no-op of its term.
 	termStart uint64
+	// stalledTicks is how long the own disk has acknowledged nothing beyond stalledAt, although
+	// there is more to write.
+	stalledTicks int
+	stalledAt    uint64
 	// transferee is the voter that the leadership is being handed to; None if none. It has
 	// taken transferElapsed ticks.
 	transferee      uint64
@@ -99,6 +103,12 @@ type raft struct {
 	// gated holds, with async storage writes, the responses that must wait for
 	// the next storage write.
 	gated outbox
+
+	// With async storage writes: what carries responses, and the encoded bytes that are with the
+	// apply thread.
+	appendResponses responsePool
+	applyResponses  responsePool
+	applyingBytes   uint64
 
 	// err is why the node is quarantined; it is set once.
 	err error
@@ -138,6 +148,7 @@ func newRaft(c *Config) (*raft, error) {
 	if err != nil {
 		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
+	log.unstable.cache.limit = cfg.MaxCachedEntriesSize
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
 		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)

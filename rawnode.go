@@ -211,13 +211,16 @@ func (rn *RawNode) HasReady() bool {
 	u := &r.log.unstable
 	return len(r.outbox.filling) > 0 || len(r.reads.answers) > 0 || len(r.catching.news) > 0 || r.readRoundDue() || len(r.gated.filling) > 0 ||
 		u.taken < u.end() || u.snapshotToWrite() != nil ||
-		r.log.applying+1 < r.applyEnd() ||
+		r.applyDue() ||
 		rn.hard != r.hardState() || rn.soft != r.softState() ||
 		r.appendsDue()
 }
 
-// applyEnd is the index behind the last entry that may be handed out for applying.
-func (r *raft) applyEnd() uint64 { return r.log.applyEnd(!r.asyncStorageWrites) }
+// applyDue reports whether there are entries to hand out for applying, and room for them.
+func (r *raft) applyDue() bool {
+	_, room := r.applyRoom()
+	return room && r.log.applying+1 < r.log.applyEnd(!r.asyncStorageWrites)
+}
 
 // Ready returns the next batch of work, see the type. Without async storage writes it
 // must be followed by Advance once the batch is persisted, applied and sent; until
@@ -236,10 +239,14 @@ func (rn *RawNode) Ready() Ready {
 	if r.buildAppends() != nil {
 		return Ready{}
 	}
-	committed, err := r.log.toApply(r.limits.applyBytes, !r.asyncStorageWrites)
-	if err != nil {
-		_ = r.quarantine("reading entries to apply", err)
-		return Ready{}
+	var committed []pb.Entry
+	if r.applyDue() {
+		room, _ := r.applyRoom()
+		var err error
+		if committed, err = r.log.toApply(room, !r.asyncStorageWrites); err != nil {
+			_ = r.quarantine("reading entries to apply", err)
+			return Ready{}
+		}
 	}
 	rd := Ready{Entries: r.log.unstable.toWrite(), CommittedEntries: committed}
 	if s := r.log.unstable.snapshotToWrite(); s != nil {
@@ -355,6 +362,7 @@ func (rn *RawNode) BasicStatus() BasicStatus {
 		Applied:   r.log.applied,
 
 		LeadTransferee: r.transferee,
+		StalledTicks:   r.stalledTicks,
 	}
 }
 

@@ -25,6 +25,7 @@ func (r *raft) resetVolatile() {
 	r.lead = None
 	r.electionElapsed = 0
 	r.heartbeatElapsed = 0
+	r.stalledTicks = 0
 	r.drawElectionTimeout()
 	r.members.ResetVotes()
 	r.members.Untrack()

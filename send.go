@@ -13,6 +13,7 @@ import (
 type outbox struct {
 	filling []pb.Message // slots behind its length are zero
 	lent    []pb.Message // valid for the application until returned
+	beats   bool         // filling holds heartbeats of all members
 }
 
 // next returns a zero message at the end of the box, to be filled in. The pointer
@@ -33,6 +34,7 @@ func (o *outbox) take() []pb.Message {
 		return nil
 	}
 	o.filling, o.lent = o.lent[:0], o.filling
+	o.beats = false
 	return o.lent
 }
 
@@ -41,6 +43,45 @@ func (o *outbox) returned() {
 	clear(o.lent)
 	o.lent = o.lent[:0]
 }
+
+// responsePool keeps the arrays that carry the responses of storage messages. One goes out with
+// each message and comes back with its acknowledgement, which come in order; it rests for one
+// acknowledgement more, so that whoever steps the last response before sending the others is safe.
+type responsePool struct {
+	out     [][]pb.Message // oldest first
+	resting []pb.Message
+	free    [][]pb.Message
+}
+
+// take returns an empty array for n responses.
+func (p *responsePool) take(n int) []pb.Message {
+	if last := len(p.free) - 1; last >= 0 && cap(p.free[last]) >= n {
+		array := p.free[last]
+		p.free = p.free[:last]
+		return array
+	}
+	return make([]pb.Message, 0, n)
+}
+
+func (p *responsePool) lend(array []pb.Message) { p.out = append(p.out, array) }
+
+// acknowledged takes back the array of the oldest message.
+func (p *responsePool) acknowledged() {
+	if len(p.out) == 0 {
+		return
+	}
+	if p.resting != nil && len(p.free) < maxFreeArrays {
+		clear(p.resting)
+		p.free = append(p.free, p.resting[:0])
+	}
+	p.resting = p.out[0]
+	rest := copy(p.out, p.out[1:])
+	p.out[rest] = nil
+	p.out = p.out[:rest]
+}
+
+// maxFreeArrays bounds what is kept for writes to come.
+const maxFreeArrays = 8
 
 // send returns a message to the peer, to be filled in, which goes out with the next
 // Ready.

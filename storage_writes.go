@@ -60,6 +60,48 @@ func (r *raft) endApply(index, bytes uint64) {
 	}
 }
 
+// applyRoom returns how many encoded bytes of committed entries may be handed out now. With
+// asynchronous storage writes, what is with the apply thread counts; at least one entry may be
+// there.
+func (r *raft) applyRoom() (bytes uint64, any bool) {
+	if r.applyingBytes == 0 {
+		return r.limits.applyBytes, true
+	}
+	if r.applyingBytes >= r.limits.applyBytes {
+		return 0, false
+	}
+	return r.limits.applyBytes - r.applyingBytes, true
+}
+
+func encodedBytes(entries []pb.Entry) uint64 {
+	var n uint64
+	for i := range entries {
+		n += uint64(entries[i].Size())
+	}
+	return n
+}
+
+// tickStorage watches the leader's own disk: how long it has had something to write and has
+// acknowledged nothing. The others may commit without it meanwhile, but what a leader with a dead
+// disk adds is little, so with check-quorum it steps down after an election timeout, after
+// an order to a voter that has everything.
+func (r *raft) tickStorage() {
+	stable := r.log.stable()
+	if stable == r.log.lastIndex() || stable != r.stalledAt {
+		r.stalledAt, r.stalledTicks = stable, 0
+		return
+	}
+	r.stalledTicks++
+	if r.stalledTicks < r.limits.electionTicks || !r.checkQuorum {
+		return
+	}
+	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)
+	if i := r.members.Find(r.bestVoter()); i >= 0 && r.members.Progress(i).Match == r.log.lastIndex() {
+		r.send(pb.MsgTimeoutNow, r.members.ID(i))
+	}
+	r.becomeFollower(r.term, None)
+}
+
 // storageAppend makes the message that carries a write to the append thread, and in it
 // every response that waits for it. What it refers to stays valid.
 func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
@@ -70,8 +112,7 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	}
 	gated := r.gated.take()
-	m.Responses = make([]pb.Message, 0, len(gated)+2)
-	m.Responses = append(m.Responses, gated...)
+	m.Responses = append(r.appendResponses.take(len(gated)+2), gated...)
 	r.gated.returned()
 	if w.voteTerm != 0 {
 		m.Responses = append(m.Responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: w.voteTerm})
@@ -83,11 +124,13 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 		m.Snapshot, ack.Snapshot = &s, &s
 	}
 	m.Responses = append(m.Responses, ack)
+	r.appendResponses.lend(m.Responses)
 	return m
 }
 
 // handleStorageAppendResp is the append thread's acknowledgement.
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
+	r.appendResponses.acknowledged()
 	w := write{generation: m.RejectHint, index: m.Index}
 	if m.Snapshot != nil {
 		w.snapshot = m.Snapshot.Metadata.Index
@@ -97,15 +140,18 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 
 // storageApply makes the message that carries committed entries to the apply thread.
 func (r *raft) storageApply(entries []pb.Entry) pb.Message {
-	return pb.Message{
-		Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries,
-		Responses: []pb.Message{{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}},
-	}
+	r.applyingBytes += encodedBytes(entries)
+	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
+	responses := append(r.applyResponses.take(1), ack)
+	r.applyResponses.lend(responses)
+	return pb.Message{Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries, Responses: responses}
 }
 
 // handleStorageApplyResp is the apply thread's acknowledgement.
 func (r *raft) handleStorageApplyResp(m *pb.Message) error {
+	r.applyResponses.acknowledged()
 	if n := len(m.Entries); n > 0 {
+		r.applyingBytes -= min(r.applyingBytes, encodedBytes(m.Entries))
 		r.endApply(m.Entries[n-1].Index, payloadBytes(m.Entries))
 	}
 	return nil

@@ -31,11 +31,17 @@ func (r *raft) tickLeader() {
 			}
 		}
 	}
+	if r.tickStorage(); r.role != StateLeader {
+		return
+	}
 	r.tickCatchUps()
 	r.promoteCaughtUp()
 	r.heartbeatElapsed++
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks {
 		r.heartbeatElapsed = 0
-		r.sendHeartbeats()
+		// While nobody calls Ready, one round of heartbeats in the outbox says as much as many.
+		if !r.outbox.beats {
+			r.sendHeartbeats()
+		}
 	}
 }

@@ -26,6 +26,9 @@ type unstable struct {
 	stable uint64
 	taken  uint64
 
+	// cache holds what was retired, if Config.MaxCachedEntriesSize allows any.
+	cache entryCache
+
 	// chunkBytes is the payload that the chunk keeps alive.
 	chunkBytes uint64
 
@@ -52,6 +55,18 @@ func (u *unstable) end() uint64 { return u.base + uint64(len(u.chunk)) }
 // immutable.
 func (u *unstable) slice(lo, hi uint64) []pb.Entry {
 	return u.chunk[lo-u.base : hi-u.base : hi-u.base]
+}
+
+// cached returns durable entries from lo on that are still in memory, up to hi at most; nil if lo
+// is not here, or nothing is to be kept.
+func (u *unstable) cached(lo, hi uint64) []pb.Entry {
+	if u.cache.limit == 0 {
+		return nil
+	}
+	if lo >= u.base {
+		return u.slice(lo, hi)
+	}
+	return u.cache.from(lo, hi)
 }
 
 // append adds entries behind the end. They are copied; their data is kept.
@@ -92,6 +107,7 @@ func (u *unstable) reserve(n int, bytes uint64) {
 // for n more.
 func (u *unstable) renew(index uint64, n int) {
 	from := min(u.stable, index)
+	u.cache.retire(u.chunk[: from-u.base : from-u.base])
 	keep := u.chunk[from-u.base : index-u.base]
 	size := max(len(keep)+n, min(2*cap(u.chunk), maxChunk), minChunk)
 	chunk := make([]pb.Entry, len(keep), size)
@@ -103,6 +119,7 @@ func (u *unstable) renew(index uint64, n int) {
 // acknowledged, in Storage; what is appended next is written over them. index <= end.
 func (u *unstable) truncate(index uint64) {
 	u.generation++
+	u.cache.truncate(index)
 	if index < u.base {
 		u.chunk, u.base, u.chunkBytes = nil, index, 0
 	} else {
@@ -115,7 +132,8 @@ func (u *unstable) truncate(index uint64) {
 // restore replaces everything with a snapshot that is to be written.
 func (u *unstable) restore(s *pb.Snapshot) {
 	end := s.Metadata.Index + 1
-	*u = unstable{snapshot: s, base: end, stable: end, taken: end, generation: u.generation + 1}
+	u.cache.clear()
+	*u = unstable{snapshot: s, base: end, stable: end, taken: end, generation: u.generation + 1, cache: u.cache}
 }
 
 // toWrite returns the entries that were not handed out for writing yet.

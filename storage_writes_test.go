@@ -1,0 +1,277 @@
+package raft
+
+import (
+	"fmt"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"pgregory.net/rapid"
+)
+
+// newAsyncCluster returns three nodes with asynchronous storage writes, of which node 1 leads.
+func newAsyncCluster(t *testing.T, tune func(*Config)) *testCluster {
+	t.Helper()
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		cfg.AsyncStorageWrites = true
+		if tune != nil {
+			tune(cfg)
+		}
+	})
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.settleThreads(nil)
+	c.wantRole(1, StateLeader, 2)
+	return c
+}
+
+// settleThreads works until nothing moves. Storage messages for which hold is true stay queued.
+func (c *testCluster) settleThreads(hold func(id uint64, m *pb.Message) bool) {
+	c.tb.Helper()
+	for moved := true; moved; {
+		moved = false
+		for _, n := range c.nodes {
+			for n.HasReady() {
+				moved = true
+				rd := n.Ready()
+				for _, m := range rd.Messages {
+					if IsLocalMsgTarget(m.To) {
+						n.threads = append(n.threads, m)
+					} else if c.cut == nil || !c.cut(&m) {
+						c.wire = append(c.wire, m)
+					}
+				}
+				c.verify(n)
+			}
+			work := n.threads
+			n.threads = nil
+			for i := range work {
+				if hold != nil && hold(n.cfg.ID, &work[i]) {
+					n.threads = append(n.threads, work[i])
+					continue
+				}
+				moved = true
+				c.storageWork(n, work[i])
+			}
+		}
+		moved = c.deliver() || moved
+	}
+}
+
+// storageWork performs one storage message.
+func (c *testCluster) storageWork(n *testNode, m pb.Message) {
+	keep := n.threads
+	n.threads = []pb.Message{m}
+	c.playThreads(n, 1)
+	n.threads = keep
+}
+
+func TestALeaderWhoseDiskStallsShowsItAndStepsDown(t *testing.T) {
+	for _, checkQuorum := range []bool{false, true} {
+		t.Run(fmt.Sprint("check-quorum ", checkQuorum), func(t *testing.T) {
+			c := newAsyncCluster(t, func(cfg *Config) { cfg.CheckQuorum = checkQuorum })
+			stalled := func(id uint64, m *pb.Message) bool { return id == 1 && m.To == LocalAppendThread }
+			c.tick(1, 1)
+			c.settleThreads(nil)
+			c.propose(1, "x")
+			c.settleThreads(stalled)
+			c.wantCommit(1, 3) // the others are enough
+			for tick := 1; tick < 10; tick++ {
+				c.tick(1, 1)
+				c.settleThreads(stalled)
+				c.wantRole(1, StateLeader, 2)
+				if got := c.node(1).BasicStatus().StalledTicks; got != tick {
+					t.Fatalf("stalled for %d ticks after %d", got, tick)
+				}
+			}
+			c.tick(1, 1)
+			c.settleThreads(stalled)
+			if !checkQuorum {
+				c.wantRole(1, StateLeader, 2)
+				// One acknowledgement shows that the disk lives.
+				c.settleThreads(nil)
+				c.tick(1, 1)
+				if got := c.node(1).BasicStatus().StalledTicks; got != 0 {
+					t.Errorf("stalled for %d ticks", got)
+				}
+				return
+			}
+			// The order to campaign reached a voter that has everything.
+			if lead := c.leader(); lead != 2 && lead != 3 {
+				t.Errorf("node %d leads", lead)
+			}
+		})
+	}
+}
+
+func TestALeaderWithAnIdleDiskIsNotStalled(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
+	c.elect(1)
+	for range 30 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	c.wantRole(1, StateLeader, 2)
+	if got := c.node(1).BasicStatus().StalledTicks; got != 0 {
+		t.Errorf("stalled for %d ticks", got)
+	}
+}
+
+func TestWhatTheApplyThreadHasInHandIsBounded(t *testing.T) {
+	one := uint64((&pb.Entry{Term: 2, Index: 3, Data: make([]byte, 100)}).Size())
+	c := newAsyncCluster(t, func(cfg *Config) { cfg.MaxCommittedSizePerReady = 3 * one })
+	applyStalls := func(id uint64, m *pb.Message) bool { return id == 1 && m.To == LocalApplyThread }
+	for range 20 {
+		if err := c.node(1).Propose(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		c.settleThreads(applyStalls)
+	}
+	inHand := func() (entries int) {
+		for _, m := range c.node(1).threads {
+			entries += len(m.Entries)
+		}
+		return entries
+	}
+	if got := inHand(); got != 3 {
+		t.Fatalf("%d entries are with the apply thread, want 3", got)
+	}
+	c.wantCommit(1, 22)
+	// What is acknowledged makes room.
+	first := c.node(1).threads[0]
+	c.node(1).threads = c.node(1).threads[1:]
+	c.storageWork(c.node(1), first)
+	c.settleThreads(applyStalls)
+	if got := inHand(); got != 3 {
+		t.Errorf("%d entries are with the apply thread, want 3", got)
+	}
+	c.settleThreads(nil)
+	if got := len(c.node(1).applied); got != 21 {
+		t.Errorf("%d entries are applied", got)
+	}
+}
+
+func TestResponsesStayValidUntilTheirAcknowledgementAndOneMore(t *testing.T) {
+	c := newAsyncCluster(t, nil)
+	var kept [][]pb.Message
+	var copies []string
+	for i := range 40 {
+		c.propose(1, fmt.Sprint(i))
+		c.settleThreads(func(id uint64, m *pb.Message) bool { return id == 2 && m.To == LocalAppendThread })
+		n := c.node(2)
+		if len(n.threads) == 0 {
+			t.Fatal("nothing was written")
+		}
+		m := n.threads[0]
+		n.threads = n.threads[1:]
+		kept, copies = append(kept, m.Responses), append(copies, fmt.Sprint(m.Responses))
+		// The acknowledgement comes last in the array, and is stepped first here.
+		for j := len(m.Responses) - 1; j >= 0; j-- {
+			if r := m.Responses[j]; r.To == 2 {
+				n.persist(t, Ready{Entries: m.Entries, HardState: pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}})
+				c.step(r)
+			} else {
+				if fmt.Sprint(m.Responses) != copies[len(copies)-1] {
+					t.Fatal("responses changed before they were sent")
+				}
+				c.wire = append(c.wire, r)
+			}
+		}
+		if last := len(kept) - 1; fmt.Sprint(kept[last]) != copies[last] {
+			t.Fatal("responses changed right after their acknowledgement")
+		}
+	}
+}
+
+func TestHeartbeatsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.tick(1, 1000)
+	if got := len(c.answers(1, pb.MsgHeartbeat)); got != 2 {
+		t.Errorf("%d heartbeats", got)
+	}
+	c.tick(1, 1)
+	if got := len(c.answers(1, pb.MsgHeartbeat)); got != 2 {
+		t.Errorf("then %d heartbeats", got)
+	}
+}
+
+func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		cached uint64
+		reads  bool // Storage is asked
+	}{{"with a cache", 1 << 20, false}, {"without one", 0, true}, {"with a small one", 5 << 10, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newTestCluster(t, 3, nil)
+			n := c.node(1)
+			calls := map[string]int{}
+			n.cfg.Storage, n.cfg.MaxCachedEntriesSize, n.cfg.MaxSizePerMsg = countingStorage{n.storage, calls}, tc.cached, 1<<10
+			c.start(n)
+			c.elect(1)
+			c.isolate(3)
+			for i := range 2000 {
+				c.propose(1, fmt.Sprint(i))
+				c.settle()
+			}
+			c.heal()
+			clear(calls)
+			c.settleTicking(1)
+			if last := c.node(3).raft.log.lastIndex(); last != 2002 {
+				t.Fatalf("node 3 has %d entries", last)
+			}
+			if got := calls["Entries"] > 0; got != tc.reads {
+				t.Errorf("Storage was asked for entries %d times", calls["Entries"])
+			}
+			if got := n.raft.log.unstable.cache.bytes; got > tc.cached {
+				t.Errorf("%d bytes are cached", got)
+			}
+			if c.appliedData(3) != c.appliedData(1) {
+				t.Error("node 3 has applied something else")
+			}
+		})
+	}
+}
+
+// The cache holds what the log holds, whatever is appended, truncated, acknowledged and restored.
+func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		u := newUnstable(1)
+		u.cache.limit = rapid.Uint64Range(1, 4000).Draw(t, "limit")
+		var model []pb.Entry // model[i] has index first+i
+		first, term := uint64(1), uint64(1)
+		for range rapid.IntRange(1, 60).Draw(t, "acts") {
+			switch rapid.SampledFrom([]string{"append", "append", "append", "acknowledge", "truncate", "restore"}).Draw(t, "act") {
+			case "append":
+				batch := make([]pb.Entry, rapid.IntRange(1, 40).Draw(t, "n"))
+				for i := range batch {
+					batch[i] = pb.Entry{Term: term, Index: u.end() + uint64(i), Data: make([]byte, rapid.IntRange(0, 50).Draw(t, "bytes"))}
+				}
+				u.append(batch)
+				model = append(model, batch...)
+			case "acknowledge":
+				u.take()
+				u.acknowledged(u.generation, rapid.Uint64Range(u.stable-1, u.end()-1).Draw(t, "index"))
+			case "truncate":
+				term++
+				at := rapid.Uint64Range(first, u.end()).Draw(t, "at")
+				u.truncate(at)
+				model = model[:at-first]
+			case "restore":
+				index := rapid.Uint64Range(u.end()-1, u.end()+10).Draw(t, "snapshot")
+				u.restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index, Term: term}})
+				model, first = nil, index+1
+			}
+			if u.cache.bytes > u.cache.limit {
+				t.Fatalf("%d bytes, the limit is %d", u.cache.bytes, u.cache.limit)
+			}
+			lo := rapid.Uint64Range(first, u.end()).Draw(t, "lo")
+			hi := rapid.Uint64Range(lo, u.end()).Draw(t, "hi")
+			for i, e := range u.cached(lo, hi) {
+				if want := model[lo-first+uint64(i)]; e.Index != want.Index || e.Term != want.Term || lo+uint64(i) >= hi {
+					t.Fatalf("at %d: %v, want %v before %d", lo+uint64(i), e, want, hi)
+				}
+			}
+		}
+	})
+}
