@@ -29,9 +29,6 @@ func (c *entryCache) retire(entries []pb.Entry) {
 	if c.limit == 0 || len(entries) == 0 {
 		return
 	}
-	if n := len(c.segments); n > 0 && endOf(c.segments[n-1]) != entries[0].Index {
-		c.clear()
-	}
 	c.segments = append(c.segments, entries)
 	c.bytes += cachedBytes(entries)
 	old := 0

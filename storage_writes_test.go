@@ -104,6 +104,46 @@ func TestALeaderWhoseDiskStallsShowsItAndStepsDown(t *testing.T) {
 	}
 }
 
+func TestASlowDiskIsNotAStalledOne(t *testing.T) {
+	c := newAsyncCluster(t, func(cfg *Config) { cfg.CheckQuorum = true })
+	// A write is always under way, and each is acknowledged two ticks later.
+	for i := range 30 {
+		c.propose(1, fmt.Sprint(i))
+		c.tick(1, 1)
+		oldest := true
+		c.settleThreads(func(id uint64, m *pb.Message) bool {
+			if id != 1 || m.To != LocalAppendThread {
+				return false
+			}
+			hold := !oldest || i%2 == 0
+			oldest = false
+			return hold
+		})
+		c.wantRole(1, StateLeader, 2)
+	}
+	if c.node(1).raft.log.stable() == c.node(1).raft.log.lastIndex() {
+		t.Fatal("not the situation that is meant")
+	}
+	if got := c.node(1).BasicStatus().StalledTicks; got > 3 {
+		t.Errorf("stalled for %d ticks", got)
+	}
+}
+
+func TestALeaderWithADeadDiskOrdersNoLaggardToCampaign(t *testing.T) {
+	c := newAsyncCluster(t, func(cfg *Config) { cfg.CheckQuorum = true })
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp }
+	ordered := false
+	for range 30 {
+		_ = c.node(1).Propose([]byte("x"))
+		c.tick(1, 1)
+		c.settleThreads(func(id uint64, m *pb.Message) bool { return id == 1 && m.To == LocalAppendThread })
+		ordered = ordered || c.node(2).raft.term > 2 || c.node(3).raft.term > 2
+	}
+	if ordered || c.node(1).raft.role == StateLeader {
+		t.Errorf("ordered %t, node 1 is %s", ordered, c.node(1).raft.role)
+	}
+}
+
 func TestALeaderWithAnIdleDiskIsNotStalled(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
 	c.elect(1)
@@ -177,6 +217,13 @@ func TestResponsesStayValidUntilTheirAcknowledgementAndOneMore(t *testing.T) {
 				c.wire = append(c.wire, r)
 			}
 		}
+		for _, array := range n.raft.appendResponses.free {
+			for _, r := range array[:cap(array)] {
+				if r.To != 0 {
+					t.Fatal("an array that is not used keeps what it carried")
+				}
+			}
+		}
 		if last := len(kept) - 1; fmt.Sprint(kept[last]) != copies[last] {
 			t.Fatal("responses changed right after their acknowledgement")
 		}
@@ -237,11 +284,11 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := newUnstable(1)
-		u.cache.limit = rapid.Uint64Range(1, 4000).Draw(t, "limit")
+		u.cache.limit = rapid.Uint64Range(1, 40000).Draw(t, "limit")
 		var model []pb.Entry // model[i] has index first+i
 		first, term := uint64(1), uint64(1)
-		for range rapid.IntRange(1, 60).Draw(t, "acts") {
-			switch rapid.SampledFrom([]string{"append", "append", "append", "acknowledge", "truncate", "restore"}).Draw(t, "act") {
+		for range rapid.IntRange(1, 100).Draw(t, "acts") {
+			switch rapid.SampledFrom([]string{"append", "append", "append", "acknowledge", "acknowledge", "truncate", "restore"}).Draw(t, "act") {
 			case "append":
 				batch := make([]pb.Entry, rapid.IntRange(1, 40).Draw(t, "n"))
 				for i := range batch {
@@ -254,16 +301,28 @@ func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 				u.acknowledged(u.generation, rapid.Uint64Range(u.stable-1, u.end()-1).Draw(t, "index"))
 			case "truncate":
 				term++
-				at := rapid.Uint64Range(first, u.end()).Draw(t, "at")
+				at := max(first, u.end()-min(u.end(), rapid.Uint64Range(0, 100).Draw(t, "cut")))
 				u.truncate(at)
 				model = model[:at-first]
 			case "restore":
 				index := rapid.Uint64Range(u.end()-1, u.end()+10).Draw(t, "snapshot")
 				u.restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index, Term: term}})
 				model, first = nil, index+1
+				if u.cache.bytes != 0 || len(u.cache.segments) != 0 {
+					t.Fatalf("%d bytes from before the snapshot are cached", u.cache.bytes)
+				}
 			}
 			if u.cache.bytes > u.cache.limit {
 				t.Fatalf("%d bytes, the limit is %d", u.cache.bytes, u.cache.limit)
+			}
+			for i, s := range u.cache.segments {
+				next := u.base
+				if i+1 < len(u.cache.segments) {
+					next = u.cache.segments[i+1][0].Index
+				}
+				if endOf(s) != next {
+					t.Fatalf("a segment ends before %d, the next begins at %d", endOf(s), next)
+				}
 			}
 			lo := rapid.Uint64Range(first, u.end()).Draw(t, "lo")
 			hi := rapid.Uint64Range(lo, u.end()).Draw(t, "hi")
