@@ -152,7 +152,8 @@ func TestALearnerThatIsBeingSentASnapshotIsNotGivenUp(t *testing.T) {
 }
 
 func TestAServerIsAddedAsALearnerAndPromotedWhenItHasCaughtUp(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
+	// Without validation nobody but the leader itself holds back a second proposal.
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.DisableConfChangeValidation = true })
 	c.join(nil)
 	c.elect(1)
 	c.isolate(4)
@@ -164,7 +165,9 @@ func TestAServerIsAddedAsALearnerAndPromotedWhenItHasCaughtUp(t *testing.T) {
 		c.wantConfig("voters=(1 2 3) learners=(4)", 1)
 	}
 	c.heal()
-	c.settleTicking(1)
+	c.tick(1, 1)
+	c.settle()
+	c.tick(1, 3)
 	c.settleTicking(1)
 	c.wantConfig("voters=(1 2 3 4)", 1, 2, 3, 4)
 	c.wantNews(1, 4, CatchUpPromoted)
@@ -316,6 +319,22 @@ func TestStepDownGivesTheLeadershipToTheBestVoter(t *testing.T) {
 	c.settle()
 	c.wantRole(3, StateLeader, 3)
 	c.wantRole(1, StateFollower, 3)
+
+	// A voter that is silent is no good successor, however long its log.
+	c = newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
+	c.elect(1)
+	c.cut = func(m *pb.Message) bool { return m.To == 3 && m.Type == pb.MsgApp }
+	c.propose(1, "x")
+	c.settle()
+	c.tick(1, 10)
+	c.settle()
+	c.cut = func(m *pb.Message) bool { return m.To == 3 && m.Type == pb.MsgApp || m.To == 2 }
+	c.tick(1, 10)
+	c.settle()
+	if err := c.node(1).StepDown(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantTransferee(1, 3)
 
 	alone := newTestCluster(t, 1, nil)
 	alone.elect(1)

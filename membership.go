@@ -77,6 +77,9 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 // was removed or demoted. It brings the best voter up to its own log, which answers the
 // proposals that are under way, orders it to campaign, and steps down with that; after
 // an election timeout it steps down without. It accepts no proposals meanwhile.
+//
+// The others know by then that the change is committed, or will: the Ready that handed it out to
+// be applied has told them too.
 func (r *raft) retire() {
 	if r.role != StateLeader || r.mayCampaign {
 		return
@@ -88,7 +91,7 @@ func (r *raft) retire() {
 			r.logger.Infof("%x has nobody to hand the leadership to: %v", r.id, err)
 		}
 	}
-	if r.transferee == None && r.buildAppends() == nil { // its last word: what is committed
+	if r.transferee == None {
 		r.becomeFollower(r.term, None)
 	}
 }

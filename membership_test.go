@@ -54,7 +54,14 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	for _, data := range []string{"a", "b", "c"} {
 		c.propose(1, data)
 	}
-	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgAppResp && m.Index > 3 }
+	var late []pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgAppResp && m.Index > 3 {
+			late = append(late, *m)
+			return true
+		}
+		return false
+	}
 	c.settle()
 	c.heal()
 	c.wantConfig("voters=(2 3)", 1)
@@ -62,9 +69,13 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	if err := c.node(1).Propose([]byte("d")); !errors.Is(err, ErrProposalDropped) {
 		t.Errorf("a proposal at a leader that is about to go: %v", err)
 	}
-	c.settleTicking(1)
-	if c.node(1).raft.role != StateFollower || c.leader() == None {
-		t.Errorf("node 1 is %s, node %d leads", c.node(1).raft.role, c.leader())
+	for _, m := range late {
+		c.step(m)
+	}
+	c.wantRole(1, StateFollower, 2)
+	c.settle()
+	if c.leader() == None {
+		t.Error("nobody leads")
 	}
 	if got := c.appliedData(1); got != "a b c " {
 		t.Errorf("the removed leader applied %q", got)
@@ -351,6 +362,51 @@ func TestBug39AJointConfigurationIsLeftOnceWhoeverLeads(t *testing.T) {
 	if err := c.node(2).ProposeConfChange(pb.ConfChangeV2{}); !errors.Is(err, ErrBadConfChange) {
 		t.Errorf("leaving what is not joint: %v", err)
 	}
+}
+
+func TestBug39ALeaderProposesToLeaveOnce(t *testing.T) {
+	// One entry is applied at a time, and several times there is an occasion to leave.
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxCommittedSizePerReady = 1 })
+	c.elect(1)
+	if err := c.tryChange(1, "r2 r3"); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		c.propose(1, "x")
+	}
+	c.settle()
+	c.wantConfig("voters=(1)", 1)
+	if last := c.node(1).raft.log.lastIndex(); last != 9 {
+		t.Errorf("the log ends at %d, so there is more than one proposal to leave", last)
+	}
+}
+
+func TestBug35ANewLeaderProposesNoChangeBeforeItHasAppliedItsLog(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.elect(2)
+	if err := c.tryChange(2, "v4"); err != nil {
+		t.Fatal(err)
+	}
+	c.cut = func(m *pb.Message) bool { return m.To == 2 || m.To == 1 }
+	c.settle() // node 3 has the change, nobody knows that it is committed
+	c.isolate(2)
+	if err := c.node(3).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	for c.node(3).raft.role != StateLeader || c.node(3).raft.log.committed < c.node(3).raft.termStart {
+		c.ready(3)
+		c.deliver()
+		c.ready(1)
+		c.deliver()
+	}
+	// The change of the term before is committed with the no-op, and not applied.
+	if err := c.tryChange(3, "v5"); !errors.Is(err, ErrConfChangePending) {
+		t.Errorf("before the earlier change is applied: %v", err)
+	}
+	c.settle()
+	c.wantConfig("voters=(1 2 3 4)", 3)
 }
 
 func TestAJointConfigurationIsLeftByHandIfThatIsAskedFor(t *testing.T) {

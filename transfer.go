@@ -58,13 +58,7 @@ func (r *raft) finishTransfer(from uint64) {
 	}
 }
 
-// orderCampaign sends the order. A leader that does not vote any more leaves with it, so what it
-// has committed goes out first: its own removal is part of it, and the successor may not find a
-// quorum without knowing that.
 func (r *raft) orderCampaign() {
-	if !r.mayCampaign {
-		_ = r.buildAppends() // an error has quarantined the node
-	}
 	r.send(pb.MsgTimeoutNow, r.transferee)
 	r.campaignOrdered = true
 	if !r.mayCampaign {
