@@ -87,11 +87,11 @@ func (c *testCluster) perform(out *strings.Builder, a act) {
 		c.floors[context] = c.largestCommit()
 		node.ReadIndex([]byte(context))
 	case "transfer":
-		node.TransferLeader(uint64(a.pick%3) + 1)
+		node.TransferLeader(uint64(a.pick%len(c.nodes)) + 1)
 	case "campaign":
 		_ = node.Campaign()
 	case "unreachable":
-		node.ReportUnreachable(uint64(a.pick%3) + 1)
+		node.ReportUnreachable(uint64(a.pick%len(c.nodes)) + 1)
 	case "restart":
 		c.restart(a.node)
 	case "compact":
