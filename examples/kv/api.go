@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
@@ -16,9 +15,8 @@ import (
 )
 
 const (
-	maxKey         = 4 << 10 // bytes
-	maxValue       = 1 << 20 // bytes
-	requestTimeout = 5 * time.Second
+	maxKey   = 4 << 10 // bytes
+	maxValue = 1 << 20 // bytes
 )
 
 // routes is the HTTP interface: for clients, and /raft for the other replicas.
@@ -28,8 +26,23 @@ func (r *replica) routes() http.Handler {
 	mux.HandleFunc("GET /kv/{key...}", r.withKey(r.get))
 	mux.HandleFunc("DELETE /kv/{key...}", r.withKey(r.delete))
 	mux.HandleFunc("GET /status", r.status)
+	mux.HandleFunc("GET /members", r.onLeader(r.listMembers))
+	mux.HandleFunc("POST /members", r.onLeader(r.addMember))
+	mux.HandleFunc("DELETE /members/{id}", r.onLeader(r.removeMember))
+	mux.HandleFunc("POST /leader", r.onLeader(r.transferLeader))
 	mux.HandleFunc("POST /raft", r.receive)
-	return mux
+	return r.unlessRemoved(mux)
+}
+
+// unlessRemoved refuses clients when this replica was removed from the cluster.
+func (r *replica) unlessRemoved(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.loop.departure.begun.Load() && req.URL.Path != "/raft" {
+			unavailable(w, errRemoved)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 type keyHandler func(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte)
@@ -42,7 +55,7 @@ func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 			http.Error(w, "the key must have 1 to "+strconv.Itoa(maxKey)+" bytes", http.StatusBadRequest)
 			return
 		}
-		ctx, cancel := context.WithTimeout(req.Context(), requestTimeout)
+		ctx, cancel := context.WithTimeout(req.Context(), r.opts.timeout)
 		defer cancel()
 		handle(ctx, w, req, []byte(key))
 	}
@@ -75,17 +88,22 @@ func (r *replica) delete(ctx context.Context, w http.ResponseWriter, _ *http.Req
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// get is linearizable: the read goes through the log. With ?stale=true it answers from what
-// this replica has, at once.
+// get is linearizable unless it asks for something else: ?read=lease trusts the leader's
+// lease, ?read=stale (or ?stale=true) answers from what this replica has.
 func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
-	var o outcome
-	var err error
+	mode := readMode(req.URL.Query().Get("read"))
 	if stale, _ := strconv.ParseBool(req.URL.Query().Get("stale")); stale {
-		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
-		err = errors.Join(queryErr, err)
-	} else {
-		o, err = r.do(ctx, opRead, key, nil)
+		mode = readStale
 	}
+	switch mode {
+	case "":
+		mode = readSafe
+	case readSafe, readLease, readStale:
+	default:
+		http.Error(w, "read must be safe, lease or stale", http.StatusBadRequest)
+		return
+	}
+	o, err := r.read(ctx, mode, key)
 	switch {
 	case err != nil:
 		unavailable(w, err)
@@ -99,6 +117,10 @@ func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Requ
 
 // unavailable says that the outcome is not known: a write may still be carried out.
 func unavailable(w http.ResponseWriter, err error) {
+	if errors.Is(err, errRemoved) {
+		http.Error(w, err.Error(), http.StatusGone)
+		return
+	}
 	http.Error(w, "no answer in time, the outcome is unknown: "+err.Error(), http.StatusServiceUnavailable)
 }
 
@@ -138,7 +160,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 }
 
 func (r *replica) status(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), requestTimeout)
+	ctx, cancel := context.WithTimeout(req.Context(), r.opts.timeout)
 	defer cancel()
 	s, err := r.report(ctx)
 	if err != nil {
@@ -151,6 +173,10 @@ func (r *replica) status(w http.ResponseWriter, req *http.Request) {
 
 // receive takes messages from a peer. The answer means that they are with the loop.
 func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
+	from := req.Header.Get(headerFrom)
+	if id, err := strconv.ParseUint(from, 10, 64); err == nil && r.loop.members.Load().removedAt(id) {
+		w.Header().Set(headerRemoved, from) // what it says may count all the same: it may hand over
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ffd200af/raft"
@@ -20,12 +22,24 @@ type loop struct {
 	inbox       chan raftpb.Message // from peers
 	proposals   chan *request       // from clients
 	cancelled   chan requestID      // requests that nobody waits for any more
+	readers     chan *readRequest   // from clients
 	unreachable chan uint64         // peers that messages did not reach
 	snapshots   chan snapshotReport // how sending a snapshot ended
 	queries     chan func()         // run on the loop, to look at the node
+	removals    chan uint64         // peers that know that this replica was removed
 	stop        chan struct{}
 
-	waiting map[requestID]*request
+	// ended is closed when the loop is over; cause then says why.
+	ended chan struct{}
+	cause error
+
+	// members is for everybody: the ones of the store, as of the last batch.
+	members atomic.Pointer[members]
+
+	ids       *requestIDs
+	waiting   map[requestID]*request
+	reads     readQueue
+	departure departure
 
 	tick         time.Duration
 	compactAfter uint64 // applied entries in the log at which it is compacted
@@ -50,26 +64,39 @@ type snapshotReport struct {
 	status raft.SnapshotStatus
 }
 
-// run drives the node until stop is closed, or until the node or the disk gives up. An
-// error means that this replica must not go on: what it has promised may be in doubt.
-func (l *loop) run() error {
+// run drives the node until stop is closed, this replica is removed from the cluster, or the node
+// or the disk gives up. cause is then errStopped, errRemoved, or an error that means that this
+// replica must not go on: what it has promised may be in doubt.
+func (l *loop) run() {
+	l.cause = l.drive()
+	l.abandon()
+	close(l.ended)
+}
+
+func (l *loop) drive() error {
 	ticker := time.NewTicker(l.tick)
 	defer ticker.Stop()
-	defer l.abandon()
+	l.followMembers()
 	for {
 		select {
 		case <-l.stop:
-			return nil
+			return errStopped
 		case <-ticker.C:
 			l.node.Tick()
+			l.tickReads()
+			l.tickDeparture()
 		case m := <-l.inbox:
 			l.step(m)
 		case req := <-l.proposals:
 			l.propose(req)
 		case id := <-l.cancelled:
 			delete(l.waiting, id)
+		case req := <-l.readers:
+			l.reads.add(req)
 		case id := <-l.unreachable:
 			l.node.ReportUnreachable(id)
+		case id := <-l.removals:
+			l.hearRemoved(id)
 		case report := <-l.snapshots:
 			l.node.ReportSnapshot(report.to, report.status)
 		case query := <-l.queries:
@@ -78,6 +105,7 @@ func (l *loop) run() error {
 		// Take what else has arrived: everything before one Ready shares a disk write and
 		// an append to each follower.
 		l.drain()
+		l.askReads()
 		for l.node.HasReady() {
 			if err := l.handle(l.node.Ready()); err != nil {
 				return err
@@ -87,10 +115,13 @@ func (l *loop) run() error {
 		if err := l.node.Err(); err != nil {
 			return err
 		}
+		if l.mayLeave() {
+			return errRemoved
+		}
 	}
 }
 
-// drain takes messages and proposals that are there already, up to a bound.
+// drain takes messages and requests that are there already, up to a bound.
 func (l *loop) drain() {
 	for range 256 {
 		select {
@@ -98,6 +129,8 @@ func (l *loop) drain() {
 			l.step(m)
 		case req := <-l.proposals:
 			l.propose(req)
+		case req := <-l.readers:
+			l.reads.add(req)
 		default:
 			return
 		}
@@ -106,7 +139,10 @@ func (l *loop) drain() {
 
 // step gives the node a message. A message that it refuses has changed nothing; it is
 // dropped like one that the network has lost.
-func (l *loop) step(m raftpb.Message) { _ = l.node.Step(m) }
+func (l *loop) step(m raftpb.Message) {
+	l.departure.silent = 0
+	_ = l.node.Step(m)
+}
 
 func (l *loop) propose(req *request) {
 	if err := l.node.Propose(req.data); err != nil {
@@ -121,11 +157,13 @@ func (l *loop) propose(req *request) {
 func (l *loop) handle(rd raft.Ready) error {
 	// 1. Write hard state, entries and snapshot, atomically, and sync. Everything below
 	//    depends on it: a message may promise a vote or acknowledge an entry.
+	rd.MustSync = rd.MustSync || changesConf(rd.CommittedEntries)
 	if err := l.store.save(rd); err != nil {
 		return err
 	}
 	// 2. Send. The transport drops what it cannot take; Raft sends again.
 	l.peers.send(rd.Messages)
+	l.confirmReads(rd.ReadStates)
 	// 3. Apply. A snapshot was put in place by save.
 	outcomes, err := l.store.apply(rd.CommittedEntries, l.changeConf)
 	if err != nil {
@@ -134,29 +172,22 @@ func (l *loop) handle(rd raft.Ready) error {
 	for _, o := range outcomes {
 		l.answer(o)
 	}
+	l.serveReads()
+	l.followMembers()
 	// 4. Tell the node that all of that is done. rd.Messages is the node's again.
 	l.node.Advance(rd)
 	return l.compact()
 }
 
-// changeConf tells the node that a configuration change is applied.
-func (l *loop) changeConf(e *raftpb.Entry) (raftpb.ConfState, error) {
-	var cc raftpb.ConfChangeI
-	if e.Type == raftpb.EntryConfChange {
-		var v1 raftpb.ConfChange
-		if err := v1.Unmarshal(e.Data); err != nil {
-			return raftpb.ConfState{}, err
-		}
-		cc = v1
-	} else {
-		var v2 raftpb.ConfChangeV2
-		if err := v2.Unmarshal(e.Data); err != nil {
-			return raftpb.ConfState{}, err
-		}
-		cc = v2
-	}
-	return *l.node.ApplyConfChange(cc), nil
+// changesConf reports whether entries hold a configuration change. That one is committed must be
+// on disk before anybody acts on it, although a commit index can be learnt again otherwise: a replica
+// that is removed by it leaves, and might be the one to learn it from.
+func changesConf(entries []raftpb.Entry) bool {
+	return slices.ContainsFunc(entries, func(e raftpb.Entry) bool { return e.Type != raftpb.EntryNormal })
 }
+
+// changeConf tells the node that a configuration change is applied.
+func (l *loop) changeConf(cc raftpb.ConfChangeI) raftpb.ConfState { return *l.node.ApplyConfChange(cc) }
 
 // answer tells the client, if it is this process's and still waits.
 func (l *loop) answer(o outcome) {
@@ -177,12 +208,16 @@ func (l *loop) compact() error {
 	return l.store.compact(applied - l.compactKeep)
 }
 
-var errStopped = errors.New("kv: replica is stopped")
+var (
+	errStopped = errors.New("kv: replica is stopped")
+	errRemoved = errors.New("kv: this replica was removed from the cluster")
+)
 
 // abandon answers those who still wait. Their requests may be carried out all the same.
 func (l *loop) abandon() {
 	for _, req := range l.waiting {
-		req.done <- result{err: errStopped}
+		req.done <- result{err: l.cause}
 	}
 	clear(l.waiting)
+	l.abandonReads(l.cause)
 }

@@ -18,7 +18,7 @@ type outcome struct {
 // apply applies committed entries in one batch together with the applied index, so
 // that a restart neither skips nor repeats one. changeConf is called for configuration changes
 // and returns the configuration that they lead to.
-func (s *store) apply(entries []raftpb.Entry, changeConf func(*raftpb.Entry) (raftpb.ConfState, error)) ([]outcome, error) {
+func (s *store) apply(entries []raftpb.Entry, changeConf func(raftpb.ConfChangeI) raftpb.ConfState) ([]outcome, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
@@ -33,11 +33,9 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(*raftpb.Entry) (ra
 		}
 		next.applied = entryID{term: e.Term, index: e.Index}
 		if e.Type != raftpb.EntryNormal {
-			conf, err := changeConf(e)
-			if err != nil {
+			if err := applyChange(e, &next, changeConf); err != nil {
 				return nil, err
 			}
-			next.conf = conf
 			continue
 		}
 		if len(e.Data) == 0 {
@@ -52,7 +50,7 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(*raftpb.Entry) (ra
 		}
 		outcomes = append(outcomes, o)
 	}
-	if err := setApplied(b, next.applied, next.conf); err != nil {
+	if err := errors.Join(setApplied(b, next.applied, next.conf), next.members.write(b, s.members)); err != nil {
 		return nil, err
 	}
 	if err := b.Commit(pebble.NoSync); err != nil {
@@ -60,6 +58,33 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(*raftpb.Entry) (ra
 	}
 	s.moveTo(&next)
 	return outcomes, nil
+}
+
+// applyChange applies a configuration change. One that the members do not admit is applied as
+// a change of nothing: the node has to hear of every one.
+func applyChange(e *raftpb.Entry, next *position, changeConf func(raftpb.ConfChangeI) raftpb.ConfState) error {
+	cc, err := decodeChange(e)
+	if err != nil {
+		return err
+	}
+	if !next.members.admit(cc) {
+		next.conf = changeConf(raftpb.ConfChange{})
+		return nil
+	}
+	next.conf = changeConf(cc)
+	next.members = next.members.follow(cc, next.conf)
+	return nil
+}
+
+func decodeChange(e *raftpb.Entry) (raftpb.ConfChangeV2, error) {
+	if e.Type == raftpb.EntryConfChangeV2 {
+		var cc raftpb.ConfChangeV2
+		err := cc.Unmarshal(e.Data)
+		return cc, err
+	}
+	var cc raftpb.ConfChange
+	err := cc.Unmarshal(e.Data)
+	return cc.AsV2(), err
 }
 
 func applyCommand(b *pebble.Batch, data []byte) (outcome, error) {

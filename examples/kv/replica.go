@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,9 +20,12 @@ import (
 // options are what a replica needs to know.
 type options struct {
 	id           uint64
-	cluster      map[uint64]string // base URL of each replica
+	first        map[uint64]string // base URLs of the first replicas, for an empty folder; none if it is to be added
+	address      string            // base URL of this one; empty if the folder knows it
+	listen       string            // host:port to listen on; empty for the one in the address
 	dir          string
 	tick         time.Duration
+	timeout      time.Duration // of a request
 	compactAfter uint64
 	log          *slog.Logger
 }
@@ -36,51 +37,70 @@ type replica struct {
 	loop   *loop
 	peers  *transport
 	server *http.Server
-
-	// failed gets the error that ended the loop, or nil when it was stopped.
-	failed chan error
-
-	incarnation [8]byte // the first half of this process's request ids
-	requests    atomic.Uint64
+	ids    requestIDs
 }
 
-// startReplica opens the store, listens, and starts the loop.
+// startReplica opens the store, listens, and starts the loop. The error is errRemoved for
+// a replica that knows that it was removed.
 func startReplica(opts options) (*replica, error) {
-	listener, err := listen(opts.cluster[opts.id])
+	s, err := openStore(opts.dir, opts.first)
 	if err != nil {
 		return nil, err
 	}
-	r := &replica{opts: opts, failed: make(chan error, 1)}
-	if _, err := rand.Read(r.incarnation[:]); err != nil {
-		return nil, errors.Join(err, listener.Close())
-	}
-	if r.store, err = openStore(opts.dir, slices.Sorted(maps.Keys(opts.cluster))); err != nil {
-		return nil, errors.Join(err, listener.Close())
-	}
-	config := raft.DefaultConfig(opts.id, r.store)
-	config.Applied = r.store.applied.index
-	config.Logger = raft.NewSlogLogger(opts.log)
-	node, err := raft.NewRawNode(config)
+	r, err := newReplica(opts, s)
 	if err != nil {
-		return nil, errors.Join(err, r.store.close(), listener.Close())
+		return nil, errors.Join(err, s.close())
 	}
-	r.peers = newTransport(opts.id, opts.cluster)
-	r.loop = newLoop(node, r.store, r.peers, opts)
-	r.peers.start()
+	listener, err := listen(r.opts)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	r.server = &http.Server{Handler: r.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	go func() { r.failed <- r.loop.run() }()
+	go r.loop.run()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
 	return r, nil
 }
 
-func listen(base string) (net.Listener, error) {
-	u, err := url.Parse(base)
+func newReplica(opts options, s *store) (*replica, error) {
+	switch own, known := s.members[opts.id]; {
+	case own.Removed:
+		return nil, errRemoved
+	case known && opts.address != "" && opts.address != own.Address:
+		return nil, fmt.Errorf("replica %d is known to the others as %s: start it there (-listen says where to listen)", opts.id, own.Address)
+	case known:
+		opts.address = own.Address
+	case opts.address == "":
+		return nil, fmt.Errorf("replica %d is not in the cluster; -join and -address add it", opts.id)
+	}
+	r := &replica{opts: opts, store: s}
+	if err := r.ids.draw(); err != nil {
+		return nil, err
+	}
+	config := raft.DefaultConfig(opts.id, s)
+	config.Applied = s.applied.index
+	config.Logger = raft.NewSlogLogger(opts.log)
+	node, err := raft.NewRawNode(config)
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", u.Host)
+	r.peers = newTransport(opts.id)
+	r.loop = newLoop(node, s, r.peers, opts)
+	r.loop.ids = &r.ids
+	return r, nil
+}
+
+func listen(opts options) (net.Listener, error) {
+	at := opts.listen
+	if at == "" {
+		u, err := url.Parse(opts.address)
+		if err != nil {
+			return nil, err
+		}
+		at = u.Host
+	}
+	l, err := net.Listen("tcp", at)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (is another copy running?): %w", u.Host, err)
+		return nil, fmt.Errorf("cannot listen on %s (is another copy running?): %w", at, err)
 	}
 	return l, nil
 }
@@ -89,10 +109,12 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 	l := &loop{
 		node: node, store: s, peers: peers,
 		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan requestID, 1024),
-		unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64), queries: make(chan func()),
-		stop: make(chan struct{}), waiting: map[requestID]*request{},
+		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
+		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
+		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}},
 		tick: opts.tick, compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
+	l.members.Store(&members{})
 	peers.unreachable = func(id uint64) {
 		select {
 		case l.unreachable <- id:
@@ -105,35 +127,60 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		default: // the node gives the follower up after Config.SnapshotTicks
 		}
 	}
+	peers.removed = func(by uint64) {
+		select {
+		case l.removals <- by:
+		default: // it will be asked again
+		}
+	}
 	return l
 }
 
-// stop ends everything in an orderly way. What is acknowledged is on disk at any time,
-// so a kill instead of this loses nothing.
+// stop ends everything in an orderly way, once. What is acknowledged is on disk at any time,
+// so a kill instead of this loses nothing. A replica that was removed gets the time to send its
+// last messages: they may hand over the leadership.
 func (r *replica) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	close(r.loop.stop)
-	err := <-r.failed
+	<-r.loop.ended
+	var grace time.Duration
+	if errors.Is(r.loop.cause, errRemoved) {
+		grace = time.Second
+	}
+	r.peers.stop(grace)
 	if r.server.Shutdown(ctx) != nil {
 		_ = r.server.Close()
 	}
-	r.peers.stop()
-	return errors.Join(err, r.store.close())
+	return r.store.close()
 }
 
-func (r *replica) newRequestID() requestID {
+// requestIDs makes ids that nobody else makes: those of this process, numbered.
+type requestIDs struct {
+	incarnation [8]byte
+	last        atomic.Uint64
+}
+
+func (ids *requestIDs) draw() error {
+	_, err := rand.Read(ids.incarnation[:])
+	return err
+}
+
+func (ids *requestIDs) next() requestID {
 	var id requestID
-	copy(id[:], r.incarnation[:])
-	binary.BigEndian.PutUint64(id[8:], r.requests.Add(1))
+	copy(id[:], ids.incarnation[:])
+	binary.BigEndian.PutUint64(id[8:], ids.last.Add(1))
 	return id
 }
+
+// retryPause lies between two tries of what could not be done at once.
+const retryPause = 20 * time.Millisecond
 
 // do proposes a command and waits until it is applied here. A proposal that was
 // dropped, because there is no leader for instance, is tried again; one that was accepted is not,
 // because it may still be carried out.
 func (r *replica) do(ctx context.Context, op op, key, value []byte) (outcome, error) {
-	c := command{op: op, id: r.newRequestID(), key: key, value: value}
+	c := command{op: op, id: r.ids.next(), key: key, value: value}
 	req := &request{id: c.id, data: c.encode(), done: make(chan result, 1)}
 	for {
 		if err := r.submit(ctx, req); err != nil {
@@ -144,15 +191,17 @@ func (r *replica) do(ctx context.Context, op op, key, value []byte) (outcome, er
 			if !errors.Is(res.err, raft.ErrProposalDropped) {
 				return res.outcome, res.err
 			}
+		case <-r.loop.ended:
+			return outcome{}, r.loop.cause
 		case <-ctx.Done():
 			select {
 			case r.loop.cancelled <- req.id:
-			case <-r.loop.stop:
+			case <-r.loop.ended:
 			}
 			return outcome{}, ctx.Err()
 		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(retryPause):
 		case <-ctx.Done():
 			return outcome{}, ctx.Err()
 		}
@@ -163,8 +212,8 @@ func (r *replica) submit(ctx context.Context, req *request) error {
 	select {
 	case r.loop.proposals <- req:
 		return nil
-	case <-r.loop.stop:
-		return errStopped
+	case <-r.loop.ended:
+		return r.loop.cause
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -175,11 +224,30 @@ func (r *replica) query(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case r.loop.queries <- func() { f(); close(done) }:
-	case <-r.loop.stop:
-		return errStopped
+	case <-r.loop.ended:
+		return r.loop.cause
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	<-done
 	return nil
+}
+
+// await runs f on the loop until it is true or returns an error.
+func (r *replica) await(ctx context.Context, f func() (bool, error)) error {
+	for {
+		var done bool
+		var err error
+		if queryErr := r.query(ctx, func() { done, err = f() }); queryErr != nil {
+			return queryErr
+		}
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(retryPause / 4):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

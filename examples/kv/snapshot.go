@@ -61,21 +61,23 @@ func (sb *snapshotBuilder) forgetBefore(index uint64) {
 
 func (sb *snapshotBuilder) wait() { sb.running.Wait() }
 
-// An image is a run of key length, key, value length, value.
+// An image is a run of key length, key, value length, value: the rows that replicas agree on.
 
 func writeImage(r pebble.Reader) ([]byte, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: dataStart, UpperBound: dataEnd})
-	if err != nil {
-		return nil, err
-	}
 	var b []byte
-	for it.First(); it.Valid(); it.Next() {
-		for _, part := range [][]byte{it.Key()[1:], it.Value()} {
-			b = binary.AppendUvarint(b, uint64(len(part)))
-			b = append(b, part...)
+	for _, prefix := range agreed {
+		err := eachRow(r, prefix, func(key, value []byte) error {
+			for _, part := range [][]byte{key, value} {
+				b = binary.AppendUvarint(b, uint64(len(part)))
+				b = append(b, part...)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return b, errors.Join(it.Error(), it.Close())
+	return b, nil
 }
 
 func readImage(b []byte, put func(key, value []byte) error) error {

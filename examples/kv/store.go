@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ffd200af/raft"
@@ -13,11 +17,15 @@ import (
 
 // store is everything that a replica has on disk, in one Pebble database:
 //
+//	i          the folder's own name
 //	h          hard state
 //	t          the entry before the first one in the log (term, index)
 //	a          what is applied: term, index, configuration
 //	l<index>   log entries
 //	d<key>     the data
+//	m<id>      the members
+//
+// The last two are what replicas agree on, and make up a snapshot.
 //
 // It implements raft.Storage. All methods but those of the snapshot builder are
 // called by the replica's loop only.
@@ -35,6 +43,12 @@ type store struct {
 
 	applied entryID
 	conf    raftpb.ConfState
+	members members // as of applied
+
+	// identity was drawn at random when the folder was made. A replica is added together with
+	// it: one that has lost its disk has forgotten what it voted for and what it
+	// acknowledged, and must not come back under the same id.
+	identity string
 
 	snapshots snapshotBuilder
 }
@@ -42,27 +56,37 @@ type store struct {
 type entryID struct{ term, index uint64 }
 
 var (
-	keyHard    = []byte("h")
-	keyPrev    = []byte("t")
-	keyApplied = []byte("a")
-	logStart   = []byte("l")
-	logEnd     = []byte("m")
-	dataStart  = []byte("d")
-	dataEnd    = []byte("e")
+	keyIdentity = []byte("i")
+	keyHard     = []byte("h")
+	keyPrev     = []byte("t")
+	keyApplied  = []byte("a")
+	logStart    = []byte("l")
+	logEnd      = []byte("m")
 )
 
-func logKey(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte("l"), index) }
-func dataKey(key []byte) []byte  { return append([]byte("d"), key...) }
+const (
+	dataPrefix   = 'd'
+	memberPrefix = 'm'
+)
 
-// openStore opens the database in dir. An empty one starts with the given voters: with
-// a log that begins behind entry 1 of term 1, on every first replica alike.
-func openStore(dir string, voters []uint64) (*store, error) {
+var errBadImage = errors.New("kv: snapshot holds a row that is not agreed on")
+
+// agreed are the prefixes of the rows that all replicas agree on.
+var agreed = []byte{dataPrefix, memberPrefix}
+
+func logKey(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte("l"), index) }
+func dataKey(key []byte) []byte  { return append([]byte{dataPrefix}, key...) }
+
+// openStore opens the database in dir. An empty one starts with the given first replicas,
+// by their addresses: with a log that begins behind entry 1 of term 1, on each of them alike. Without
+// any it starts with nothing at all, for a replica that is going to be added.
+func openStore(dir string, first map[uint64]string) (*store, error) {
 	db, err := pebble.Open(dir, &pebble.Options{Logger: quietLogger{}})
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", dir, err)
+		return nil, fmt.Errorf("opening %s (is another copy running?): %w", dir, err)
 	}
 	s := &store{db: db}
-	if err := s.load(voters); err != nil {
+	if err := s.load(first); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading %s: %w", dir, err), db.Close())
 	}
 	return s, nil
@@ -73,14 +97,20 @@ func (s *store) close() error {
 	return s.db.Close()
 }
 
-func (s *store) load(voters []uint64) error {
-	if _, found, err := s.get(keyApplied); err != nil {
+func (s *store) load(first map[uint64]string) error {
+	identity, found, err := s.get(keyIdentity)
+	if err != nil {
 		return err
-	} else if !found {
-		if err := s.create(voters); err != nil {
+	}
+	if !found {
+		if err := s.create(first); err != nil {
+			return err
+		}
+		if identity, _, err = s.get(keyIdentity); err != nil {
 			return err
 		}
 	}
+	s.identity = string(identity)
 	hard, _, err := s.get(keyHard)
 	if err != nil {
 		return err
@@ -107,17 +137,37 @@ func (s *store) load(voters []uint64) error {
 	if err := s.conf.Unmarshal(rest); err != nil {
 		return err
 	}
+	if s.members, err = readMembers(s.db); err != nil {
+		return err
+	}
 	return s.findLast()
 }
 
-func (s *store) create(voters []uint64) error {
-	first := entryID{term: 1, index: 1}
-	conf := raftpb.ConfState{Voters: voters}
-	hard := raftpb.HardState{Term: 1, Commit: 1}
+func (s *store) create(first map[uint64]string) error {
 	b := s.db.NewBatch()
 	defer b.Close()
-	err := errors.Join(setMessage(b, keyHard, &hard), b.Set(keyPrev, encodeID(first), nil), setApplied(b, first, conf))
-	return errors.Join(err, b.Commit(pebble.Sync))
+	_, used, err := s.get(keyApplied)
+	if err != nil {
+		return err
+	}
+	if !used { // otherwise it was made before folders had names
+		var at entryID
+		var hard raftpb.HardState
+		if len(first) > 0 {
+			at, hard = entryID{term: 1, index: 1}, raftpb.HardState{Term: 1, Commit: 1}
+		}
+		conf := raftpb.ConfState{Voters: slices.Sorted(maps.Keys(first))}
+		err = errors.Join(setMessage(b, keyHard, &hard), b.Set(keyPrev, encodeID(at), nil), setApplied(b, at, conf))
+	}
+	ms := members{}
+	for id, address := range first {
+		ms[id] = member{Address: address}
+	}
+	err = errors.Join(err, ms.write(b, nil), b.Set(keyIdentity, []byte(rand.Text()), nil))
+	if err != nil {
+		return err
+	}
+	return b.Commit(pebble.Sync)
 }
 
 func (s *store) findLast() error {
@@ -145,6 +195,20 @@ func getFrom(r pebble.Reader, key []byte) ([]byte, bool, error) {
 	}
 	value = append([]byte{}, value...)
 	return value, true, closer.Close()
+}
+
+// eachRow calls f for every row under a prefix, in order. The slices are valid until f returns.
+func eachRow(r pebble.Reader, prefix byte, f func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
+	if err != nil {
+		return err
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if err := f(it.Key(), it.Value()); err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
 }
 
 // save writes the storage work of one Ready in one atomic batch. It is on disk when
@@ -179,7 +243,13 @@ func (s *store) save(rd raft.Ready) error {
 		next.hard = rd.HardState
 	}
 	if b.Empty() {
-		return nil
+		if !sync {
+			return nil
+		}
+		// What earlier batches wrote has to be on disk now.
+		if err := b.LogData(nil, nil); err != nil {
+			return err
+		}
 	}
 	if err := b.Commit(writeOptions(sync)); err != nil {
 		return err
@@ -202,28 +272,45 @@ type position struct {
 	prev, applied entryID
 	last          uint64
 	conf          raftpb.ConfState
+	members       members
 }
 
 func (s *store) position() *position {
-	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf}
+	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf, members: s.members}
 }
 
 func (s *store) moveTo(p *position) {
-	s.hard, s.prev, s.applied, s.last, s.conf = p.hard, p.prev, p.applied, p.last, p.conf
+	s.hard, s.prev, s.applied, s.last, s.conf, s.members = p.hard, p.prev, p.applied, p.last, p.conf, p.members
 }
 
 // replaceAll puts a snapshot from the leader in the place of data and log.
 func replaceAll(b *pebble.Batch, snap raftpb.Snapshot, next *position) error {
 	meta := &snap.Metadata
 	id := entryID{term: meta.Term, index: meta.Index}
-	if err := errors.Join(b.DeleteRange(dataStart, dataEnd, nil), b.DeleteRange(logStart, logEnd, nil)); err != nil {
+	if err := b.DeleteRange(logStart, logEnd, nil); err != nil {
 		return err
 	}
-	err := readImage(snap.Data, func(key, value []byte) error { return b.Set(dataKey(key), value, nil) })
+	for _, prefix := range agreed {
+		if err := b.DeleteRange([]byte{prefix}, []byte{prefix + 1}, nil); err != nil {
+			return err
+		}
+	}
+	ms := members{}
+	err := readImage(snap.Data, func(key, value []byte) error {
+		if len(key) == 0 || !bytes.Contains(agreed, key[:1]) {
+			return errBadImage
+		}
+		if key[0] == memberPrefix {
+			if err := ms.addRow(key, value); err != nil {
+				return err
+			}
+		}
+		return b.Set(key, value, nil)
+	})
 	if err != nil {
 		return err
 	}
-	next.prev, next.applied, next.last, next.conf = id, id, id.index, meta.ConfState
+	next.prev, next.applied, next.last, next.conf, next.members = id, id, id.index, meta.ConfState, ms
 	return errors.Join(b.Set(keyPrev, encodeID(id), nil), setApplied(b, id, meta.ConfState))
 }
 

@@ -12,7 +12,7 @@ import (
 
 func openTest(t *testing.T, dir string) *store {
 	t.Helper()
-	s, err := openStore(dir, []uint64{1, 2, 3})
+	s, err := openStore(dir, map[uint64]string{1: "http://a:1", 2: "http://b:2", 3: "http://c:3"})
 	if err != nil {
 		t.Fatal(err)
 	}

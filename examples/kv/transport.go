@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -26,9 +27,16 @@ const (
 	snapTimeout = time.Minute
 )
 
+// Headers of requests between replicas.
+const (
+	headerFrom    = "Kv-From"    // id of the sender
+	headerRemoved = "Kv-Removed" // in an answer: the id of the sender, which was removed from the cluster
+)
+
 // transport sends messages to peers over HTTP: a POST to /raft with any number of
-// encoded messages, each behind its length.
+// encoded messages, each behind its length. follow, send, ask and stop belong to one goroutine.
 type transport struct {
+	self   uint64
 	client *http.Client
 	peers  map[uint64]*peer
 	ctx    context.Context
@@ -37,27 +45,37 @@ type transport struct {
 
 	unreachable func(id uint64)
 	reported    func(snapshotReport)
+	removed     func(by uint64) // a peer knows that this replica was removed
 }
 
 type peer struct {
-	id    uint64
-	url   string
-	queue chan raftpb.Message
+	id      uint64
+	address string
+	queue   chan raftpb.Message
+	asked   chan struct{} // see ask
 }
 
-func newTransport(self uint64, cluster map[uint64]string) *transport {
-	t := &transport{client: &http.Client{}, peers: map[uint64]*peer{}}
+func newTransport(self uint64) *transport {
+	t := &transport{self: self, client: &http.Client{}, peers: map[uint64]*peer{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	for id, url := range cluster {
-		if id != self {
-			t.peers[id] = &peer{id: id, url: url + "/raft", queue: make(chan raftpb.Message, queueLength)}
-		}
-	}
 	return t
 }
 
-func (t *transport) start() {
-	for _, p := range t.peers {
+// follow makes the peers those of the given addresses. What is queued for others is
+// still sent, if it can be at once.
+func (t *transport) follow(addresses map[uint64]string) {
+	for id, p := range t.peers {
+		if addresses[id] != p.address {
+			close(p.queue)
+			delete(t.peers, id)
+		}
+	}
+	for id, address := range addresses {
+		if id == t.self || t.peers[id] != nil {
+			continue
+		}
+		p := &peer{id: id, address: address, queue: make(chan raftpb.Message, queueLength), asked: make(chan struct{}, 1)}
+		t.peers[id] = p
 		t.wg.Add(1)
 		go func() {
 			defer t.wg.Done()
@@ -66,9 +84,13 @@ func (t *transport) start() {
 	}
 }
 
-func (t *transport) stop() {
-	t.cancel()
+// stop ends the transport. What is queued gets the grace to be sent.
+func (t *transport) stop(grace time.Duration) {
+	timer := time.AfterFunc(grace, t.cancel)
+	defer timer.Stop()
+	t.follow(nil)
 	t.wg.Wait()
+	t.cancel()
 	t.client.CloseIdleConnections()
 }
 
@@ -97,17 +119,32 @@ func (t *transport) lost(m raftpb.Message) {
 	t.unreachable(m.To)
 }
 
-// serve sends what is queued for a peer, a batch at a time, until the transport stops.
+// ask sends an empty request to every peer that has nothing better to get: one that knows this
+// replica as removed says so.
+func (t *transport) ask() {
+	for _, p := range t.peers {
+		select {
+		case p.asked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// serve sends what is queued for a peer, a batch at a time, until there is none any more.
 func (t *transport) serve(p *peer) {
 	for {
 		var batch []raftpb.Message
 		select {
 		case <-t.ctx.Done():
 			return
-		case m := <-p.queue:
+		case <-p.asked:
+		case m, open := <-p.queue:
+			if !open {
+				return
+			}
 			batch = append(batch, m)
 		}
-		for len(batch) < batchLength && len(p.queue) > 0 && batch[len(batch)-1].Type != raftpb.MsgSnap {
+		for len(batch) < batchLength && len(p.queue) > 0 && (len(batch) == 0 || batch[len(batch)-1].Type != raftpb.MsgSnap) {
 			batch = append(batch, <-p.queue)
 		}
 		t.deliver(p, batch)
@@ -139,15 +176,16 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 		return err
 	}
 	timeout := sendTimeout
-	if batch[len(batch)-1].Type == raftpb.MsgSnap {
+	if n := len(batch); n > 0 && batch[n-1].Type == raftpb.MsgSnap {
 		timeout = snapTimeout
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+"/raft", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
+	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return err
@@ -155,6 +193,9 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 	_, err = io.Copy(io.Discard, resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return err
+	}
+	if resp.Header.Get(headerRemoved) == strconv.FormatUint(t.self, 10) {
+		t.removed(p.id)
 	}
 	if resp.StatusCode != http.StatusNoContent {
 		return fmt.Errorf("kv: peer %d answers %s", p.id, resp.Status)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// errRefused is matched by the error of a replica that the cluster does not take.
+var errRefused = errors.New("the cluster refuses this replica")
+
+// join asks the cluster to take this replica, until it votes. via is the address of any living
+// replica. It returns nil then, and also when the replica is stopped.
+func (r *replica) join(via string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-r.loop.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for try := 0; ctx.Err() == nil && !r.votes(ctx); try++ {
+		known, err := r.askToJoin(ctx, r.living(via, try))
+		if errors.Is(err, errRefused) {
+			return err
+		}
+		if err == nil {
+			// Until it has the members from the log, it has to know where to send its answers.
+			_ = r.query(ctx, func() {
+				if len(r.store.members) == 0 {
+					r.peers.follow(known)
+				}
+			})
+		}
+		select {
+		case <-time.After(5 * r.opts.tick):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// votes reports whether this replica is a voter, as far as it knows.
+func (r *replica) votes(ctx context.Context) bool {
+	votes := false
+	_ = r.query(ctx, func() { votes = slices.Contains(r.store.conf.Voters, r.opts.id) })
+	return votes
+}
+
+// living picks whom to ask: the one that was named, and in turn those that are known by now.
+func (r *replica) living(via string, try int) string {
+	all := []string{via}
+	for id, address := range r.loop.members.Load().addresses() {
+		if id != r.opts.id && address != via {
+			all = append(all, address)
+		}
+	}
+	slices.Sort(all[1:])
+	return all[try%len(all)]
+}
+
+// askToJoin returns the addresses of those who take part.
+func (r *replica) askToJoin(ctx context.Context, at string) (map[uint64]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*r.opts.timeout)
+	defer cancel()
+	body, err := json.Marshal(joinRequest{ID: r.opts.id, member: member{Address: r.opts.address, Data: r.store.identity}})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/members", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.peers.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusConflict, http.StatusBadRequest:
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return nil, fmt.Errorf("%w: %s", errRefused, strings.TrimSpace(string(why)))
+	default:
+		return nil, fmt.Errorf("%s answers %s", at, resp.Status)
+	}
+	var report membersReport
+	if err := json.NewDecoder(resp.Body).Decode(&report); err != nil {
+		return nil, err
+	}
+	known := map[uint64]string{}
+	for _, m := range report.Members {
+		known[m.ID] = m.Address
+	}
+	return known, nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ffd200af/raft"
+)
+
+// Linearizable reads without a log entry (thesis §6.4), on leader and followers alike: ask
+// for the read index, wait until everything up to it is applied here, read. All reads that have
+// arrived before one Ready share a read index.
+
+// readMode says how a read is confirmed.
+type readMode string
+
+const (
+	// readSafe: a quorum confirms the leader. It depends on no clock.
+	readSafe readMode = "safe"
+	// readLease: from the leader's lease, if it has one. It depends on clocks that drift
+	// no further apart than expected.
+	readLease readMode = "lease"
+	// readStale: what this replica has, at once.
+	readStale readMode = "stale"
+)
+
+// readTicks is how long a read index may take before it is asked for again: the question or the
+// answer may be lost on the way.
+const readTicks = 20
+
+// Why a read has to be tried again.
+var (
+	errReadDropped = errors.New("kv: there is no leader to confirm the read, or it has changed")
+	errReadLost    = errors.New("kv: the leader does not answer")
+)
+
+// readRequest is a read and the place for its outcome, which has room for one.
+type readRequest struct {
+	key  []byte
+	mode readMode
+	done chan result
+}
+
+// readBatch are reads that share a read index.
+type readBatch struct {
+	requests []*readRequest
+	index    uint64 // 0 until it is known
+	ticks    int    // since it was asked for
+}
+
+// readQueue are a loop's reads, oldest first where there is an order.
+type readQueue struct {
+	fresh     map[readMode][]*readRequest // to be asked for
+	asked     map[requestID]*readBatch    // without an index
+	confirmed []*readBatch                // with an index, not all applied here
+}
+
+func newReadQueue() readQueue {
+	return readQueue{fresh: map[readMode][]*readRequest{}, asked: map[requestID]*readBatch{}}
+}
+
+// add takes a read in.
+func (q *readQueue) add(req *readRequest) { q.fresh[req.mode] = append(q.fresh[req.mode], req) }
+
+// askReads asks for the read index of the reads that have arrived. The id is unique, so that a late
+// answer to an earlier question confirms nothing.
+func (l *loop) askReads() {
+	for mode, requests := range l.reads.fresh {
+		if len(requests) == 0 {
+			continue
+		}
+		id := l.ids.next()
+		l.reads.asked[id] = &readBatch{requests: requests}
+		l.reads.fresh[mode] = nil
+		l.node.ReadIndex(id[:])
+	}
+}
+
+// confirmReads takes the answers of the node. Its array is used again after Advance.
+func (l *loop) confirmReads(states []raft.ReadState) {
+	for i := range states {
+		var id requestID
+		copy(id[:], states[i].RequestCtx)
+		batch := l.reads.asked[id]
+		if batch == nil {
+			continue // it has taken too long
+		}
+		delete(l.reads.asked, id)
+		if states[i].Dropped {
+			batch.fail(errReadDropped)
+			continue
+		}
+		batch.index = states[i].Index
+		l.reads.confirmed = append(l.reads.confirmed, batch)
+	}
+}
+
+// serveReads answers the reads whose index is applied.
+func (l *loop) serveReads() {
+	rest := l.reads.confirmed[:0]
+	for _, batch := range l.reads.confirmed {
+		if batch.index > l.store.applied.index {
+			rest = append(rest, batch)
+			continue
+		}
+		for _, req := range batch.requests {
+			o, err := l.store.read(req.key)
+			req.done <- result{outcome: o, err: err}
+		}
+	}
+	clear(l.reads.confirmed[len(rest):])
+	l.reads.confirmed = rest
+}
+
+// tickReads gives up the reads without an answer.
+func (l *loop) tickReads() {
+	for id, batch := range l.reads.asked {
+		if batch.ticks++; batch.ticks > readTicks {
+			delete(l.reads.asked, id)
+			batch.fail(errReadLost)
+		}
+	}
+}
+
+// abandonReads ends all reads.
+func (l *loop) abandonReads(err error) {
+	for _, requests := range l.reads.fresh {
+		(&readBatch{requests: requests}).fail(err)
+	}
+	for _, batch := range l.reads.asked {
+		batch.fail(err)
+	}
+	for _, batch := range l.reads.confirmed {
+		batch.fail(err)
+	}
+	l.reads = newReadQueue()
+}
+
+func (b *readBatch) fail(err error) {
+	for _, req := range b.requests {
+		req.done <- result{err: err}
+	}
+}
+
+// read answers a read in the given mode. It asks again until there is an answer or the time
+// is over: nothing depends on how often it is asked.
+func (r *replica) read(ctx context.Context, mode readMode, key []byte) (outcome, error) {
+	if mode == readStale {
+		var o outcome
+		var err error
+		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
+		return o, errors.Join(queryErr, err)
+	}
+	for {
+		req := &readRequest{key: key, mode: mode, done: make(chan result, 1)}
+		o, err := r.readOnce(ctx, req)
+		if !errors.Is(err, errReadDropped) && !errors.Is(err, errReadLost) {
+			return o, err
+		}
+		select {
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+			return outcome{}, fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
+}
+
+func (r *replica) readOnce(ctx context.Context, req *readRequest) (outcome, error) {
+	select {
+	case r.loop.readers <- req:
+	case <-r.loop.ended:
+		return outcome{}, r.loop.cause
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	}
+	select {
+	case res := <-req.done:
+		return res.outcome, res.err
+	case <-r.loop.ended:
+		return outcome{}, r.loop.cause
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	}
+}
