@@ -26,6 +26,8 @@ func (r *replica) routes() http.Handler {
 	mux.HandleFunc("GET /kv/{key...}", r.withKey(r.get))
 	mux.HandleFunc("DELETE /kv/{key...}", r.withKey(r.delete))
 	mux.HandleFunc("GET /status", r.status)
+	mux.HandleFunc("POST /session", r.openSession)
+	mux.HandleFunc("DELETE /session/{id}", r.closeSession)
 	mux.HandleFunc("GET /members", r.onLeader(r.listMembers))
 	mux.HandleFunc("POST /members", r.onLeader(r.addMember))
 	mux.HandleFunc("DELETE /members/{id}", r.onLeader(r.removeMember))
@@ -61,7 +63,8 @@ func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 	}
 }
 
-// put answers 204 when the write is applied: it is then on the disks of a majority.
+// put answers 204 when the write is applied: it is then on the disks of a majority. With ?expect=
+// or ?absent it answers 412 if the key does not have that value, or is there.
 func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
 	value, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxValue))
 	var tooLarge *http.MaxBytesError
@@ -73,19 +76,38 @@ func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if _, err := r.do(ctx, opPut, key, value); err != nil {
-		unavailable(w, err)
-		return
+	c := command{op: opPut, key: key, value: value}
+	switch query := req.URL.Query(); {
+	case query.Has("expect"):
+		c.op, c.expect = opSwap, []byte(query.Get("expect"))
+	case query.Has("absent"):
+		c.op = opCreate
 	}
-	w.WriteHeader(http.StatusNoContent)
+	r.write(ctx, w, req, c)
 }
 
-func (r *replica) delete(ctx context.Context, w http.ResponseWriter, _ *http.Request, key []byte) {
-	if _, err := r.do(ctx, opDelete, key, nil); err != nil {
-		unavailable(w, err)
+func (r *replica) delete(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+	r.write(ctx, w, req, command{op: opDelete, key: key})
+}
+
+// write proposes a command and answers with its outcome.
+func (r *replica) write(ctx context.Context, w http.ResponseWriter, req *http.Request, c command) {
+	var err error
+	if c.header, err = sessionHeader(req.Header); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	o, err := r.do(ctx, c)
+	switch {
+	case err != nil:
+		unavailable(w, err)
+	case o.err != nil:
+		http.Error(w, o.err.Error(), sessionStatus(o.err))
+	case !o.done:
+		http.Error(w, "the key has another value", http.StatusPreconditionFailed)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 // get is linearizable unless it asks for something else: ?read=lease trusts the leader's

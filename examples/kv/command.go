@@ -3,16 +3,24 @@ package main
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/ffd200af/raft/session"
 )
 
 // A command is what the replicas agree on: the data of a log entry.
 //
-//	op (1 byte) | request id (16 bytes) | key length (uvarint) | key | value
+//	op (1 byte) | request id (16 bytes) | session header, if op says so | fields
+//
+// The fields are the key and, for opSwap, the expected value, each behind its length (uvarint),
+// and then the value.
 type command struct {
-	op    op
-	id    requestID
-	key   []byte
-	value []byte // of a put
+	op op
+	id requestID
+	// header is of the client's session; nil if it has none.
+	header *session.Header
+	key    []byte
+	expect []byte // of opSwap
+	value  []byte // of all but opDelete
 }
 
 type op byte
@@ -20,23 +28,39 @@ type op byte
 const (
 	opPut op = 1 + iota
 	opDelete
-	// opRead changes nothing. A read that has gone through the log sees every write that was
-	// acknowledged before it began.
-	opRead
+	// opSwap writes if the key has the expected value.
+	opSwap
+	// opCreate writes if there is no such key.
+	opCreate
+	// opSession is about the session itself: the header is all there is.
+	opSession
+
+	opLast = opSession
+	// inSession is added to an op with a header.
+	inSession op = 0x80
 )
 
-// requestID names a request: the process that took it, drawn at random when it
+// requestID names an attempt at a request: the process that took it, drawn at random when it
 // starts, and a number. The process recognises its own requests when they are applied.
 type requestID [16]byte
 
 var errBadCommand = errors.New("kv: log entry holds no command")
 
 func (c *command) encode() []byte {
-	b := make([]byte, 0, 1+len(c.id)+binary.MaxVarintLen64+len(c.key)+len(c.value))
-	b = append(b, byte(c.op))
+	b := make([]byte, 0, 64+len(c.key)+len(c.expect)+len(c.value))
+	if c.header == nil {
+		b = append(b, byte(c.op))
+	} else {
+		b = append(b, byte(c.op|inSession))
+	}
 	b = append(b, c.id[:]...)
-	b = binary.AppendUvarint(b, uint64(len(c.key)))
-	b = append(b, c.key...)
+	if c.header != nil {
+		b = c.header.Append(b)
+	}
+	b = appendPart(b, c.key)
+	if c.op == opSwap {
+		b = appendPart(b, c.expect)
+	}
 	return append(b, c.value...)
 }
 
@@ -46,16 +70,42 @@ func decodeCommand(b []byte) (command, error) {
 	if len(b) < 1+len(c.id) {
 		return c, errBadCommand
 	}
-	c.op = op(b[0])
-	if c.op < opPut || c.op > opRead {
+	c.op = op(b[0]) &^ inSession
+	if c.op < opPut || c.op > opLast || c.op == opSession && op(b[0])&inSession == 0 {
 		return c, errBadCommand
 	}
-	copy(c.id[:], b[1:])
-	b = b[1+len(c.id):]
+	withHeader := op(b[0])&inSession != 0
+	b = b[1+copy(c.id[:], b[1:]):]
+	if withHeader {
+		h, rest, err := session.ParseHeader(b)
+		if err != nil || (h.Kind == session.Execute) == (c.op == opSession) {
+			return c, errBadCommand
+		}
+		c.header, b = &h, rest
+	}
+	var ok bool
+	if c.key, b, ok = cutPart(b); !ok {
+		return c, errBadCommand
+	}
+	if c.op == opSwap {
+		if c.expect, b, ok = cutPart(b); !ok {
+			return c, errBadCommand
+		}
+	}
+	c.value = b
+	return c, nil
+}
+
+// appendPart appends bytes behind their length.
+func appendPart(b, part []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// cutPart is the reverse; it reports whether there is a whole part.
+func cutPart(b []byte) (part, rest []byte, ok bool) {
 	n, k := binary.Uvarint(b)
 	if k <= 0 || n > uint64(len(b)-k) {
-		return c, errBadCommand
+		return nil, nil, false
 	}
-	c.key, c.value = b[k:k+int(n)], b[k+int(n):]
-	return c, nil
+	return b[k : k+int(n)], b[k+int(n):], true
 }

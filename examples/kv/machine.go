@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/session"
 )
 
 // outcome is what a request gets when its command is applied.
 type outcome struct {
 	id    requestID
+	index uint64 // of the entry
+	done  bool   // of a write: it was carried out, its condition holds
+	err   error  // of the session
 	value []byte // of a read
 	found bool   // of a read
 }
@@ -41,7 +46,7 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(raftpb.ConfChangeI
 		if len(e.Data) == 0 {
 			continue // a leader's first entry
 		}
-		o, err := applyCommand(b, e.Data)
+		o, err := s.applyCommand(b, e)
 		if errors.Is(err, errBadCommand) {
 			continue // the same on every replica
 		}
@@ -50,7 +55,8 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(raftpb.ConfChangeI
 		}
 		outcomes = append(outcomes, o)
 	}
-	if err := errors.Join(setApplied(b, next.applied, next.conf), next.members.write(b, s.members)); err != nil {
+	err := errors.Join(setApplied(b, next.applied, next.conf), next.members.write(b, s.members), s.saveSessions(b))
+	if err != nil {
 		return nil, err
 	}
 	if err := b.Commit(pebble.NoSync); err != nil {
@@ -87,22 +93,54 @@ func decodeChange(e *raftpb.Entry) (raftpb.ConfChangeV2, error) {
 	return cc.AsV2(), err
 }
 
-func applyCommand(b *pebble.Batch, data []byte) (outcome, error) {
-	c, err := decodeCommand(data)
+// applyCommand applies one command, unless its session says that it is a repetition.
+func (s *store) applyCommand(b *pebble.Batch, e *raftpb.Entry) (outcome, error) {
+	c, err := decodeCommand(e.Data)
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{id: c.id}
+	o := outcome{id: c.id, index: e.Index}
+	if c.header == nil {
+		o.done, err = execute(b, &c)
+		return o, err
+	}
+	var failed error
+	reply, err := s.sessions.Apply(e.Index, *c.header, func() []byte {
+		var done bool
+		done, failed = execute(b, &c)
+		return encodeReply(done)
+	})
+	if failed != nil || errors.Is(err, session.ErrApplied) || errors.Is(err, session.ErrBusy) {
+		return o, errors.Join(failed, err) // this replica is in doubt
+	}
+	o.done, o.err = decodeReply(reply), err
+	return o, nil
+}
+
+// execute carries a command out. It reports whether its condition holds.
+func execute(b *pebble.Batch, c *command) (done bool, err error) {
 	switch c.op {
 	case opPut:
-		err = b.Set(dataKey(c.key), c.value, nil)
+		return true, b.Set(dataKey(c.key), c.value, nil)
 	case opDelete:
-		err = b.Delete(dataKey(c.key), nil)
-	case opRead:
-		o.value, o.found, err = getFrom(b, dataKey(c.key))
+		return true, b.Delete(dataKey(c.key), nil)
 	}
-	return o, err
+	value, found, err := getFrom(b, dataKey(c.key))
+	if err != nil || found != (c.op == opSwap) || found && !bytes.Equal(value, c.expect) {
+		return false, err
+	}
+	return true, b.Set(dataKey(c.key), c.value, nil)
 }
+
+// A reply, as the session keeps it, says whether the condition held.
+func encodeReply(done bool) []byte {
+	if done {
+		return []byte{1}
+	}
+	return []byte{0}
+}
+
+func decodeReply(reply []byte) bool { return len(reply) == 1 && reply[0] == 1 }
 
 // read returns what this replica has, which may be behind.
 func (s *store) read(key []byte) (outcome, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/session"
 )
 
 // options are what a replica needs to know.
@@ -177,28 +178,13 @@ func (ids *requestIDs) next() requestID {
 const retryPause = 20 * time.Millisecond
 
 // do proposes a command and waits until it is applied here. A proposal that was
-// dropped, because there is no leader for instance, is tried again; one that was accepted is not,
-// because it may still be carried out.
-func (r *replica) do(ctx context.Context, op op, key, value []byte) (outcome, error) {
-	c := command{op: op, id: r.ids.next(), key: key, value: value}
-	req := &request{id: c.id, data: c.encode(), done: make(chan result, 1)}
+// dropped, because there is no leader for instance, is tried again. One that was accepted may still be
+// carried out: it is tried again only in a session, which carries it out once.
+func (r *replica) do(ctx context.Context, c command) (outcome, error) {
 	for {
-		if err := r.submit(ctx, req); err != nil {
-			return outcome{}, err
-		}
-		select {
-		case res := <-req.done:
-			if !errors.Is(res.err, raft.ErrProposalDropped) {
-				return res.outcome, res.err
-			}
-		case <-r.loop.ended:
-			return outcome{}, r.loop.cause
-		case <-ctx.Done():
-			select {
-			case r.loop.cancelled <- req.id:
-			case <-r.loop.ended:
-			}
-			return outcome{}, ctx.Err()
+		o, err := r.attempt(ctx, c)
+		if !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, errSlow) {
+			return o, err
 		}
 		select {
 		case <-time.After(retryPause):
@@ -206,6 +192,39 @@ func (r *replica) do(ctx context.Context, op op, key, value []byte) (outcome, er
 			return outcome{}, ctx.Err()
 		}
 	}
+}
+
+// errSlow ends an attempt of a command in a session.
+var errSlow = errors.New("kv: the proposal may be lost")
+
+// attemptTicks is how long an attempt may take that may be made again.
+const attemptTicks = 20
+
+func (r *replica) attempt(ctx context.Context, c command) (outcome, error) {
+	c.id = r.ids.next()
+	req := &request{id: c.id, data: c.encode(), done: make(chan result, 1)}
+	if err := r.submit(ctx, req); err != nil {
+		return outcome{}, err
+	}
+	var slow <-chan time.Time
+	if c.header != nil && c.header.Kind != session.Register {
+		slow = time.After(attemptTicks * r.opts.tick)
+	}
+	err := errSlow
+	select {
+	case res := <-req.done:
+		return res.outcome, res.err
+	case <-r.loop.ended:
+		return outcome{}, r.loop.cause
+	case <-slow:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	select {
+	case r.loop.cancelled <- req.id:
+	case <-r.loop.ended:
+	}
+	return outcome{}, err
 }
 
 func (r *replica) submit(ctx context.Context, req *request) error {

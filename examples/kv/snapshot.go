@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
@@ -68,8 +67,7 @@ func writeImage(r pebble.Reader) ([]byte, error) {
 	for _, prefix := range agreed {
 		err := eachRow(r, prefix, func(key, value []byte) error {
 			for _, part := range [][]byte{key, value} {
-				b = binary.AppendUvarint(b, uint64(len(part)))
-				b = append(b, part...)
+				b = appendPart(b, part)
 			}
 			return nil
 		})
@@ -81,24 +79,16 @@ func writeImage(r pebble.Reader) ([]byte, error) {
 }
 
 func readImage(b []byte, put func(key, value []byte) error) error {
-	part := func() ([]byte, error) {
-		n, k := binary.Uvarint(b)
-		if k <= 0 || n > uint64(len(b)-k) {
-			return nil, io.ErrUnexpectedEOF
-		}
-		p := b[k : k+int(n)]
-		b = b[k+int(n):]
-		return p, nil
-	}
 	for len(b) > 0 {
-		key, err := part()
-		if err != nil {
-			return err
+		key, rest, ok := cutPart(b)
+		if !ok {
+			return io.ErrUnexpectedEOF
 		}
-		value, err := part()
-		if err != nil {
-			return err
+		value, rest, ok := cutPart(rest)
+		if !ok {
+			return io.ErrUnexpectedEOF
 		}
+		b = rest
 		if err := put(key, value); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/session"
 )
 
 // store is everything that a replica has on disk, in one Pebble database:
@@ -24,8 +25,9 @@ import (
 //	l<index>   log entries
 //	d<key>     the data
 //	m<id>      the members
+//	s          the sessions of clients
 //
-// The last two are what replicas agree on, and make up a snapshot.
+// The last three are what replicas agree on, and make up a snapshot.
 //
 // It implements raft.Storage. All methods but those of the snapshot builder are
 // called by the replica's loop only.
@@ -45,6 +47,11 @@ type store struct {
 	conf    raftpb.ConfState
 	members members // as of applied
 
+	// sessions are as of applied, too. A batch that changes them writes them whole: limits keep
+	// them small (see sessionLimits).
+	sessions      *session.Table
+	savedSessions uint64 // the last entry that the written ones have seen
+
 	// identity was drawn at random when the folder was made. A replica is added together with
 	// it: one that has lost its disk has forgotten what it voted for and what it
 	// acknowledged, and must not come back under the same id.
@@ -60,19 +67,21 @@ var (
 	keyHard     = []byte("h")
 	keyPrev     = []byte("t")
 	keyApplied  = []byte("a")
+	keySessions = []byte("s")
 	logStart    = []byte("l")
 	logEnd      = []byte("m")
 )
 
 const (
-	dataPrefix   = 'd'
-	memberPrefix = 'm'
+	dataPrefix    = 'd'
+	memberPrefix  = 'm'
+	sessionPrefix = 's'
 )
 
 var errBadImage = errors.New("kv: snapshot holds a row that is not agreed on")
 
 // agreed are the prefixes of the rows that all replicas agree on.
-var agreed = []byte{dataPrefix, memberPrefix}
+var agreed = []byte{dataPrefix, memberPrefix, sessionPrefix}
 
 func logKey(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte("l"), index) }
 func dataKey(key []byte) []byte  { return append([]byte{dataPrefix}, key...) }
@@ -138,6 +147,9 @@ func (s *store) load(first map[uint64]string) error {
 		return err
 	}
 	if s.members, err = readMembers(s.db); err != nil {
+		return err
+	}
+	if err := s.loadSessions(); err != nil {
 		return err
 	}
 	return s.findLast()
@@ -273,14 +285,16 @@ type position struct {
 	last          uint64
 	conf          raftpb.ConfState
 	members       members
+	sessions      *session.Table
 }
 
 func (s *store) position() *position {
-	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf, members: s.members}
+	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf, members: s.members, sessions: s.sessions}
 }
 
 func (s *store) moveTo(p *position) {
 	s.hard, s.prev, s.applied, s.last, s.conf, s.members = p.hard, p.prev, p.applied, p.last, p.conf, p.members
+	s.sessions, s.savedSessions = p.sessions, p.sessions.Applied()
 }
 
 // replaceAll puts a snapshot from the leader in the place of data and log.
@@ -295,22 +309,27 @@ func replaceAll(b *pebble.Batch, snap raftpb.Snapshot, next *position) error {
 			return err
 		}
 	}
-	ms := members{}
+	ms, sessions := members{}, new(session.Table)
 	err := readImage(snap.Data, func(key, value []byte) error {
-		if len(key) == 0 || !bytes.Contains(agreed, key[:1]) {
-			return errBadImage
+		var err error
+		switch {
+		case len(key) == 0 || !bytes.Contains(agreed, key[:1]):
+			err = errBadImage
+		case key[0] == memberPrefix:
+			err = ms.addRow(key, value)
+		case key[0] == sessionPrefix:
+			err = sessions.UnmarshalBinary(value)
 		}
-		if key[0] == memberPrefix {
-			if err := ms.addRow(key, value); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		return b.Set(key, value, nil)
 	})
 	if err != nil {
 		return err
 	}
-	next.prev, next.applied, next.last, next.conf, next.members = id, id, id.index, meta.ConfState, ms
+	next.prev, next.applied, next.last, next.conf = id, id, id.index, meta.ConfState
+	next.members, next.sessions = ms, sessions
 	return errors.Join(b.Set(keyPrev, encodeID(id), nil), setApplied(b, id, meta.ConfState))
 }
 

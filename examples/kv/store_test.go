@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/session"
 )
 
 func openTest(t *testing.T, dir string) *store {
@@ -176,45 +178,65 @@ func TestCommandsAreAppliedInOrderAndOnce(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	defer s.close()
 	entry := func(index uint64, c command) raftpb.Entry {
+		c.id, c.key = requestID{byte(index)}, []byte("k")
 		return raftpb.Entry{Index: index, Term: 1, Data: c.encode()}
 	}
-	key := []byte("k")
 	outcomes := s.mustApply(t, []raftpb.Entry{
 		{Index: 2, Term: 1}, // a leader's first entry
-		entry(3, command{op: opRead, id: requestID{1}, key: key}),
-		entry(4, command{op: opPut, id: requestID{2}, key: key, value: []byte("v")}),
-		entry(5, command{op: opRead, id: requestID{3}, key: key}),
+		entry(3, command{op: opSwap, expect: []byte(""), value: []byte("x")}),
+		entry(4, command{op: opCreate, value: []byte("a")}),
+		entry(5, command{op: opCreate, value: []byte("x")}),
 		{Index: 6, Term: 1, Data: []byte("no command")},
-		entry(7, command{op: opDelete, id: requestID{4}, key: key}),
-		entry(8, command{op: opRead, id: requestID{5}, key: key}),
+		entry(7, command{op: opSwap, expect: []byte("b"), value: []byte("x")}),
+		entry(8, command{op: opSwap, expect: []byte("a"), value: []byte("b")}),
+		entry(9, command{op: opDelete}),
+		entry(10, command{op: opPut, value: []byte("c")}),
 	})
-	if len(outcomes) != 5 || outcomes[0].found || !outcomes[2].found || string(outcomes[2].value) != "v" || outcomes[4].found {
-		t.Errorf("outcomes %+v", outcomes)
+	want := map[byte]bool{3: false, 4: true, 5: false, 7: false, 8: true, 9: true, 10: true}
+	for _, o := range outcomes {
+		if done, ok := want[o.id[0]]; !ok || o.done != done || o.err != nil {
+			t.Errorf("outcome %+v", o)
+		}
 	}
-	if _, err := s.apply(puts(8, 8, 1), nil); err == nil {
-		t.Error("an entry is applied twice")
+	if o, err := s.read([]byte("k")); len(outcomes) != len(want) || err != nil || string(o.value) != "c" {
+		t.Errorf("%d outcomes, and the key is %q, %v", len(outcomes), o.value, err)
 	}
 	if _, err := s.apply(puts(10, 10, 1), nil); err == nil {
+		t.Error("an entry is applied twice")
+	}
+	if _, err := s.apply(puts(12, 12, 1), nil); err == nil {
 		t.Error("an entry is left out")
 	}
 }
 
 func TestWhatIsNoCommandIsRefused(t *testing.T) {
-	c := command{op: opPut, id: requestID{9}, key: []byte("key"), value: []byte("value")}
-	good := c.encode()
-	got, err := decodeCommand(good)
-	if err != nil || got.op != opPut || got.id != c.id || string(got.key) != "key" || string(got.value) != "value" {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	for i := range len(good) - len("value") - len("key") {
-		if _, err := decodeCommand(good[:i]); err == nil {
-			t.Errorf("%d bytes are a command", i)
+	execute := &session.Header{Kind: session.Execute, Session: 7, Sequence: 2, Awaiting: 1}
+	for _, c := range []command{
+		{op: opPut, key: []byte("key"), value: []byte("value")},
+		{op: opDelete, key: []byte("key")},
+		{op: opSwap, key: []byte("key"), expect: []byte("old"), value: []byte("new"), header: execute},
+		{op: opCreate, key: []byte("key"), header: execute},
+		{op: opSession, header: &session.Header{Kind: session.Register}},
+	} {
+		c.id = requestID{9}
+		good := c.encode()
+		got, err := decodeCommand(good)
+		if err != nil || got.op != c.op || got.id != c.id || !bytes.Equal(got.key, c.key) || !bytes.Equal(got.expect, c.expect) || !bytes.Equal(got.value, c.value) {
+			t.Fatalf("%+v, %v, want %+v", got, err, c)
 		}
-	}
-	for _, op := range []byte{0, 4, 255} {
-		bad := append([]byte{op}, good[1:]...)
-		if _, err := decodeCommand(bad); err == nil {
-			t.Errorf("op %d is a command", op)
+		if c.header != nil && *got.header != *c.header {
+			t.Errorf("header %+v, want %+v", got.header, c.header)
+		}
+		for i := range len(good) - len(c.value) {
+			if _, err := decodeCommand(good[:i]); err == nil {
+				t.Errorf("%d bytes of %x are a command", i, good)
+			}
+		}
+		for _, first := range []op{0, opLast + 1, opSession, 0x7f, inSession, 255} {
+			bad := append([]byte{byte(first)}, good[1:]...)
+			if _, err := decodeCommand(bad); err == nil && c.op != first {
+				t.Errorf("op %d is a command", first)
+			}
 		}
 	}
 }
