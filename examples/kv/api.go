@@ -126,6 +126,7 @@ func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		return
 	}
 	o, err := r.read(ctx, mode, key)
+	w.Header().Set(headerRead, string(o.mode))
 	switch {
 	case err != nil:
 		unavailable(w, err)
@@ -136,6 +137,9 @@ func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		_, _ = w.Write(o.value)
 	}
 }
+
+// headerRead says how a read was confirmed.
+const headerRead = "Kv-Read"
 
 // unavailable says that the outcome is not known: a write may still be carried out.
 func unavailable(w http.ResponseWriter, err error) {

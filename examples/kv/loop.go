@@ -41,7 +41,7 @@ type loop struct {
 	reads     readQueue
 	departure departure
 
-	tick         time.Duration
+	clock        *clock
 	compactAfter uint64 // applied entries in the log at which it is compacted
 	compactKeep  uint64 // of which so many stay for followers that are slightly behind
 }
@@ -74,7 +74,7 @@ func (l *loop) run() {
 }
 
 func (l *loop) drive() error {
-	ticker := time.NewTicker(l.tick)
+	ticker := time.NewTicker(l.clock.tick)
 	defer ticker.Stop()
 	l.followMembers()
 	for {
@@ -82,9 +82,9 @@ func (l *loop) drive() error {
 		case <-l.stop:
 			return errStopped
 		case <-ticker.C:
-			l.node.Tick()
-			l.tickReads()
-			l.tickDeparture()
+			// What has arrived comes first: it may be what a timeout waits for.
+			l.drain()
+			l.giveTicks()
 		case m := <-l.inbox:
 			l.step(m)
 		case req := <-l.proposals:
@@ -106,6 +106,7 @@ func (l *loop) drive() error {
 		// an append to each follower.
 		l.drain()
 		l.askReads()
+		l.serveReads()
 		for l.node.HasReady() {
 			if err := l.handle(l.node.Ready()); err != nil {
 				return err
@@ -118,6 +119,15 @@ func (l *loop) drive() error {
 		if l.mayLeave() {
 			return errRemoved
 		}
+	}
+}
+
+// giveTicks gives the ticks that are due.
+func (l *loop) giveTicks() {
+	for range l.clock.due(time.Now()) {
+		l.node.Tick()
+		l.tickReads()
+		l.tickDeparture()
 	}
 }
 

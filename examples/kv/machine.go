@@ -17,7 +17,8 @@ type outcome struct {
 	done  bool   // of a write: it was carried out, its condition holds
 	err   error  // of the session
 	value []byte // of a read
-	found bool   // of a read
+	found bool
+	mode  readMode // how the read was confirmed
 }
 
 // apply applies committed entries in one batch together with the applied index, so

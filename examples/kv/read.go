@@ -46,15 +46,16 @@ type readRequest struct {
 // readBatch are reads that share a read index.
 type readBatch struct {
 	requests []*readRequest
-	index    uint64 // 0 until it is known
-	ticks    int    // since it was asked for
+	mode     readMode // how it is confirmed
+	index    uint64   // 0 until it is known
+	ticks    int      // since it was asked for
 }
 
 // readQueue are a loop's reads, oldest first where there is an order.
 type readQueue struct {
 	fresh     map[readMode][]*readRequest // to be asked for
 	asked     map[requestID]*readBatch    // without an index
-	confirmed []*readBatch                // with an index, not all applied here
+	confirmed []*readBatch                // with an index that may not be applied here yet
 }
 
 func newReadQueue() readQueue {
@@ -71,11 +72,24 @@ func (l *loop) askReads() {
 		if len(requests) == 0 {
 			continue
 		}
-		id := l.ids.next()
-		l.reads.asked[id] = &readBatch{requests: requests}
 		l.reads.fresh[mode] = nil
+		if mode == readLease {
+			if index, ok := l.leaseRead(); ok {
+				l.reads.confirmed = append(l.reads.confirmed, &readBatch{requests: requests, index: index, mode: mode})
+				continue
+			}
+		}
+		id := l.ids.next()
+		l.reads.asked[id] = &readBatch{requests: requests, mode: readSafe}
 		l.node.ReadIndex(id[:])
 	}
+}
+
+// leaseRead returns the read index if this replica leads and has a lease. All ticks that are
+// due come first: a lease is counted in them.
+func (l *loop) leaseRead() (index uint64, ok bool) {
+	l.giveTicks()
+	return l.node.LeaseRead()
 }
 
 // confirmReads takes the answers of the node. Its array is used again after Advance.
@@ -107,6 +121,7 @@ func (l *loop) serveReads() {
 		}
 		for _, req := range batch.requests {
 			o, err := l.store.read(req.key)
+			o.mode = batch.mode
 			req.done <- result{outcome: o, err: err}
 		}
 	}
@@ -151,6 +166,7 @@ func (r *replica) read(ctx context.Context, mode readMode, key []byte) (outcome,
 		var o outcome
 		var err error
 		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
+		o.mode = mode
 		return o, errors.Join(queryErr, err)
 	}
 	for {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"syscall"
 	"testing"
 )
 
@@ -43,6 +45,66 @@ func TestWithoutAMajorityOnlyStaleReadsAreAnswered(t *testing.T) {
 	} {
 		if got, code := c.get(leader, "k", query); code != want {
 			t.Errorf("%q: %d %s, want %d", query, code, got, want)
+		}
+	}
+}
+
+// leaseRead reads with ?read=lease, once, and says how the read was confirmed.
+func (c *cluster) leaseRead(id uint64, key string) (value string, mode readMode, ok bool) {
+	resp, err := client.Get(c.urls[id] + "/kv/" + key + "?read=lease")
+	if err != nil {
+		return "", "", false
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), readMode(resp.Header.Get(headerRead)), err == nil && resp.StatusCode == http.StatusOK
+}
+
+// TestALeaseIsUsedAndNotTrustedAfterAPause stops the leader's process, which takes its clock away,
+// and lets the others go on. When it wakes up it has a lease as far as it remembers.
+func TestALeaseIsUsedAndNotTrustedAfterAPause(t *testing.T) {
+	c := newCluster(t)
+	c.startAll()
+	leader := c.leader()
+	c.put(leader, "k", "old")
+	until(t, "a read by lease", func() bool {
+		value, mode, ok := c.leaseRead(leader, "k")
+		if ok && value != "old" {
+			t.Fatalf("a read by lease gives %q", value)
+		}
+		return ok && mode == readLease
+	})
+	follower := other(c, leader)
+	until(t, "a follower's read, which falls back", func() bool {
+		value, mode, ok := c.leaseRead(follower, "k")
+		if ok && value != "old" {
+			t.Fatalf("the follower's read gives %q", value)
+		}
+		return ok && mode == readSafe
+	})
+	for round := range 3 {
+		leader := c.leader()
+		must(t, c.processes[leader].Process.Signal(syscall.SIGSTOP))
+		value := fmt.Sprint("new", round)
+		c.put(other(c, leader), "k", value)
+		reads := make(chan string, 10)
+		for range cap(reads) {
+			go func() {
+				got, mode, ok := c.leaseRead(leader, "k")
+				if !ok {
+					got = value // no answer is not a wrong one
+				}
+				if got != value {
+					got += " confirmed by " + string(mode)
+				}
+				reads <- got
+			}()
+		}
+		must(t, c.processes[leader].Process.Signal(syscall.SIGCONT))
+		for range cap(reads) {
+			if got := <-reads; got != value {
+				t.Fatalf("after a pause the old leader answers %q, want %q", got, value)
+			}
 		}
 	}
 }

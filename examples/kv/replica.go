@@ -79,6 +79,8 @@ func newReplica(opts options, s *store) (*replica, error) {
 	}
 	config := raft.DefaultConfig(opts.id, s)
 	config.Applied = s.applied.index
+	// ReadIndex asks a majority, and the leader has a lease besides, for reads that trust it.
+	config.LeaseDriftTicks = 1
 	config.Logger = raft.NewSlogLogger(opts.log)
 	node, err := raft.NewRawNode(config)
 	if err != nil {
@@ -113,7 +115,7 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}},
-		tick: opts.tick, compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
+		clock: newClock(opts.tick, time.Now()), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
 	l.members.Store(&members{})
 	peers.unreachable = func(id uint64) {
