@@ -131,7 +131,7 @@ func (w *writers) wantProgress(t *testing.T) {
 		return len(w.acked)
 	}
 	before := count()
-	until(t, "more writes", func() bool { return count() >= before+20 })
+	until(t, "more writes", func() bool { return count() >= before+100 })
 }
 
 // end stops the writers and returns what was acknowledged.
@@ -172,9 +172,13 @@ func TestAllReplicasAreReplacedOneByOneUnderWrites(t *testing.T) {
 		t.Errorf("removed are %v", report.Removed)
 	}
 	acked := w.end()
+	t.Logf("%d acknowledged writes", len(acked))
+	c.put(5, "last", "0")
 	for id := uint64(4); id <= 6; id++ {
+		c.wantRead(id, "last", "", "0")
+		// Behind a linearizable read, everything acknowledged before it is here.
 		for key, want := range acked {
-			c.wantRead(id, key, "", want)
+			c.wantRead(id, key, "?read=stale", want)
 		}
 	}
 	// The new ones need neither the old ones nor what they were started with.
