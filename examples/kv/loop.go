@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -167,7 +166,6 @@ func (l *loop) propose(req *request) {
 func (l *loop) handle(rd raft.Ready) error {
 	// 1. Write hard state, entries and snapshot, atomically, and sync. Everything below
 	//    depends on it: a message may promise a vote or acknowledge an entry.
-	rd.MustSync = rd.MustSync || changesConf(rd.CommittedEntries)
 	if err := l.store.save(rd); err != nil {
 		return err
 	}
@@ -187,13 +185,6 @@ func (l *loop) handle(rd raft.Ready) error {
 	// 4. Tell the node that all of that is done. rd.Messages is the node's again.
 	l.node.Advance(rd)
 	return l.compact()
-}
-
-// changesConf reports whether entries hold a configuration change. That one is committed must be
-// on disk before anybody acts on it, although a commit index can be learnt again otherwise: a replica
-// that is removed by it leaves, and might be the one to learn it from.
-func changesConf(entries []raftpb.Entry) bool {
-	return slices.ContainsFunc(entries, func(e raftpb.Entry) bool { return e.Type != raftpb.EntryNormal })
 }
 
 // changeConf tells the node that a configuration change is applied.

@@ -224,6 +224,25 @@ func TestARemovedReplicaHearsOfItWhenItComesBackAndItsIdIsNotUsedAgain(t *testin
 	c.wantVoters(leader, slices.Sorted(maps.Keys(c.processes))...)
 }
 
+// TestTheLastReplicaGoesOnAloneAfterAKill: the one that is left must not forget that the removal of the
+// other is committed, since nobody could tell it again.
+func TestTheLastReplicaGoesOnAloneAfterAKill(t *testing.T) {
+	c := newCluster(t)
+	c.startAll()
+	leader := c.leader()
+	c.put(leader, "k", "v")
+	first := other(c, leader)
+	second := 6 - leader - first
+	c.remove(leader, first)
+	c.wantExit(first)
+	c.remove(leader, second)
+	_ = c.kill(leader, 9)
+	c.wantExit(second)
+	c.start(leader)
+	c.wantRead(leader, "k", "", "v")
+	c.wantVoters(leader, leader)
+}
+
 func TestTransferUnderLoadLosesNothing(t *testing.T) {
 	c := newCluster(t)
 	c.startAll()

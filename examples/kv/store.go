@@ -42,6 +42,8 @@ type store struct {
 	// prev is the entry before the first one in the log.
 	prev entryID
 	last uint64
+	// lastChange is not below the index of any configuration change in the log.
+	lastChange uint64
 
 	applied entryID
 	conf    raftpb.ConfState
@@ -191,6 +193,7 @@ func (s *store) findLast() error {
 	if it.Last() {
 		s.last = binary.BigEndian.Uint64(it.Key()[1:])
 	}
+	s.lastChange = s.last
 	return it.Close()
 }
 
@@ -245,6 +248,9 @@ func (s *store) save(rd raft.Ready) error {
 			if err := setMessage(b, logKey(rd.Entries[i].Index), &rd.Entries[i]); err != nil {
 				return err
 			}
+			if rd.Entries[i].Type != raftpb.EntryNormal {
+				next.lastChange = rd.Entries[i].Index
+			}
 		}
 		next.last = rd.Entries[n-1].Index
 	}
@@ -252,16 +258,13 @@ func (s *store) save(rd raft.Ready) error {
 		if err := setMessage(b, keyHard, &rd.HardState); err != nil {
 			return err
 		}
+		// A commit index can be learnt again, but not from a replica that it has removed: that a
+		// change is committed has to be on disk before others hear of it and leave.
+		sync = sync || s.hard.Commit < next.lastChange && s.hard.Commit < rd.HardState.Commit
 		next.hard = rd.HardState
 	}
 	if b.Empty() {
-		if !sync {
-			return nil
-		}
-		// What earlier batches wrote has to be on disk now.
-		if err := b.LogData(nil, nil); err != nil {
-			return err
-		}
+		return nil
 	}
 	if err := b.Commit(writeOptions(sync)); err != nil {
 		return err
@@ -283,17 +286,19 @@ type position struct {
 	hard          raftpb.HardState
 	prev, applied entryID
 	last          uint64
+	lastChange    uint64
 	conf          raftpb.ConfState
 	members       members
 	sessions      *session.Table
 }
 
 func (s *store) position() *position {
-	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf, members: s.members, sessions: s.sessions}
+	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, lastChange: s.lastChange, conf: s.conf, members: s.members, sessions: s.sessions}
 }
 
 func (s *store) moveTo(p *position) {
-	s.hard, s.prev, s.applied, s.last, s.conf, s.members = p.hard, p.prev, p.applied, p.last, p.conf, p.members
+	s.hard, s.prev, s.applied, s.last, s.lastChange = p.hard, p.prev, p.applied, p.last, p.lastChange
+	s.conf, s.members = p.conf, p.members
 	s.sessions, s.savedSessions = p.sessions, p.sessions.Applied()
 }
 
