@@ -199,9 +199,15 @@ func (r *replica) status(w http.ResponseWriter, req *http.Request) {
 
 // receive takes messages from a peer. The answer means that they are with the loop.
 func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
-	from := req.Header.Get(headerFrom)
-	if id, err := strconv.ParseUint(from, 10, 64); err == nil && r.loop.members.Load().removedAt(id) {
-		w.Header().Set(headerRemoved, from) // what it says may count all the same: it may hand over
+	if from, err := strconv.ParseUint(req.Header.Get(headerFrom), 10, 64); err == nil {
+		address := req.Header.Get(headerAddress)
+		switch known := r.loop.members.Load(); {
+		case known.removedAt(from):
+			// What it says may count all the same: it may hand over.
+			w.Header().Set(headerRemoved, strconv.FormatUint(from, 10))
+		case len(*known) == 0 && address != "":
+			_ = r.query(req.Context(), func() { r.loop.meet(map[uint64]string{from: address}) })
+		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,17 +30,12 @@ func (r *replica) join(via string) error {
 		}
 	}()
 	for try := 0; ctx.Err() == nil && !r.votes(ctx); try++ {
-		known, err := r.askToJoin(ctx, r.living(via, try))
+		known, err := r.askToJoin(ctx, r.living(ctx, via, try))
 		if errors.Is(err, errRefused) {
 			return err
 		}
 		if err == nil {
-			// Until it has the members from the log, it has to know where to send its answers.
-			_ = r.query(ctx, func() {
-				if len(r.store.members) == 0 {
-					r.peers.follow(known)
-				}
-			})
+			_ = r.query(ctx, func() { r.loop.meet(known) })
 		}
 		select {
 		case <-time.After(5 * r.opts.tick):
@@ -57,15 +53,30 @@ func (r *replica) votes(ctx context.Context) bool {
 }
 
 // living picks whom to ask: the one that was named, and in turn those that are known by now.
-func (r *replica) living(via string, try int) string {
+func (r *replica) living(ctx context.Context, via string, try int) string {
 	all := []string{via}
-	for id, address := range r.loop.members.Load().addresses() {
-		if id != r.opts.id && address != via {
-			all = append(all, address)
+	_ = r.query(ctx, func() {
+		known := r.loop.met
+		if len(r.store.members) > 0 {
+			known = r.store.members.addresses()
 		}
-	}
-	slices.Sort(all[1:])
+		for _, id := range slices.Sorted(maps.Keys(known)) {
+			if address := known[id]; id != r.opts.id && !slices.Contains(all, address) {
+				all = append(all, address)
+			}
+		}
+	})
 	return all[try%len(all)]
+}
+
+// meet makes peers of those who talk to a replica that has no members yet from the log: they
+// get its answers, without which it would never have them.
+func (l *loop) meet(addresses map[uint64]string) {
+	if len(l.store.members) > 0 {
+		return
+	}
+	maps.Copy(l.met, addresses)
+	l.peers.follow(l.met)
 }
 
 // askToJoin returns the addresses of those who take part.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -39,8 +40,11 @@ type loop struct {
 	waiting   map[requestID]*request
 	reads     readQueue
 	departure departure
+	met       map[uint64]string // see meet
 
+	log          *slog.Logger
 	clock        *clock
+	readPatience int    // ticks that a read waits until its index is applied
 	compactAfter uint64 // applied entries in the log at which it is compacted
 	compactKeep  uint64 // of which so many stay for followers that are slightly behind
 }
@@ -172,6 +176,9 @@ func (l *loop) handle(rd raft.Ready) error {
 	// 2. Send. The transport drops what it cannot take; Raft sends again.
 	l.peers.send(rd.Messages)
 	l.confirmReads(rd.ReadStates)
+	for _, c := range rd.CatchUps {
+		l.log.Info("a replica that is being added", "id", c.ID, "state", c.State, "rounds", c.Rounds, "lastTicks", c.LastTicks)
+	}
 	// 3. Apply. A snapshot was put in place by save.
 	outcomes, err := l.store.apply(rd.CommittedEntries, l.changeConf)
 	if err != nil {

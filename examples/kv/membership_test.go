@@ -224,6 +224,27 @@ func TestARemovedReplicaHearsOfItWhenItComesBackAndItsIdIsNotUsedAgain(t *testin
 	c.wantVoters(leader, slices.Sorted(maps.Keys(c.processes))...)
 }
 
+// TestAReplicaIsAddedAlthoughTheLeaderDies: what the leader has promised is forgotten, and the replica
+// that was named is gone.
+func TestAReplicaIsAddedAlthoughTheLeaderDies(t *testing.T) {
+	c := newCluster(t)
+	c.startAll()
+	leader := c.leader()
+	alive := other(c, leader)
+	c.join(4, leader)
+	until(t, "a learner or voter", func() bool {
+		report, ok := c.members(alive)
+		return ok && len(report.Members) == 4
+	})
+	_ = c.kill(leader, 9)
+	c.wantVoters(alive, 1, 2, 3, 4)
+	// It goes on after a crash, with the same command.
+	_ = c.kill(4, 9)
+	c.join(4, alive)
+	c.put(4, "k", "v")
+	c.wantRead(4, "k", "", "v")
+}
+
 // TestTheLastReplicaGoesOnAloneAfterAKill: the one that is left must not forget that the removal of the
 // other is committed, since nobody could tell it again.
 func TestTheLastReplicaGoesOnAloneAfterAKill(t *testing.T) {

@@ -101,7 +101,7 @@ func (c *cluster) run(id uint64, args ...string) {
 	args = append(append([]string{"-id", fmt.Sprint(id), "-data", c.dir, "-tick", "20ms", "-timeout", "1s"}, args...), c.extra...)
 	cmd := exec.Command(c.binary, args...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -331,6 +331,15 @@ func TestRequestsThatCannotBeServedSaySo(t *testing.T) {
 		{http.MethodPost, "/status", nil, http.StatusMethodNotAllowed},
 		{http.MethodPost, "/raft", strings.NewReader("\xff\xff"), http.StatusBadRequest},
 		{http.MethodGet, "/", nil, http.StatusNotFound},
+		{http.MethodPost, "/members", strings.NewReader("no JSON"), http.StatusBadRequest},
+		{http.MethodPost, "/members", strings.NewReader(`{"id":0,"address":"http://127.0.0.1:1"}`), http.StatusBadRequest},
+		{http.MethodPost, "/members", strings.NewReader(`{"id":4,"address":"127.0.0.1:1"}`), http.StatusBadRequest},
+		{http.MethodPost, "/members", strings.NewReader(`{"id":1,"address":"http://127.0.0.1:1"}`), http.StatusConflict},
+		{http.MethodPost, "/members", strings.NewReader(`{"id":4,"address":"` + c.urls[1] + `"}`), http.StatusConflict},
+		{http.MethodDelete, "/members/4", nil, http.StatusNotFound},
+		{http.MethodPost, "/leader?to=4", nil, http.StatusConflict},
+		{http.MethodPost, fmt.Sprint("/leader?to=", id), nil, http.StatusOK},
+		{http.MethodPut, "/kv/k?expect=other", strings.NewReader("x"), http.StatusPreconditionFailed},
 	} {
 		req, err := http.NewRequest(tc.method, c.urls[id]+tc.path, tc.body)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ffd200af/raft"
@@ -34,6 +35,7 @@ const readTicks = 20
 var (
 	errReadDropped = errors.New("kv: there is no leader to confirm the read, or it has changed")
 	errReadLost    = errors.New("kv: the leader does not answer")
+	errReadBehind  = errors.New("kv: this replica is too far behind")
 )
 
 // readRequest is a read and the place for its outcome, which has room for one.
@@ -48,7 +50,7 @@ type readBatch struct {
 	requests []*readRequest
 	mode     readMode // how it is confirmed
 	index    uint64   // 0 until it is known
-	ticks    int      // since it was asked for
+	ticks    int      // since it came, or was confirmed
 }
 
 // readQueue are a loop's reads, oldest first where there is an order.
@@ -106,7 +108,7 @@ func (l *loop) confirmReads(states []raft.ReadState) {
 			batch.fail(errReadDropped)
 			continue
 		}
-		batch.index = states[i].Index
+		batch.index, batch.ticks = states[i].Index, 0
 		l.reads.confirmed = append(l.reads.confirmed, batch)
 	}
 }
@@ -129,8 +131,17 @@ func (l *loop) serveReads() {
 	l.reads.confirmed = rest
 }
 
-// tickReads gives up the reads without an answer.
+// tickReads gives up the reads without an answer, and those whose clients have gone while this
+// replica was too far behind.
 func (l *loop) tickReads() {
+	l.reads.confirmed = slices.DeleteFunc(l.reads.confirmed, func(batch *readBatch) bool {
+		batch.ticks++
+		if batch.ticks > l.readPatience {
+			batch.fail(errReadBehind)
+			return true
+		}
+		return false
+	})
 	for id, batch := range l.reads.asked {
 		if batch.ticks++; batch.ticks > readTicks {
 			delete(l.reads.asked, id)

@@ -86,7 +86,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.peers = newTransport(opts.id)
+	r.peers = newTransport(opts.id, opts.address)
 	r.loop = newLoop(node, s, r.peers, opts)
 	r.loop.ids = &r.ids
 	return r, nil
@@ -114,8 +114,8 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan requestID, 1024),
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
-		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}},
-		clock: newClock(opts.tick, time.Now()), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
+		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{},
+		log: opts.log, clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
 	l.members.Store(&members{})
 	peers.unreachable = func(id uint64) {

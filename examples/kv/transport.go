@@ -30,6 +30,7 @@ const (
 // Headers of requests between replicas.
 const (
 	headerFrom    = "Kv-From"    // id of the sender
+	headerAddress = "Kv-Address" // base URL of the sender
 	headerRemoved = "Kv-Removed" // in an answer: the id of the sender, which was removed from the cluster
 )
 
@@ -37,6 +38,7 @@ const (
 // encoded messages, each behind its length. follow, send, ask and stop belong to one goroutine.
 type transport struct {
 	self   uint64
+	url    string // base URL of this replica
 	client *http.Client
 	peers  map[uint64]*peer
 	ctx    context.Context
@@ -55,8 +57,8 @@ type peer struct {
 	asked   chan struct{} // see ask
 }
 
-func newTransport(self uint64) *transport {
-	t := &transport{self: self, client: &http.Client{}, peers: map[uint64]*peer{}}
+func newTransport(self uint64, url string) *transport {
+	t := &transport{self: self, url: url, client: &http.Client{}, peers: map[uint64]*peer{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
@@ -186,6 +188,7 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 		return err
 	}
 	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
+	req.Header.Set(headerAddress, t.url)
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return err
