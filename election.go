@@ -73,6 +73,9 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 		m := r.send(t, id)
 		m.Term = term
 		m.Index, m.LogTerm = last.index, last.term
+		if r.tellCommit {
+			r.nameCommit(m)
+		}
 		if context != "" {
 			m.Context = []byte(context)
 		}
@@ -96,22 +99,81 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	if r.hasPromised() && !req.transfer {
 		return nil // this term was learnt from somebody else, and ends no promise
 	}
+	if _, err := r.learnCommit(req.committed); err != nil {
+		return err
+	}
 	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
 	grant := free && req.last.upToDate(r.log.last())
 	if req.pre {
 		resp := r.respond(pb.MsgPreVoteResp, req.from)
-		resp.Reject = !grant
 		if grant {
 			resp.Term = req.term
+		} else {
+			r.refuse(resp)
 		}
 		return nil
 	}
+	resp := r.respond(pb.MsgVoteResp, req.from)
 	if grant {
 		r.vote = req.from
 		r.electionElapsed = 0
+	} else {
+		r.refuse(resp)
 	}
-	r.respond(pb.MsgVoteResp, req.from).Reject = !grant
 	return nil
+}
+
+// Configurations take effect when they are applied, so an election can get stuck between nodes that
+// know of a change and nodes that do not: a removed node may be asked for the vote that decides, and a
+// learner that was promoted without knowing it, and with the longest log neither can
+// grant it, nor campaign itself. So a node that does not vote tells in its refusal what it
+// knows to be committed, and a candidate that knows more than such a node says so when it asks
+// again. An entry that is committed anywhere is committed for ever, and whoever has it too
+// has committed everything before it (Log Matching, thesis §3.5).
+
+// refuse makes resp a refusal.
+func (r *raft) refuse(resp *pb.Message) {
+	resp.Reject = true
+	if !r.mayCampaign {
+		r.nameCommit(resp)
+	}
+}
+
+// nameCommit puts the last committed entry into a vote request or a refusal.
+func (r *raft) nameCommit(m *pb.Message) {
+	if term, ok := r.log.term(r.log.committed); ok {
+		m.Commit, m.RejectHint = r.log.committed, term
+	}
+}
+
+// learnCommit takes the word of another node for what is committed, if this log has it, and
+// reports whether it is news.
+func (r *raft) learnCommit(id entryID) (bool, error) {
+	if id.index <= r.log.committed || !r.log.has(id) {
+		return false, nil
+	}
+	if err := r.log.commitTo(id.index); err != nil {
+		return false, r.quarantine("learning what is committed", err)
+	}
+	r.logger.Infof("%x learns that %v is committed", r.id, id)
+	return true, nil
+}
+
+// hearRefusal reads what a refusal says about commitment. A campaign in a configuration that may be
+// outdated ends; the next one is in the right one.
+func (r *raft) hearRefusal(m *pb.Message) error {
+	committed := toldCommit(m)
+	if committed.index == 0 {
+		return nil
+	}
+	if committed.index < r.log.committed {
+		r.tellCommit = true
+	}
+	news, err := r.learnCommit(committed)
+	if news && (r.role == StateCandidate || r.role == StatePreCandidate) {
+		r.becomeFollower(r.term, None)
+	}
+	return err
 }
 
 // handleVoteResp counts an answer to this candidate.
@@ -184,7 +246,7 @@ func (r *raft) handleTransferLeader(m *pb.Message) error {
 // more: the application knows that it is gone (thesis §4.2.3).
 func (r *raft) handleForgetLeader() error {
 	if r.role == StateFollower {
-		r.lead = None
+		r.forgetLeader()
 	}
 	return nil
 }

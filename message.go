@@ -15,8 +15,8 @@ import (
 //	MsgAppResp         matched    hint term              refused prev, hint
 //	MsgHeartbeat                             min(match)                         round
 //	MsgHeartbeatResp                                                            round
-//	MsgVote, PreVote   last       last                                          transfer
-//	Msg(Pre)VoteResp                                     refused
+//	MsgVote, PreVote   last       last       (committed)  (committed term)      transfer
+//	Msg(Pre)VoteResp                         (committed)  refused, (comm. term)
 //	MsgSnap            (Snapshot)
 //	MsgReadIndex                 (Entries[0].Data is the context)
 //	MsgReadIndexResp   read      (likewise)
@@ -68,6 +68,8 @@ type voteReq struct {
 	last       entryID
 	pre        bool
 	transfer   bool
+	// committed is an entry that the candidate knows to be committed; zero if it does not say.
+	committed entryID
 }
 
 func voteReqOf(m *pb.Message) voteReq {
@@ -77,7 +79,15 @@ func voteReqOf(m *pb.Message) voteReq {
 		last:     entryID{term: m.LogTerm, index: m.Index},
 		pre:      m.Type == pb.MsgPreVote,
 		transfer: string(m.Context) == contextTransfer,
+
+		committed: toldCommit(m),
 	}
+}
+
+// toldCommit is an entry that a vote request or a refusal says to be committed; zero if it does
+// not.
+func toldCommit(m *pb.Message) entryID {
+	return entryID{term: m.RejectHint, index: m.Commit}
 }
 
 // snapshotID is the last entry that a snapshot covers.

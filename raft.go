@@ -69,6 +69,10 @@ type raft struct {
 	// changes to be applied, until the clock stands here; 0 if none does.
 	campaignUntil uint64
 
+	// tellCommit: a node that does not vote, and does not know all that is committed, was asked for
+	// its vote. It is told until there is a leader.
+	tellCommit bool
+
 	// reads are the linearizable reads that wait on this node.
 	reads reads
 

@@ -79,6 +79,7 @@ func (r *raft) becomeLeader() {
 	r.resetVolatile()
 	r.role = StateLeader
 	r.lead = r.id
+	r.tellCommit = false
 	r.termStart = r.log.lastIndex() + 1
 	r.pendingConfIndex = r.log.lastIndex()
 	r.members.Track(r.termStart)
@@ -92,6 +93,12 @@ func (r *raft) becomeLeader() {
 	r.logger.Infof("%x is the leader at term %d", r.id, r.term)
 }
 
+// forgetLeader: whom a follower took for the leader is gone. What was asked of it is not answered.
+func (r *raft) forgetLeader() {
+	r.dropReads()
+	r.lead = None
+}
+
 // heardFromLeader notes a sign of life of the term's leader.
 func (r *raft) heardFromLeader(from uint64) {
 	if r.role != StateFollower {
@@ -99,5 +106,6 @@ func (r *raft) heardFromLeader(from uint64) {
 	}
 	r.electionElapsed = 0
 	r.heardLeaderAt = r.clock
+	r.tellCommit = false
 	r.lead = from
 }

@@ -112,6 +112,11 @@ func (r *raft) route(m *pb.Message) error {
 		}
 		return nil
 	}
+	if m.Reject && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp) {
+		if err := r.hearRefusal(m); err != nil {
+			return err
+		}
+	}
 	switch r.role {
 	case StateLeader:
 		return r.routeToLeader(m)

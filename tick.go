@@ -12,6 +12,11 @@ func (r *raft) tick() {
 	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {
 		r.electionElapsed = 0
 		_ = r.campaign() // an error has quarantined the node
+		if r.role == StateFollower {
+			// It may not campaign now. The leader is gone for it all the same: the count begins
+			// again, and must not keep it from voting.
+			r.forgetLeader()
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package raft
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,8 +226,11 @@ func walkCluster(tb rapid.TB, n int, tune func(*Config)) (*testCluster, *history
 func randomChange(pick, nodes int) pb.ConfChangeV2 {
 	var cc pb.ConfChangeV2
 	types := []pb.ConfChangeType{pb.ConfChangeAddNode, pb.ConfChangeAddLearnerNode, pb.ConfChangeRemoveNode, pb.ConfChangeAddNode}
-	for n := pick%3 + 1; n > 0; n-- {
-		pick /= 3
+	n := 1
+	if pick%3 == 0 {
+		n = 1 + pick/3%3
+	}
+	for pick /= 9; n > 0; n-- {
 		cc.Changes = append(cc.Changes, pb.ConfChangeSingle{Type: types[pick%4], NodeID: uint64(pick/4%nodes) + 1})
 		pick = pick/20 + 7*n
 	}
@@ -233,25 +238,100 @@ func randomChange(pick, nodes int) pb.ConfChangeV2 {
 	return cc
 }
 
-func (c *testCluster) walk(a act) {
-	node := c.node(a.node)
-	lead := node
-	if id := c.leader(); id != None {
-		lead = c.node(id)
+// walker drives a cluster that is split in two, or not: what goes from one side to the other waits, and
+// may be delivered late.
+type walker struct {
+	*testCluster
+	split uint // a bit for each node on one side
+}
+
+// side is the side of the split on which a node is.
+func (w *walker) side(id uint64) uint {
+	if w.split>>(id-1)&1 != 0 {
+		return w.split
 	}
+	return ^w.split
+}
+
+func (w *walker) walk(a act) {
+	node := w.node(a.node)
+	rounds := 1 + a.pick/100%6
 	switch a.what {
-	case "change":
-		_ = lead.ProposeConfChange(randomChange(a.pick, len(c.nodes)))
-	case "leave":
-		_ = lead.ProposeConfChange(pb.ConfChangeV2{})
-	case "add server":
-		_ = lead.AddServer(uint64(a.pick%len(c.nodes))+1, nil)
-	case "step down":
-		_ = lead.StepDown()
-	case "lead":
-		_ = lead.Propose([]byte{byte(a.pick), byte(a.pick >> 8)})
+	case "split":
+		w.split = uint(a.pick) % (1 << len(w.nodes))
+		if a.pick/1000%3 == 0 {
+			w.split = 0
+		}
+	case "talk":
+		w.talk(w.side(a.node), rounds)
+	case "coup":
+		_ = node.Campaign()
+		w.talk(w.side(a.node), 6)
+	case "rule", "rule twice":
+		// Whoever leads on this side changes the configuration.
+		lead := w.leaderIn(w.side(a.node))
+		if lead == None {
+			return
+		}
+		_ = w.node(lead).ProposeConfChange(randomChange(a.pick, len(w.nodes)))
+		if a.what == "rule twice" {
+			_ = w.node(lead).ProposeConfChange(randomChange(a.pick/7, len(w.nodes)))
+		}
+		w.talk(w.side(a.node), rounds)
+	case "lead", "leave", "add server", "step down":
+		if lead := w.leaderIn(w.side(a.node)); lead != None {
+			w.lead(w.node(lead), a)
+		}
 	default:
-		c.perform(&strings.Builder{}, a)
+		w.perform(&strings.Builder{}, a)
+	}
+}
+
+// lead lets a leader do something.
+func (w *walker) lead(n *testNode, a act) {
+	switch a.what {
+	case "lead":
+		_ = n.Propose([]byte{byte(a.pick), byte(a.pick >> 8)})
+	case "leave":
+		_ = n.ProposeConfChange(pb.ConfChangeV2{})
+	case "add server":
+		_ = n.AddServer(uint64(a.pick%len(w.nodes))+1, nil)
+	case "step down":
+		_ = n.StepDown()
+	}
+}
+
+// leaderIn returns the leader of the largest term in a set.
+func (w *walker) leaderIn(set uint) uint64 {
+	lead, term := None, uint64(0)
+	for _, n := range w.nodes {
+		if set>>(n.cfg.ID-1)&1 != 0 && n.raft.role == StateLeader && n.raft.term > term {
+			lead, term = n.cfg.ID, n.raft.term
+		}
+	}
+	return lead
+}
+
+// talk lets the nodes of a set, a bit for each, talk among themselves. Everything else waits, a
+// bounded amount of it.
+func (c *testCluster) talk(set uint, rounds int) {
+	inside := func(id uint64) bool { return set>>(id-1)&1 != 0 }
+	for range rounds {
+		for _, n := range c.nodes {
+			if inside(n.cfg.ID) {
+				c.playReady(&strings.Builder{}, n)
+				c.playThreads(n, 2)
+			}
+		}
+		var waiting []pb.Message
+		for _, m := range c.wire {
+			if inside(m.From) && inside(m.To) {
+				_ = c.node(m.To).Step(m)
+			} else {
+				waiting = append(waiting, m)
+			}
+		}
+		c.wire = waiting[max(0, len(waiting)-200):]
 	}
 }
 
@@ -294,26 +374,32 @@ func (c *testCluster) come(h *history) {
 
 func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 	const nodes = 5
+	weights := map[string]int{"split": 3, "talk": 10, "coup": 4, "rule": 4, "rule twice": 2, "lead": 4, "tick": 1, "deliver": 2, "drop": 1,
+		"duplicate": 2, "threads": 1, "ready": 1, "read": 1, "transfer": 1, "unreachable": 1, "restart": 2, "compact": 1, "leave": 1,
+		"add server": 1, "step down": 1}
+	var what []string
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		for range weights[name] {
+			what = append(what, name)
+		}
+	}
 	changes, leaves, leaders := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		one := rapid.Custom(func(t *rapid.T) act {
-			return act{
-				what: rapid.SampledFrom([]string{"tick", "tick", "ready", "ready", "deliver", "deliver", "deliver", "drop", "duplicate", "threads",
-					"all but", "all but", "all but", "all but", "all but", "lead", "lead", "campaign", "read", "transfer", "unreachable", "restart", "compact",
-					"change", "change", "change", "change", "leave", "add server", "step down"}).Draw(t, "what"),
-				node: rapid.Uint64Range(1, nodes).Draw(t, "node"),
-				pick: rapid.IntRange(0, 100000).Draw(t, "pick"),
-			}
-		})
-		acts := rapid.SliceOfN(one, 100, 400).Draw(t, "acts")
+		// Rapid prefers small numbers, so it draws only how long the walk is, and a seed for its steps.
+		acts := make([]act, rapid.SampledFrom([]int{400, 300, 200, 100, 50}).Draw(t, "acts"))
+		dice := newGenerator(rapid.Uint64().Draw(t, "seed"), 0)
+		for i := range acts {
+			acts[i] = act{what: what[dice.next()%uint64(len(what))], node: 1 + dice.next()%nodes, pick: int(dice.next() % 100000)}
+		}
 		option := rapid.IntRange(0, 7).Draw(t, "options")
 		c, h := walkCluster(t, nodes, func(cfg *Config) {
 			cfg.PreVote, cfg.CheckQuorum, cfg.AsyncStorageWrites = option&1 != 0, option&2 != 0, option&4 != 0
-			cfg.MaxSizePerMsg, cfg.MaxInflightMsgs = 100, 4
+			cfg.MaxSizePerMsg, cfg.MaxInflightMsgs, cfg.SnapshotTicks = 100, 4, 30
 			cfg.MaxCachedEntriesSize = uint64(option) * 500
 		})
+		w := walker{testCluster: c}
 		for _, a := range acts {
-			c.walk(a)
+			w.walk(a)
 			for _, n := range c.nodes {
 				c.verify(n)
 			}
