@@ -86,6 +86,15 @@ func isConfChange(e *pb.Entry) bool {
 	return e.Type == pb.EntryConfChange || e.Type == pb.EntryConfChangeV2
 }
 
+func hasConfChange(entries []pb.Entry) bool {
+	for i := range entries {
+		if isConfChange(&entries[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // payloadBytes is the sum of the entries' data: what flow control counts, so that
 // entries without data (no-ops, the end of a joint configuration) always pass.
 func payloadBytes(entries []pb.Entry) uint64 {

@@ -514,3 +514,32 @@ func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
 		t.Errorf("applied %q", got)
 	}
 }
+
+func TestThatAConfigurationChangeIsCommittedIsDurableBeforeItIsApplied(t *testing.T) {
+	c := newTestCluster(t, 2, nil)
+	c.elect(1)
+	if err := c.tryChange(1, "r2"); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for range 4 {
+		for _, n := range c.nodes {
+			for n.HasReady() {
+				rd := n.Ready()
+				if change := hasConfChange(rd.CommittedEntries); change && !rd.MustSync {
+					t.Errorf("node %d applies the change without a sync", n.cfg.ID)
+				} else if change {
+					seen++
+				}
+				n.persist(t, rd)
+				c.wire = append(c.wire, rd.Messages...)
+				n.apply(t, rd.CommittedEntries)
+				n.Advance(rd)
+			}
+		}
+		c.deliver()
+	}
+	if seen != 2 {
+		t.Errorf("the change was applied %d times", seen)
+	}
+}

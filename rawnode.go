@@ -258,8 +258,10 @@ func (rn *RawNode) Ready() Ready {
 		rd.SoftState = &news
 	}
 	w := r.beginWrite()
-	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
-	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0
+	// Whatever a response in this batch may promise: entries, term and vote, a snapshot. And that a
+	// configuration change is committed: who was removed by it may leave for good once it knows, and
+	// nobody else could tell.
+	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0 || hasConfChange(committed)
 	if hard := r.hardState(); hard != rn.hard {
 		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0)
 		rn.hard = hard

@@ -140,7 +140,9 @@ type Ready struct {
 	Messages []pb.Message
 
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only
-	// written, before Messages are sent. If it is false, a crash may take them back.
+	// written, before Messages are sent. If it is false, a crash may take them back. It is set, too, if
+	// CommittedEntries hold a configuration change: its commit has to be durable with everything
+	// written before.
 	MustSync bool
 
 	// CatchUps is news of learners, for AddServer and AwaitCatchUp.
