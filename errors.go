@@ -36,6 +36,8 @@ var (
 	// succeed when tried again or elsewhere: test with errors.Is. The error
 	// returned is one of the more precise ones below.
 	ErrProposalDropped = errors.New("raft: proposal dropped")
+	// ErrCatchUpGivenUp is returned to who waits for a server that does not catch up, see CatchUpGivenUp.
+	ErrCatchUpGivenUp = errors.New("raft: the server has not caught up")
 	// ErrNotLearner is returned for a server that was to be a learner of the configuration.
 	ErrNotLearner = errors.New("raft: not a learner")
 	// ErrReadDropped is returned for a read that this node cannot answer now: it knows no

@@ -376,3 +376,16 @@ func TestWhereOneVoterDecidesItsReadsNeedNobody(t *testing.T) {
 	c.elect(1)
 	c.wantRead(c.readAt(1, "a"), "a", 2)
 }
+
+func TestANodeMakesUpForTicksThatItCouldNotTake(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	n := newNode()
+	for range 200 {
+		n.Tick()
+	}
+	before := c.node(1).raft.clock
+	n.drainTicks(c.node(1).RawNode)
+	if got := c.node(1).raft.clock - before; got != 200 {
+		t.Errorf("the clock moved by %d", got)
+	}
+}

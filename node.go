@@ -3,6 +3,7 @@ package raft
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -14,8 +15,8 @@ import (
 // Once the node is stopped, methods return ErrStopped; once it is quarantined, they
 // return the QuarantineError, and Ready delivers nothing more.
 type Node interface {
-	// Tick advances the clock by one tick. It never blocks: ticks that the node cannot
-	// keep up with are dropped.
+	// Tick advances the clock by one tick. It never blocks: of ticks that the node cannot
+	// keep up with, elections and heartbeats see nothing.
 	Tick()
 	// Campaign starts an election now.
 	Campaign(ctx context.Context) error
@@ -111,6 +112,11 @@ type node struct {
 	stopOnce sync.Once
 	done     chan struct{}
 	err      error // why the node ended by itself; written before done is closed
+
+	// missed counts ticks that found no room in ticks.
+	missed atomic.Uint64
+	// waiters wait for news of servers. The goroutine owns them.
+	waiters []waiter
 }
 
 func newNode() *node {
@@ -133,6 +139,7 @@ func (n *node) run(rn *RawNode) {
 		}
 		if !waiting && rn.HasReady() {
 			batch, waiting = rn.Ready(), true
+			n.tellWaiters(rn, batch.CatchUps)
 			continue // taking the batch may have failed
 		}
 		var ready chan<- Ready
@@ -146,6 +153,7 @@ func (n *node) run(rn *RawNode) {
 		select {
 		case <-n.ticks:
 			rn.Tick()
+			n.makeUpTicks(rn)
 		case call := <-n.calls:
 			call(rn)
 		case call := <-proposals:
@@ -203,6 +211,26 @@ func (n *node) Tick() {
 	select {
 	case n.ticks <- struct{}{}:
 	default:
+		n.missed.Add(1)
+	}
+}
+
+// makeUpTicks lets the node's clock make up for the ticks that were dropped: leases must not
+// last longer for it. They make no election and no heartbeat.
+func (n *node) makeUpTicks(rn *RawNode) {
+	rn.raft.clock += n.missed.Swap(0)
+}
+
+// drainTicks handles all ticks that wait.
+func (n *node) drainTicks(rn *RawNode) {
+	for {
+		select {
+		case <-n.ticks:
+			rn.Tick()
+		default:
+			n.makeUpTicks(rn)
+			return
+		}
 	}
 }
 
@@ -264,7 +292,10 @@ func (n *node) ForgetLeader(ctx context.Context) error {
 }
 
 func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
-	return n.input(ctx, pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: rctx}}})
+	return n.do(ctx, n.calls, true, func(rn *RawNode) error {
+		n.drainTicks(rn) // the lease is as old as the clock says now
+		return rn.Step(pb.Message{Type: pb.MsgReadIndex, To: rn.raft.id, Entries: []pb.Entry{{Data: rctx}}})
+	})
 }
 
 func (n *node) Status() Status {

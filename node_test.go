@@ -32,18 +32,24 @@ func config(id uint64, storage raft.Storage) *raft.Config {
 	return c
 }
 
-func startMembers(t *testing.T, n int) map[uint64]*member {
+func startMembers(t *testing.T, n int) map[uint64]*member { return startWithSpares(t, n, 0) }
+
+// startWithSpares starts n members, and nodes that no configuration knows yet.
+func startWithSpares(t *testing.T, n, spares int) map[uint64]*member {
 	members := map[uint64]*member{}
 	var peers []raft.Peer
 	for id := uint64(1); id <= uint64(n); id++ {
 		peers = append(peers, raft.Peer{ID: id})
 	}
-	for _, p := range peers {
+	for id := uint64(1); id <= uint64(n+spares); id++ {
 		storage := raft.NewMemoryStorage()
-		members[p.ID] = &member{
-			Node: raft.StartNode(config(p.ID, storage), peers), storage: storage,
-			applied: make(chan []byte, 1000), peers: members, stop: make(chan struct{}),
+		m := &member{storage: storage, applied: make(chan []byte, 1000), peers: members, stop: make(chan struct{})}
+		if id <= uint64(n) {
+			m.Node = raft.StartNode(config(id, storage), peers)
+		} else {
+			m.Node = raft.RestartNode(config(id, storage))
 		}
+		members[id] = m
 	}
 	for _, m := range members {
 		m.done.Add(2)
@@ -95,6 +101,9 @@ func (m *member) work(rd raft.Ready) {
 	for _, msg := range rd.Messages {
 		// The network is slow at times, and never holds the sender up.
 		go func(to *member) {
+			if to == nil {
+				return // a member that does not exist
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			_ = to.Step(ctx, msg)

@@ -1,0 +1,113 @@
+package raft
+
+import (
+	"context"
+	"fmt"
+)
+
+// Operator is what the Nodes of this library can do beyond the interface of v3.6:
+//
+//	op := node.(raft.Operator)
+//	err := op.AddServer(ctx, 4, []byte("10.0.0.4:2380"))
+type Operator interface {
+	Node
+	// AddServer brings a server into the cluster as RawNode.AddServer does, and waits until it
+	// votes or ctx is done. The error matches ErrCatchUpGivenUp if it did not get there, and
+	// ErrNotLeader too if the leadership was lost: ask the next leader to go on then.
+	AddServer(ctx context.Context, id uint64, ccContext []byte) error
+	// AwaitCatchUp waits until a learner has caught up. Errors are as with AddServer, or ErrNotLearner.
+	AwaitCatchUp(ctx context.Context, id uint64) error
+	// StepDown gives the leadership away as RawNode.StepDown does, and does not wait for that.
+	StepDown(ctx context.Context) error
+	// Err returns why the node has ended: nil while it runs, ErrStopped, or a
+	// QuarantineError.
+	Err() error
+}
+
+// waiter waits for news of a server. The node's goroutine owns it.
+type waiter struct {
+	id     uint64
+	result chan error // has room for the one result
+}
+
+func (n *node) AddServer(ctx context.Context, id uint64, ccContext []byte) error {
+	return n.await(ctx, id, func(rn *RawNode) error { return rn.AddServer(id, ccContext) })
+}
+
+func (n *node) AwaitCatchUp(ctx context.Context, id uint64) error {
+	return n.await(ctx, id, func(rn *RawNode) error { return rn.AwaitCatchUp(id) })
+}
+
+// await begins a wait and sees it through.
+func (n *node) await(ctx context.Context, id uint64, begin func(*RawNode) error) error {
+	w := waiter{id: id, result: make(chan error, 1)}
+	err := n.do(ctx, n.calls, true, func(rn *RawNode) error {
+		if err := begin(rn); err != nil {
+			return err
+		}
+		if rn.raft.catching.find(id) == nil {
+			w.result <- nil // it votes already
+			return nil
+		}
+		n.waiters = append(n.waiters, w)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-w.result:
+		return err
+	case <-ctx.Done():
+		_ = n.do(context.Background(), n.calls, false, func(*RawNode) error { n.leave(w); return nil })
+		return ctx.Err()
+	case <-n.done:
+		return n.ended()
+	}
+}
+
+// leave forgets a waiter.
+func (n *node) leave(w waiter) {
+	for i := range n.waiters {
+		if n.waiters[i] == w {
+			n.waiters = append(n.waiters[:i], n.waiters[i+1:]...)
+			return
+		}
+	}
+}
+
+// tellWaiters passes the news of a batch on.
+func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
+	for _, c := range news {
+		var err error
+		if c.State == CatchUpGivenUp {
+			err = fmt.Errorf("%w: %x, %d rounds", ErrCatchUpGivenUp, c.ID, c.Rounds)
+			if rn.raft.role != StateLeader {
+				err = fmt.Errorf("%w: %w", err, ErrNotLeader)
+			}
+		}
+		rest := n.waiters[:0]
+		for _, w := range n.waiters {
+			if w.id == c.ID {
+				w.result <- err
+			} else {
+				rest = append(rest, w)
+			}
+		}
+		clear(n.waiters[len(rest):])
+		n.waiters = rest
+	}
+}
+
+func (n *node) StepDown(ctx context.Context) error {
+	return n.do(ctx, n.calls, true, (*RawNode).StepDown)
+}
+
+func (n *node) Err() error {
+	select {
+	case <-n.done:
+		return n.ended()
+	default:
+		return nil
+	}
+}
