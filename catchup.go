@@ -103,7 +103,8 @@ func (r *raft) trackLearners() {
 		case r.members.IsLearner(i) && c != nil:
 			r.catching.list = append(r.catching.list, *c)
 		case r.members.IsLearner(i):
-			r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}})
+			first := CatchUp{ID: id, Target: r.log.lastIndex()}
+			r.catching.list = append(r.catching.list, catchUp{CatchUp: first, running: true})
 		case c != nil && r.members.IsVoter(i):
 			c.State = CatchUpPromoted
 			r.catching.tell(c)

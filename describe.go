@@ -154,6 +154,9 @@ func DescribeReady(rd Ready, f EntryFormatter) string {
 	if len(rd.ReadStates) > 0 {
 		fmt.Fprintln(&out, "ReadStates", describeReadStates(rd.ReadStates))
 	}
+	if len(rd.CatchUps) > 0 {
+		fmt.Fprintln(&out, "CatchUps", describeCatchUps(rd.CatchUps))
+	}
 	if len(rd.Entries) > 0 {
 		fmt.Fprint(&out, "Entries:\n", DescribeEntries(rd.Entries, f))
 	}
@@ -174,6 +177,15 @@ func DescribeReady(rd Ready, f EntryFormatter) string {
 		return "<empty Ready>"
 	}
 	return fmt.Sprintf("Ready MustSync=%t:\n%s", rd.MustSync, &out)
+}
+
+// describeCatchUps returns [{4 CatchUpPromoted rounds:2}].
+func describeCatchUps(news []CatchUp) string {
+	words := make([]string, 0, len(news))
+	for _, c := range news {
+		words = append(words, fmt.Sprintf("{%s %s rounds:%d}", hexID(c.ID), c.State, c.Rounds))
+	}
+	return "[" + strings.Join(words, " ") + "]"
 }
 
 // describeReadStates returns [{12 [99 116 120]} {dropped [100]}]: index and context.

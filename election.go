@@ -243,9 +243,9 @@ func (r *raft) handleTransferLeader(m *pb.Message) error {
 }
 
 // handleForgetLeader makes a follower forget its leader, so that it does not stick to it any
-// more: the application knows that it is gone (thesis §4.2.3).
+// more: the application knows that it is gone (thesis §4.2.3). With leases that is a promise, and kept.
 func (r *raft) handleForgetLeader() error {
-	if r.role == StateFollower {
+	if r.role == StateFollower && !r.hasPromised() {
 		r.forgetLeader()
 	}
 	return nil

@@ -159,7 +159,7 @@ func (rn *RawNode) StepDown() error {
 
 // ForgetLeader makes a follower forget its leader, so that it votes for another at once
 // although CheckQuorum is on. Use it only where the leader is known to be gone. It does nothing
-// on a node that is not a follower.
+// on a node that is not a follower, and with leases not before the promise to the leader is over.
 func (rn *RawNode) ForgetLeader() error {
 	m := pb.Message{Type: pb.MsgForgetLeader, To: rn.raft.id}
 	return rn.raft.step(&m)

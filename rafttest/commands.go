@@ -30,6 +30,11 @@ func commands() map[string]handler {
 		"report-unreachable":  handleReportUnreachable,
 		"compact":             handleCompact,
 
+		// operate.go
+		"add-server": handleAddServer,
+		"step-down":  onNode((*InteractionEnv).stepDown),
+		"lease-read": handleLeaseRead,
+
 		// ticks.go
 		"tick":                            handleTick,
 		"tick-election":                   onNode((*InteractionEnv).tickElection),

@@ -30,7 +30,7 @@
 //
 // Building: add-nodes, crash, restart, partition, heal.
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
-// read-index, report-unreachable, send-snapshot, compact, step.
+// read-index, lease-read, add-server, step-down, report-unreachable, send-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.
 // Moving on: process-ready, process-append-thread, process-apply-thread, deliver-msgs, stabilize.
 // Looking: status, raft-state, raft-log, check, log-level.

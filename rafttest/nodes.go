@@ -74,6 +74,7 @@ func readConfigArgs(a *args, cfg *raft.Config) {
 	a.setInt("election-tick", &cfg.ElectionTick)
 	a.setInt("heartbeat-tick", &cfg.HeartbeatTick)
 	a.setUint("seed", &cfg.Seed)
+	setLease(a, cfg)
 	reads := "safe"
 	a.setString("read-only", &reads)
 	switch reads {
