@@ -44,6 +44,38 @@
 // entries, a Storage that fails), quarantines the node: Err returns a *QuarantineError, and
 // the node takes no further part. Nothing that comes from outside makes the library panic.
 //
+// # Membership
+//
+// Configurations take effect when they are applied, with ApplyConfChange (thesis §4.1 lets them take effect
+// when they are appended; here a change that is truncated has changed nothing). One change is under
+// way at a time, and none is proposed before the leader has committed in its own term. RawNode.AddServer
+// brings a server in as a learner and promotes it when it has caught up (§4.2.1). A learner never campaigns,
+// and a promoted one only when it has applied its promotion; asked for its vote, either votes. A leader
+// that does not vote any more hands over and steps down (§4.2.2). Keep a removed node running until the
+// others have applied its removal: they may need its vote to find a leader that knows of it. Ids are
+// never used again.
+//
+// # Reads
+//
+// RawNode.ReadIndex is confirmed by a round of heartbeats (thesis §6.4), on followers too. With
+// Config.LeaseDriftTicks the leader holds a lease besides (§6.4.1): RawNode.LeaseRead, or ReadIndex with
+// ReadOnlyLeaseBased, then need no message. Leases count ticks: every tick that is due has to be delivered, also
+// after a pause of the process (a time.Ticker drops them), and all members have to be configured alike.
+//
+// # Asynchronous storage writes
+//
+// With Config.AsyncStorageWrites there is no Advance: messages to LocalAppendThread and LocalApplyThread carry the work
+// and, in their Responses, what is to be sent when it is done (thesis §10.2.1). Write what one carries in one
+// atomic step, in order; each of the two may be behind, and Config.MaxCommittedSizePerReady bounds what the
+// apply thread has in hand. A leader whose own disk is silent shows it in BasicStatus.StalledTicks.
+//
+// # Additions
+//
+// Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
+// LeaseDriftTicks, MaxCachedEntriesSize; RawNode.Err, Verify, AddServer, AwaitCatchUp, StepDown, LeaseRead,
+// SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
+// Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, ReadState.Dropped; typed errors; package session.
+//
 // # Differences
 //
 // The API and the wire format are those of go.etcd.io/raft/v3 v3.6. On purpose, this differs:
@@ -67,9 +99,24 @@
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds it
 //     may come later in the log.
 //   - Ready.MustSync is set for a snapshot too: the acknowledgement in the same batch promises it.
+//     It is set, too, with a committed configuration change: nobody else may be able to tell of it after
+//     a crash.
 //   - Reads share rounds of heartbeats, one for all that were queued before it; a read that cannot be
-//     answered becomes a ReadState with Dropped set instead of disappearing.
-//   - ReadOnlyLeaseBased is accepted and confirms reads with rounds like ReadOnlySafe.
+//     answered becomes a ReadState with Dropped set instead of disappearing. A follower adds 16 bytes to the
+//     context that it sends, so that an answer that comes twice answers one read, and asks again for what
+//     may be lost.
+//   - ReadOnlyLeaseBased keeps a lease that allows for drift, and falls back to a round. For its sake
+//     nodes keep silent for an election timeout after a restart, and after the last sign of a leader neither
+//     vote nor campaign before one has passed, whatever asks them to; only a transfer overrides it.
+//   - A leader that the applied configuration does not let vote always steps down, and orders the best
+//     voter to campaign. Config.StepDownOnRemoval is not needed.
+//   - An order to campaign waits for committed configuration changes to be applied.
+//   - A node does not campaign that knows of committed entries it does not have.
+//   - A node that does not vote says in the refusal of a vote what it knows to be committed (Commit, and its term in
+//     RejectHint), and a candidate tells such nodes likewise; elections could get stuck over a configuration
+//     change that only some know to be committed.
+//   - With CheckQuorum, a leader steps down whose own disk acknowledges nothing for an election timeout.
+//   - While nobody calls Ready, a leader keeps one round of heartbeats, not one per interval.
 //   - Storage is not asked for terms, nor for its first and last index, while messages
 //     are handled: the node remembers them. Only the node's own Ready batches may append
 //     to Storage; compacting it at any time is fine.
