@@ -543,3 +543,76 @@ func TestThatAConfigurationChangeIsCommittedIsDurableBeforeItIsApplied(t *testin
 		t.Errorf("the change was applied %d times", seen)
 	}
 }
+
+// The opposite hazard of known bug 38: the promoted learner has the longest log, so nobody else can
+// win, and it does not know that it may campaign. Whoever asks it for its vote tells it.
+func TestBug38WhoIsPromotedWithoutKnowingItAndHasTheLongestLogIsTold(t *testing.T) {
+	c := newTestCluster(t, 2, nil)
+	c.join(nil)
+	c.elect(1)
+	c.change(1, "l3")
+	c.settleTicking(1)
+	// Node 3 gets the promotion and an entry more, without the commit index; node 2 gets the promotion only.
+	if err := c.tryChange(1, "v3"); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(1)
+	c.deliver()
+	c.propose(1, "more")
+	c.cut = func(m *pb.Message) bool { return m.To == 2 && len(m.Entries) > 0 || m.To == 3 && m.Commit >= 4 }
+	c.ready(1)
+	c.deliver()
+	c.ready(2)
+	c.ready(3)
+	c.deliver()
+	c.cut = func(m *pb.Message) bool { return m.To == 3 || m.Type == pb.MsgApp }
+	c.tick(1, 1)
+	c.settle()
+	c.isolate(1)
+	c.wantConfig("voters=(1 2 3)", 2)
+	c.wantConfig("voters=(1 2) learners=(3)", 3)
+	if c.node(3).raft.log.lastIndex() <= c.node(2).raft.log.lastIndex() {
+		t.Fatal("not the situation that is meant")
+	}
+	for range 2 { // the first refusal shows that node 3 knows less, the next request tells it
+		if err := c.node(2).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		c.settle()
+	}
+	c.wantConfig("voters=(1 2 3)", 3)
+	c.elect(3)
+	c.settle()
+	// With a leader there is nothing to tell any more.
+	if c.node(2).raft.tellCommit || c.node(3).raft.tellCommit {
+		t.Error("candidates go on telling")
+	}
+}
+
+func TestARefusalThatNamesAnotherEntryThanTheLogHasMeansNothing(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.propose(1, "x")
+	c.settle()
+	for _, term := range []uint64{1, 3} {
+		c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 3, RejectHint: term})
+		c.wantCommit(1, 2)
+	}
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 9, RejectHint: 2})
+	c.wantCommit(1, 2)
+}
+
+func TestAFollowerThatForgetsItsLeaderReportsItsReadsAsDropped(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.node(2).ReadIndex([]byte("x"))
+	if err := c.node(2).ForgetLeader(); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(2)
+	if got := c.node(2).reads; len(got) != 1 || !got[0].Dropped {
+		t.Errorf("answered %+v", got)
+	}
+}
