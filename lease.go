@@ -75,9 +75,13 @@ func (r *raft) endLease() {
 // hasLease reports whether no other node can have become leader, and what this one has
 // committed is all that is committed.
 func (r *raft) hasLease() bool {
-	return r.role == StateLeader && r.log.committed >= r.termStart &&
-		r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks &&
-		r.transferee == None && !r.campaignOrdered
+	if r.role != StateLeader || r.log.committed < r.termStart || r.transferee != None || r.campaignOrdered {
+		return false
+	}
+	if r.members.IsSingleton() && r.mayCampaign {
+		return r.leases() // there is nobody to be elected
+	}
+	return r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks
 }
 
 // hasPromised reports whether this node may have promised a leader not to support another one. It

@@ -376,6 +376,11 @@ func TestWhereOneVoterDecidesItsReadsNeedNobody(t *testing.T) {
 	c.tick(1, 10)
 	c.elect(1)
 	c.wantRead(c.readAt(1, "a"), "a", 2)
+	c.wantLease(1, true)
+	// Without leases there is none.
+	c = newTestCluster(t, 1, nil)
+	c.elect(1)
+	c.wantLease(1, false)
 }
 
 func TestANodeMakesUpForTicksThatItCouldNotTake(t *testing.T) {

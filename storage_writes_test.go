@@ -241,6 +241,15 @@ func TestHeartbeatsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
 	if got := len(c.answers(1, pb.MsgHeartbeat)); got != 2 {
 		t.Errorf("then %d heartbeats", got)
 	}
+	// A leader that has been alone for a while greets who comes.
+	alone := newTestCluster(t, 1, nil)
+	alone.elect(1)
+	alone.tick(1, 5)
+	alone.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2})
+	alone.tick(1, 1)
+	if got := len(alone.answers(1, pb.MsgHeartbeat)); got != 1 {
+		t.Errorf("%d heartbeats to a newcomer", got)
+	}
 }
 
 func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
