@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -411,5 +410,5 @@ func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 	if changes == 0 || leaves == 0 {
 		t.Fatalf("%d changes, %d joint configurations left: nothing is shown", changes, leaves)
 	}
-	t.Log(fmt.Sprintf("%d configuration changes, %d joint configurations left, %d leaders", changes, leaves, leaders))
+	t.Logf("%d configuration changes, %d joint configurations left, %d leaders", changes, leaves, leaders)
 }
