@@ -135,8 +135,10 @@ func (r *raft) handleAcknowledgement(resp *appendResp, pr *tracker.Progress) {
 		pr.HeardFrom()
 	}
 	r.advanceCommit()
-	r.finishTransfer(resp.from)
-	r.retire()
+	if r.transferee != None {
+		r.finishTransfer(resp.from)
+		r.retire()
+	}
 }
 
 // reportUnreachable notes that messages to a peer are being lost: what is in flight

@@ -8,7 +8,9 @@ func (r *raft) tick() {
 		return
 	}
 	r.electionElapsed++
-	r.tickReads()
+	if len(r.reads.queue) > 0 {
+		r.tickReads()
+	}
 	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {
 		r.electionElapsed = 0
 		_ = r.campaign() // an error has quarantined the node

@@ -50,7 +50,7 @@ func (r *raft) maySucceed(target *tracker.Progress) bool {
 // finishTransfer orders the target to campaign if an acknowledgement of from was the last
 // thing that was missing.
 func (r *raft) finishTransfer(from uint64) {
-	if r.transferee == None || r.transferee != from && r.mayCampaign {
+	if r.transferee != from && r.mayCampaign {
 		return
 	}
 	if i := r.members.Find(r.transferee); i >= 0 && r.maySucceed(r.members.Progress(i)) {
