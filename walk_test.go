@@ -45,13 +45,15 @@ type history struct {
 	configs map[uint64]tracker.Config
 	order   []uint64
 
+	overlaps map[[2]string]bool // what was found out about pairs of configurations
+
 	changes, leaves int
 }
 
 func newHistory(c *testCluster) *history {
 	h := &history{
 		leaders: map[uint64]uint64{}, entries: map[place]pb.Entry{}, before: map[place]uint64{},
-		committed: map[uint64]pb.Entry{}, since: map[uint64]uint64{}, configs: map[uint64]tracker.Config{},
+		committed: map[uint64]pb.Entry{}, since: map[uint64]uint64{}, configs: map[uint64]tracker.Config{}, overlaps: map[[2]string]bool{},
 	}
 	h.configs[1], h.order = c.nodes[0].raft.members.Config(), []uint64{1}
 	return h
@@ -70,6 +72,45 @@ func (h *history) look(c *testCluster) {
 	for _, n := range c.nodes {
 		if n.raft.role == StateLeader {
 			h.lookAtLeader(c, n)
+		}
+	}
+	if lead := c.leader(); lead != None {
+		h.lookAtRivals(c, c.node(lead))
+	}
+}
+
+// lookAtRivals: whoever could be elected next, because it has all that is committed and may campaign,
+// uses a configuration in which every quorum meets every quorum of the leader's. That is why
+// changes are made one at a time, and why a committed one has to be applied before a campaign.
+func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
+	c.tb.Helper()
+	newest, ok := h.committed[h.last]
+	if !ok || !lead.raft.log.has(idOf(&newest)) {
+		return // deposed without knowing it
+	}
+	mine := lead.raft.members.Config()
+	for _, n := range c.nodes {
+		if n == lead || !n.raft.mayCampaign || !n.raft.log.has(idOf(&newest)) {
+			continue
+		}
+		if ready, err := n.raft.readyToCampaign(); err != nil || !ready {
+			continue
+		}
+		theirs := n.raft.members.Config()
+		pair := [2]string{mine.String(), theirs.String()}
+		meet, known := h.overlaps[pair]
+		if !known {
+			meet = pair[0] == pair[1] || overlap(mine, theirs)
+			h.overlaps[pair] = meet
+		}
+		if !meet {
+			for _, i := range h.order {
+				c.tb.Logf("entry %d: %s", i, h.configs[i])
+			}
+			for _, n := range c.nodes {
+				c.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.last(), n.raft.heardCommit, n.raft.members.Config())
+			}
+			c.tb.Fatalf("%d leads with %s, and %d could be elected with %s", lead.cfg.ID, pair[0], n.cfg.ID, pair[1])
 		}
 	}
 }
@@ -242,6 +283,9 @@ func randomChange(pick, nodes int) pb.ConfChangeV2 {
 type walker struct {
 	*testCluster
 	split uint // a bit for each node on one side
+	// mute: messages that bring nothing but a commit index are lost, so that many nodes do not know
+	// what is committed.
+	mute bool
 }
 
 // side is the side of the split on which a node is.
@@ -261,6 +305,7 @@ func (w *walker) walk(a act) {
 		if a.pick/1000%3 == 0 {
 			w.split = 0
 		}
+		w.mute = a.pick/3000%2 == 0
 	case "talk":
 		w.talk(w.side(a.node), rounds)
 	case "coup":
@@ -313,7 +358,8 @@ func (w *walker) leaderIn(set uint) uint64 {
 
 // talk lets the nodes of a set, a bit for each, talk among themselves. Everything else waits, a
 // bounded amount of it.
-func (c *testCluster) talk(set uint, rounds int) {
+func (w *walker) talk(set uint, rounds int) {
+	c := w.testCluster
 	inside := func(id uint64) bool { return set>>(id-1)&1 != 0 }
 	for range rounds {
 		for _, n := range c.nodes {
@@ -324,6 +370,9 @@ func (c *testCluster) talk(set uint, rounds int) {
 		}
 		var waiting []pb.Message
 		for _, m := range c.wire {
+			if w.mute && len(m.Entries) == 0 && (m.Type == pb.MsgApp && m.Commit > 0 || m.Type == pb.MsgHeartbeat) {
+				continue
+			}
 			if inside(m.From) && inside(m.To) {
 				_ = c.node(m.To).Step(m)
 			} else {
