@@ -141,8 +141,9 @@ type Ready struct {
 
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only
 	// written, before Messages are sent. If it is false, a crash may take them back. It is set, too, if
-	// CommittedEntries hold a configuration change: its commit has to be durable with everything
-	// written before.
+	// a configuration change may have been committed: that has to be durable, with everything
+	// written before, when others hear of it. With asynchronous storage writes see to it that a commit index
+	// which passes a configuration change is synced.
 	MustSync bool
 
 	// CatchUps is news of learners, for AddServer and AwaitCatchUp.

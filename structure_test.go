@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"propose.go", "snapshot.go"},
 	{"election.go", "storage_writes.go", "add_server.go"},
 	{"step.go", "tick.go", "bootstrap.go", "invariants.go"},
-	{"rawnode.go"},
+	{"rawnode.go", "inspect.go"},
 	{"operator.go", "node.go"},
 }
 

@@ -1,0 +1,95 @@
+package raft
+
+import (
+	"github.com/ffd200af/raft/tracker"
+)
+
+// What a RawNode says of itself, and what tests may look into.
+
+// BasicStatus returns the part of Status that takes no allocation.
+func (rn *RawNode) BasicStatus() BasicStatus {
+	r := rn.raft
+	return BasicStatus{
+		ID:        r.id,
+		HardState: r.hardState(),
+		SoftState: r.softState(),
+		Applied:   r.log.applied,
+
+		LeadTransferee: r.transferee,
+		StalledTicks:   r.stalledTicks,
+	}
+}
+
+// Status returns the node's state and, on a leader, a copy of what it knows of
+// every member.
+func (rn *RawNode) Status() Status {
+	r := rn.raft
+	s := Status{BasicStatus: rn.BasicStatus(), Config: r.members.Config(), Seed: r.seed}
+	if r.role != StateLeader {
+		return s
+	}
+	s.Progress = make(map[uint64]tracker.Progress, r.members.Len())
+	for i := range r.members.Len() {
+		pr := *r.members.Progress(i)
+		pr.Inflights = pr.Inflights.Clone()
+		s.Progress[r.members.ID(i)] = pr
+	}
+	if len(r.catching.list) > 0 {
+		s.CatchUp = make(map[uint64]CatchUp, len(r.catching.list))
+	}
+	for i := range r.catching.list {
+		s.CatchUp[r.catching.list[i].ID] = r.catching.list[i].CatchUp
+	}
+	return s
+}
+
+// ProgressType says whether a member votes.
+type ProgressType byte
+
+const (
+	// ProgressTypePeer is a voter.
+	ProgressTypePeer ProgressType = iota
+	// ProgressTypeLearner is a learner.
+	ProgressTypeLearner
+)
+
+// WithProgress calls visitor for every member in order of id, without the in-flight
+// windows. On a node that does not lead, the Progress is empty but for IsLearner.
+func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tracker.Progress)) {
+	ms := &rn.raft.members
+	for i := range ms.Len() {
+		typ := ProgressTypePeer
+		if ms.IsLearner(i) {
+			typ = ProgressTypeLearner
+		}
+		pr := tracker.Progress{Next: rn.raft.log.lastIndex() + 1, IsLearner: ms.IsLearner(i)}
+		if ms.Tracking() {
+			pr = *ms.Progress(i)
+			pr.Inflights = nil
+		}
+		visitor(ms.ID(i), typ, pr)
+	}
+}
+
+// Verify checks the invariants of the node's state, and of its change since the last
+// call. For tests and simulators, which call it after every step: an error, which matches
+// ErrInvariant, is a bug in this library.
+func (rn *RawNode) Verify() error {
+	if rn.raft.err != nil {
+		return nil // it takes no further part
+	}
+	err := rn.raft.verify(rn.verified)
+	rn.verified = rn.raft.mark()
+	return err
+}
+
+// SetRandomizedElectionTimeout sets the election timeout in ticks that is otherwise
+// drawn at random, until the next change of role draws another. For tests and
+// simulators that need a certain node to campaign first.
+func (rn *RawNode) SetRandomizedElectionTimeout(ticks int) error {
+	if ticks <= 0 || ticks > maxTicks {
+		return &ConfigError{Field: "randomized election timeout", Reason: "must be positive and not too large"}
+	}
+	rn.raft.electionTimeout = ticks
+	return nil
+}
