@@ -168,7 +168,8 @@ func (rn *RawNode) ForgetLeader() error {
 // rctx, which must not be empty and belongs to the node from now on: the application has to
 // apply everything up to its Index, and may then answer from its state machine. On a follower the
 // leader is asked, and asked again once in an election timeout. A read that cannot be answered
-// becomes a ReadState with Dropped set.
+// becomes a ReadState with Dropped set. While 8192 answers wait for Ready to be called, further reads that cannot be
+// answered are dropped without one.
 func (rn *RawNode) ReadIndex(rctx []byte) {
 	r := rn.raft
 	if r.err != nil {

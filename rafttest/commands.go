@@ -35,6 +35,8 @@ func commands() map[string]handler {
 		"step-down":  onNode((*InteractionEnv).stepDown),
 		"lease-read": handleLeaseRead,
 
+		"force-configuration": handleForceConfiguration,
+
 		// ticks.go
 		"tick":                            handleTick,
 		"tick-election":                   onNode((*InteractionEnv).tickElection),

@@ -28,7 +28,7 @@
 // it has nothing to say, and its error when it fails. Which arguments each takes stands
 // in the table of commands.go and at the function that carries it out.
 //
-// Building: add-nodes, crash, restart, partition, heal.
+// Building: add-nodes, crash, restart, force-configuration, partition, heal.
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
 // read-index, lease-read, add-server, step-down, report-unreachable, send-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.

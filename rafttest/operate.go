@@ -1,9 +1,11 @@
 package rafttest
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps:
@@ -44,3 +46,28 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 
 // setLease reads the argument that turns leases on, in ticks of drift.
 func setLease(a *args, cfg *raft.Config) { a.setInt("lease-drift", &cfg.LeaseDriftTicks) }
+
+// handleForceConfiguration writes a configuration to the disk of a node that is down, as an operator does who
+// has lost a majority for ever. The log stays as it is, with the changes that are in it:
+//
+//	force-configuration ID voters=(1) [learners=(2)]
+func handleForceConfiguration(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	var cs pb.ConfState
+	a.setIDs("voters", &cs.Voters)
+	a.setIDs("learners", &cs.Learners)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.node(idx)
+	if err != nil {
+		return err
+	}
+	if !n.crashed() {
+		return fmt.Errorf("node %d is up", idx+1)
+	}
+	forced := n.machine()
+	forced.Metadata.ConfState = cs
+	n.become(forced)
+	return nil
+}
