@@ -84,7 +84,7 @@ func encodedBytes(entries []pb.Entry) uint64 {
 // tickStorage watches the leader's own disk: how long it has had something to write and has
 // acknowledged nothing. The others may commit without it meanwhile, but what a leader with a dead
 // disk adds is little, so with check-quorum it steps down after an election timeout, after
-// an order to a voter that has everything.
+// an order to a voter that has everything. Where nobody else votes that would help nobody.
 func (r *raft) tickStorage() {
 	stable := r.log.stable()
 	if stable == r.log.lastIndex() || stable != r.stalledAt {
@@ -92,12 +92,13 @@ func (r *raft) tickStorage() {
 		return
 	}
 	r.stalledTicks++
-	if r.stalledTicks < r.limits.electionTicks || !r.checkQuorum {
+	successor := r.members.Find(r.bestVoter())
+	if r.stalledTicks < r.limits.electionTicks || !r.checkQuorum || successor < 0 {
 		return
 	}
 	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)
-	if i := r.members.Find(r.bestVoter()); i >= 0 && r.members.Progress(i).Match == r.log.lastIndex() {
-		r.send(pb.MsgTimeoutNow, r.members.ID(i))
+	if r.members.Progress(successor).Match == r.log.lastIndex() {
+		r.send(pb.MsgTimeoutNow, r.members.ID(successor))
 	}
 	r.becomeFollower(r.term, None)
 }

@@ -144,6 +144,17 @@ func TestALeaderWithADeadDiskOrdersNoLaggardToCampaign(t *testing.T) {
 	}
 }
 
+func TestTheOnlyVoterDoesNotStepDownForItsDisk(t *testing.T) {
+	c := newTestCluster(t, 1, func(cfg *Config) { cfg.CheckQuorum = true })
+	c.elect(1)
+	c.propose(1, "x")
+	c.tick(1, 30)
+	c.wantRole(1, StateLeader, 2)
+	if got := c.node(1).BasicStatus().StalledTicks; got < 20 {
+		t.Errorf("stalled for %d ticks", got)
+	}
+}
+
 func TestALeaderWithAnIdleDiskIsNotStalled(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
 	c.elect(1)
