@@ -1,0 +1,14 @@
+module github.com/ffd200af/raft/interop
+
+go 1.26
+
+require go.etcd.io/raft/v3 v3.6.0
+
+require (
+	github.com/ffd200af/raft v0.0.0
+	github.com/gogo/protobuf v1.3.2 // indirect
+	github.com/golang/protobuf v1.5.4 // indirect
+	google.golang.org/protobuf v1.33.0 // indirect
+)
+
+replace github.com/ffd200af/raft => ../
