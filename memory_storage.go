@@ -20,17 +20,9 @@ type MemoryStorage struct {
 	hard     pb.HardState
 	snapshot pb.Snapshot
 
-	// The log is a run in one array, of which readers may hold any part:
-	//
-	//	 dead         |  live                    |  free
-	//	 was dropped  |  entries[0] follows prev |  up to cap(entries)
-	//
-	// So an element in dead or live is never written again: entries are added in
-	// free only, and what is overwritten starts a new array. dead counts the elements that
-	// are kept from being collected for nothing.
-	entries []pb.Entry
+	// The log: entries follow prev.
+	entries entryChunks
 	prev    entryID
-	dead    int
 }
 
 var _ Storage = (*MemoryStorage)(nil)
@@ -53,7 +45,8 @@ func (ms *MemoryStorage) SetHardState(st pb.HardState) error {
 	return nil
 }
 
-// Entries implements Storage. What it returns is a part of the log itself, not a copy.
+// Entries implements Storage. What it returns is a part of the log itself, and a copy only where that lies
+// in pieces.
 func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	ms.Lock()
 	defer ms.Unlock()
@@ -67,8 +60,7 @@ func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	if hi > last+1 {
 		return nil, ErrUnavailable
 	}
-	from, to := lo-first, hi-first
-	return limitBytes(ms.entries[from:to:to], maxSize), nil
+	return ms.entries.slice(lo, hi, maxSize), nil
 }
 
 // Term implements Storage.
@@ -87,11 +79,17 @@ func (ms *MemoryStorage) term(i uint64) (uint64, error) {
 	case i == ms.prev.index:
 		return ms.prev.term, nil
 	}
-	return ms.entries[i-ms.first()].Term, nil
+	return ms.entries.entry(i).Term, nil
 }
 
 func (ms *MemoryStorage) first() uint64 { return ms.prev.index + 1 }
-func (ms *MemoryStorage) last() uint64  { return ms.prev.index + uint64(len(ms.entries)) }
+
+func (ms *MemoryStorage) last() uint64 {
+	if ms.entries.empty() {
+		return ms.prev.index
+	}
+	return ms.entries.end() - 1
+}
 
 // FirstIndex implements Storage.
 func (ms *MemoryStorage) FirstIndex() (uint64, error) {
@@ -141,26 +139,12 @@ func (ms *MemoryStorage) Append(entries []pb.Entry) error {
 		}
 		entries, at = entries[n:], first
 	}
-	keep := int(at - first)
-	if keep < len(ms.entries) || cap(ms.entries)-len(ms.entries) < len(entries) {
-		ms.renew(ms.entries[:keep], len(entries))
+	if at <= ms.last() {
+		ms.entries.truncate(at)
 	}
-	ms.entries = append(ms.entries, entries...)
+	ms.entries.append(entries, at-first)
 	return nil
 }
-
-// renew moves the given live entries to a new array with room for n more. The array doubles
-// while it is small, so that each entry is copied about once in its life. A first array
-// is as large as what it is for, because the logs of many idle groups stay small.
-func (ms *MemoryStorage) renew(live []pb.Entry, n int) {
-	size := max(len(live)+n, min(2*len(live), len(live)+len(live)/4+largeLog))
-	array := make([]pb.Entry, len(live), size)
-	copy(array, live)
-	ms.entries, ms.dead = array, 0
-}
-
-// largeLog is the number of entries from which on an array grows by less than its size.
-const largeLog = 1 << 16
 
 // Compact drops the entries up to and including compactIndex, which must be covered by a
 // snapshot. The error is ErrCompacted if they are gone already, and ErrUnavailable if
@@ -176,18 +160,8 @@ func (ms *MemoryStorage) Compact(compactIndex uint64) error {
 	if err != nil {
 		return err
 	}
-	n := int(compactIndex - ms.prev.index)
-	ms.entries = ms.entries[n:]
-	ms.dead += n
+	ms.entries.dropTo(compactIndex)
 	ms.prev = entryID{term: term, index: compactIndex}
-	// Moving what lives only when it is the smaller part makes the cost of a compaction
-	// proportional to what it drops.
-	switch live := len(ms.entries); {
-	case live == 0:
-		ms.entries, ms.dead = nil, 0
-	case ms.dead > live:
-		ms.renew(ms.entries, 0)
-	}
 	return nil
 }
 
@@ -226,7 +200,7 @@ func (ms *MemoryStorage) ApplySnapshot(snap pb.Snapshot) error {
 		return ErrSnapOutOfDate
 	}
 	ms.snapshot = snap
-	ms.entries, ms.dead = nil, 0
+	ms.entries = entryChunks{}
 	ms.prev = entryID{term: snap.Metadata.Term, index: index}
 	return nil
 }
