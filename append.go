@@ -9,50 +9,52 @@ import (
 
 // handleAppend is a follower's receipt of an append (thesis Figure 3.1, AppendEntries).
 func (r *raft) handleAppend(m *pb.Message) error {
-	req := appendReqOf(m)
-	r.heardFromLeader(req.from)
-	if err := r.checkCommittedPrefix(&req.log); err != nil {
+	req := appendReq{m}
+	r.heardFromLeader(req.From)
+	if err := r.checkCommittedPrefix(req); err != nil {
 		return r.quarantine("handling an append", err)
 	}
-	r.heardCommit = max(r.heardCommit, req.commit)
-	if req.log.prev.index < r.log.committed {
+	r.heardCommit = max(r.heardCommit, req.commit())
+	if req.prev().index < r.log.committed {
 		// An old append, or one sent before a snapshot arrived: what is committed
 		// matches every leader, so this much is known without a look at its entries.
-		r.acknowledge(req.from, r.log.committed)
+		r.acknowledge(req.From, r.log.committed)
 		return nil
 	}
-	if !r.log.has(req.log.prev) {
-		r.rejectAppend(&req)
+	if !r.log.has(req.prev()) {
+		r.rejectAppend(req)
 		return nil
 	}
-	if err := r.log.append(req.log); err != nil {
-		return r.quarantine("handling an append", err)
+	if len(req.Entries) > 0 {
+		if err := r.log.append(req.log()); err != nil {
+			return r.quarantine("handling an append", err)
+		}
 	}
 	// What this append matched, not this log's own end: behind it there may be entries of
 	// an earlier term that the leader does not have.
-	matched := req.log.last().index
-	if err := r.log.commitTo(min(req.commit, matched)); err != nil {
+	matched := req.last().index
+	if err := r.log.commitTo(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
 	}
-	r.acknowledge(req.from, matched)
+	r.acknowledge(req.From, matched)
 	return nil
 }
 
 // checkCommittedPrefix refuses an append that differs from this log at or before the
 // commit index: State Machine Safety is broken, here or at the sender.
-func (r *raft) checkCommittedPrefix(s *logSlice) error {
-	if s.prev.index > r.log.committed {
+func (r *raft) checkCommittedPrefix(req appendReq) error {
+	if req.prev().index > r.log.committed {
 		return nil
 	}
 	differs := func(id entryID) bool {
 		term, known := r.log.term(id.index)
 		return known && term != id.term && id.index <= r.log.committed
 	}
-	if differs(s.prev) {
-		return fmt.Errorf("%w: an append follows %v, commit index %d", ErrCommittedConflict, s.prev, r.log.committed)
+	if prev := req.prev(); differs(prev) {
+		return fmt.Errorf("%w: an append follows %v, commit index %d", ErrCommittedConflict, prev, r.log.committed)
 	}
-	for i := range s.entries {
-		id := idOf(&s.entries[i])
+	for i := range req.Entries {
+		id := idOf(&req.Entries[i])
 		if id.index > r.log.committed {
 			break
 		}
@@ -72,13 +74,14 @@ func (r *raft) acknowledge(to, index uint64) {
 // rejectAppend tells the leader that the append's prev is not here, and the last place
 // at which the logs can agree: not behind this log's end, and not where this
 // log has a later term than the leader has at prev (thesis §3.5).
-func (r *raft) rejectAppend(req *appendReq) {
-	hint := entryID{index: min(req.log.prev.index, r.log.lastIndex())}
+func (r *raft) rejectAppend(req appendReq) {
+	prev := req.prev()
+	hint := entryID{index: min(prev.index, r.log.lastIndex())}
 	// All that is committed agrees with every leader.
-	hint.index = max(r.log.committed, r.log.terms.lastNotAfter(hint.index, req.log.prev.term))
+	hint.index = max(r.log.committed, r.log.terms.lastNotAfter(hint.index, prev.term))
 	hint.term, _ = r.log.term(hint.index)
-	m := r.respond(pb.MsgAppResp, req.from)
-	m.Index = req.log.prev.index
+	m := r.respond(pb.MsgAppResp, req.From)
+	m.Index = prev.index
 	m.Reject = true
 	m.RejectHint, m.LogTerm = hint.index, hint.term
 }
@@ -86,15 +89,15 @@ func (r *raft) rejectAppend(req *appendReq) {
 // handleAppendResp is the leader's half: it learns what a follower has, and what it is
 // owed next.
 func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
-	resp := appendRespOf(m)
-	if resp.index > r.log.lastIndex() {
-		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index, r.log.lastIndex())
+	resp := appendResp{m}
+	if resp.index() > r.log.lastIndex() {
+		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index(), r.log.lastIndex())
 	}
 	pr.RecentActive = true
-	if resp.reject {
-		r.handleRejection(&resp, pr)
+	if resp.Reject {
+		r.handleRejection(resp, pr)
 	} else {
-		r.handleAcknowledgement(&resp, pr)
+		r.handleAcknowledgement(resp, pr)
 	}
 	return nil
 }
@@ -102,23 +105,23 @@ func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 // handleRejection moves Next back to where the logs can agree: not behind the
 // follower's hint, and not where the leader's own log has a later term than the
 // follower has at its hint. A hint is a place to try, never a match.
-func (r *raft) handleRejection(resp *appendResp, pr *tracker.Progress) {
+func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 	if pr.State == tracker.StateSnapshot {
 		return // the snapshot will answer it
 	}
-	next := resp.hint.index
-	if resp.hint.term != 0 {
-		next = r.log.terms.lastNotAfter(min(next, r.log.lastIndex()), resp.hint.term)
+	next := resp.hint().index
+	if resp.hint().term != 0 {
+		next = r.log.terms.lastNotAfter(min(next, r.log.lastIndex()), resp.hint().term)
 	}
-	if pr.MaybeDecrTo(resp.index, next) && pr.State == tracker.StateReplicate {
+	if pr.MaybeDecrTo(resp.index(), next) && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()
 	}
 }
 
 // handleAcknowledgement counts what a follower has matched.
-func (r *raft) handleAcknowledgement(resp *appendResp, pr *tracker.Progress) {
+func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	// An acknowledgement that says nothing new still ends a probe.
-	if !pr.MaybeUpdate(resp.index) && (pr.State != tracker.StateProbe || pr.Match != resp.index) {
+	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index()) {
 		return
 	}
 	switch pr.State {
@@ -131,12 +134,14 @@ func (r *raft) handleAcknowledgement(resp *appendResp, pr *tracker.Progress) {
 			pr.BecomeReplicate()
 		}
 	case tracker.StateReplicate:
-		pr.Inflights.FreeLE(resp.index)
+		pr.Inflights.FreeLE(resp.index())
 		pr.HeardFrom()
 	}
-	r.advanceCommit()
+	if resp.index() > r.log.committed {
+		r.advanceCommit()
+	}
 	if r.transferee != None {
-		r.finishTransfer(resp.from)
+		r.finishTransfer(resp.From)
 		r.retire()
 	}
 }

@@ -27,40 +27,29 @@ import (
 // transfer: they are granted although a leader is alive (thesis §4.2.3).
 const contextTransfer = "CampaignTransfer"
 
-// appendReq is MsgApp: entries to follow prev, and how far the leader has committed.
-type appendReq struct {
-	from, term uint64
-	log        logSlice
-	commit     uint64
-}
+// appendReq is MsgApp: entries to follow prev, and how far the leader has committed. Like appendResp it
+// is a view and not a copy, because these two are most of the traffic.
+type appendReq struct{ *pb.Message }
 
-func appendReqOf(m *pb.Message) appendReq {
-	return appendReq{
-		from:   m.From,
-		term:   m.Term,
-		log:    logSlice{prev: entryID{term: m.LogTerm, index: m.Index}, entries: m.Entries},
-		commit: m.Commit,
+func (m appendReq) prev() entryID  { return entryID{term: m.LogTerm, index: m.Index} }
+func (m appendReq) log() logSlice  { return logSlice{prev: m.prev(), entries: m.Entries} }
+func (m appendReq) commit() uint64 { return m.Commit }
+
+// last is the last entry that the append speaks of.
+func (m appendReq) last() entryID {
+	if n := len(m.Entries); n > 0 {
+		return idOf(&m.Entries[n-1])
 	}
+	return m.prev()
 }
 
 // appendResp is MsgAppResp. Accepted: everything up to index is as the leader has
 // it, durably. Rejected: the follower has no entry like the append's prev, whose index
 // is index, and the logs can agree at hint at the latest.
-type appendResp struct {
-	from   uint64
-	index  uint64
-	reject bool
-	hint   entryID
-}
+type appendResp struct{ *pb.Message }
 
-func appendRespOf(m *pb.Message) appendResp {
-	return appendResp{
-		from:   m.From,
-		index:  m.Index,
-		reject: m.Reject,
-		hint:   entryID{term: m.LogTerm, index: m.RejectHint},
-	}
-}
+func (m appendResp) index() uint64 { return m.Index }
+func (m appendResp) hint() entryID { return entryID{term: m.LogTerm, index: m.RejectHint} }
 
 // voteReq is MsgVote or MsgPreVote: the candidate's last entry decides.
 type voteReq struct {
@@ -202,11 +191,16 @@ func checkPeers(m *pb.Message, self uint64, threads bool) error {
 }
 
 func checkAppend(m *pb.Message) error {
-	req := appendReqOf(m)
-	if err := req.log.valid(); err != nil {
+	req := appendReq{m}
+	if len(m.Entries) > 0 {
+		log := req.log()
+		if err := log.valid(); err != nil {
+			return err
+		}
+	} else if err := req.prev().valid(); err != nil {
 		return err
 	}
-	if last := req.log.last(); last.term > m.Term {
+	if last := req.last(); last.term > m.Term {
 		return fmt.Errorf("%w: entry %v is newer than the leader's term %d", ErrMalformed, last, m.Term)
 	}
 	return checkEntries(m.Entries)
@@ -253,8 +247,7 @@ func decodeConfChange(e *pb.Entry) (pb.ConfChangeV2, error) {
 }
 
 func checkAppendResp(m *pb.Message) error {
-	resp := appendRespOf(m)
-	if resp.reject && resp.hint.term != 0 && resp.hint.index == 0 {
+	if resp := (appendResp{m}); resp.Reject && resp.hint().term != 0 && resp.hint().index == 0 {
 		return fmt.Errorf("%w: hint has a term but no index", ErrMalformed)
 	}
 	return nil

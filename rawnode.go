@@ -226,29 +226,22 @@ func (r *raft) applyDue() bool {
 // must be followed by Advance once the batch is persisted, applied and sent; until
 // then Ready returns an empty batch, while all other methods may be called. With async
 // storage writes there is no Advance.
-func (rn *RawNode) Ready() Ready {
+//
+// The result is filled in place: it is large, and copying it once more costs as much as a step.
+func (rn *RawNode) Ready() (rd Ready) {
 	r := rn.raft
 	if r.err != nil || rn.lent {
-		return Ready{}
+		return
 	}
 	if r.asyncStorageWrites {
 		r.outbox.returned()
 		r.reads.returned()
 	}
 	r.confirmReads()
-	if r.buildAppends() != nil {
-		return Ready{}
+	if r.buildAppends() != nil || r.fillCommitted(&rd) != nil {
+		return
 	}
-	var committed []pb.Entry
-	if r.applyDue() {
-		room, _ := r.applyRoom()
-		var err error
-		if committed, err = r.log.toApply(room, !r.asyncStorageWrites); err != nil {
-			_ = r.quarantine("reading entries to apply", err)
-			return Ready{}
-		}
-	}
-	rd := Ready{Entries: r.log.unstable.toWrite(), CommittedEntries: committed}
+	rd.Entries = r.log.unstable.toWrite()
 	if s := r.log.unstable.snapshotToWrite(); s != nil {
 		rd.Snapshot = *s
 	}
@@ -258,11 +251,8 @@ func (rn *RawNode) Ready() Ready {
 		rd.SoftState = &news
 	}
 	w := r.beginWrite()
-	if n := len(committed); n > 0 {
-		r.log.applying = committed[n-1].Index
-	}
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
-	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0 || hasConfChange(committed)
+	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0 || hasConfChange(rd.CommittedEntries)
 	if hard := r.hardState(); hard != rn.hard {
 		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || r.tellsConfChange(hard.Commit, rn.hard.Commit)
 		rn.hard = hard
@@ -276,7 +266,24 @@ func (rn *RawNode) Ready() Ready {
 	rd.Messages = r.outbox.take()
 	rd.ReadStates = r.reads.take()
 	rd.CatchUps = r.catching.take()
-	return rd
+	return
+}
+
+// fillCommitted hands out entries to apply. An error has quarantined the node.
+func (r *raft) fillCommitted(rd *Ready) error {
+	if !r.applyDue() {
+		return nil
+	}
+	room, _ := r.applyRoom()
+	committed, err := r.log.toApply(room, !r.asyncStorageWrites)
+	if err != nil {
+		return r.quarantine("reading entries to apply", err)
+	}
+	if n := len(committed); n > 0 {
+		rd.CommittedEntries = committed
+		r.log.applying = committed[n-1].Index
+	}
+	return nil
 }
 
 // tellsConfChange: the commit index moves over a configuration change that is not handed out yet; what is
