@@ -241,10 +241,7 @@ func (rn *RawNode) Ready() (rd Ready) {
 	if r.buildAppends() != nil || r.fillCommitted(&rd) != nil {
 		return
 	}
-	rd.Entries = r.log.unstable.toWrite()
-	if s := r.log.unstable.snapshotToWrite(); s != nil {
-		rd.Snapshot = *s
-	}
+	r.fillUnstable(&rd)
 	if soft := r.softState(); soft != rn.soft {
 		rn.soft = soft
 		news := soft // on the heap only when there is news
@@ -260,13 +257,36 @@ func (rn *RawNode) Ready() (rd Ready) {
 	}
 	if r.asyncStorageWrites {
 		rn.addStorageMessages(&rd, w)
-	} else {
+	}
+	r.fillOutput(&rd)
+	if !r.asyncStorageWrites {
 		rn.lend(&rd, w)
 	}
-	rd.Messages = r.outbox.take()
-	rd.ReadStates = r.reads.take()
-	rd.CatchUps = r.catching.take()
 	return
+}
+
+// fillUnstable hands out what is to be written to the log. Here and in the following, what is empty stays
+// as it is: the caller copies the batch at once, and waits for what was written last.
+func (r *raft) fillUnstable(rd *Ready) {
+	if entries := r.log.unstable.toWrite(); len(entries) > 0 {
+		rd.Entries = entries
+	}
+	if s := r.log.unstable.snapshotToWrite(); s != nil {
+		rd.Snapshot = *s
+	}
+}
+
+// fillOutput hands out what goes to other nodes and to the application.
+func (r *raft) fillOutput(rd *Ready) {
+	if len(r.outbox.filling) > 0 {
+		rd.Messages = r.outbox.take()
+	}
+	if len(r.reads.answers) > 0 {
+		rd.ReadStates = r.reads.take()
+	}
+	if len(r.catching.news) > 0 {
+		rd.CatchUps = r.catching.take()
+	}
 }
 
 // fillCommitted hands out entries to apply. An error has quarantined the node.
@@ -323,7 +343,11 @@ func (rn *RawNode) addStorageMessages(rd *Ready, w write) {
 // committed entries are applied, messages are sent. The arrays of its Messages
 // and ReadStates are used again from now on. It does nothing without a Ready, and
 // with async storage writes.
-func (rn *RawNode) Advance(Ready) {
+//
+// It only calls advance, so that it is inlined and nobody copies a batch for it.
+func (rn *RawNode) Advance(Ready) { rn.advance() }
+
+func (rn *RawNode) advance() {
 	r := rn.raft
 	if !rn.lent || r.err != nil {
 		return
@@ -331,7 +355,7 @@ func (rn *RawNode) Advance(Ready) {
 	rn.lent = false
 	r.outbox.returned()
 	r.reads.returned()
-	if r.endWrite(rn.write) != nil {
+	if r.endWrite(&rn.write) != nil {
 		return
 	}
 	if rn.applyIndex != 0 {

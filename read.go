@@ -274,6 +274,9 @@ func (rs *reads) take() []ReadState {
 
 // returned takes the lent array back.
 func (rs *reads) returned() {
+	if len(rs.lent) == 0 {
+		return
+	}
 	clear(rs.lent)
 	rs.lent = rs.lent[:0]
 }

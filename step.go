@@ -26,12 +26,15 @@ func (r *raft) step(m *pb.Message) error {
 			return r.err
 		}
 	}
-	return refusal(m, r.route(m))
+	if err := r.route(m); err != nil {
+		return refusal(m, err)
+	}
+	return nil
 }
 
 // refusal wraps the causes that are about the message itself.
 func refusal(m *pb.Message, err error) error {
-	if err == nil || errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
+	if errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
 		errors.Is(err, ErrStepLocalMsg) || errors.Is(err, ErrReadDropped) {
 		return err
 	}

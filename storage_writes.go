@@ -33,7 +33,7 @@ func (r *raft) beginWrite() write {
 
 // endWrite acts on the durability of a write: a leader and a candidate count
 // themselves now.
-func (r *raft) endWrite(w write) error {
+func (r *raft) endWrite(w *write) error {
 	if w.snapshot != 0 {
 		r.log.acknowledgeSnapshot(w.snapshot)
 	}
@@ -136,7 +136,7 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 	if m.Snapshot != nil {
 		w.snapshot = m.Snapshot.Metadata.Index
 	}
-	return r.endWrite(w)
+	return r.endWrite(&w)
 }
 
 // storageApply makes the message that carries committed entries to the apply thread.
