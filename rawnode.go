@@ -229,6 +229,11 @@ func (r *raft) applyDue() bool {
 //
 // The result is filled in place: it is large, and copying it once more costs as much as a step.
 func (rn *RawNode) Ready() (rd Ready) {
+	rn.fill(&rd)
+	return
+}
+
+func (rn *RawNode) fill(rd *Ready) {
 	r := rn.raft
 	if r.err != nil || rn.lent {
 		return
@@ -238,10 +243,10 @@ func (rn *RawNode) Ready() (rd Ready) {
 		r.reads.returned()
 	}
 	r.confirmReads()
-	if r.buildAppends() != nil || r.fillCommitted(&rd) != nil {
+	if r.buildAppends() != nil || r.fillCommitted(rd) != nil {
 		return
 	}
-	r.fillUnstable(&rd)
+	r.fillUnstable(rd)
 	if soft := r.softState(); soft != rn.soft {
 		rn.soft = soft
 		news := soft // on the heap only when there is news
@@ -256,11 +261,11 @@ func (rn *RawNode) Ready() (rd Ready) {
 		rd.HardState = hard
 	}
 	if r.asyncStorageWrites {
-		rn.addStorageMessages(&rd, w)
+		rn.addStorageMessages(rd, w)
 	}
-	r.fillOutput(&rd)
+	r.fillOutput(rd)
 	if !r.asyncStorageWrites {
-		rn.lend(&rd, w)
+		rn.lend(rd, w)
 	}
 	return
 }
