@@ -209,6 +209,25 @@ func TestAnOldShortAppendDoesNotCutOffNewerEntries(t *testing.T) {
 	}
 }
 
+// While a disk is slow the unacknowledged tail grows message by message. Moving it each time would make the
+// work quadratic.
+func TestALongUnacknowledgedTailIsMovedRarely(t *testing.T) {
+	const messages, perMessage = 500, 100
+	entries := entriesOf(1, make([]uint64, messages*perMessage)...)
+	u := newUnstable(1)
+	arrays := 0
+	for i := range messages {
+		before := cap(u.chunk)
+		u.append(entries[i*perMessage : (i+1)*perMessage])
+		if cap(u.chunk) != before {
+			arrays++
+		}
+	}
+	if u.end() != messages*perMessage+1 || arrays > 12 {
+		t.Errorf("%d entries moved to %d arrays", u.end()-1, arrays)
+	}
+}
+
 func TestLimitBytesKeepsAPrefixOfAtLeastOneEntry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 10).Draw(t, "n")

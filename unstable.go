@@ -104,12 +104,13 @@ func (u *unstable) reserve(n int, bytes uint64) {
 }
 
 // renew starts a new chunk with the unacknowledged entries before index and room
-// for n more.
+// for n more. What is not acknowledged may grow for long, message by message, while a disk is slow: the
+// room doubles with it, so that an entry is copied about once.
 func (u *unstable) renew(index uint64, n int) {
 	from := min(u.stable, index)
 	u.cache.retire(u.chunk[: from-u.base : from-u.base])
 	keep := u.chunk[from-u.base : index-u.base]
-	size := max(len(keep)+n, min(2*cap(u.chunk), maxChunk), minChunk)
+	size := max(len(keep)+n, 2*len(keep), min(2*cap(u.chunk), maxChunk), minChunk)
 	chunk := make([]pb.Entry, len(keep), size)
 	copy(chunk, keep)
 	u.chunk, u.base, u.chunkBytes = chunk, from, payloadBytes(keep)
