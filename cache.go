@@ -12,9 +12,17 @@ import (
 //
 // Segments are not empty, and each begins where the one before it ends.
 type entryCache struct {
-	limit    uint64 // bytes; 0 means that nothing is kept
+	limit    uint64 // bytes
 	bytes    uint64
 	segments [][]pb.Entry
+}
+
+// newEntryCache returns an empty cache; nil, which keeps nothing, if the limit is 0.
+func newEntryCache(limit uint64) *entryCache {
+	if limit == 0 {
+		return nil
+	}
+	return &entryCache{limit: limit}
 }
 
 // entryBytes is what an entry takes in memory besides its data, about.
@@ -26,7 +34,7 @@ func cachedBytes(entries []pb.Entry) uint64 {
 
 // retire takes durable entries that follow those it has. The oldest go when there are too many.
 func (c *entryCache) retire(entries []pb.Entry) {
-	if c.limit == 0 || len(entries) == 0 {
+	if c == nil || len(entries) == 0 {
 		return
 	}
 	c.segments = append(c.segments, entries)
@@ -46,6 +54,9 @@ func endOf(entries []pb.Entry) uint64 { return entries[0].Index + uint64(len(ent
 
 // truncate forgets the entries from index on.
 func (c *entryCache) truncate(index uint64) {
+	if c == nil {
+		return
+	}
 	for n := len(c.segments); n > 0 && endOf(c.segments[n-1]) > index; n-- {
 		last := c.segments[n-1]
 		c.bytes -= cachedBytes(last)
@@ -60,6 +71,9 @@ func (c *entryCache) truncate(index uint64) {
 }
 
 func (c *entryCache) clear() {
+	if c == nil {
+		return
+	}
 	clear(c.segments)
 	c.segments = c.segments[:0]
 	c.bytes = 0

@@ -9,15 +9,11 @@ import (
 // BasicStatus returns the part of Status that takes no allocation.
 func (rn *RawNode) BasicStatus() BasicStatus {
 	r := rn.raft
-	return BasicStatus{
-		ID:        r.id,
-		HardState: r.hardState(),
-		SoftState: r.softState(),
-		Applied:   r.log.applied,
-
-		LeadTransferee: r.transferee,
-		StalledTicks:   r.stalledTicks,
+	s := BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.log.applied}
+	if r.role == StateLeader {
+		s.LeadTransferee, s.StalledTicks = r.transferee, r.stalledTicks
 	}
+	return s
 }
 
 // Status returns the node's state and, on a leader, a copy of what it knows of
@@ -79,7 +75,8 @@ func (rn *RawNode) Verify() error {
 		return nil // it takes no further part
 	}
 	err := rn.raft.verify(rn.verified)
-	rn.verified = rn.raft.mark()
+	now := rn.raft.mark()
+	rn.verified = &now
 	return err
 }
 

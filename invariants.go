@@ -8,7 +8,6 @@ import (
 
 // mark is what is remembered of a node's state to judge the next one.
 type mark struct {
-	seen      bool
 	term      uint64
 	vote      uint64
 	lead      uint64
@@ -20,7 +19,7 @@ type mark struct {
 
 func (r *raft) mark() mark {
 	return mark{
-		seen: true, term: r.term, vote: r.vote, lead: r.lead, role: r.role,
+		term: r.term, vote: r.vote, lead: r.lead, role: r.role,
 		committed: r.log.committed, applied: r.log.applied, last: r.log.last(),
 	}
 }
@@ -42,7 +41,7 @@ func firstBroken(rules []invariant) error {
 
 // verify checks the node's state, and its change since prev. It is for tests and
 // simulators, which call it after every step.
-func (r *raft) verify(prev mark) error {
+func (r *raft) verify(prev *mark) error {
 	for _, err := range []error{
 		firstBroken(r.logInvariants()),
 		firstBroken(r.termsInvariants()),
@@ -53,7 +52,7 @@ func (r *raft) verify(prev mark) error {
 			return fmt.Errorf("%x: %w", r.id, err)
 		}
 	}
-	if !prev.seen {
+	if prev == nil {
 		return nil
 	}
 	if err := firstBroken(r.changeInvariants(prev)); err != nil {
@@ -100,7 +99,7 @@ func (r *raft) roleInvariants() []invariant {
 	return []invariant{
 		{leads == (r.lead == r.id), "leader <=> lead == self"},
 		{leads == r.members.Tracking(), "leader <=> tracks progress"},
-		{leads || r.transferee == None, "transfer ==> leader"},
+		{leads || r.leadership == nil || r.transferee == None, "transfer ==> leader"},
 		{!leads || r.termStart > 0 && r.termStart <= r.log.lastIndex(), "leader ==> 0 < termStart <= last"},
 		{r.role != StateCandidate || r.vote == r.id, "candidate ==> vote == self"},
 		{r.role == StateFollower || leads || r.lead == None, "campaigning ==> no leader"},
@@ -129,7 +128,7 @@ func (r *raft) progressInvariants() error {
 	return nil
 }
 
-func (r *raft) changeInvariants(prev mark) []invariant {
+func (r *raft) changeInvariants(prev *mark) []invariant {
 	sameTerm := prev.term == r.term
 	return []invariant{
 		{prev.term <= r.term, "the term never falls"},

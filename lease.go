@@ -68,6 +68,9 @@ func (r *raft) extendLease(round uint64) {
 
 // endLease ends the lease until a quorum of the configuration, as it is now, has echoed a round.
 func (r *raft) endLease() {
+	if r.leadership == nil {
+		return
+	}
 	r.lease.held, r.lease.start = false, 0
 	r.lease.sent = r.lease.sent[:0]
 }

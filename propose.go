@@ -72,5 +72,8 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 
 // proposalApplied gives back the room that applied entries took.
 func (r *raft) proposalApplied(bytes uint64) {
+	if r.role != StateLeader {
+		return
+	}
 	r.unappliedBytes -= min(bytes, r.unappliedBytes)
 }

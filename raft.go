@@ -19,12 +19,11 @@ type raft struct {
 	logger Logger
 	seed   uint64
 
-	checkQuorum        bool
-	preVote            bool
-	disableForwarding  bool
-	trustConfChanges   bool // Config.DisableConfChangeValidation
-	asyncStorageWrites bool
-	leaseReads         bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
+	checkQuorum       bool
+	preVote           bool
+	disableForwarding bool
+	trustConfChanges  bool // Config.DisableConfChangeValidation
+	leaseReads        bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
 	// Persistent: term and vote travel together in HardState, entries in the log.
 	// A vote is cast at most once a term, and forgotten only with it.
@@ -49,10 +48,6 @@ type raft struct {
 	electionTimeout int
 	timeouts        generator
 
-	// pendingConfIndex is the index of the last entry that may be a configuration
-	// change which is not applied yet. Leader only; 0 if none.
-	pendingConfIndex uint64
-
 	// ownVoteTerm is the term in which this candidate's own vote is not durable
 	// yet and thus not counted; 0 if none.
 	ownVoteTerm uint64
@@ -73,14 +68,34 @@ type raft struct {
 	// its vote. It is told until there is a leader.
 	tellCommit bool
 
-	// reads are the linearizable reads that wait on this node.
-	reads reads
+	// reads are the linearizable reads that wait on this node; nil until there are some, or a
+	// lease to keep.
+	reads *reads
+	// readNonce tells the questions of this node's life apart from those of an earlier one.
+	readNonce uint64
 
-	// Volatile on a leader, set anew in each term.
+	// leadership is what only a leader needs; nil on a node that has never led.
+	*leadership
 
+	// Output.
+
+	outbox outbox
+	// async is what asynchronous storage writes need; nil without them.
+	async *asyncWrites
+
+	// err is why the node is quarantined; it is set once.
+	err error
+}
+
+// leadership is the volatile state of a leader, set anew in each term. Most nodes of most groups follow, and
+// a process may have many: they do without.
+type leadership struct {
 	heartbeatElapsed int
 	// termStart is the index of the leader's first entry, the no-op of its term.
 	termStart uint64
+	// pendingConfIndex is the index of the last entry that may be a configuration
+	// change which is not applied yet; 0 if none.
+	pendingConfIndex uint64
 	// stalledTicks is how long the own disk has acknowledged nothing beyond stalledAt, although
 	// there is more to write.
 	stalledTicks int
@@ -100,22 +115,23 @@ type raft struct {
 	// unappliedBytes is the payload of the entries this leader appended that were
 	// not applied yet.
 	unappliedBytes uint64
+}
 
-	// Output.
+// end forgets the term. What those who wait for learners are still to be told stays.
+func (l *leadership) end() {
+	if l == nil {
+		return
+	}
+	l.catching.drop()
+	*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}}
+}
 
-	outbox outbox
-	// gated holds, with async storage writes, the responses that must wait for
-	// the next storage write.
-	gated outbox
-
-	// With async storage writes: what carries responses, and the encoded bytes that are with the
-	// apply thread.
-	appendResponses responsePool
-	applyResponses  responsePool
-	applyingBytes   uint64
-
-	// err is why the node is quarantined; it is set once.
-	err error
+// news are for the next Ready.
+func (l *leadership) news() []CatchUp {
+	if l == nil {
+		return nil
+	}
+	return l.catching.news
 }
 
 // limits are the bounds that Config sets: ticks, bytes, messages.
@@ -152,33 +168,35 @@ func newRaft(c *Config) (*raft, error) {
 	if err != nil {
 		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	log.unstable.cache.limit = cfg.MaxCachedEntriesSize
+	log.unstable.cache = newEntryCache(cfg.MaxCachedEntriesSize)
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
 		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	r := &raft{
-		id:                 cfg.ID,
-		limits:             limitsOf(&cfg),
-		logger:             cfg.Logger,
-		seed:               cfg.Seed,
-		checkQuorum:        cfg.CheckQuorum,
-		preVote:            cfg.PreVote,
-		disableForwarding:  cfg.DisableProposalForwarding,
-		trustConfChanges:   cfg.DisableConfChangeValidation,
-		asyncStorageWrites: cfg.AsyncStorageWrites,
-		leaseReads:         cfg.ReadOnlyOption == ReadOnlyLeaseBased,
-		term:               hs.Term,
-		vote:               hs.Vote,
-		log:                log,
-		role:               StateFollower,
+		id:                cfg.ID,
+		limits:            limitsOf(&cfg),
+		logger:            cfg.Logger,
+		seed:              cfg.Seed,
+		checkQuorum:       cfg.CheckQuorum,
+		preVote:           cfg.PreVote,
+		disableForwarding: cfg.DisableProposalForwarding,
+		trustConfChanges:  cfg.DisableConfChangeValidation,
+		leaseReads:        cfg.ReadOnlyOption == ReadOnlyLeaseBased,
+		term:              hs.Term,
+		vote:              hs.Vote,
+		log:               log,
+		role:              StateFollower,
 	}
 	if r.seed == 0 {
 		r.seed = drawSeed()
 	}
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
-	r.reads.nonce = newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex())
+	r.readNonce = newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex())
+	if cfg.AsyncStorageWrites {
+		r.async = &asyncWrites{}
+	}
 	if r.term == 0 {
 		// A new node has promised nothing: its silence is over when it starts.
 		r.clock = uint64(r.limits.electionTicks)

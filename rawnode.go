@@ -25,8 +25,7 @@ type RawNode struct {
 	applyIndex   uint64
 	applyPayload uint64
 
-	proposal [1]pb.Entry // Propose's argument, kept off the heap
-	verified mark        // the state at the last Verify
+	verified *mark // the state at the last Verify; nil if there was none
 }
 
 // NewRawNode starts a node from what config.Storage holds. It returns a ConfigError
@@ -77,10 +76,7 @@ func (rn *RawNode) Propose(data []byte) error {
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
-	rn.proposal[0] = pb.Entry{Data: data}
-	err := rn.raft.propose(rn.proposal[:])
-	rn.proposal[0] = pb.Entry{}
-	return err
+	return rn.raft.propose([]pb.Entry{{Data: data}})
 }
 
 // ProposeConfChange asks to append a configuration change. It is refused with
@@ -175,8 +171,8 @@ func (rn *RawNode) ReadIndex(rctx []byte) {
 	if r.err != nil {
 		return
 	}
-	if len(rctx) == 0 || r.readIndex(r.id, rctx) != nil && len(r.reads.answers) < 2*maxReads {
-		r.reads.answers = append(r.reads.answers, droppedRead(rctx))
+	if len(rctx) == 0 || r.readIndex(r.id, rctx) != nil && r.mayDropRead() {
+		r.answer(droppedRead(rctx))
 	}
 }
 
@@ -209,7 +205,7 @@ func (rn *RawNode) HasReady() bool {
 		return false
 	}
 	u := &r.log.unstable
-	return len(r.outbox.filling) > 0 || len(r.reads.answers) > 0 || len(r.catching.news) > 0 || r.readRoundDue() || len(r.gated.filling) > 0 ||
+	return len(r.outbox.filling) > 0 || r.reads.answered() || len(r.news()) > 0 || r.readRoundDue() || r.async.hasGated() ||
 		u.taken < u.end() || u.snapshotToWrite() != nil ||
 		r.applyDue() ||
 		rn.hard != r.hardState() || rn.soft != r.softState() ||
@@ -219,7 +215,7 @@ func (rn *RawNode) HasReady() bool {
 // applyDue reports whether there are entries to hand out for applying, and room for them.
 func (r *raft) applyDue() bool {
 	_, room := r.applyRoom()
-	return room && r.log.applying+1 < r.log.applyEnd(!r.asyncStorageWrites)
+	return room && r.log.applying+1 < r.log.applyEnd(r.async == nil)
 }
 
 // Ready returns the next batch of work, see the type. Without async storage writes it
@@ -238,7 +234,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.err != nil || rn.lent {
 		return
 	}
-	if r.asyncStorageWrites {
+	if r.async != nil {
 		r.outbox.returned()
 		r.reads.returned()
 	}
@@ -260,11 +256,11 @@ func (rn *RawNode) fill(rd *Ready) {
 		rn.hard = hard
 		rd.HardState = hard
 	}
-	if r.asyncStorageWrites {
+	if r.async != nil {
 		rn.addStorageMessages(rd, w)
 	}
 	r.fillOutput(rd)
-	if !r.asyncStorageWrites {
+	if r.async == nil {
 		rn.lend(rd, w)
 	}
 	return
@@ -286,10 +282,10 @@ func (r *raft) fillOutput(rd *Ready) {
 	if len(r.outbox.filling) > 0 {
 		rd.Messages = r.outbox.take()
 	}
-	if len(r.reads.answers) > 0 {
+	if r.reads.answered() {
 		rd.ReadStates = r.reads.take()
 	}
-	if len(r.catching.news) > 0 {
+	if len(r.news()) > 0 {
 		rd.CatchUps = r.catching.take()
 	}
 }
@@ -300,7 +296,7 @@ func (r *raft) fillCommitted(rd *Ready) error {
 		return nil
 	}
 	room, _ := r.applyRoom()
-	committed, err := r.log.toApply(room, !r.asyncStorageWrites)
+	committed, err := r.log.toApply(room, r.async == nil)
 	if err != nil {
 		return r.quarantine("reading entries to apply", err)
 	}
@@ -336,7 +332,7 @@ func (rn *RawNode) lend(rd *Ready, w write) {
 // addStorageMessages adds the storage work as messages to the two local threads.
 func (rn *RawNode) addStorageMessages(rd *Ready, w write) {
 	r := rn.raft
-	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.snapshot != 0 || len(r.gated.filling) > 0 {
+	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.snapshot != 0 || r.async.hasGated() {
 		*r.outbox.next() = r.storageAppend(rd, w)
 	}
 	if len(rd.CommittedEntries) > 0 {

@@ -60,6 +60,25 @@ type reads struct {
 
 type echo struct{ id, round uint64 }
 
+// openReads returns the queue, which is made when it is first needed.
+func (r *raft) openReads() *reads {
+	if r.reads == nil {
+		r.reads = &reads{nonce: r.readNonce}
+	}
+	return r.reads
+}
+
+// waiting is the number of reads in the queue.
+func (rs *reads) waiting() int {
+	if rs == nil {
+		return 0
+	}
+	return len(rs.queue)
+}
+
+// answered reports whether there are answers to hand out.
+func (rs *reads) answered() bool { return rs != nil && len(rs.answers) > 0 }
+
 // readIndex starts a read: on the leader from its lease or by queueing it, on a follower by
 // sending it to the leader.
 func (r *raft) readIndex(from uint64, context []byte) error {
@@ -67,8 +86,9 @@ func (r *raft) readIndex(from uint64, context []byte) error {
 		from = r.id
 	}
 	rd := read{from: from, context: context}
+	rs := r.openReads()
 	switch {
-	case len(r.reads.queue) >= maxReads || len(r.reads.answers) >= maxReads:
+	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:
 		return ErrReadDropped
 	case r.role == StateLeader && r.leaseReads && r.hasLease():
 		rd.index = r.log.committed
@@ -76,15 +96,15 @@ func (r *raft) readIndex(from uint64, context []byte) error {
 		return nil
 	case r.role == StateLeader:
 	case r.role == StateFollower && r.lead != None && from == r.id:
-		rd.asked = r.reads.unique(context)
-		if len(r.reads.queue) == 0 {
-			r.reads.askedAt = r.clock
+		rd.asked = rs.unique(context)
+		if len(rs.queue) == 0 {
+			rs.askedAt = r.clock
 		}
 		r.askLeader(&rd)
 	default:
 		return ErrReadDropped // a peer's read was meant for a leader, which this node is not any more
 	}
-	r.reads.queue = append(r.reads.queue, rd)
+	rs.queue = append(rs.queue, rd)
 	return nil
 }
 
@@ -128,19 +148,19 @@ func (r *raft) tickReads() {
 // readRoundDue reports whether there are reads that the next round is to confirm. Before the
 // leader has committed in its term it does not know what is committed (thesis §6.4).
 func (r *raft) readRoundDue() bool {
-	n := len(r.reads.queue)
-	return r.role == StateLeader && n > 0 && r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart
+	n := r.reads.waiting()
+	return n > 0 && r.role == StateLeader && r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart
 }
 
 // startRound begins a round, and returns the context that its heartbeats carry; nil if nobody
 // needs it. All reads that wait ride on it. Reads of earlier rounds ride on: any later round
 // confirms them as well, if heartbeats were lost.
 func (r *raft) startRound() []byte {
-	riding := len(r.reads.queue) > 0 && r.log.committed >= r.termStart
+	riding := r.reads.waiting() > 0 && r.log.committed >= r.termStart
 	if !riding && !r.leases() {
 		return nil
 	}
-	rs := &r.reads
+	rs := r.openReads()
 	rs.round++
 	for i := len(rs.queue) - 1; riding && i >= 0 && rs.queue[i].round == 0; i-- {
 		rs.queue[i].round = rs.round
@@ -161,7 +181,7 @@ const contextsBytes = 512
 // echoedRound takes a follower's echo, answers what a quorum has confirmed, and extends the
 // lease.
 func (r *raft) echoedRound(from uint64, context []byte) {
-	if len(context) != 8 || len(r.reads.queue) == 0 && !r.leases() {
+	if len(context) != 8 || r.reads == nil || len(r.reads.queue) == 0 && !r.leases() {
 		return
 	}
 	round := binary.BigEndian.Uint64(context)
@@ -221,7 +241,7 @@ func (r *raft) answerReads(confirmed uint64) {
 
 func (r *raft) answerRead(rd *read) {
 	if rd.from == r.id {
-		r.reads.answers = append(r.reads.answers, ReadState{Index: rd.index, RequestCtx: rd.context})
+		r.answer(ReadState{Index: rd.index, RequestCtx: rd.context})
 		return
 	}
 	m := r.send(pb.MsgReadIndexResp, rd.from)
@@ -229,17 +249,26 @@ func (r *raft) answerRead(rd *read) {
 	m.Entries = []pb.Entry{{Data: rd.context}}
 }
 
+// answer hands an answer out with the next Ready.
+func (r *raft) answer(rs ReadState) {
+	reads := r.openReads()
+	reads.answers = append(reads.answers, rs)
+}
+
+// mayDropRead reports whether there is room to say that a read was dropped.
+func (r *raft) mayDropRead() bool { return r.reads == nil || len(r.reads.answers) < 2*maxReads }
+
 // takeReadAnswer is a follower's receipt of an answer to a read that it has sent. Others
 // mean nothing.
 func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
-	if from != r.lead {
+	if from != r.lead || r.reads == nil {
 		return
 	}
 	for i := range r.reads.queue {
 		if string(r.reads.queue[i].asked) != string(context) {
 			continue
 		}
-		r.reads.answers = append(r.reads.answers, ReadState{Index: index, RequestCtx: r.reads.queue[i].context})
+		r.answer(ReadState{Index: index, RequestCtx: r.reads.queue[i].context})
 		r.reads.queue = append(r.reads.queue[:i], r.reads.queue[i+1:]...)
 		return
 	}
@@ -248,9 +277,12 @@ func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 // dropReads ends all reads with the role, the term or the leader that was to answer them. A
 // peer's read ends there when it sees the new term.
 func (r *raft) dropReads() {
+	if r.reads == nil {
+		return
+	}
 	for i := range r.reads.queue {
 		if rd := &r.reads.queue[i]; rd.from == r.id {
-			r.reads.answers = append(r.reads.answers, droppedRead(rd.context))
+			r.answer(droppedRead(rd.context))
 		}
 	}
 	clear(r.reads.queue)
@@ -274,7 +306,7 @@ func (rs *reads) take() []ReadState {
 
 // returned takes the lent array back.
 func (rs *reads) returned() {
-	if len(rs.lent) == 0 {
+	if rs == nil || len(rs.lent) == 0 {
 		return
 	}
 	clear(rs.lent)

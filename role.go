@@ -24,22 +24,12 @@ func (r *raft) resetVolatile() {
 	r.dropReads()
 	r.lead = None
 	r.electionElapsed = 0
-	r.heartbeatElapsed = 0
-	r.stalledTicks = 0
 	r.drawElectionTimeout()
 	r.members.ResetVotes()
 	r.members.Untrack()
 	r.ownVoteTerm = 0
-	r.termStart = 0
-	r.unappliedBytes = 0
-	r.transferee = None
-	r.transferElapsed = 0
-	r.campaignOrdered = false
-	r.retiring = false
 	r.campaignUntil = 0
-	r.pendingConfIndex = 0
-	r.catching.drop()
-	r.endLease()
+	r.leadership.end()
 }
 
 func (r *raft) becomeFollower(term, lead uint64) {
@@ -80,6 +70,9 @@ func (r *raft) becomeLeader() {
 	r.role = StateLeader
 	r.lead = r.id
 	r.tellCommit = false
+	if r.leadership == nil {
+		r.leadership = &leadership{}
+	}
 	r.termStart = r.log.lastIndex() + 1
 	r.pendingConfIndex = r.log.lastIndex()
 	r.members.Track(r.termStart)

@@ -190,7 +190,7 @@ func TestBug06ARejectedPreVoteTeachesTheHigherTerm(t *testing.T) {
 	c.heal()
 	// Node 1 steps down in its own time; its log is long and its term is low.
 	c.node(1).raft.becomeFollower(2, None)
-	c.node(1).verified = mark{}
+	c.node(1).verified = nil
 	if err := c.node(1).Campaign(); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (c *testCluster) withLogs(term uint64, logs ...[]uint64) {
 			c.tb.Fatal(err)
 		}
 		c.start(n)
-		n.verified = mark{}
+		n.verified = nil
 	}
 }
 
@@ -492,7 +492,7 @@ func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
 		t.Fatal("the node goes on without its write")
 	}
 	c.start(n)
-	n.verified = mark{}
+	n.verified = nil
 	c.step(appendTo(3, entryID{1, 1}, 3, entriesOf(2, 3, 3)...))
 	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
 		t.Fatalf("answered %v", got)
@@ -527,7 +527,7 @@ func TestBug26ANodeThatComesBackWithAnOldDiskIsNoticed(t *testing.T) {
 	}
 	n.cfg.Storage = n.storage
 	c.start(n)
-	n.verified = mark{}
+	n.verified = nil
 	c.tick(1, 1)
 	c.settle()
 	if !errors.Is(n.Err(), ErrCommitBeyondLog) {
@@ -565,7 +565,7 @@ func TestBug27AMinorityThatLostUnsyncedWritesLosesNothingForTheCluster(t *testin
 	n.storage, n.cfg.Storage = lost, lost
 	n.applied = n.applied[:len(n.applied)-1] // its state machine was not synced either
 	c.restart(3)
-	n.verified = mark{}
+	n.verified = nil
 	c.isolate(3)
 	c.elect(2)
 	c.propose(2, "c")

@@ -83,6 +83,20 @@ func (p *responsePool) acknowledged() {
 // maxFreeArrays bounds what is kept for writes to come.
 const maxFreeArrays = 8
 
+// asyncWrites is the state of asynchronous storage writes.
+type asyncWrites struct {
+	// gated holds the responses that must wait for the next storage write.
+	gated outbox
+	// What carries the responses of storage messages.
+	appendResponses responsePool
+	applyResponses  responsePool
+	// applyingBytes are the encoded bytes that are with the apply thread.
+	applyingBytes uint64
+}
+
+// hasGated reports whether a response waits for the next storage write.
+func (a *asyncWrites) hasGated() bool { return a != nil && len(a.gated.filling) > 0 }
+
 // send returns a message to the peer, to be filled in, which goes out with the next
 // Ready.
 func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
@@ -96,10 +110,10 @@ func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
 // is durable. Without async storage writes everything in a Ready waits for the
 // write, and one box serves both.
 func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
-	if !r.asyncStorageWrites {
+	if r.async == nil {
 		return r.send(t, to)
 	}
-	m := r.gated.next()
+	m := r.async.gated.next()
 	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
 	return m
 }

@@ -12,7 +12,7 @@ func (r *raft) step(m *pb.Message) error {
 	if r.err != nil {
 		return r.err
 	}
-	if err := checkMessage(m, r.id, r.asyncStorageWrites); err != nil {
+	if err := checkMessage(m, r.id, r.async != nil); err != nil {
 		return refusal(m, err)
 	}
 	if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {

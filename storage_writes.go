@@ -64,13 +64,13 @@ func (r *raft) endApply(index, bytes uint64) {
 // asynchronous storage writes, what is with the apply thread counts; at least one entry may be
 // there.
 func (r *raft) applyRoom() (bytes uint64, any bool) {
-	if r.applyingBytes == 0 {
+	if r.async == nil || r.async.applyingBytes == 0 {
 		return r.limits.applyBytes, true
 	}
-	if r.applyingBytes >= r.limits.applyBytes {
+	if r.async.applyingBytes >= r.limits.applyBytes {
 		return 0, false
 	}
-	return r.limits.applyBytes - r.applyingBytes, true
+	return r.limits.applyBytes - r.async.applyingBytes, true
 }
 
 func encodedBytes(entries []pb.Entry) uint64 {
@@ -112,9 +112,9 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 	if !IsEmptyHardState(rd.HardState) {
 		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	}
-	gated := r.gated.take()
-	m.Responses = append(r.appendResponses.take(len(gated)+2), gated...)
-	r.gated.returned()
+	gated := r.async.gated.take()
+	m.Responses = append(r.async.appendResponses.take(len(gated)+2), gated...)
+	r.async.gated.returned()
 	if w.voteTerm != 0 {
 		m.Responses = append(m.Responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: w.voteTerm})
 	}
@@ -125,13 +125,13 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 		m.Snapshot, ack.Snapshot = &s, &s
 	}
 	m.Responses = append(m.Responses, ack)
-	r.appendResponses.lend(m.Responses)
+	r.async.appendResponses.lend(m.Responses)
 	return m
 }
 
 // handleStorageAppendResp is the append thread's acknowledgement.
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
-	r.appendResponses.acknowledged()
+	r.async.appendResponses.acknowledged()
 	w := write{generation: m.RejectHint, index: m.Index}
 	if m.Snapshot != nil {
 		w.snapshot = m.Snapshot.Metadata.Index
@@ -141,18 +141,18 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 
 // storageApply makes the message that carries committed entries to the apply thread.
 func (r *raft) storageApply(entries []pb.Entry) pb.Message {
-	r.applyingBytes += encodedBytes(entries)
+	r.async.applyingBytes += encodedBytes(entries)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
-	responses := append(r.applyResponses.take(1), ack)
-	r.applyResponses.lend(responses)
+	responses := append(r.async.applyResponses.take(1), ack)
+	r.async.applyResponses.lend(responses)
 	return pb.Message{Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries, Responses: responses}
 }
 
 // handleStorageApplyResp is the apply thread's acknowledgement.
 func (r *raft) handleStorageApplyResp(m *pb.Message) error {
-	r.applyResponses.acknowledged()
+	r.async.applyResponses.acknowledged()
 	if n := len(m.Entries); n > 0 {
-		r.applyingBytes -= min(r.applyingBytes, encodedBytes(m.Entries))
+		r.async.applyingBytes -= min(r.async.applyingBytes, encodedBytes(m.Entries))
 		r.endApply(m.Entries[n-1].Index, payloadBytes(m.Entries))
 	}
 	return nil

@@ -228,7 +228,7 @@ func TestResponsesStayValidUntilTheirAcknowledgementAndOneMore(t *testing.T) {
 				c.wire = append(c.wire, r)
 			}
 		}
-		for _, array := range n.raft.appendResponses.free {
+		for _, array := range n.raft.async.appendResponses.free {
 			for _, r := range array[:cap(array)] {
 				if r.To != 0 {
 					t.Fatal("an array that is not used keeps what it carried")
@@ -290,8 +290,8 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 			if got := calls["Entries"] > 0; got != tc.reads {
 				t.Errorf("Storage was asked for entries %d times", calls["Entries"])
 			}
-			if got := n.raft.log.unstable.cache.bytes; got > tc.cached {
-				t.Errorf("%d bytes are cached", got)
+			if cache := n.raft.log.unstable.cache; cache != nil && cache.bytes > tc.cached {
+				t.Errorf("%d bytes are cached", cache.bytes)
 			}
 			if c.appliedData(3) != c.appliedData(1) {
 				t.Error("node 3 has applied something else")
@@ -304,7 +304,7 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := newUnstable(1)
-		u.cache.limit = rapid.Uint64Range(1, 40000).Draw(t, "limit")
+		u.cache = newEntryCache(rapid.Uint64Range(1, 40000).Draw(t, "limit"))
 		var model []pb.Entry // model[i] has index first+i
 		first, term := uint64(1), uint64(1)
 		for range rapid.IntRange(1, 100).Draw(t, "acts") {

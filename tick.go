@@ -8,7 +8,7 @@ func (r *raft) tick() {
 		return
 	}
 	r.electionElapsed++
-	if len(r.reads.queue) > 0 {
+	if r.reads.waiting() > 0 {
 		r.tickReads()
 	}
 	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {

@@ -26,8 +26,8 @@ type unstable struct {
 	stable uint64
 	taken  uint64
 
-	// cache holds what was retired, if Config.MaxCachedEntriesSize allows any.
-	cache entryCache
+	// cache holds what was retired; nil if Config.MaxCachedEntriesSize allows nothing.
+	cache *entryCache
 
 	// chunkBytes is the payload that the chunk keeps alive.
 	chunkBytes uint64
@@ -60,7 +60,7 @@ func (u *unstable) slice(lo, hi uint64) []pb.Entry {
 // cached returns durable entries from lo on that are still in memory, up to hi at most; nil if lo
 // is not here, or nothing is to be kept.
 func (u *unstable) cached(lo, hi uint64) []pb.Entry {
-	if u.cache.limit == 0 {
+	if u.cache == nil {
 		return nil
 	}
 	if lo >= u.base {
