@@ -147,7 +147,7 @@ func (r *raft) tickCatchUp(c *catchUp, pr *tracker.Progress) {
 	case c.running:
 		c.idle++
 	}
-	slow := c.Ticks >= r.limits.electionTicks
+	slow := c.Ticks >= r.limits.electionTicks()
 	switch {
 	case pr.Match < c.Target:
 		if slow {
@@ -179,7 +179,7 @@ func (r *raft) decideCatchUp(c *catchUp) {
 		if c.wait == waitsCaughtUp {
 			r.catching.tell(c)
 		}
-	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds || c.idle >= r.limits.catchUpRounds*r.limits.electionTicks:
+	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= r.limits.catchUpRounds()*r.limits.electionTicks():
 		r.logger.Infof("%x: %x does not catch up: %d rounds, the last took %d ticks, no progress for %d ticks",
 			r.id, c.ID, c.Rounds-c.roundsBefore, c.LastTicks, c.idle)
 		r.giveUpCatchUp(c)

@@ -86,7 +86,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 // leader within the minimum election timeout takes no part in an election, does not even
 // learn its term, unless the leader itself ordered it.
 func (r *raft) ignoresCandidate(req voteReq) bool {
-	heard := r.lead != None && r.electionElapsed < r.limits.electionTicks
+	heard := r.lead != None && r.electionElapsed < r.limits.electionTicks()
 	return r.checkQuorum && !req.transfer && (heard || r.hasPromised())
 }
 
@@ -195,10 +195,10 @@ func (r *raft) handlePreVoteResp(m *pb.Message) error {
 // countOwnVote counts the vote that this candidate cast for itself in term, now
 // that it is durable: without that a restarted node could vote again.
 func (r *raft) countOwnVote(term uint64) error {
-	if r.ownVoteTerm != term || r.role != StateCandidate {
+	if !r.ownVotePending || r.term != term || r.role != StateCandidate {
 		return nil
 	}
-	r.ownVoteTerm = 0
+	r.ownVotePending = false
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()
 }
@@ -258,7 +258,7 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	if !r.mayCampaign {
 		return nil
 	}
-	r.campaignUntil = r.clock + uint64(r.limits.electionTicks)
+	r.campaignUntil = r.clock + uint64(r.limits.electionTicks())
 	return r.campaignAsOrdered()
 }
 

@@ -103,7 +103,7 @@ func (r *raft) roleInvariants() []invariant {
 		{!leads || r.termStart > 0 && r.termStart <= r.log.lastIndex(), "leader ==> 0 < termStart <= last"},
 		{r.role != StateCandidate || r.vote == r.id, "candidate ==> vote == self"},
 		{r.role == StateFollower || leads || r.lead == None, "campaigning ==> no leader"},
-		{r.ownVoteTerm == 0 || r.role == StateCandidate && r.ownVoteTerm == r.term, "ownVoteTerm != 0 ==> candidate of that term"},
+		{!r.ownVotePending || r.role == StateCandidate, "ownVotePending ==> candidate"},
 	}
 }
 

@@ -36,7 +36,7 @@ type lease struct {
 type sentRound struct{ round, tick uint64 }
 
 // leases reports whether leases are kept and promises given.
-func (r *raft) leases() bool { return r.limits.leaseTicks != 0 }
+func (r *raft) leases() bool { return r.limits.leaseTicks() != 0 }
 
 // noteSentRound remembers when a round was sent. Rounds that are too old for a lease are forgotten,
 // so there are never more than leaseTicks.
@@ -49,7 +49,7 @@ func (r *raft) noteSentRound(round uint64) {
 		return
 	}
 	old := 0
-	for old < len(sent) && r.clock-sent[old].tick >= r.limits.leaseTicks {
+	for old < len(sent) && r.clock-sent[old].tick >= r.limits.leaseTicks() {
 		old++
 	}
 	sent = sent[:copy(sent, sent[old:])]
@@ -84,11 +84,11 @@ func (r *raft) hasLease() bool {
 	if r.members.IsSingleton() && r.mayCampaign {
 		return r.leases() // there is nobody to be elected
 	}
-	return r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks
+	return r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks()
 }
 
 // hasPromised reports whether this node may have promised a leader not to support another one. It
 // counts from the last sign of any leader; the term or the role may have changed since.
 func (r *raft) hasPromised() bool {
-	return r.leases() && r.clock-r.heardLeaderAt < uint64(r.limits.electionTicks)
+	return r.leases() && r.clock-r.heardLeaderAt < uint64(r.limits.electionTicks())
 }

@@ -12,6 +12,13 @@ import (
 // raft is the state of one node (thesis Figure 3.1). What it does stands in the other
 // files, one per mechanism.
 type raft struct {
+	// Persistent: term and vote travel together in HardState, entries in the log.
+	// A vote is cast at most once a term, and forgotten only with it.
+
+	term uint64
+	vote uint64
+	log  raftLog
+
 	// Fixed at construction.
 
 	id     uint64
@@ -25,21 +32,19 @@ type raft struct {
 	trustConfChanges  bool // Config.DisableConfChangeValidation
 	leaseReads        bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
-	// Persistent: term and vote travel together in HardState, entries in the log.
-	// A vote is cast at most once a term, and forgotten only with it.
+	// Volatile on every node. What is small stands first: there may be very many nodes in a process.
 
-	term uint64
-	vote uint64
-	log  raftLog
-
-	// Volatile on every node.
+	// mayCampaign: this node is a voter of the active configuration.
+	mayCampaign bool
+	// ownVotePending: this candidate's own vote is not durable yet and thus not counted.
+	ownVotePending bool
+	// tellCommit: a node that does not vote, and does not know all that is committed, was asked for
+	// its vote. It is told until there is a leader.
+	tellCommit bool
 
 	role    StateType
 	lead    uint64 // the leader of the term, if known
 	members tracker.Members
-
-	// mayCampaign: this node is a voter of the active configuration.
-	mayCampaign bool
 
 	// electionElapsed counts ticks since the last sign of the leader, the last vote
 	// granted or the last campaign; on a leader, since the last look at the quorum.
@@ -47,10 +52,6 @@ type raft struct {
 	// electionTimeout is the drawn one, in ticks.
 	electionTimeout int
 	timeouts        generator
-
-	// ownVoteTerm is the term in which this candidate's own vote is not durable
-	// yet and thus not counted; 0 if none.
-	ownVoteTerm uint64
 
 	// heardCommit is the largest commit index that a leader has named, whether this log
 	// reaches there or not.
@@ -63,10 +64,6 @@ type raft struct {
 	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
 	// changes to be applied, until the clock stands here; 0 if none does.
 	campaignUntil uint64
-
-	// tellCommit: a node that does not vote, and does not know all that is committed, was asked for
-	// its vote. It is told until there is a leader.
-	tellCommit bool
 
 	// reads are the linearizable reads that wait on this node; nil until there are some, or a
 	// lease to keep.
@@ -113,8 +110,9 @@ type leadership struct {
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were
-	// not applied yet.
+	// not applied yet; handedOutBytes is the payload of what is with the application, until Advance.
 	unappliedBytes uint64
+	handedOutBytes uint64
 }
 
 // end forgets the term. What those who wait for learners are still to be told stays.
@@ -136,14 +134,14 @@ func (l *leadership) news() []CatchUp {
 
 // limits are the bounds that Config sets: ticks, bytes, messages.
 type limits struct {
-	electionTicks  int
-	heartbeatTicks int
+	election  int32
+	heartbeat int32
+	// lease is the length of a lease; 0 without leases.
+	lease int32
 	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
 	snapshotTimeouts uint32
-	// leaseTicks is the length of a lease; 0 without leases.
-	leaseTicks uint64
-	// catchUpRounds is how many rounds to wait for a learner.
-	catchUpRounds int
+	// catchUp is how many rounds to wait for a learner.
+	catchUp int32
 
 	messageBytes   uint64
 	applyBytes     uint64
@@ -199,7 +197,7 @@ func newRaft(c *Config) (*raft, error) {
 	}
 	if r.term == 0 {
 		// A new node has promised nothing: its silence is over when it starts.
-		r.clock = uint64(r.limits.electionTicks)
+		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
@@ -208,11 +206,11 @@ func newRaft(c *Config) (*raft, error) {
 
 func limitsOf(c *Config) limits {
 	return limits{
-		electionTicks:    c.ElectionTick,
-		heartbeatTicks:   c.HeartbeatTick,
+		election:         int32(c.ElectionTick),
+		heartbeat:        int32(c.HeartbeatTick),
+		lease:            leaseTicks(c),
 		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
-		leaseTicks:       leaseTicks(c),
-		catchUpRounds:    c.CatchUpRounds,
+		catchUp:          int32(c.CatchUpRounds),
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
 		unappliedBytes:   c.MaxUncommittedEntriesSize,
@@ -221,12 +219,18 @@ func limitsOf(c *Config) limits {
 }
 
 // leaseTicks is how long a lease may last, see lease.go; 0 if leases are off.
-func leaseTicks(c *Config) uint64 {
+func leaseTicks(c *Config) int32 {
 	if c.LeaseDriftTicks == 0 {
 		return 0
 	}
-	return uint64(c.ElectionTick - 1 - c.LeaseDriftTicks)
+	return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)
 }
+
+// The limits in ticks, as they are counted.
+func (l *limits) electionTicks() int  { return int(l.election) }
+func (l *limits) heartbeatTicks() int { return int(l.heartbeat) }
+func (l *limits) leaseTicks() uint64  { return uint64(l.lease) }
+func (l *limits) catchUpRounds() int  { return int(l.catchUp) }
 
 // setConfig makes cfg the active configuration. It changes state only.
 func (r *raft) setConfig(cfg tracker.Config) {
@@ -237,7 +241,7 @@ func (r *raft) setConfig(cfg tracker.Config) {
 
 // drawElectionTimeout draws the timeout for the time until the next change of role.
 func (r *raft) drawElectionTimeout() {
-	r.electionTimeout = r.timeouts.electionTimeout(r.limits.electionTicks)
+	r.electionTimeout = r.timeouts.electionTimeout(r.limits.electionTicks())
 }
 
 // hardState is what must be durable before anything that depends on it is sent.

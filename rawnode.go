@@ -20,10 +20,8 @@ type RawNode struct {
 	soft SoftState
 
 	// The batch that is with the application, until Advance.
-	lent         bool
-	write        write
-	applyIndex   uint64
-	applyPayload uint64
+	lent  bool
+	write write
 
 	verified *mark // the state at the last Verify; nil if there was none
 }
@@ -322,10 +320,8 @@ func (r *raft) tellsConfChange(commit, before uint64) bool {
 func (rn *RawNode) lend(rd *Ready, w write) {
 	rn.lent = true
 	rn.write = w
-	rn.applyIndex, rn.applyPayload = 0, 0
-	if n := len(rd.CommittedEntries); n > 0 {
-		rn.applyIndex = rd.CommittedEntries[n-1].Index
-		rn.applyPayload = payloadBytes(rd.CommittedEntries)
+	if rn.raft.role == StateLeader {
+		rn.raft.handedOutBytes = payloadBytes(rd.CommittedEntries)
 	}
 }
 
@@ -359,8 +355,12 @@ func (rn *RawNode) advance() {
 	if r.endWrite(&rn.write) != nil {
 		return
 	}
-	if rn.applyIndex != 0 {
-		r.endApply(rn.applyIndex, rn.applyPayload)
+	if r.log.applying > r.log.applied {
+		bytes := uint64(0)
+		if r.role == StateLeader {
+			bytes = r.handedOutBytes
+		}
+		r.endApply(r.log.applying, bytes)
 	}
 }
 

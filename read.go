@@ -136,7 +136,7 @@ func (r *raft) askLeader(rd *read) {
 // tickReads lets a follower ask again, once in an election timeout, for reads whose question or
 // answer may be lost. An answer to either will do: both are later than the read.
 func (r *raft) tickReads() {
-	if r.role != StateFollower || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks) {
+	if r.role != StateFollower || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
 	r.reads.askedAt = r.clock

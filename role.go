@@ -27,7 +27,7 @@ func (r *raft) resetVolatile() {
 	r.drawElectionTimeout()
 	r.members.ResetVotes()
 	r.members.Untrack()
-	r.ownVoteTerm = 0
+	r.ownVotePending = false
 	r.campaignUntil = 0
 	r.leadership.end()
 }
@@ -44,7 +44,7 @@ func (r *raft) becomeFollower(term, lead uint64) {
 // in an earlier campaign stands, and is not counted any more.
 func (r *raft) becomePreCandidate() {
 	r.members.ResetVotes()
-	r.ownVoteTerm = 0
+	r.ownVotePending = false
 	r.dropReads()
 	r.lead = None
 	r.electionElapsed = 0
@@ -57,7 +57,7 @@ func (r *raft) becomeCandidate() {
 	r.enterTerm(r.term + 1)
 	r.resetVolatile()
 	r.vote = r.id
-	r.ownVoteTerm = r.term
+	r.ownVotePending = true
 	r.role = StateCandidate
 	r.logger.Infof("%x is a candidate at term %d", r.id, r.term)
 }

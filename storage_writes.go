@@ -23,7 +23,10 @@ type write struct {
 
 // beginWrite marks everything that is not durable as handed out.
 func (r *raft) beginWrite() write {
-	w := write{generation: r.log.unstable.generation, index: r.log.lastIndex(), voteTerm: r.ownVoteTerm}
+	w := write{generation: r.log.unstable.generation, index: r.log.lastIndex()}
+	if r.ownVotePending {
+		w.voteTerm = r.term
+	}
 	if s := r.log.unstable.snapshotToWrite(); s != nil {
 		w.snapshot = s.Metadata.Index
 	}
@@ -93,7 +96,7 @@ func (r *raft) tickStorage() {
 	}
 	r.stalledTicks++
 	successor := r.members.Find(r.bestVoter())
-	if r.stalledTicks < r.limits.electionTicks || !r.checkQuorum || successor < 0 {
+	if r.stalledTicks < r.limits.electionTicks() || !r.checkQuorum || successor < 0 {
 		return
 	}
 	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)

@@ -29,7 +29,7 @@ func (r *raft) tickLeader() {
 		return
 	}
 	r.electionElapsed++
-	if r.electionElapsed >= r.limits.electionTicks {
+	if r.electionElapsed >= r.limits.electionTicks() {
 		r.electionElapsed = 0
 		r.ageSnapshots()
 		if r.checkQuorum {
@@ -44,7 +44,7 @@ func (r *raft) tickLeader() {
 	r.tickCatchUps()
 	r.promoteCaughtUp()
 	r.heartbeatElapsed++
-	if r.heartbeatElapsed >= r.limits.heartbeatTicks {
+	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0
 		// While nobody calls Ready, one round of heartbeats in the outbox says as much as many.
 		if !r.outbox.beats {

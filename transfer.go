@@ -104,7 +104,7 @@ func (r *raft) tickTransfer() {
 	if r.transferee == None {
 		return
 	}
-	if r.transferElapsed++; r.transferElapsed >= r.limits.electionTicks {
+	if r.transferElapsed++; r.transferElapsed >= r.limits.electionTicks() {
 		r.abortTransfer("it takes too long")
 	}
 }

@@ -1,0 +1,51 @@
+// Code generated from package ours by go generate. DO NOT EDIT.
+
+package etcd
+
+import (
+	"testing"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/ffd200af/raft/interop/bench/measure"
+)
+
+// Codec returns the workloads of encoding and decoding an append of 64 entries.
+func Codec() []measure.Workload {
+	return []measure.Workload{
+		{Name: "encode an append of 64 entries", Unit: "message", PerOp: 1, Run: encode},
+		{Name: "decode an append of 64 entries", Unit: "message", PerOp: 1, Run: decode},
+	}
+}
+
+func appendOf64() *pb.Message {
+	m := &pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: 7, LogTerm: 7, Index: 100_000, Commit: 99_990}
+	for i := range uint64(64) {
+		m.Entries = append(m.Entries, pb.Entry{Term: 7, Index: m.Index + 1 + i, Data: make([]byte, entrySize)})
+	}
+	return m
+}
+
+func encode(b *testing.B) {
+	m := appendOf64()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Marshal(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func decode(b *testing.B) {
+	data, err := appendOf64().Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		var m pb.Message
+		if err := m.Unmarshal(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package ours
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+
+	"github.com/ffd200af/raft/interop/bench/measure"
+)
+
+const proposers = 16
+
+// Concurrent returns the workloads of the handle with a goroutine of its own.
+func Concurrent() []measure.Workload {
+	return []measure.Workload{
+		{Name: "16 proposers through Node, 3 nodes", Unit: "entry", PerOp: 1, Run: manyProposers},
+	}
+}
+
+// peer is a Node with its loop and a queue of what others sent to it.
+type peer struct {
+	raft.Node
+	storage *raft.MemoryStorage
+	inbox   chan pb.Message
+	applied chan int
+}
+
+// group is three of them and what ends them.
+type group struct {
+	peers [3]*peer
+	stop  chan struct{}
+	wg    sync.WaitGroup
+}
+
+func startGroup(b *testing.B) *group {
+	g := &group{stop: make(chan struct{})}
+	cs := pb.ConfState{Voters: []uint64{1, 2, 3}}
+	for i := range g.peers {
+		storage := raft.NewMemoryStorage()
+		snapshot := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: cs}}
+		if err := storage.ApplySnapshot(snapshot); err != nil {
+			b.Fatal(err)
+		}
+		g.peers[i] = &peer{
+			Node:    raft.RestartNode(config(uint64(i+1), storage)),
+			storage: storage,
+			inbox:   make(chan pb.Message, 4096),
+			applied: make(chan int, 4096),
+		}
+	}
+	for _, p := range g.peers {
+		g.wg.Go(func() { g.receive(p) })
+		g.wg.Go(func() { g.loop(b, p) })
+	}
+	return g
+}
+
+func (g *group) end() {
+	close(g.stop)
+	for _, p := range g.peers {
+		p.Stop()
+	}
+	g.wg.Wait()
+}
+
+func (g *group) receive(p *peer) {
+	for {
+		select {
+		case m := <-p.inbox:
+			// What cannot be stepped is a message that was lost; the protocol lives with it.
+			_ = p.Step(context.Background(), m)
+		case <-g.stop:
+			return
+		}
+	}
+}
+
+func (g *group) loop(b *testing.B, p *peer) {
+	for {
+		select {
+		case rd := <-p.Ready():
+			if err := p.storage.Append(rd.Entries); err != nil {
+				b.Error(err)
+			}
+			if !raft.IsEmptyHardState(rd.HardState) {
+				if err := p.storage.SetHardState(rd.HardState); err != nil {
+					b.Error(err)
+				}
+			}
+			for _, m := range rd.Messages {
+				select {
+				case g.peers[m.To-1].inbox <- m:
+				case <-g.stop:
+					return
+				}
+			}
+			if n := len(rd.CommittedEntries); n > 0 && p == g.peers[0] {
+				select {
+				case p.applied <- n:
+				case <-g.stop:
+					return
+				}
+			}
+			p.Advance()
+		case <-g.stop:
+			return
+		}
+	}
+}
+
+// manyProposers counts a proposal when the leader has applied it.
+func manyProposers(b *testing.B) {
+	g := startGroup(b)
+	defer g.end()
+	leader := g.peers[0]
+	if err := leader.Campaign(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	<-leader.applied // the entry that opens the term
+	data := make([]byte, entrySize)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range proposers {
+		n := b.N / proposers
+		if i < b.N%proposers {
+			n++
+		}
+		g.wg.Go(func() {
+			for range n {
+				if err := leader.Propose(context.Background(), data); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for left := b.N; left > 0; {
+		left -= <-leader.applied
+	}
+}

@@ -1,0 +1,51 @@
+// Package measure is what the two drivers of the benchmarks have in common: a workload, and how it is run.
+package measure
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Workload is one row of the table: something that can be done with either library.
+type Workload struct {
+	Name string
+	// Unit is what one operation is: "entry", "tick of the cluster", ...
+	Unit string
+	// PerOp is how many units one turn of the benchmark's loop does.
+	PerOp int
+	// Turns is how often the loop turns; 0 leaves it to the time that a run is to take. Work with a long
+	// preparation has it.
+	Turns int
+	Run   func(*testing.B)
+}
+
+// Cost is what one unit of a workload took: the time in nanoseconds, the number of allocations and their bytes.
+type Cost struct {
+	Nanoseconds, Allocs, Bytes float64
+	// Extra are figures that the workload reports itself, by their unit.
+	Extra map[string]float64
+}
+
+// Once runs w for about d and returns the cost of a unit.
+func Once(w Workload, d time.Duration) (Cost, error) {
+	turns := d.String()
+	if w.Turns > 0 {
+		turns = fmt.Sprintf("%dx", w.Turns)
+	}
+	if err := flag.Set("test.benchtime", turns); err != nil {
+		return Cost{}, fmt.Errorf("set the length of the run: %w", err)
+	}
+	r := testing.Benchmark(w.Run)
+	if r.N == 0 {
+		return Cost{}, fmt.Errorf("workload %q failed", w.Name)
+	}
+	units := float64(r.N) * float64(w.PerOp)
+	return Cost{
+		Nanoseconds: float64(r.T.Nanoseconds()) / units,
+		Allocs:      float64(r.MemAllocs) / units,
+		Bytes:       float64(r.MemBytes) / units,
+		Extra:       r.Extra,
+	}, nil
+}
