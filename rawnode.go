@@ -202,16 +202,21 @@ func (rn *RawNode) HasReady() bool {
 	if r.err != nil || rn.lent {
 		return false
 	}
-	u := &r.log.unstable
 	return len(r.outbox.filling) > 0 || r.reads.answered() || len(r.news()) > 0 || r.readRoundDue() || r.async.hasGated() ||
-		u.taken < u.end() || u.snapshotToWrite() != nil ||
-		r.applyDue() ||
-		rn.hard != r.hardState() || rn.soft != r.softState() ||
-		r.appendsDue()
+		rn.writeDue() || r.applyDue() || rn.soft != r.softState() || r.appendsDue()
+}
+
+// writeDue reports whether there is something that is not with the storage yet.
+func (rn *RawNode) writeDue() bool {
+	r := rn.raft
+	u := &r.log.unstable
+	return u.taken < u.end() || u.snapshotToWrite() != nil || rn.hard != r.hardState()
 }
 
 // applyDue reports whether there are entries to hand out for applying, and room for them.
-func (r *raft) applyDue() bool {
+func (r *raft) applyDue() bool { return r.log.applying < r.log.committed && r.mayApply() }
+
+func (r *raft) mayApply() bool {
 	_, room := r.applyRoom()
 	return room && r.log.applying+1 < r.log.applyEnd(r.async == nil)
 }
@@ -227,6 +232,8 @@ func (rn *RawNode) Ready() (rd Ready) {
 	return
 }
 
+// fill hands out what there is. What is empty stays as it is: the caller copies the batch at once, and waits for
+// what was written last. Most batches of an idle group are messages and nothing else.
 func (rn *RawNode) fill(rd *Ready) {
 	r := rn.raft
 	if r.err != nil || rn.lent {
@@ -237,41 +244,46 @@ func (rn *RawNode) fill(rd *Ready) {
 		r.reads.returned()
 	}
 	r.confirmReads()
-	if r.buildAppends() != nil || r.fillCommitted(rd) != nil {
+	if r.buildAppends() != nil {
 		return
 	}
-	r.fillUnstable(rd)
+	if r.applyDue() && r.fillCommitted(rd) != nil {
+		return
+	}
 	if soft := r.softState(); soft != rn.soft {
 		rn.soft = soft
 		news := soft // on the heap only when there is news
 		rd.SoftState = &news
 	}
-	w := r.beginWrite()
-	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
-	rd.MustSync = len(rd.Entries) > 0 || w.snapshot != 0 || hasConfChange(rd.CommittedEntries)
-	if hard := r.hardState(); hard != rn.hard {
-		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || r.tellsConfChange(hard.Commit, rn.hard.Commit)
-		rn.hard = hard
-		rd.HardState = hard
+	rn.write = write{}
+	if rn.writeDue() || r.async.hasGated() {
+		rn.fillWrite(rd)
 	}
 	if r.async != nil {
-		rn.addStorageMessages(rd, w)
+		rn.addStorageMessages(rd)
 	}
 	r.fillOutput(rd)
 	if r.async == nil {
-		rn.lend(rd, w)
+		rn.lend(rd)
 	}
-	return
 }
 
-// fillUnstable hands out what is to be written to the log. Here and in the following, what is empty stays
-// as it is: the caller copies the batch at once, and waits for what was written last.
-func (r *raft) fillUnstable(rd *Ready) {
+// fillWrite hands out what is to be written to the log, and the hard state.
+func (rn *RawNode) fillWrite(rd *Ready) {
+	r := rn.raft
 	if entries := r.log.unstable.toWrite(); len(entries) > 0 {
 		rd.Entries = entries
 	}
 	if s := r.log.unstable.snapshotToWrite(); s != nil {
 		rd.Snapshot = *s
+	}
+	rn.write = r.beginWrite()
+	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
+	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0
+	if hard := r.hardState(); hard != rn.hard {
+		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || r.tellsConfChange(hard.Commit, rn.hard.Commit)
+		rn.hard = hard
+		rd.HardState = hard
 	}
 }
 
@@ -290,9 +302,6 @@ func (r *raft) fillOutput(rd *Ready) {
 
 // fillCommitted hands out entries to apply. An error has quarantined the node.
 func (r *raft) fillCommitted(rd *Ready) error {
-	if !r.applyDue() {
-		return nil
-	}
 	room, _ := r.applyRoom()
 	committed, err := r.log.toApply(room, r.async == nil)
 	if err != nil {
@@ -300,6 +309,7 @@ func (r *raft) fillCommitted(rd *Ready) error {
 	}
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
+		rd.MustSync = hasConfChange(committed)
 		r.log.applying = committed[n-1].Index
 	}
 	return nil
@@ -317,19 +327,18 @@ func (r *raft) tellsConfChange(commit, before uint64) bool {
 }
 
 // lend remembers what Advance will acknowledge.
-func (rn *RawNode) lend(rd *Ready, w write) {
+func (rn *RawNode) lend(rd *Ready) {
 	rn.lent = true
-	rn.write = w
 	if rn.raft.role == StateLeader {
 		rn.raft.handedOutBytes = payloadBytes(rd.CommittedEntries)
 	}
 }
 
 // addStorageMessages adds the storage work as messages to the two local threads.
-func (rn *RawNode) addStorageMessages(rd *Ready, w write) {
+func (rn *RawNode) addStorageMessages(rd *Ready) {
 	r := rn.raft
-	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.snapshot != 0 || r.async.hasGated() {
-		*r.outbox.next() = r.storageAppend(rd, w)
+	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
+		*r.outbox.next() = r.storageAppend(rd, rn.write)
 	}
 	if len(rd.CommittedEntries) > 0 {
 		*r.outbox.next() = r.storageApply(rd.CommittedEntries)
@@ -352,7 +361,7 @@ func (rn *RawNode) advance() {
 	rn.lent = false
 	r.outbox.returned()
 	r.reads.returned()
-	if r.endWrite(&rn.write) != nil {
+	if rn.write != (write{}) && r.endWrite(&rn.write) != nil {
 		return
 	}
 	if r.log.applying > r.log.applied {

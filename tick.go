@@ -24,9 +24,13 @@ func (r *raft) tick() {
 
 // tickLeader looks after followers once per election timeout, and sends heartbeats.
 func (r *raft) tickLeader() {
-	r.tickTransfer()
-	if r.retire(); r.role != StateLeader {
-		return
+	if r.transferee != None {
+		r.tickTransfer()
+	}
+	if !r.mayCampaign {
+		if r.retire(); r.role != StateLeader {
+			return
+		}
 	}
 	r.electionElapsed++
 	if r.electionElapsed >= r.limits.electionTicks() {
@@ -41,8 +45,10 @@ func (r *raft) tickLeader() {
 	if r.tickStorage(); r.role != StateLeader {
 		return
 	}
-	r.tickCatchUps()
-	r.promoteCaughtUp()
+	if len(r.catching.list) > 0 {
+		r.tickCatchUps()
+		r.promoteCaughtUp()
+	}
 	r.heartbeatElapsed++
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0

@@ -101,9 +101,6 @@ func (r *raft) stepDown() error {
 // tickTransfer gives a transfer up that takes longer than an election timeout, so that
 // clients are served again.
 func (r *raft) tickTransfer() {
-	if r.transferee == None {
-		return
-	}
 	if r.transferElapsed++; r.transferElapsed >= r.limits.electionTicks() {
 		r.abortTransfer("it takes too long")
 	}
