@@ -86,7 +86,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 // leader within the minimum election timeout takes no part in an election, does not even
 // learn its term, unless the leader itself ordered it.
 func (r *raft) ignoresCandidate(req voteReq) bool {
-	heard := r.lead != None && r.electionElapsed < r.limits.electionTicks()
+	heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()
 	return r.checkQuorum && !req.transfer && (heard || r.hasPromised())
 }
 

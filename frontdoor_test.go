@@ -18,7 +18,7 @@ type image struct {
 }
 
 func imageOf(n *testNode) image {
-	return image{status: n.BasicStatus(), last: n.raft.log.last(), wire: len(n.raft.outbox.filling), ready: n.HasReady()}
+	return image{status: n.BasicStatus(), last: n.raft.log.last(), wire: n.raft.outbox.pending(), ready: n.HasReady()}
 }
 
 func snapAt(index, term uint64, cs pb.ConfState) *pb.Snapshot {
@@ -270,4 +270,12 @@ func (c *testCluster) settleTicking(leader uint64) {
 		c.tick(leader, 1)
 		c.settle()
 	}
+}
+
+// pending is the number of messages that wait to be handed out.
+func (o *outbox) pending() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.filling)
 }

@@ -87,6 +87,6 @@ func (rn *RawNode) SetRandomizedElectionTimeout(ticks int) error {
 	if ticks <= 0 || ticks > maxTicks {
 		return &ConfigError{Field: "randomized election timeout", Reason: "must be positive and not too large"}
 	}
-	rn.raft.electionTimeout = ticks
+	rn.raft.electionTimeout = uint32(ticks)
 	return nil
 }

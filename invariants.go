@@ -71,7 +71,6 @@ func (r *raft) logInvariants() []invariant {
 		{u.base <= u.stable && u.stable <= u.taken && u.taken <= u.end(), "base <= stable <= taken <= end"},
 		{u.snapshot == nil || u.snapshot.Metadata.Index < u.base, "snapshot != nil ==> snapshot.index < base"},
 		{u.snapshot == nil || l.applied < u.snapshot.Metadata.Index, "snapshot != nil ==> applied < snapshot.index"},
-		{u.snapshot != nil || !u.snapshotTaken, "snapshotTaken ==> snapshot != nil"},
 		{len(u.chunk) == 0 || u.chunk[0].Index == u.base, "chunk[0].index == base"},
 	}
 }

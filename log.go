@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -27,18 +28,17 @@ type raftLog struct {
 	committed uint64 // largest index known to be committed
 	applying  uint64 // largest index handed out to be applied
 	applied   uint64 // largest index known to be applied
-
-	// termsLimit is the number of term boundaries at which to look whether Storage was
-	// compacted and some can go.
-	termsLimit int
 }
 
-const minTermsLimit = 64
+// manyTerms is the number of term boundaries from which on to look whether Storage was compacted and some
+// can go: whenever their number grows to a power of two, so that a log which is compacted but never read keeps a
+// bounded history.
+const manyTerms = 64
 
 // openLog reads a log from storage. The commit index is the stored one, or applied if
 // that is further (legal: what was applied is committed).
 func openLog(storage Storage, hs pb.HardState, applied uint64) (raftLog, error) {
-	l := raftLog{storage: storage, termsLimit: minTermsLimit}
+	l := raftLog{storage: storage}
 	first, err := storage.FirstIndex()
 	if err != nil {
 		return l, fmt.Errorf("%w: first index: %w", ErrStorage, err)
@@ -127,20 +127,14 @@ func (l *raftLog) append(s logSlice) error {
 		l.terms.truncate(at)
 	}
 	l.unstable.append(fresh)
+	before := len(l.terms.bounds)
 	for i := range fresh {
 		l.terms.append(fresh[i].Term, fresh[i].Index)
 	}
-	l.trimTerms()
-	return nil
-}
-
-// trimTerms bounds the term history of a log that is compacted but never read.
-func (l *raftLog) trimTerms() {
-	if len(l.terms.bounds) < l.termsLimit {
-		return
+	if after := len(l.terms.bounds); after >= manyTerms && bits.Len(uint(after)) != bits.Len(uint(before)) {
+		_ = l.noticeCompaction() // an error leaves the history as long as it is
 	}
-	_ = l.noticeCompaction() // an error leaves the history as long as it is
-	l.termsLimit = max(minTermsLimit, 2*len(l.terms.bounds))
+	return nil
 }
 
 // noticeCompaction asks Storage for its first index after it has moved.
@@ -255,7 +249,7 @@ func (l *raftLog) acknowledgeSnapshot(index uint64) bool {
 // snapshot returns the newest snapshot: the pending one, or Storage's.
 func (l *raftLog) snapshot() (pb.Snapshot, error) {
 	if l.unstable.snapshot != nil {
-		return *l.unstable.snapshot, nil
+		return *l.unstable.snapshot.Snapshot, nil
 	}
 	return l.storage.Snapshot()
 }

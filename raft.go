@@ -47,10 +47,10 @@ type raft struct {
 	members tracker.Members
 
 	// electionElapsed counts ticks since the last sign of the leader, the last vote
-	// granted or the last campaign; on a leader, since the last look at the quorum.
-	electionElapsed int
+	// granted or the last campaign, as far as it can count; on a leader, since the last look at the quorum.
+	electionElapsed uint32
 	// electionTimeout is the drawn one, in ticks.
-	electionTimeout int
+	electionTimeout uint32
 	timeouts        generator
 
 	// heardCommit is the largest commit index that a leader has named, whether this log
@@ -76,7 +76,7 @@ type raft struct {
 
 	// Output.
 
-	outbox outbox
+	outbox *outbox // nil until there was a message to send
 	// async is what asynchronous storage writes need; nil without them.
 	async *asyncWrites
 
@@ -241,7 +241,7 @@ func (r *raft) setConfig(cfg tracker.Config) {
 
 // drawElectionTimeout draws the timeout for the time until the next change of role.
 func (r *raft) drawElectionTimeout() {
-	r.electionTimeout = r.timeouts.electionTimeout(r.limits.electionTicks())
+	r.electionTimeout = uint32(r.timeouts.electionTimeout(r.limits.electionTicks()))
 }
 
 // hardState is what must be durable before anything that depends on it is sent.

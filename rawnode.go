@@ -54,7 +54,7 @@ func (rn *RawNode) Tick() {
 // applications that put idle groups to sleep by common agreement of their members.
 func (rn *RawNode) TickQuiesced() {
 	rn.raft.clock++
-	rn.raft.electionElapsed++
+	rn.raft.elapse()
 }
 
 // Campaign starts an election now, as if the election timeout had passed. It does
@@ -202,7 +202,7 @@ func (rn *RawNode) HasReady() bool {
 	if r.err != nil || rn.lent {
 		return false
 	}
-	return len(r.outbox.filling) > 0 || r.reads.answered() || len(r.news()) > 0 || r.readRoundDue() || r.async.hasGated() ||
+	return !r.outbox.empty() || r.reads.answered() || len(r.news()) > 0 || r.readRoundDue() || r.async.hasGated() ||
 		rn.writeDue() || r.applyDue() || rn.soft != r.softState() || r.appendsDue()
 }
 
@@ -289,7 +289,7 @@ func (rn *RawNode) fillWrite(rd *Ready) {
 
 // fillOutput hands out what goes to other nodes and to the application.
 func (r *raft) fillOutput(rd *Ready) {
-	if len(r.outbox.filling) > 0 {
+	if !r.outbox.empty() {
 		rd.Messages = r.outbox.take()
 	}
 	if r.reads.answered() {
@@ -338,10 +338,10 @@ func (rn *RawNode) lend(rd *Ready) {
 func (rn *RawNode) addStorageMessages(rd *Ready) {
 	r := rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
-		*r.outbox.next() = r.storageAppend(rd, rn.write)
+		r.local(r.storageAppend(rd, rn.write))
 	}
 	if len(rd.CommittedEntries) > 0 {
-		*r.outbox.next() = r.storageApply(rd.CommittedEntries)
+		r.local(r.storageApply(rd.CommittedEntries))
 	}
 }
 

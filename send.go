@@ -8,13 +8,15 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// outbox collects messages in place, in arrays that are used again: one fills while
-// the other is with the application.
+// outbox collects messages in place, in arrays that are used again. There is one while nobody sends
+// before the application returns it, as in a group that is idle, and two otherwise.
 type outbox struct {
 	filling []pb.Message // slots behind its length are zero
-	lent    []pb.Message // valid for the application until returned
+	lent    []pb.Message // valid for the application until returned, spare then
 	beats   bool         // filling holds heartbeats of all members
 }
+
+func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
 
 // next returns a zero message at the end of the box, to be filled in. The pointer
 // is valid until the next call.
@@ -40,8 +42,14 @@ func (o *outbox) take() []pb.Message {
 
 // returned takes the lent array back, and lets go of what its messages refer to.
 func (o *outbox) returned() {
+	if o == nil || len(o.lent) == 0 {
+		return
+	}
 	clear(o.lent)
 	o.lent = o.lent[:0]
+	if cap(o.filling) == 0 {
+		o.filling, o.lent = o.lent, nil
+	}
 }
 
 // responsePool keeps the arrays that carry the responses of storage messages. One goes out with
@@ -95,11 +103,14 @@ type asyncWrites struct {
 }
 
 // hasGated reports whether a response waits for the next storage write.
-func (a *asyncWrites) hasGated() bool { return a != nil && len(a.gated.filling) > 0 }
+func (a *asyncWrites) hasGated() bool { return a != nil && !a.gated.empty() }
 
 // send returns a message to the peer, to be filled in, which goes out with the next
 // Ready.
 func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
+	if r.outbox == nil {
+		r.outbox = &outbox{}
+	}
 	m := r.outbox.next()
 	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
 	return m

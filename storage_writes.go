@@ -132,6 +132,9 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 	return m
 }
 
+// local adds a message to a storage thread.
+func (r *raft) local(m pb.Message) { *r.send(m.Type, m.To) = m }
+
 // handleStorageAppendResp is the append thread's acknowledgement.
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 	r.async.appendResponses.acknowledged()

@@ -1,13 +1,15 @@
 package raft
 
+import "math"
+
 // tick advances the logical clock by one tick.
 func (r *raft) tick() {
 	r.clock++
+	r.elapse()
 	if r.role == StateLeader {
 		r.tickLeader()
 		return
 	}
-	r.electionElapsed++
 	if r.reads.waiting() > 0 {
 		r.tickReads()
 	}
@@ -22,6 +24,13 @@ func (r *raft) tick() {
 	}
 }
 
+// elapse counts a tick without a sign of the leader. A learner may count for years.
+func (r *raft) elapse() {
+	if r.electionElapsed < math.MaxUint32 {
+		r.electionElapsed++
+	}
+}
+
 // tickLeader looks after followers once per election timeout, and sends heartbeats.
 func (r *raft) tickLeader() {
 	if r.transferee != None {
@@ -32,8 +41,7 @@ func (r *raft) tickLeader() {
 			return
 		}
 	}
-	r.electionElapsed++
-	if r.electionElapsed >= r.limits.electionTicks() {
+	if int(r.electionElapsed) >= r.limits.electionTicks() {
 		r.electionElapsed = 0
 		r.ageSnapshots()
 		if r.checkQuorum {
@@ -53,7 +61,7 @@ func (r *raft) tickLeader() {
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0
 		// While nobody calls Ready, one round of heartbeats in the outbox says as much as many.
-		if !r.outbox.beats {
+		if r.outbox == nil || !r.outbox.beats {
 			r.sendHeartbeats()
 		}
 	}

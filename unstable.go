@@ -18,8 +18,7 @@ import (
 // long as the chunk lives, because its array cannot be freed in parts; it serves
 // the entries to apply without a look at Storage.
 type unstable struct {
-	snapshot      *pb.Snapshot // to be written before the entries; nil if none
-	snapshotTaken bool         // the snapshot was handed out for writing
+	snapshot *pendingSnapshot // to be written before the entries; nil if none
 
 	chunk  []pb.Entry
 	base   uint64
@@ -36,6 +35,12 @@ type unstable struct {
 	// earlier generation may speak of entries that were replaced since, possibly by
 	// equal ones whose write is still under way, and counts for nothing.
 	generation uint64
+}
+
+// pendingSnapshot is a snapshot that is not durable yet.
+type pendingSnapshot struct {
+	*pb.Snapshot
+	taken bool // it was handed out for writing
 }
 
 const (
@@ -134,7 +139,7 @@ func (u *unstable) truncate(index uint64) {
 func (u *unstable) restore(s *pb.Snapshot) {
 	end := s.Metadata.Index + 1
 	u.cache.clear()
-	*u = unstable{snapshot: s, base: end, stable: end, taken: end, generation: u.generation + 1, cache: u.cache}
+	*u = unstable{snapshot: &pendingSnapshot{Snapshot: s}, base: end, stable: end, taken: end, generation: u.generation + 1, cache: u.cache}
 }
 
 // toWrite returns the entries that were not handed out for writing yet.
@@ -147,16 +152,18 @@ func (u *unstable) toWrite() []pb.Entry {
 
 // snapshotToWrite returns the snapshot if it was not handed out for writing yet.
 func (u *unstable) snapshotToWrite() *pb.Snapshot {
-	if u.snapshotTaken {
+	if u.snapshot == nil || u.snapshot.taken {
 		return nil
 	}
-	return u.snapshot
+	return u.snapshot.Snapshot
 }
 
 // take marks everything as handed out for writing.
 func (u *unstable) take() {
 	u.taken = u.end()
-	u.snapshotTaken = u.snapshot != nil
+	if u.snapshot != nil {
+		u.snapshot.taken = true
+	}
 }
 
 // acknowledged notes that the entries up to index, as they were in generation, are
@@ -172,9 +179,9 @@ func (u *unstable) acknowledged(generation, index uint64) bool {
 // snapshotAcknowledged notes that the snapshot at index is durable, and reports
 // whether it is the one that was waited for.
 func (u *unstable) snapshotAcknowledged(index uint64) bool {
-	if u.snapshot == nil || !u.snapshotTaken || u.snapshot.Metadata.Index != index {
+	if u.snapshot == nil || !u.snapshot.taken || u.snapshot.Metadata.Index != index {
 		return false
 	}
-	u.snapshot, u.snapshotTaken = nil, false
+	u.snapshot = nil
 	return true
 }
