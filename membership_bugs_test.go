@@ -299,7 +299,7 @@ func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
 	c.settle()
 	n := c.node(1)
 	n.applied = nil
-	n.storage.snapshot.Metadata.ConfState = pb.ConfState{Voters: []uint64{1}}
+	n.storage.snapshot.conf = packConfState(&pb.ConfState{Voters: []uint64{1}})
 	c.restart(1)
 	c.wantConfig("voters=(1)", 1)
 	if err := n.Campaign(); err != nil {

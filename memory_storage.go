@@ -12,13 +12,13 @@ import (
 // read from.
 //
 // All methods are safe for concurrent use. The errors that Storage names are returned
-// bare, because programs compare them with ==. It keeps the data of entries and the slices of
-// snapshots and configurations that it is given; the caller must not change them any more.
+// bare, because programs compare them with ==. It keeps the data of entries and of
+// snapshots that it is given; the caller must not change them any more.
 type MemoryStorage struct {
 	sync.Mutex
 
 	hard     pb.HardState
-	snapshot pb.Snapshot
+	snapshot packedSnapshot
 
 	// The log: entries follow prev.
 	entries entryChunks
@@ -34,7 +34,7 @@ func NewMemoryStorage() *MemoryStorage { return &MemoryStorage{} }
 func (ms *MemoryStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	return ms.hard, ms.snapshot.Metadata.ConfState, nil
+	return ms.hard, ms.snapshot.conf.unpack(), nil
 }
 
 // SetHardState replaces the hard state.
@@ -110,7 +110,7 @@ func (ms *MemoryStorage) LastIndex() (uint64, error) {
 func (ms *MemoryStorage) Snapshot() (pb.Snapshot, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	return ms.snapshot, nil
+	return ms.snapshot.unpack(), nil
 }
 
 // Append adds entries to the log and drops every older entry from the index of the first
@@ -173,20 +173,19 @@ func (ms *MemoryStorage) Compact(compactIndex uint64) error {
 func (ms *MemoryStorage) CreateSnapshot(i uint64, cs *pb.ConfState, data []byte) (pb.Snapshot, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	if i <= ms.snapshot.Metadata.Index {
+	if i <= ms.snapshot.id.index {
 		return pb.Snapshot{}, ErrSnapOutOfDate
 	}
 	term, err := ms.term(i)
 	if err != nil {
 		return pb.Snapshot{}, err
 	}
-	ms.snapshot.Metadata.Index = i
-	ms.snapshot.Metadata.Term = term
+	ms.snapshot.id = entryID{term: term, index: i}
 	if cs != nil {
-		ms.snapshot.Metadata.ConfState = *cs
+		ms.snapshot.conf = packConfState(cs)
 	}
-	ms.snapshot.Data = data
-	return ms.snapshot, nil
+	ms.snapshot.data = data
+	return ms.snapshot.unpack(), nil
 }
 
 // ApplySnapshot replaces the snapshot and the whole log. The error is ErrSnapOutOfDate if
@@ -196,11 +195,11 @@ func (ms *MemoryStorage) ApplySnapshot(snap pb.Snapshot) error {
 	ms.Lock()
 	defer ms.Unlock()
 	index := snap.Metadata.Index
-	if index <= ms.snapshot.Metadata.Index || index < ms.prev.index {
+	if index <= ms.snapshot.id.index || index < ms.prev.index {
 		return ErrSnapOutOfDate
 	}
-	ms.snapshot = snap
+	ms.snapshot = packedSnapshot{id: entryID{term: snap.Metadata.Term, index: index}, conf: packConfState(&snap.Metadata.ConfState), data: snap.Data}
 	ms.entries = entryChunks{}
-	ms.prev = entryID{term: snap.Metadata.Term, index: index}
+	ms.prev = ms.snapshot.id
 	return nil
 }

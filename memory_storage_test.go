@@ -375,7 +375,7 @@ func (m *storageCopy) compare(t *rapid.T, ms *MemoryStorage) {
 // roomOf is the number of entries for which a storage holds memory.
 func roomOf(ms *MemoryStorage) int {
 	room := cap(ms.entries.newest)
-	for _, chunk := range ms.entries.older {
+	for _, chunk := range ms.entries.older() {
 		room += cap(chunk)
 	}
 	return room
@@ -492,4 +492,26 @@ func TestMemoryStorageServesReadersWhileItIsWritten(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
+}
+
+func TestAPackedConfStateIsTheSameConfState(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := func(name string) []uint64 {
+			return rapid.SliceOfN(rapid.Uint64(), 0, 4).Draw(t, name)
+		}
+		want := pb.ConfState{
+			Voters: list("voters"), Learners: list("learners"), VotersOutgoing: list("outgoing"),
+			LearnersNext: list("next"), AutoLeave: rapid.Bool().Draw(t, "auto"),
+		}
+		packed := packConfState(&want)
+		got := packed.unpack()
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		// Whoever appends to a list does not change another one.
+		_, _ = append(got.Voters, 1), append(got.Learners, 2)
+		if diff := cmp.Diff(want, packed.unpack(), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("after an append: %s", diff)
+		}
+	})
 }

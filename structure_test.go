@@ -14,7 +14,7 @@ import (
 // lower layer declare. Go does not hold this inside a package, so this test does.
 var layers = [][]string{
 	{"doc.go", "errors.go", "entry.go", "timeout.go", "logger.go"},
-	{"ready.go", "storage.go", "terms.go", "cache.go", "unstable.go", "memory_storage.go", "entry_chunks.go"},
+	{"ready.go", "storage.go", "terms.go", "cache.go", "unstable.go", "memory_storage.go", "entry_chunks.go", "packed_snapshot.go"},
 	{"log.go", "describe.go", "status.go", "config.go", "message.go"},
 	{"raft.go", "send.go", "read.go", "lease.go", "catchup.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go", "transfer.go"},

@@ -71,7 +71,8 @@ func (ms *Members) Switch(cfg Config, next uint64) {
 }
 
 func newList(cfg Config) []member {
-	var list []member
+	// Just as much as there is: a process may have very many configurations.
+	list := make([]member, 0, len(cfg.Voters[0])+len(cfg.Voters[1])+len(cfg.Learners))
 	add := func(set map[uint64]struct{}, is uint8) {
 		for id := range set {
 			i := sort.Search(len(list), func(i int) bool { return list[i].id >= id })
