@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -225,6 +226,49 @@ func TestALongUnacknowledgedTailIsMovedRarely(t *testing.T) {
 	}
 	if u.end() != messages*perMessage+1 || arrays > 12 {
 		t.Errorf("%d entries moved to %d arrays", u.end()-1, arrays)
+	}
+}
+
+// An application that compacts its log and whose followers never lag gives the log no occasion to read Storage.
+func TestTheTermHistoryOfACompactedLogIsBounded(t *testing.T) {
+	calls := map[string]int{}
+	storage := countingStorage{NewMemoryStorage(), calls}
+	l, err := openLog(storage, pb.HardState{}, 0)
+	noError(t, err)
+	clear(calls)
+	const terms = 2000
+	for i := uint64(1); i <= terms; i++ {
+		entries := entriesOf(i, i) // a term for each entry
+		noError(t, l.append(logSlice{prev: l.last(), entries: entries}))
+		noError(t, storage.Append(entries))
+		l.unstable.take()
+		l.unstable.acknowledged(l.unstable.generation, i)
+		if i > 10 {
+			noError(t, storage.Compact(i-10))
+		}
+	}
+	if n := len(l.terms.bounds); n > 2*manyTerms || calls["FirstIndex"] > 2*terms/manyTerms {
+		t.Errorf("%d boundaries, %d calls", n, calls["FirstIndex"])
+	}
+	clear(calls)
+	for i := uint64(terms + 1); i <= 2*terms; i++ {
+		noError(t, l.append(logSlice{prev: l.last(), entries: entriesOf(i, i)}))
+	}
+	if calls["FirstIndex"] > 6 {
+		t.Errorf("%d calls while nothing was compacted", calls["FirstIndex"])
+	}
+}
+
+func TestALearnerMayWaitForALeaderForYears(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1).raft
+	n.mayCampaign = false
+	n.electionElapsed = math.MaxUint32 - 1
+	for range 3 {
+		c.node(1).Tick()
+	}
+	if n.electionElapsed != math.MaxUint32 {
+		t.Errorf("%d ticks without a leader", n.electionElapsed)
 	}
 }
 
