@@ -35,7 +35,7 @@ func (m *Entry) Unmarshal(b []byte) error {
 // merge leaves Data, if the input has any, as part of the input: whoever decodes many entries
 // copies the data of all of them at once.
 func (m *Entry) merge(b []byte) error {
-	for i := 0; i < len(b); {
+	for i := m.mergeUsual(b); i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {
 			return err
@@ -66,6 +66,33 @@ func (m *Entry) merge(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// mergeUsual reads what everybody writes, the fields in their order, and returns the position behind what it has
+// read: 0 if this is something else, and merge has to look at every tag.
+func (m *Entry) mergeUsual(b []byte) int {
+	if len(b) < 4 || b[0] != 1<<3|wireVarint || b[1] >= 0x80 || b[2] != 2<<3|wireVarint {
+		return 0
+	}
+	term, i := quick(b, 3)
+	if i == 0 || i == len(b) || b[i] != 3<<3|wireVarint {
+		return 0
+	}
+	index, i, err := uvarint(b, i+1)
+	if err != nil {
+		return 0
+	}
+	m.Type, m.Term, m.Index = EntryType(b[1]), term, index
+	if i == len(b) || b[i] != 4<<3|wireBytes {
+		return i
+	}
+	n, at := quick(b, i+1)
+	if at == 0 || n > uint64(len(b)-at) {
+		return i
+	}
+	end := at + int(n)
+	m.Data = b[at:end:end]
+	return end
 }
 
 // Marshal returns the encoding.

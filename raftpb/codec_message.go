@@ -53,17 +53,22 @@ func (m *Message) Unmarshal(b []byte) error {
 }
 
 func (m *Message) merge(b []byte, lim *limits) error {
-	if err := m.reserve(b, lim); err != nil {
+	run, err := m.reserve(b, lim)
+	if err != nil {
 		return err
 	}
 	fresh := len(m.Entries)
-	var err error
 	for i := 0; i < len(b) && err == nil; {
+		if i == run.start && run.end > i {
+			i = run.end
+			err = m.mergeRun(append([]byte(nil), b[run.start:run.end]...))
+			continue
+		}
 		var tag uint64
 		if tag, i, err = readTag(b, i); err != nil {
 			break
 		}
-		if tag != 7<<3|wireBytes {
+		if tag != entryTag {
 			i, err = m.mergeField(b, i, tag, lim)
 			continue
 		}
@@ -73,24 +78,77 @@ func (m *Message) merge(b []byte, lim *limits) error {
 			err = m.Entries[len(m.Entries)-1].merge(in)
 		}
 	}
-	// After an error too: what is left in m must not refer to the input.
-	ownData(m.Entries[fresh:])
+	if run.end == 0 {
+		// After an error too: what is left in m must not refer to the input.
+		ownData(m.Entries[fresh:])
+	}
 	return err
 }
 
-// reserve makes a first pass that counts the entries and the responses, so that there
-// is room for them before the first is decoded.
-func (m *Message) reserve(b []byte, lim *limits) error {
-	entries, responses := 0, 0
+// entryTag begins an entry.
+const entryTag = 7<<3 | wireBytes
+
+// mergeRun decodes entries that stand next to each other, each with a tag and a length that reserve has seen.
+// Their data stays a part of b, which is the message's own: one copy of everything costs less than one of every
+// entry's data.
+func (m *Message) mergeRun(b []byte) error {
 	for i := 0; i < len(b); {
-		tag, next, err := readTag(b, i)
-		if err != nil {
+		n, at := quick(b, i+1)
+		if at == 0 {
+			var err error
+			if n, at, err = uvarint(b, i+1); err != nil {
+				return err
+			}
+		}
+		i = at + int(n)
+		m.Entries = append(m.Entries, Entry{})
+		if err := m.Entries[len(m.Entries)-1].merge(b[at:i:i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// entryRun is where all entries of a message stand, next to each other, as everybody writes them; zero if they
+// do not.
+type entryRun struct{ start, end int }
+
+// add notes an entry and reports whether it continues the run.
+func (r *entryRun) add(start, end int) bool {
+	if r.end == 0 {
+		r.start = start
+	} else if r.end != start {
+		return false
+	}
+	r.end = end
+	return true
+}
+
+// reserve makes a first pass that counts the entries and the responses, so that there
+// is room for them before the first is decoded, and finds the run of the entries.
+func (m *Message) reserve(b []byte, lim *limits) (entryRun, error) {
+	var run entryRun
+	inRun := true
+	entries, responses := 0, 0
+	for i := 0; i < len(b); {
+		start := i
+		if b[i] == entryTag {
+			if n, at := quick(b, i+1); at != 0 && n <= uint64(len(b)-at) {
+				i = at + int(n)
+				entries++
+				inRun = inRun && run.add(start, i)
+				continue
+			}
+		}
+		tag, next, err := readTag(b, i)
+		if err != nil {
+			return run, err
+		}
 		switch tag {
-		case 7<<3 | wireBytes:
+		case entryTag:
 			entries++
 			_, i, err = span(b, next)
+			inRun = inRun && next == start+1 && run.add(start, i)
 		case 14<<3 | wireBytes:
 			responses++
 			_, i, err = span(b, next)
@@ -98,21 +156,24 @@ func (m *Message) reserve(b []byte, lim *limits) error {
 			i, err = skip(b, next, tag, 0)
 		}
 		if err != nil {
-			return err
+			return run, err
 		}
 	}
+	if !inRun {
+		run = entryRun{}
+	}
 	if responses > 0 && lim.depth == 0 {
-		return ErrNesting
+		return run, ErrNesting
 	}
 	if err := lim.spend(entries, entryCost); err != nil {
-		return err
+		return run, err
 	}
 	if err := lim.spend(responses, messageCost); err != nil {
-		return err
+		return run, err
 	}
 	m.Entries = room(m.Entries, entries)
 	m.Responses = room(m.Responses, responses)
-	return nil
+	return run, nil
 }
 
 // mergeField decodes any field but an entry.

@@ -102,12 +102,31 @@ func readTag(b []byte, i int) (tag uint64, next int, err error) {
 	return
 }
 
+// quick is uvarint for numbers of one or two bytes, small enough to be inlined. next is 0 where it does not know. (Doing
+// without a branch per byte is slower: the position of what follows then waits for the arithmetic.)
+func quick(b []byte, i int) (v uint64, next int) {
+	if i+1 >= len(b) {
+		return 0, 0
+	}
+	v = uint64(b[i])
+	if v < 0x80 {
+		return v, i + 1
+	}
+	if w := uint64(b[i+1]); w < 0x80 {
+		return v&0x7f | w<<7, i + 2
+	}
+	return 0, 0
+}
+
 func uvarint(b []byte, i int) (v uint64, next int, err error) {
 	if i < len(b) && b[i] < 0x80 {
 		return uint64(b[i]), i + 1, nil
 	}
 	if i+1 < len(b) && b[i+1] < 0x80 {
 		return uint64(b[i]&0x7f) | uint64(b[i+1])<<7, i + 2, nil
+	}
+	if i+2 < len(b) && b[i+2] < 0x80 {
+		return uint64(b[i]&0x7f) | uint64(b[i+1]&0x7f)<<7 | uint64(b[i+2])<<14, i + 3, nil
 	}
 	for shift := 0; shift < 64; shift += 7 {
 		if i >= len(b) {
