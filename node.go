@@ -102,9 +102,9 @@ const maxTicksWaiting = 128
 // node passes calls to the goroutine that owns the RawNode. All of its logic is there.
 type node struct {
 	ticks chan struct{}
-	calls chan func(*RawNode) // run by the goroutine
+	calls chan request
 	// proposals are calls that wait for a leader.
-	proposals chan func(*RawNode)
+	proposals chan request
 	ready     chan Ready
 	advance   chan struct{}
 
@@ -117,12 +117,27 @@ type node struct {
 	missed atomic.Uint64
 	// waiters wait for news of servers. The goroutine owns them.
 	waiters []waiter
+	// results are channels that carried the result of a call, to be used again.
+	results sync.Pool
+}
+
+// request is a call for the goroutine.
+type request struct {
+	call   func(*RawNode) error
+	result chan error // has room for one; nil if nobody waits for it
+}
+
+func (q request) serve(rn *RawNode) {
+	err := q.call(rn)
+	if q.result != nil {
+		q.result <- err
+	}
 }
 
 func newNode() *node {
 	return &node{
 		ticks: make(chan struct{}, maxTicksWaiting),
-		calls: make(chan func(*RawNode)), proposals: make(chan func(*RawNode)),
+		calls: make(chan request), proposals: make(chan request),
 		ready: make(chan Ready), advance: make(chan struct{}),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -146,7 +161,7 @@ func (n *node) run(rn *RawNode) {
 		if waiting {
 			ready = n.ready
 		}
-		var proposals <-chan func(*RawNode)
+		var proposals <-chan request
 		if rn.raft.lead != None {
 			proposals = n.proposals
 		}
@@ -154,10 +169,12 @@ func (n *node) run(rn *RawNode) {
 		case <-n.ticks:
 			rn.Tick()
 			n.makeUpTicks(rn)
-		case call := <-n.calls:
-			call(rn)
-		case call := <-proposals:
-			call(rn)
+		case q := <-n.calls:
+			q.serve(rn)
+			serveWaiting(rn, n.calls)
+		case q := <-proposals:
+			q.serve(rn)
+			serveWaiting(rn, n.proposals)
 		case ready <- batch:
 			batch, waiting = Ready{}, false
 		case <-n.advance:
@@ -165,6 +182,21 @@ func (n *node) run(rn *RawNode) {
 				rn.Advance(Ready{})
 			}
 		case <-n.stop:
+			return
+		}
+	}
+}
+
+// mostTogether is how many calls are served before anything else has its turn.
+const mostTogether = 64
+
+// serveWaiting serves the calls that wait by now, so that they share a batch.
+func serveWaiting(rn *RawNode, calls <-chan request) {
+	for range mostTogether {
+		select {
+		case q := <-calls:
+			q.serve(rn)
+		default:
 			return
 		}
 	}
@@ -180,10 +212,13 @@ func (n *node) ended() error {
 
 // do hands a call to the goroutine through one of its channels. wait says whether to wait for
 // the call's result; without that, nil means that the goroutine has the call.
-func (n *node) do(ctx context.Context, through chan<- func(*RawNode), wait bool, call func(*RawNode) error) error {
-	result := make(chan error, 1)
+func (n *node) do(ctx context.Context, through chan<- request, wait bool, call func(*RawNode) error) error {
+	var result chan error
+	if wait {
+		result = n.resultChannel()
+	}
 	select {
-	case through <- func(rn *RawNode) { result <- call(rn) }:
+	case through <- request{call, result}:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.done:
@@ -194,12 +229,20 @@ func (n *node) do(ctx context.Context, through chan<- func(*RawNode), wait bool,
 	}
 	select {
 	case err := <-result:
+		n.results.Put(result) // it is empty, and nobody else has it any more
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.done:
 		return n.ended()
 	}
+}
+
+func (n *node) resultChannel() chan error {
+	if result, ok := n.results.Get().(chan error); ok {
+		return result
+	}
+	return make(chan error, 1)
 }
 
 // tell is do for calls that cannot fail or be cancelled.
