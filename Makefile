@@ -35,4 +35,5 @@ fuzz-long:
 	@./.ci/fuzz $(FUZZLONG)
 
 bench:
+	go run ./interop/bench
 	go test -run '^$$' -bench . -benchmem . ./raftpb ./quorum ./progress ./tracker

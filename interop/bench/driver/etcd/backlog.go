@@ -17,11 +17,11 @@ const (
 	conflictTerms = 50
 )
 
-// Backlog returns the workloads in which a follower has a long way to go.
-func Backlog() []measure.Workload {
+// backlogs returns the workloads in which a follower has a long way to go.
+func backlogs() []measure.Workload {
 	return []measure.Workload{
-		{Name: "catch up a follower 1,000,000 entries behind", Unit: "entry", PerOp: backlog, Turns: 1, Run: catchUp},
-		{Name: "repair 100,000 conflicting entries over 50 terms", Unit: "entry", PerOp: conflicts, Turns: 3, Run: repair},
+		{Name: "catch up a follower 1,000,000 entries behind", Unit: "entry", PerOp: backlog, Turns: 3, Run: catchUp},
+		{Name: "repair 100,000 conflicting entries over 50 terms", Unit: "entry", PerOp: conflicts, Turns: 10, Run: repair},
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 const proposers = 16
 
-// Concurrent returns the workloads of the handle with a goroutine of its own.
-func Concurrent() []measure.Workload {
+// concurrent returns the workloads of the handle with a goroutine of its own.
+func concurrent() []measure.Workload {
 	return []measure.Workload{
 		{Name: "16 proposers through Node, 3 nodes", Unit: "entry", PerOp: 1, Run: manyProposers},
 	}

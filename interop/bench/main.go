@@ -1,0 +1,81 @@
+// Command bench runs this library and etcd/raft v3.6 side by side, with the same driver in one process, and
+// prints what both cost. It writes the table as Markdown and as a picture too:
+//
+//	go run ./interop/bench                 # a few minutes; writes docs/benchmarks.md and docs/benchmarks.svg
+//	go run ./interop/bench -only 'reads' -out ''
+//
+// Each row is run several times, in turns, and the fastest run of each counts: what is slower was disturbed by
+// something else. Absolute times belong to the machine; the ratios are what to look at.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ffd200af/raft/interop/bench/driver/etcd"
+	"github.com/ffd200af/raft/interop/bench/driver/ours"
+	"github.com/ffd200af/raft/interop/bench/measure"
+)
+
+func main() {
+	testing.Init() // the flags of package testing, which runs the workloads
+	only := flag.String("only", "", "run the rows whose name matches this regular expression")
+	out := flag.String("out", "docs", "folder for benchmarks.md and benchmarks.svg; empty for none")
+	length := flag.Duration("length", 300*time.Millisecond, "length of a run")
+	runs := flag.Int("runs", 5, "runs of each row for each library")
+	flag.Parse()
+	if err := bench(*only, *out, *length, *runs); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func bench(only, out string, length time.Duration, runs int) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	var rows []row
+	theirs := etcd.Workloads()
+	for i, w := range ours.Workloads() {
+		if !wanted.MatchString(w.Name) {
+			continue
+		}
+		r := row{workload: w}
+		for range runs {
+			for _, side := range []struct {
+				cost     *measure.Cost
+				workload measure.Workload
+			}{{&r.etcd, theirs[i]}, {&r.ours, w}} {
+				runtime.GC()
+				cost, err := measure.Once(side.workload, length)
+				if err != nil {
+					return err
+				}
+				if side.cost.Nanoseconds == 0 || cost.Nanoseconds < side.cost.Nanoseconds {
+					*side.cost = cost
+				}
+			}
+		}
+		fmt.Println(r.text())
+		rows = append(rows, r)
+	}
+	if out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return fmt.Errorf("folder for the results: %w", err)
+	}
+	for name, text := range map[string]string{"benchmarks.md": markdown(rows), "benchmarks.svg": chart(rows)} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("results: %w", err)
+		}
+	}
+	return nil
+}
