@@ -54,13 +54,6 @@ type logSlice struct {
 	entries []pb.Entry
 }
 
-func (s *logSlice) last() entryID {
-	if n := len(s.entries); n > 0 {
-		return idOf(&s.entries[n-1])
-	}
-	return s.prev
-}
-
 var errNotContiguous = errors.New("entries are not contiguous")
 
 // valid: indexes go up by one, terms never fall, and nothing can wrap.
