@@ -18,9 +18,11 @@ run:
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	@for m in $(MODULES); do echo "vet and staticcheck $$m"; (cd $$m && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+	@echo "vet and staticcheck ./interop/v37"; cd interop/v37 && export GOWORK=off && go vet ./... && go run $(STATICCHECK) ./...
 
 unit:
 	@for m in $(MODULES); do (cd $$m && go test ./...) || exit 1; done
+	cd interop/v37 && GOWORK=off go test ./... # it needs another version of what the workspace has
 
 # The library is single-threaded; races can only be in the handle, in the storage and in programs.
 race:

@@ -2,7 +2,10 @@ module github.com/ffd200af/raft/interop
 
 go 1.26
 
-require go.etcd.io/raft/v3 v3.6.0
+require (
+	github.com/google/go-cmp v0.7.0
+	go.etcd.io/raft/v3 v3.6.0
+)
 
 require (
 	github.com/ffd200af/raft v0.0.0

@@ -1,0 +1,65 @@
+package v37
+
+import (
+	"math"
+	"math/rand/v2"
+	"reflect"
+)
+
+// drawn fills a struct with random content. Numbers are small, large or at their end; lists
+// are nil, empty or short; what is nested gets fewer levels on the way down.
+func drawn(r *rand.Rand, v reflect.Value, depth int) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			drawn(r, v.Field(i), depth)
+		}
+	case reflect.Uint64:
+		v.SetUint(number(r))
+	case reflect.Int32:
+		v.SetInt(enum(r))
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	case reflect.Pointer:
+		if r.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawn(r, v.Elem(), depth)
+		}
+	case reflect.Slice:
+		n := r.IntN(4)
+		if depth == 0 || n == 0 {
+			return // nil
+		}
+		v.Set(reflect.MakeSlice(v.Type(), n-1, n-1))
+		for i := range v.Len() {
+			drawn(r, v.Index(i), depth-1)
+		}
+	case reflect.Uint8:
+		v.SetUint(uint64(r.IntN(256)))
+	default:
+		panic("no way to draw a " + v.Type().String())
+	}
+}
+
+func number(r *rand.Rand) uint64 {
+	switch r.IntN(4) {
+	case 0:
+		return 0
+	case 1:
+		return uint64(r.IntN(300))
+	case 2:
+		return math.MaxUint64 - uint64(r.IntN(2))
+	}
+	return r.Uint64() >> r.IntN(64)
+}
+
+// enum draws known values, unknown ones, and negative ones, which take ten bytes.
+func enum(r *rand.Rand) int64 {
+	switch r.IntN(8) {
+	case 0:
+		return int64(int32(r.Uint32()))
+	case 1:
+		return -1
+	}
+	return int64(r.IntN(25))
+}

@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"math"
+	"math/rand/v2"
+	"reflect"
+)
+
+// drawn fills a struct of either library with random content. Numbers are small, large or at their end; lists
+// are nil, empty or short; what is nested gets fewer levels on the way down.
+func drawn(r *rand.Rand, v reflect.Value, depth int) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			drawn(r, v.Field(i), depth)
+		}
+	case reflect.Uint64:
+		v.SetUint(number(r))
+	case reflect.Int32:
+		v.SetInt(enum(r))
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	case reflect.Pointer:
+		if r.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawn(r, v.Elem(), depth)
+		}
+	case reflect.Slice:
+		n := r.IntN(4)
+		if depth == 0 || n == 0 {
+			return // nil
+		}
+		v.Set(reflect.MakeSlice(v.Type(), n-1, n-1))
+		for i := range v.Len() {
+			drawn(r, v.Index(i), depth-1)
+		}
+	case reflect.Uint8:
+		v.SetUint(uint64(r.IntN(256)))
+	default:
+		panic("no way to draw a " + v.Type().String())
+	}
+}
+
+func number(r *rand.Rand) uint64 {
+	switch r.IntN(4) {
+	case 0:
+		return 0
+	case 1:
+		return uint64(r.IntN(300))
+	case 2:
+		return math.MaxUint64 - uint64(r.IntN(2))
+	}
+	return r.Uint64() >> r.IntN(64)
+}
+
+// enum draws known values, unknown ones, and negative ones, which take ten bytes.
+func enum(r *rand.Rand) int64 {
+	switch r.IntN(8) {
+	case 0:
+		return int64(int32(r.Uint32()))
+	case 1:
+		return -1
+	}
+	return int64(r.IntN(25))
+}
+
+// transcribed copies the content of a struct to its counterpart in the other library, field by field, by name.
+func transcribed(to, from reflect.Value) {
+	switch from.Kind() {
+	case reflect.Struct:
+		for i := range from.NumField() {
+			transcribed(to.FieldByName(from.Type().Field(i).Name), from.Field(i))
+		}
+	case reflect.Pointer:
+		if !from.IsNil() {
+			to.Set(reflect.New(to.Type().Elem()))
+			transcribed(to.Elem(), from.Elem())
+		}
+	case reflect.Slice:
+		if from.IsNil() {
+			return
+		}
+		to.Set(reflect.MakeSlice(to.Type(), from.Len(), from.Len()))
+		for i := range from.Len() {
+			transcribed(to.Index(i), from.Index(i))
+		}
+	default:
+		to.Set(from.Convert(to.Type()))
+	}
+}
