@@ -53,6 +53,19 @@ func TestALaggardLeadsOnlyWhenItHasEverything(t *testing.T) {
 	c.wantRole(3, StateLeader, 3)
 }
 
+// Nothing is sent to a follower that was reported unreachable, until a sign of life; but a transfer to it finds out
+// at once whether it is there.
+func TestATransferDoesNotWaitForAnUnreachableFollowersHeartbeat(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.node(1).ReportUnreachable(3)
+	c.propose(1, "x")
+	c.settle()
+	c.node(1).TransferLeader(3)
+	c.settle()
+	c.wantRole(3, StateLeader, 3)
+}
+
 func TestProposalsAreDroppedDuringATransferWhichEndsByItself(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
