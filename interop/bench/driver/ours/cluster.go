@@ -9,7 +9,7 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-//go:generate go run ../generate
+//go:generate go run ../../../generate
 
 // compactEvery is how many entries a node applies before its storage drops them, so that a long run measures
 // replication and not a growing heap.
