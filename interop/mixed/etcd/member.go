@@ -37,7 +37,7 @@ func New(config member.Config, disk member.Disk) member.Member {
 		HeartbeatTick:      1,
 		Storage:            n.storage,
 		Applied:            n.applied,
-		MaxSizePerMsg:      256,
+		MaxSizePerMsg:      30,
 		MaxInflightMsgs:    4,
 		PreVote:            config.PreVote,
 		CheckQuorum:        config.CheckQuorum,
