@@ -19,7 +19,7 @@ require (
 	github.com/ffd200af/raft v0.0.0
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
-	google.golang.org/protobuf v1.33.0 // indirect
+	google.golang.org/protobuf v1.33.0
 )
 
 replace github.com/ffd200af/raft => ../

@@ -1,4 +1,8 @@
-package wire
+// Package sample makes what the comparisons of encodings are run on: random content for the structs of
+// raftpb, its transcription to the structs of another library, encodings that are legal but that nobody
+// writes, and a reader that names what is unlawful in damaged ones. It goes by reflection, so that no field is
+// forgotten.
+package sample
 
 import (
 	"math"
@@ -6,13 +10,13 @@ import (
 	"reflect"
 )
 
-// drawn fills a struct of either library with random content. Numbers are small, large or at their end; lists
+// Draw fills a struct with random content. Numbers are small, large or at their end; lists
 // are nil, empty or short; what is nested gets fewer levels on the way down.
-func drawn(r *rand.Rand, v reflect.Value, depth int) {
+func Draw(r *rand.Rand, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			drawn(r, v.Field(i), depth)
+			Draw(r, v.Field(i), depth)
 		}
 	case reflect.Uint64:
 		v.SetUint(number(r))
@@ -23,7 +27,7 @@ func drawn(r *rand.Rand, v reflect.Value, depth int) {
 	case reflect.Pointer:
 		if r.IntN(2) == 0 {
 			v.Set(reflect.New(v.Type().Elem()))
-			drawn(r, v.Elem(), depth)
+			Draw(r, v.Elem(), depth)
 		}
 	case reflect.Slice:
 		n := r.IntN(4)
@@ -32,7 +36,7 @@ func drawn(r *rand.Rand, v reflect.Value, depth int) {
 		}
 		v.Set(reflect.MakeSlice(v.Type(), n-1, n-1))
 		for i := range v.Len() {
-			drawn(r, v.Index(i), depth-1)
+			Draw(r, v.Index(i), depth-1)
 		}
 	case reflect.Uint8:
 		v.SetUint(uint64(r.IntN(256)))
@@ -62,29 +66,4 @@ func enum(r *rand.Rand) int64 {
 		return -1
 	}
 	return int64(r.IntN(25))
-}
-
-// transcribed copies the content of a struct to its counterpart in the other library, field by field, by name.
-func transcribed(to, from reflect.Value) {
-	switch from.Kind() {
-	case reflect.Struct:
-		for i := range from.NumField() {
-			transcribed(to.FieldByName(from.Type().Field(i).Name), from.Field(i))
-		}
-	case reflect.Pointer:
-		if !from.IsNil() {
-			to.Set(reflect.New(to.Type().Elem()))
-			transcribed(to.Elem(), from.Elem())
-		}
-	case reflect.Slice:
-		if from.IsNil() {
-			return
-		}
-		to.Set(reflect.MakeSlice(to.Type(), from.Len(), from.Len()))
-		for i := range from.Len() {
-			transcribed(to.Index(i), from.Index(i))
-		}
-	default:
-		to.Set(from.Convert(to.Type()))
-	}
 }
