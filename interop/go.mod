@@ -4,7 +4,6 @@ go 1.26
 
 require (
 	github.com/cockroachdb/datadriven v1.0.3
-	github.com/google/go-cmp v0.7.0
 	go.etcd.io/raft/v3 v3.6.0
 )
 

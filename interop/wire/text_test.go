@@ -18,7 +18,7 @@ func TestBothAreWrittenAlikeAsTextAndJSON(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(pair.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(11, 12))
-			for range rounds / 3 {
+			for range rounds / 10 {
 				ours, theirs := pair.ours(), pair.etcd()
 				sample.Draw(r, reflect.ValueOf(ours).Elem(), 3)
 				sample.Transcribe(reflect.ValueOf(theirs).Elem(), reflect.ValueOf(ours).Elem())

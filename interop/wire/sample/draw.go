@@ -11,7 +11,8 @@ import (
 )
 
 // Draw fills a struct with random content. Numbers are small, large or at their end; lists
-// are nil, empty or short; what is nested gets fewer levels on the way down.
+// are nil, empty or short, bytes also of a length around which its own encoding grows by one; what is nested gets
+// fewer levels on the way down.
 func Draw(r *rand.Rand, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -30,6 +31,10 @@ func Draw(r *rand.Rand, v reflect.Value, depth int) {
 			Draw(r, v.Elem(), depth)
 		}
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			v.SetBytes(octets(r))
+			return
+		}
 		n := r.IntN(4)
 		if depth == 0 || n == 0 {
 			return // nil
@@ -38,11 +43,27 @@ func Draw(r *rand.Rand, v reflect.Value, depth int) {
 		for i := range v.Len() {
 			Draw(r, v.Index(i), depth-1)
 		}
-	case reflect.Uint8:
-		v.SetUint(uint64(r.IntN(256)))
 	default:
 		panic("no way to draw a " + v.Type().String())
 	}
+}
+
+func octets(r *rand.Rand) []byte {
+	n := r.IntN(4) - 1
+	switch r.IntN(64) {
+	case 0, 1, 2, 3:
+		n = 126 + r.IntN(4)
+	case 4:
+		n = 1<<14 - 2 + r.IntN(4)
+	}
+	if n < 0 {
+		return nil
+	}
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return data
 }
 
 func number(r *rand.Rand) uint64 {
