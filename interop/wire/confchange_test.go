@@ -38,6 +38,9 @@ func TestConfigurationChangesAreEncodedAsTheSameEntries(t *testing.T) {
 		sameForms(t, v1, theirV1)
 		sameForms(t, v2, theirV2)
 		if !knownTransition(v2.Transition) {
+			if autoLeave, use := v2.EnterJoint(); !panics(func() { theirV2.EnterJoint() }) || !autoLeave || !use {
+				t.Fatalf("%+v: an unknown transition is a joint configuration that is left by itself, and for them a panic", v2)
+			}
 			continue
 		}
 		joint, use := v2.EnterJoint()
@@ -59,9 +62,14 @@ func sameForms(t *testing.T, ours raftpb.ConfChangeI, theirs etcd.ConfChangeI) {
 	}
 }
 
-// knownTransition: of other transitions they make a panic.
 func knownTransition(tr raftpb.ConfChangeTransition) bool {
 	return tr >= raftpb.ConfChangeTransitionAuto && tr <= raftpb.ConfChangeTransitionJointExplicit
+}
+
+func panics(f func()) (yes bool) {
+	defer func() { yes = recover() != nil }()
+	f()
+	return
 }
 
 func TestChangesAreWrittenAndReadAlike(t *testing.T) {

@@ -24,7 +24,7 @@ func TestWhatOneReadsOfDamagedBytesTheOtherReadsToo(t *testing.T) {
 				if r.IntN(2) == 0 {
 					data = sample.Odd(r, reflect.ValueOf(source).Elem())
 				}
-				data = damaged(r, data)
+				data = sample.Damage(r, data)
 				ours, theirs := pair.ours(), pair.etcd()
 				err, theirErr := ours.Unmarshal(data), theirs.Unmarshal(data)
 				switch {
@@ -61,24 +61,6 @@ func reason(t *testing.T, data []byte, typ reflect.Type, err error) sample.Flaw 
 	}
 	t.Fatalf("%x: only we refuse it: %v (flaws: %v)", data, err, flaws)
 	return 0
-}
-
-// damaged changes a few bytes, cuts off the end, or repeats a part.
-func damaged(r *rand.Rand, data []byte) []byte {
-	if len(data) == 0 {
-		return data
-	}
-	switch r.IntN(3) {
-	case 0:
-		return data[:r.IntN(len(data))]
-	case 1:
-		at := r.IntN(len(data))
-		return append(bytes.Clone(data), data[at:]...)
-	}
-	for range 1 + r.IntN(3) {
-		data[r.IntN(len(data))] = byte(r.Uint32())
-	}
-	return data
 }
 
 // Cut off anywhere, at a boundary of two fields or inside of one, an encoding is for both the same or nothing.

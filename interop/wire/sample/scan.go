@@ -11,14 +11,15 @@ import (
 type Flaw uint
 
 const (
-	WideTag    Flaw = 1 << iota // a field number of more than 29 bits, or 0
-	WrongType                   // a known field with another wire type than its own
-	CutList                     // packed ids that end inside of one
-	WideNumber                  // a number of more than 64 bits in ten bytes
-	Unreadable                  // the end comes too early, or nothing of this kind can be read
+	WideTag      Flaw = 1 << iota // a field number of more than 29 bits, or 0
+	WrongType                     // a known field with another wire type than its own
+	CutList                       // packed ids that end inside of one
+	WideNumber                    // a number of more than 64 bits in ten bytes
+	CrossedGroup                  // an unknown group that is closed by the end of another
+	Unreadable                    // the end comes too early, or nothing of this kind can be read
 )
 
-var flawNames = [...]string{"wide tag", "wrong type", "cut list", "wide number", "unreadable"}
+var flawNames = [...]string{"wide tag", "wrong type", "cut list", "wide number", "crossed group", "unreadable"}
 
 func (f Flaw) String() string {
 	var names []string
@@ -138,7 +139,8 @@ func (s *scanner) fail() {
 
 // skip passes over an unknown field, of which the tag has been read.
 func (s *scanner) skip(tag uint64) {
-	for open := 0; ; tag = s.tag() {
+	var open []uint64
+	for ; ; tag = s.tag() {
 		switch tag & 7 {
 		case varint:
 			s.number()
@@ -147,21 +149,30 @@ func (s *scanner) skip(tag uint64) {
 		case length:
 			s.span()
 		case group:
-			open++
+			open = append(open, tag>>3)
 		case end:
-			open--
+			s.close(&open, tag>>3)
 		case fixed32:
 			s.take(4)
 		default:
 			s.fail()
 		}
-		if open < 0 {
-			s.fail()
-		}
-		if open <= 0 || s.flaws&Unreadable != 0 {
+		if len(open) == 0 || s.flaws&Unreadable != 0 {
 			return
 		}
 	}
+}
+
+func (s *scanner) close(open *[]uint64, n uint64) {
+	last := len(*open) - 1
+	if last < 0 {
+		s.fail()
+		return
+	}
+	if (*open)[last] != n {
+		s.flaws |= CrossedGroup
+	}
+	*open = (*open)[:last]
 }
 
 // fieldTypes returns the types of a struct's fields by the number that they have on the wire.
