@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	etcd "go.etcd.io/raft/v3/raftpb"
@@ -121,12 +122,16 @@ func TestConfStatesAreEquivalentForBoth(t *testing.T) {
 		var theirA, theirB etcd.ConfState
 		sample.Draw(r, reflect.ValueOf(&a).Elem(), 1)
 		b := a
-		b.Voters = append([]uint64(nil), a.Voters...)
+		b.Voters = slices.Clone(a.Voters)
 		if r.IntN(2) == 0 {
 			r.Shuffle(len(b.Voters), func(i, j int) { b.Voters[i], b.Voters[j] = b.Voters[j], b.Voters[i] })
 		} else {
 			b.AutoLeave = r.IntN(2) == 0
-			b.Learners = append(b.Learners[:len(b.Learners):len(b.Learners)], make([]uint64, r.IntN(2))...)
+			for _, ids := range []*[]uint64{&b.Learners, &b.VotersOutgoing, &b.LearnersNext} {
+				if r.IntN(4) == 0 {
+					*ids = append(slices.Clone(*ids), 1)
+				}
+			}
 		}
 		sample.Transcribe(reflect.ValueOf(&theirA).Elem(), reflect.ValueOf(&a).Elem())
 		sample.Transcribe(reflect.ValueOf(&theirB).Elem(), reflect.ValueOf(&b).Elem())

@@ -3,4 +3,10 @@
 // dependency, and its neighbour needs v3.6:
 //
 //	cd interop/v37 && GOWORK=off go test ./...
+//
+// The bytes are the same if every field is present. What is absent in v3.7 (a number, a bool, an enum, an embedded message) is
+// not written there, and is a zero for everybody. Unknown fields are kept there and dropped here. Of input that no encoder
+// writes, only v3.7 refuses numbers of more than 64 bits and unknown groups that cross; only we refuse known fields of a
+// wrong type (raftpb.ErrWireType), which are unknown ones there, and what goes beyond our limits (raftpb.ErrNesting,
+// raftpb.ErrDecodeLimit).
 package v37
