@@ -1,0 +1,334 @@
+package explore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// kind is a kind of step.
+type kind uint8
+
+const (
+	deliver kind = iota // the message may come again
+	campaign
+	propose
+	change
+	read
+	restart
+	beat
+	compact
+	transfer
+	// Steps behind here are not counted: they are taken as often as there is something to do.
+	counted
+	ready
+	tornWrite // takes a Ready, writes it, and crashes before anything else
+	writeDisk
+	applyEntries
+	kinds
+)
+
+// step is something that happens at one node: a kind, the node, and a number that says which
+// message, proposal, change, read or target. Deliveries have a larger number instead of the node, which the message names.
+type step uint32
+
+const (
+	kindShift   = 27
+	nodeShift   = 22
+	messageMask = 1<<kindShift - 1
+	numberMask  = 1<<nodeShift - 1
+)
+
+func stepOf(k kind, node, number int) step {
+	return step(k)<<kindShift | step(node)<<nodeShift | step(number)
+}
+
+func delivery(message uint32) step { return step(message) }
+
+func (s step) kind() kind      { return kind(s >> kindShift) }
+func (s step) node() int       { return int(s >> nodeShift & 31) }
+func (s step) number() int     { return int(s & numberMask) }
+func (s step) message() uint32 { return uint32(s & messageMask) }
+
+// vote is a vote that has left a node, or that has made it a leader.
+type vote struct{ term, to uint64 }
+
+// answer is an answer to a read.
+type answer struct {
+	number int
+	index  uint64
+}
+
+// node is a member at work: the real RawNode, with a disk, and with what its threads have to do.
+type node struct {
+	world *World
+	id    uint64
+	raw   *raft.RawNode
+	disk  *disk
+
+	writes  []pb.Message // for the append thread, oldest first
+	applies []pb.Message
+
+	// votes are a memory that no crash takes away, to see whether a node votes twice.
+	votes []vote
+	// inputs counts what came since the last Ready, where that is a step of its own.
+	inputs int
+	// life is from where the node was started last.
+	life start
+
+	// What the step under way has brought.
+	sent    []pb.Message
+	answers []answer
+	err     error // the first rule that was broken
+}
+
+// start is from where a node can be started.
+type start struct {
+	id    uint64
+	disk  disk
+	votes []vote
+}
+
+// startNode starts a node.
+func startNode(w *World, from *start) *node {
+	d := from.disk
+	n := &node{world: w, id: from.id, disk: &d, votes: slices.Clip(from.votes)}
+	n.start()
+	if n.err == nil && !w.Batches {
+		n.drain()
+	}
+	return n
+}
+
+func (n *node) start() {
+	n.life = start{id: n.id, disk: *n.disk, votes: n.votes}
+	c := n.world.config()
+	c.ID, c.Seed, c.Storage, c.Applied = n.id, n.id, n.disk, n.disk.applied()
+	c.Logger = silent{}
+	raw, err := raft.NewRawNode(&c)
+	if err != nil {
+		n.fail("does not start: %w", err)
+		return
+	}
+	n.raw, n.writes, n.applies, n.inputs = raw, nil, nil, 0
+}
+
+func (n *node) fail(format string, args ...any) {
+	if n.err == nil {
+		n.err = fmt.Errorf("node %d "+format, append([]any{n.id}, args...)...)
+	}
+}
+
+// take makes the node take a step. m is the message to deliver, if any.
+func (n *node) take(s step, m *pb.Message) {
+	n.sent, n.answers = nil, nil
+	before := n.raw.BasicStatus()
+	n.input(s, m)
+	if n.err == nil && n.world.Batches {
+		n.inputs++
+		if !n.raw.HasReady() {
+			n.inputs = 0
+		}
+	} else if n.err == nil {
+		n.drain()
+	}
+	if n.err == nil {
+		n.check(&before, s.kind() == restart || s.kind() == tornWrite)
+	}
+}
+
+func (n *node) input(s step, m *pb.Message) {
+	var err error
+	switch s.kind() {
+	case deliver:
+		err = n.raw.Step(*m)
+	case campaign:
+		err = n.raw.Campaign()
+	case propose:
+		err = n.raw.Propose([]byte{byte('a' + s.number())})
+	case change:
+		var cc pb.ConfChangeV2
+		if cc.Changes, err = pb.ConfChangesFromString(n.world.Changes[s.number()]); err == nil {
+			err = n.raw.ProposeConfChange(cc)
+		}
+	case read:
+		n.raw.ReadIndex([]byte{byte('a' + s.number())})
+	case beat:
+		n.raw.Tick()
+	case transfer:
+		n.raw.TransferLeader(uint64(s.number()))
+	case compact:
+		n.disk.compact()
+	case restart:
+		n.crash()
+	case ready:
+		n.takeReady(false)
+	case tornWrite:
+		n.takeReady(true)
+	case writeDisk:
+		n.writeOldest()
+	case applyEntries:
+		n.applyOldest()
+	}
+	if err != nil && !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, raft.ErrReadDropped) && !errors.Is(err, raft.ErrStepPeerNotFound) {
+		n.fail("refuses: %w", err)
+	}
+}
+
+// drain takes Readies until there is nothing to take.
+func (n *node) drain() {
+	for n.err == nil && n.raw.HasReady() {
+		n.takeReady(false)
+	}
+}
+
+// takeReady handles one Ready. torn: the node crashes right after the write.
+func (n *node) takeReady(torn bool) {
+	n.inputs = 0
+	rd := n.raw.Ready()
+	for _, rs := range rd.ReadStates {
+		if !rs.Dropped {
+			n.answers = append(n.answers, answer{int(rs.RequestCtx[0] - 'a'), rs.Index})
+		}
+	}
+	if n.world.Async {
+		n.dispatch(rd.Messages)
+		return
+	}
+	if n.world.fault == sendsBeforeWriting {
+		n.send(rd.Messages)
+	}
+	n.persist(rd.HardState, rd.Entries, &rd.Snapshot)
+	if torn {
+		n.crash()
+		return
+	}
+	if n.world.fault != sendsBeforeWriting {
+		n.send(rd.Messages)
+	}
+	n.apply(rd.CommittedEntries)
+	n.raw.Advance(rd)
+}
+
+// dispatch hands storage messages to the threads and sends the others.
+func (n *node) dispatch(messages []pb.Message) {
+	for i := range messages {
+		switch m := &messages[i]; m.To {
+		case raft.LocalAppendThread:
+			n.writes = append(n.writes, *m)
+		case raft.LocalApplyThread:
+			n.applies = append(n.applies, *m)
+		default:
+			n.send(messages[i : i+1])
+		}
+	}
+}
+
+func (n *node) persist(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) {
+	if err := n.disk.write(hs, entries, snap); err != nil {
+		n.fail("asks for a write that cannot be: %w", err)
+	}
+}
+
+// writeOldest does the oldest storage write, steps its own acknowledgements and sends the other responses.
+func (n *node) writeOldest() {
+	m := n.writes[0]
+	n.writes = slices.Clone(n.writes[1:])
+	n.persist(pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, m.Entries, m.Snapshot)
+	n.respond(m.Responses)
+}
+
+func (n *node) applyOldest() {
+	m := n.applies[0]
+	n.applies = slices.Clone(n.applies[1:])
+	n.apply(m.Entries)
+	n.respond(m.Responses)
+}
+
+func (n *node) respond(responses []pb.Message) {
+	for i := range responses {
+		if responses[i].To != n.id {
+			n.send(responses[i : i+1])
+		} else if err := n.raw.Step(responses[i]); err != nil {
+			n.fail("refuses its own acknowledgement: %w", err)
+		}
+	}
+}
+
+func (n *node) apply(entries []pb.Entry) {
+	for i := range entries {
+		e := entries[i]
+		if e.Index != n.disk.applied()+1 {
+			n.fail("applies entry %d after %d", e.Index, n.disk.applied())
+			return
+		}
+		n.disk.machine = append(slices.Clip(n.disk.machine), e)
+		if e.Type == pb.EntryNormal {
+			continue
+		}
+		var cc pb.ConfChangeV2
+		var err error
+		if e.Type == pb.EntryConfChange {
+			var v1 pb.ConfChange
+			err = v1.Unmarshal(e.Data)
+			cc = v1.AsV2()
+		} else {
+			err = cc.Unmarshal(e.Data)
+		}
+		if err != nil {
+			n.fail("applies a change that cannot be read: %w", err)
+			return
+		}
+		n.disk.conf = *n.raw.ApplyConfChange(cc)
+	}
+}
+
+// send takes messages that leave the node.
+func (n *node) send(messages []pb.Message) {
+	for i := range messages {
+		m := messages[i]
+		n.checkPromise(&m)
+		n.sent = append(n.sent, m)
+	}
+}
+
+// crash takes everything that is not on the disk, and starts the node again.
+func (n *node) crash() {
+	switch n.world.fault {
+	case forgetsVote:
+		n.disk.hard.Vote = raft.None
+	case forgetsLog:
+		if keep := max(n.disk.applied(), n.disk.hard.Commit); n.disk.last() > keep {
+			n.disk.log = n.disk.log[:len(n.disk.log)-1]
+		}
+	}
+	n.start()
+}
+
+// busy reports whether the node has so much to do that it gets nothing more until it has done something. Otherwise
+// there were no end of states: every message may come again.
+func (n *node) busy() bool {
+	return max(n.inputs, len(n.writes), len(n.applies)) >= maxBacklog
+}
+
+// maxBacklog is how many inputs a Ready answers at most, and how many storage messages wait for a thread.
+const maxBacklog = 2
+
+// silent is a logger that says nothing.
+type silent struct{}
+
+func (silent) Debug(...any)            {}
+func (silent) Debugf(string, ...any)   {}
+func (silent) Error(...any)            {}
+func (silent) Errorf(string, ...any)   {}
+func (silent) Info(...any)             {}
+func (silent) Infof(string, ...any)    {}
+func (silent) Warning(...any)          {}
+func (silent) Warningf(string, ...any) {}
+func (silent) Fatal(...any)            {}
+func (silent) Fatalf(string, ...any)   {}
+func (silent) Panic(...any)            {}
+func (silent) Panicf(string, ...any)   {}

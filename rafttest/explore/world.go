@@ -1,0 +1,267 @@
+package explore
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/ffd200af/raft"
+)
+
+// World is a small cluster and what may happen in it.
+type World struct {
+	// Name is how commands and reports call it; About says in a line what it is there for.
+	Name, About string
+
+	// Nodes is how many there are, with the ids 1, 2, ...; Voters are the first configuration.
+	Nodes  int
+	Voters []uint64
+
+	// How the nodes are configured.
+	PreVote     bool
+	Async       bool // asynchronous storage writes: appending and applying are steps of their own
+	OneEntry    bool // an append carries one entry
+	OneInFlight bool // one append in flight to a follower
+
+	// Batches: taking a Ready is a step of its own, so that one may answer many inputs, and a node may crash
+	// between its write and everything after. Otherwise a Ready follows each input at once.
+	Batches bool
+
+	// Led: node 1 leads when exploration begins, and nothing is in flight.
+	Led bool
+
+	// Changes are the configuration changes that a leader may propose, in the words of scripts: "v4", "r2 v4".
+	Changes []string
+
+	// Alike are nodes that are interchangeable as long as none of them has done anything: see
+	// explorer.waitsForItsLike.
+	Alike []uint64
+
+	// Bounds says how often what may happen, from small to large.
+	Bounds []Bound
+
+	fault fault
+}
+
+// Bound says how often something may happen on a path. What the network does needs no bound: whatever was sent may
+// arrive at any time, any number of times, or never.
+type Bound struct {
+	Campaigns   int
+	Proposals   int
+	Changes     int // configuration changes
+	Restarts    int // crashes; a node that is down differs in nothing from one that gets no messages
+	Reads       int
+	Beats       int // ticks of a leader, which make it send heartbeats
+	Compactions int
+	Transfers   int
+}
+
+// limit returns how often a kind of step may be taken; -1 if as often as one likes.
+func (b *Bound) limit(k kind) int {
+	switch k {
+	case campaign:
+		return b.Campaigns
+	case propose:
+		return b.Proposals
+	case change:
+		return b.Changes
+	case restart, tornWrite:
+		return b.Restarts
+	case read:
+		return b.Reads
+	case beat:
+		return b.Beats
+	case compact:
+		return b.Compactions
+	case transfer:
+		return b.Transfers
+	}
+	return -1
+}
+
+// String lists what may happen, like "campaigns=2 proposals=1".
+func (b Bound) String() string {
+	var words []string
+	for _, part := range []struct {
+		name  string
+		count int
+	}{
+		{"campaigns", b.Campaigns}, {"proposals", b.Proposals}, {"changes", b.Changes}, {"restarts", b.Restarts},
+		{"reads", b.Reads}, {"beats", b.Beats}, {"compactions", b.Compactions}, {"transfers", b.Transfers},
+	} {
+		if part.count > 0 {
+			words = append(words, fmt.Sprintf("%s=%d", part.name, part.count))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// electionTick is more ticks than any bound allows.
+const electionTick = 100
+
+// config is what a node is started with, but for what belongs to it alone. The script of a violation asks
+// for the same, see scriptHead.
+func (w *World) config() raft.Config {
+	c := raft.Config{
+		ElectionTick:    electionTick,
+		HeartbeatTick:   1,
+		MaxSizePerMsg:   math.MaxUint64,
+		MaxInflightMsgs: math.MaxInt32,
+
+		PreVote:            w.PreVote,
+		AsyncStorageWrites: w.Async,
+	}
+	if w.OneEntry {
+		c.MaxSizePerMsg, c.MaxCommittedSizePerReady = 1, math.MaxUint64
+	}
+	if w.OneInFlight {
+		c.MaxInflightMsgs = 1
+	}
+	return c
+}
+
+// fault is something wrong with the surroundings of the nodes, for tests of the exploration itself.
+type fault uint8
+
+const (
+	noFault     fault = iota
+	forgetsVote       // a crash takes back the vote
+	forgetsLog        // a crash takes back the last entry
+	sendsBeforeWriting
+)
+
+// Worlds returns the worlds that are explored. Their bounds grow.
+func Worlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
+		{
+			Name: "plain", About: "three voters, from the start: elections, entries, crashes",
+			Nodes: 3, Voters: three, Alike: three,
+			Bounds: []Bound{
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Proposals: 2},
+				{Campaigns: 3},
+				{Campaigns: 2, Proposals: 1, Restarts: 2},
+				{Campaigns: 2, Proposals: 2, Restarts: 1},
+				{Campaigns: 3, Restarts: 1},
+				{Campaigns: 3, Proposals: 1},
+				{Campaigns: 3, Proposals: 1, Restarts: 1},
+				{Campaigns: 4},
+			},
+		},
+		{
+			Name: "led", About: "three voters, one leads: what follows a reign, heartbeats, transfers",
+			Nodes: 3, Voters: three, Alike: three, Led: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Beats: 1},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 1, Proposals: 1, Transfers: 1},
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Proposals: 1, Restarts: 1},
+				{Campaigns: 3},
+			},
+		},
+		{
+			Name: "figure-3.7", About: "three voters, one leads, one entry to an append: which entries may be counted",
+			Nodes: 3, Voters: three, Alike: three, Led: true, OneEntry: true,
+			Bounds: []Bound{
+				{Campaigns: 2},
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 3},
+				{Campaigns: 3, Proposals: 1},
+				{Campaigns: 4},
+			},
+		},
+		{
+			Name: "batches", About: "three voters: a Ready answers many inputs, and crashes come behind its write",
+			Nodes: 3, Voters: three, Alike: three, Batches: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Restarts: 1},
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Proposals: 1, Restarts: 1},
+			},
+		},
+		{
+			Name: "pre-vote", About: "three voters with pre-vote",
+			Nodes: 3, Voters: three, Alike: three, PreVote: true,
+			Bounds: []Bound{
+				{Campaigns: 2},
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Restarts: 1},
+				{Campaigns: 3},
+				{Campaigns: 2, Proposals: 1, Restarts: 1},
+			},
+		},
+		{
+			Name: "async", About: "three voters that write and apply asynchronously",
+			Nodes: 3, Voters: three, Alike: three, Async: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Restarts: 1},
+				{Campaigns: 2, Proposals: 1},
+			},
+		},
+		{
+			Name: "remove", About: "a leader of three removes voters, itself included, and takes one back",
+			Nodes: 3, Voters: three, Led: true, Changes: []string{"r1", "r2", "r3", "v3"},
+			Bounds: []Bound{
+				{Campaigns: 1, Changes: 1},
+				{Campaigns: 1, Changes: 2},
+				{Campaigns: 1, Changes: 2, Proposals: 1},
+				{Campaigns: 2, Changes: 1},
+				{Campaigns: 2, Changes: 2},
+			},
+		},
+		{
+			Name: "joint", About: "a leader of three replaces a voter by a fourth node, through a joint configuration",
+			Nodes: 4, Voters: three, Led: true, Changes: []string{"v4 r3", "v4 r1"},
+			Bounds: []Bound{
+				{Changes: 1},
+				{Campaigns: 1, Changes: 1},
+				{Campaigns: 1, Changes: 1, Restarts: 1},
+				{Campaigns: 2, Changes: 1},
+			},
+		},
+		{
+			Name: "learner", About: "a leader of two adds a learner and promotes it",
+			Nodes: 3, Voters: []uint64{1, 2}, Led: true, Changes: []string{"l3", "v3"},
+			Bounds: []Bound{
+				{Campaigns: 1, Changes: 2},
+				{Campaigns: 1, Changes: 2, Restarts: 1},
+				{Campaigns: 2, Changes: 2},
+			},
+		},
+		{
+			Name: "reads", About: "linearizable reads on leaders and followers while leaders change",
+			Nodes: 3, Voters: three, Alike: three, Led: true,
+			Bounds: []Bound{
+				{Reads: 1, Campaigns: 1},
+				{Reads: 1, Campaigns: 1, Proposals: 1},
+				{Reads: 2, Campaigns: 1},
+				{Reads: 1, Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Reads: 1, Campaigns: 2},
+				{Reads: 2, Campaigns: 1, Proposals: 1},
+			},
+		},
+		{
+			Name: "snapshots", About: "three voters that compact their logs, so that others need a snapshot",
+			Nodes: 3, Voters: three, Alike: three, Led: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Compactions: 1},
+				{Campaigns: 1, Compactions: 1, Proposals: 1},
+				{Campaigns: 1, Compactions: 2, Proposals: 1},
+				{Campaigns: 1, Compactions: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Compactions: 1},
+				{Campaigns: 2, Compactions: 1, Proposals: 1},
+			},
+		},
+	}
+}
