@@ -1,6 +1,7 @@
 package rafttest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // they are printed elsewhere, a line each; the type may be left out:
 //
 //	step type=MsgApp [from=1] [to=2] [at=2] [term=2] [index=3] [logterm=1] [commit=2] [vote=1]
-//	    [reject=true] [hint=3] [context=abc]
+//	    [reject=true] [hint=3] [context=abc | context-hex=616263]
 //	    [snapshot=TERM/INDEX voters=(1,2,3) learners=(4) voters-outgoing=(1) learners-next=(5) content=foo]
 //	2/4 "data"
 //	2/5 EntryConfChangeV2 v4 l5
@@ -50,6 +51,13 @@ func readMessage(a *args) (pb.Message, uint64) {
 	a.setUint("hint", &m.RejectHint)
 	if context, ok := a.value("context"); ok {
 		m.Context = []byte(context)
+	}
+	if digits, ok := a.value("context-hex"); ok {
+		context, err := hex.DecodeString(digits)
+		if err != nil {
+			a.fail("context-hex: %w", err)
+		}
+		m.Context = context
 	}
 	if id, ok := a.value("snapshot"); ok {
 		snap := readSnapshotArgs(a)
@@ -95,6 +103,9 @@ func (a *args) parseEntry(line string) pb.Entry {
 	case pb.EntryConfChange:
 		e.Data, err = encodeConfChangeV1(rest)
 	case pb.EntryConfChangeV2:
+		if rest == "" {
+			break // the end of a joint configuration, which leaders propose without data
+		}
 		var cc pb.ConfChangeV2
 		if cc, err = parseConfChange(rest, "auto"); err == nil {
 			e.Data, err = cc.Marshal()
