@@ -80,6 +80,8 @@ type node struct {
 	life start
 
 	// What the step under way has brought.
+	readies int          // how many Readies were taken
+	own     []pb.Message // responses of storage messages to the node itself
 	sent    []pb.Message
 	answers []answer
 	err     error // the first rule that was broken
@@ -124,16 +126,17 @@ func (n *node) fail(format string, args ...any) {
 
 // take makes the node take a step. m is the message to deliver, if any.
 func (n *node) take(s step, m *pb.Message) {
-	n.sent, n.answers = nil, nil
+	n.sent, n.own, n.answers, n.readies = nil, nil, nil, 0
 	before := n.raw.BasicStatus()
 	n.input(s, m)
-	if n.err == nil && n.world.Batches {
-		n.inputs++
-		if !n.raw.HasReady() {
-			n.inputs = 0
-		}
-	} else if n.err == nil {
+	switch {
+	case n.err != nil:
+	case !n.world.Batches:
 		n.drain()
+	case s.kind() < counted && s.kind() != restart && n.raw.HasReady():
+		n.inputs++
+	default:
+		n.inputs = 0
 	}
 	if n.err == nil {
 		n.check(&before, s.kind() == restart || s.kind() == tornWrite)
@@ -188,6 +191,7 @@ func (n *node) drain() {
 // takeReady handles one Ready. torn: the node crashes right after the write.
 func (n *node) takeReady(torn bool) {
 	n.inputs = 0
+	n.readies++
 	rd := n.raw.Ready()
 	for _, rs := range rd.ReadStates {
 		if !rs.Dropped {
@@ -252,7 +256,10 @@ func (n *node) respond(responses []pb.Message) {
 	for i := range responses {
 		if responses[i].To != n.id {
 			n.send(responses[i : i+1])
-		} else if err := n.raw.Step(responses[i]); err != nil {
+			continue
+		}
+		n.own = append(n.own, responses[i])
+		if err := n.raw.Step(responses[i]); err != nil {
 			n.fail("refuses its own acknowledgement: %w", err)
 		}
 	}

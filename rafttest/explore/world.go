@@ -18,10 +18,9 @@ type World struct {
 	Voters []uint64
 
 	// How the nodes are configured.
-	PreVote     bool
-	Async       bool // asynchronous storage writes: appending and applying are steps of their own
-	OneEntry    bool // an append carries one entry
-	OneInFlight bool // one append in flight to a follower
+	PreVote  bool
+	Async    bool // asynchronous storage writes: appending and applying are steps of their own
+	OneEntry bool // an append carries one entry
 
 	// Batches: taking a Ready is a step of its own, so that one may answer many inputs, and a node may crash
 	// between its write and everything after. Otherwise a Ready follows each input at once.
@@ -113,9 +112,6 @@ func (w *World) config() raft.Config {
 	}
 	if w.OneEntry {
 		c.MaxSizePerMsg, c.MaxCommittedSizePerReady = 1, math.MaxUint64
-	}
-	if w.OneInFlight {
-		c.MaxInflightMsgs = 1
 	}
 	return c
 }

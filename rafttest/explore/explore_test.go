@@ -1,0 +1,240 @@
+package explore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/tracker"
+)
+
+// The first bounds of each world take some hundred milliseconds each; cmd goes on from there.
+func TestNothingIsBrokenInAnySmallWorld(t *testing.T) {
+	for _, w := range Worlds() {
+		t.Run(w.Name, func(t *testing.T) {
+			for _, b := range w.Bounds[:2] {
+				r, err := Explore(w, b, Options{MaxStates: 20_000})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Violation != nil {
+					t.Fatalf("%s: %v\n%s\n%s", b, r.Violation.Err, strings.Join(r.Violation.Steps, "\n"), r.Violation.Script)
+				}
+				t.Logf("%s: %d states, depth %d, all: %t", b, r.States, r.Depth, r.Done)
+			}
+		})
+	}
+}
+
+func TestTheSameWorldHasTheSameStates(t *testing.T) {
+	w := worldNamed(t, "plain")
+	for _, want := range []struct {
+		bound  Bound
+		states int
+	}{
+		{Bound{Campaigns: 1}, 36},
+		{Bound{Campaigns: 2}, 3344},
+	} {
+		r, err := Explore(w, want.bound, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Done || r.States != want.states {
+			t.Errorf("%s: %d states, all: %t, want %d", want.bound, r.States, r.Done, want.states)
+		}
+	}
+}
+
+func worldNamed(t *testing.T, name string) World {
+	worlds := Worlds()
+	i := slices.IndexFunc(worlds, func(w World) bool { return w.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no world %q", name)
+	}
+	return worlds[i]
+}
+
+func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		fault fault
+		bound Bound
+		says  string
+	}{
+		{"a crash takes the vote back", forgetsVote, Bound{Campaigns: 2, Restarts: 1}, "has voted for"},
+		{"a crash takes an entry back", forgetsLog, Bound{Campaigns: 2, Restarts: 1}, "durability"},
+		{"responses leave before the write", sendsBeforeWriting, Bound{Campaigns: 1}, "on its disk"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := worldNamed(t, "plain")
+			w.fault = tc.fault
+			r, err := Explore(w, tc.bound, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Violation == nil || !strings.Contains(r.Violation.Err.Error(), tc.says) {
+				t.Fatalf("found %v in %d states", r.Violation, r.States)
+			}
+			t.Logf("%v after %d states, in %d steps", r.Violation.Err, r.States, len(r.Violation.Steps))
+		})
+	}
+}
+
+// The views that the properties are of are made by hand here: the library itself breaks none.
+func TestEachPropertyIsJudged(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		views [3]view // the node that took the step comes first
+		past  past
+		says  string
+	}{
+		{"two leaders of a term", [3]view{{term: 1, leads: true, commit: firstIndex}}, past{leaders: [maxTerm + 1]uint8{1: 2}}, "election safety"},
+		{"two entries committed", [3]view{{commit: firstIndex + 1, log: []uint32{1}}}, past{committed: []uint32{2}, terms: []uint64{1}}, "state machine safety"},
+		{"a leader without a committed entry", [3]view{{term: 2, leads: true, commit: firstIndex}}, past{committed: []uint32{1}, terms: []uint64{1}}, "leader completeness"},
+		{"logs that differ below a common term", [3]view{{commit: firstIndex, log: []uint32{3}}, {log: []uint32{4}}}, past{}, "log matching"},
+		{"disks that differ below a common term", [3]view{{commit: firstIndex, durable: []uint32{3}}, {}, {durable: []uint32{4}}}, past{}, "log matching"},
+		{"a commit that is on one disk", [3]view{{commit: firstIndex + 1, log: []uint32{1}, durable: []uint32{1}}}, past{}, "durability"},
+		{"all is well", [3]view{{commit: firstIndex + 1, log: []uint32{1}, durable: []uint32{1}}, {durable: []uint32{1, 3}}}, past{}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x, err := newExplorer(World{Nodes: 3, Voters: []uint64{1, 2, 3}}, Bound{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.nodes.places.terms = []uint64{1, 1, 2, 3, 3}
+			c := cluster{}
+			c.past = x.pasts.number(tc.past)
+			for i, v := range tc.views {
+				v.commit = max(v.commit, firstIndex)
+				x.nodes.states = append(x.nodes.states, local{view: v})
+				c.nodes[i] = uint32(i)
+			}
+			err = x.judge(&c, 0)
+			if tc.says == "" && err != nil || tc.says != "" && (err == nil || !strings.Contains(err.Error(), tc.says)) {
+				t.Errorf("got %v, want %q", err, tc.says)
+			}
+		})
+	}
+}
+
+func TestAnOldAnswerToAReadIsJudged(t *testing.T) {
+	x, err := newExplorer(World{Nodes: 3}, Bound{Reads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cluster{site: site{floors: [maxReads]uint8{3}}}
+	if x.judgeAnswer(&c, 0, answer{index: firstIndex + 1}) == nil || x.judgeAnswer(&c, 0, answer{index: firstIndex + 2}) != nil {
+		t.Error("the floor of a read is not where it was set")
+	}
+}
+
+// Equal fingerprints must mean equal behaviour. Where two paths have led a node to one fingerprint, both nodes are
+// made to do whatever the first one was seen to do.
+func TestNodesThatLookAlikeBehaveAlike(t *testing.T) {
+	for _, w := range Worlds() {
+		t.Run(w.Name, func(t *testing.T) {
+			b := w.Bounds[min(2, len(w.Bounds)-1)]
+			x, err := newExplorer(w, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.nodes.twice = make([]arrival, 0, 400)
+			x.run(Options{MaxStates: 2000})
+			compared := 0
+			for _, a := range x.nodes.twice {
+				for _, s := range stepsSeen(x.nodes, a.to) {
+					n := x.nodes.reach(a.from)
+					x.nodes.run(n, a.by)
+					x.nodes.run(n, s)
+					if err := sameOutcome(x.nodes, n, x.nodes.take(a.to, s)); err != nil {
+						t.Fatalf("state %d reached from %d: %v", a.to, a.from, err)
+					}
+					compared++
+				}
+			}
+			if compared < 500 {
+				t.Errorf("only %d steps were compared", compared)
+			}
+		})
+	}
+}
+
+// stepsSeen returns the steps that were taken in a state, in order.
+func stepsSeen(ns *nodes, state uint32) []step {
+	var steps []step
+	for key := range ns.known {
+		if uint32(key>>32) == state {
+			steps = append(steps, step(key))
+		}
+	}
+	slices.Sort(steps)
+	return steps
+}
+
+func sameOutcome(ns *nodes, n *node, want *transition) error {
+	if n.err != nil || want.broken != nil {
+		return fmt.Errorf("a step fails with %v, and before with %v", n.err, want.broken)
+	}
+	if len(n.sent) != len(want.sent) || !slices.Equal(n.answers, want.answers) {
+		return errors.New("a step has brought something else before")
+	}
+	for i := range n.sent {
+		if number, err := ns.message(&n.sent[i]); err != nil || number != want.sent[i] {
+			return fmt.Errorf("a step sends %s", raft.DescribeMessage(n.sent[i], nil))
+		}
+	}
+	if ns.numbers[string(ns.print(nil, n))] != want.next {
+		return errors.New("a step has led elsewhere before")
+	}
+	return nil
+}
+
+// A path that was found is told in the script language, and ends there where it ended here.
+func TestAPathAndItsScriptEndAlike(t *testing.T) {
+	for _, w := range Worlds() {
+		if w.Batches {
+			continue // a crash in the middle of a Ready cannot be told
+		}
+		t.Run(w.Name, func(t *testing.T) {
+			x, err := newExplorer(w, w.Bounds[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.run(Options{MaxStates: 3000})
+			for at := len(x.seen.states) - 1; at > 0; at -= len(x.seen.states)/20 + 1 {
+				_, text := x.tell("a path", x.path(uint32(at)))
+				outcomes, err := rafttest.Replay(strings.NewReader(text), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := outcomes[len(outcomes)-2].Actual, x.renderStates(uint32(at)); got != want {
+					t.Fatalf("got\n%s, want\n%s\n%s", got, want, text)
+				}
+				if check := outcomes[len(outcomes)-1].Actual; check != "ok\n" {
+					t.Fatalf("check says %s", check)
+				}
+			}
+		})
+	}
+}
+
+// renderStates renders what the command raft-state prints.
+func (x *explorer) renderStates(at uint32) string {
+	var b strings.Builder
+	for i := range x.world.Nodes {
+		n := x.nodes.reach(x.seen.states[at].nodes[i])
+		st := n.raw.BasicStatus()
+		role := "(Non-Voter)"
+		n.raw.WithProgress(func(id uint64, typ raft.ProgressType, _ tracker.Progress) {
+			if id == n.id && typ == raft.ProgressTypePeer {
+				role = "(Voter)"
+			}
+		})
+		fmt.Fprintf(&b, "%d: %s %s Term:%d Lead:%d\n", n.id, st.RaftState, role, st.Term, st.Lead)
+	}
+	return b.String()
+}

@@ -1,0 +1,151 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// scriptWriter writes a script. Its messages are given to the nodes by hand, as they were sent; what the nodes of the
+// script send stays in flight.
+type scriptWriter struct {
+	strings.Builder
+	world *World
+}
+
+func (w *scriptWriter) command(format string, args ...any) {
+	fmt.Fprintf(w, format, args...)
+	w.WriteString("\n----\n\n")
+}
+
+// head makes the cluster that World.config describes.
+func (w *scriptWriter) head(about string) {
+	fmt.Fprintf(w, "# %s; found by exploring the world %q.\n", strings.ReplaceAll(about, "\n", " "), w.world.Name)
+	args := fmt.Sprintf("add-nodes %d voters=%s index=%d election-tick=%d", w.world.Nodes, idList(w.world.Voters), firstIndex, electionTick)
+	for _, option := range []struct {
+		on   bool
+		text string
+	}{
+		{w.world.PreVote, "prevote=true"},
+		{w.world.Async, "async-storage-writes=true"},
+		{w.world.OneEntry, "max-size-per-msg=1 max-committed-size-per-ready=18446744073709551615"},
+	} {
+		if option.on {
+			args += " " + option.text
+		}
+	}
+	w.command("log-level error")
+	w.command("%s", args)
+}
+
+func idList(ids []uint64) string {
+	return "(" + strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]") + ")"
+}
+
+// step writes a step that n has just taken, with the Readies that followed it at once.
+func (w *scriptWriter) step(s step, n *node, m *pb.Message, compactTo uint64) {
+	readies := n.readies
+	switch s.kind() {
+	case deliver:
+		w.message(m)
+	case campaign:
+		w.command("campaign %d", n.id)
+	case propose:
+		w.command("propose %d %c", n.id, 'a'+s.number())
+	case change:
+		w.command("propose-conf-change %d\n%s", n.id, w.world.Changes[s.number()])
+	case read:
+		w.command("read-index %d %c", n.id, 'a'+s.number())
+	case restart:
+		w.command("restart %d", n.id)
+	case beat:
+		w.command("tick %d 1", n.id)
+	case compact:
+		w.command("compact %d %d", n.id, compactTo)
+	case transfer:
+		w.command("transfer-leadership from=%d to=%d", n.id, s.number())
+	case tornWrite:
+		w.command("# What is applied here was not yet applied when the node crashed behind its write.\nprocess-ready %d", n.id)
+		w.command("restart %d", n.id)
+		readies = 0
+	case writeDisk:
+		w.command("process-append-thread %d", n.id)
+		w.acknowledgements(n)
+	case applyEntries:
+		w.command("process-apply-thread %d", n.id)
+		w.acknowledgements(n)
+	}
+	for range readies {
+		w.command("process-ready %d", n.id)
+	}
+}
+
+// acknowledgements delivers what the storage threads of a node tell it.
+func (w *scriptWriter) acknowledgements(n *node) {
+	for i := range n.own {
+		if m := &n.own[i]; m.From == n.id {
+			w.message(m)
+		} else {
+			w.command("deliver-msgs %d type=%s", n.id, m.Type)
+		}
+	}
+}
+
+// message gives a message to a node.
+func (w *scriptWriter) message(m *pb.Message) {
+	args := fmt.Sprintf("step type=%s from=%d to=%d", m.Type, m.From, m.To)
+	for _, field := range []struct {
+		name  string
+		value uint64
+	}{
+		{"term", m.Term}, {"index", m.Index}, {"logterm", m.LogTerm}, {"commit", m.Commit}, {"vote", m.Vote}, {"hint", m.RejectHint},
+	} {
+		if field.value != 0 {
+			args += fmt.Sprintf(" %s=%d", field.name, field.value)
+		}
+	}
+	if m.Reject {
+		args += " reject=true"
+	}
+	if len(m.Context) > 0 {
+		args += " " + contextArg(m.Context)
+	}
+	if m.Snapshot != nil {
+		args += snapshotArgs(m.Snapshot)
+	}
+	for i := range m.Entries {
+		args += "\n" + raft.DescribeEntry(m.Entries[i], nil)
+	}
+	w.command("%s", args)
+}
+
+func snapshotArgs(s *pb.Snapshot) string {
+	cs := &s.Metadata.ConfState
+	args := fmt.Sprintf(" snapshot=%d/%d", s.Metadata.Term, s.Metadata.Index)
+	for _, list := range []struct {
+		name string
+		ids  []uint64
+	}{
+		{"voters", cs.Voters}, {"learners", cs.Learners}, {"voters-outgoing", cs.VotersOutgoing}, {"learners-next", cs.LearnersNext},
+	} {
+		if len(list.ids) > 0 {
+			args += fmt.Sprintf(" %s=%s", list.name, idList(list.ids))
+		}
+	}
+	if len(s.Data) > 0 {
+		args += fmt.Sprintf(" content=%s", s.Data)
+	}
+	return args
+}
+
+// contextArg: the contexts of reads are bytes, that of a transfer is a word.
+func contextArg(context []byte) string {
+	for _, b := range context {
+		if b < 'A' || b > 'z' {
+			return fmt.Sprintf("context-hex=%x", context)
+		}
+	}
+	return "context=" + string(context)
+}
