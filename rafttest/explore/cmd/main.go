@@ -1,42 +1,134 @@
+// Command explore walks every interleaving of small worlds on the real code, and reports how many states there are.
+//
+//	go run ./rafttest/explore/cmd -minutes 10
+//	go run ./rafttest/explore/cmd -world async -minutes 2
+//	go run ./rafttest/explore/cmd -list
+//
+// Each world is walked with its bounds, from small to large, until its share of the time is over. Two
+// worlds are walked at a time; each on one core, so that what is found does not depend on the other. It exits with
+// status 1 if something is broken, and prints a script for cmd/raftscript that breaks it.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"runtime/pprof"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ffd200af/raft/rafttest/explore"
 )
 
 func main() {
-	name := flag.String("world", "plain", "")
-	secs := flag.Int("s", 20, "")
+	minutes := flag.Float64("minutes", 1, "how long to explore")
+	only := flag.String("world", "", "the only world to explore")
+	cores := flag.Int("cores", 2, "how many worlds to explore at a time")
+	states := flag.Int("states", 20_000_000, "how many states to keep in memory at most, per world; one takes about 200 bytes")
+	list := flag.Bool("list", false, "list the worlds and their bounds")
 	flag.Parse()
-	if f, err := os.Create("/tmp/cpu.prof"); err == nil {
-		_ = pprof.StartCPUProfile(f)
-		defer pprof.StopCPUProfile()
+	worlds := chosen(*only)
+	if len(worlds) == 0 {
+		fmt.Fprintf(os.Stderr, "there is no world %q\n", *only)
+		os.Exit(2)
 	}
+	if *list {
+		listWorlds(os.Stdout, worlds)
+		return
+	}
+	p := plan{
+		share:  time.Duration(*minutes * float64(time.Minute) * float64(min(*cores, len(worlds))) / float64(len(worlds))),
+		states: *states,
+		out:    os.Stdout,
+	}
+	if !p.run(worlds, *cores) {
+		os.Exit(1)
+	}
+}
+
+func chosen(name string) []explore.World {
+	var worlds []explore.World
 	for _, w := range explore.Worlds() {
-		if w.Name != *name {
-			continue
+		if name == "" || w.Name == name {
+			worlds = append(worlds, w)
 		}
+	}
+	return worlds
+}
+
+func listWorlds(out io.Writer, worlds []explore.World) {
+	for _, w := range worlds {
+		fmt.Fprintf(out, "%s: %s\n", w.Name, w.About)
 		for _, b := range w.Bounds {
-			t := time.Now()
-			r, err := explore.Explore(w, b, explore.Options{Stop: func() bool { return time.Since(t) > time.Duration(*secs)*time.Second }})
-			if err != nil {
-				panic(err)
-			}
-			d := time.Since(t)
-			fmt.Printf("%s %s: states=%d steps=%d depth=%d places=%d done=%v nodestates=%d nodesteps=%d msgs=%d %.0f states/s %.1fs\n", w.Name, b, r.States, r.Steps, r.Depth, r.Places, r.Done, r.NodeStates, r.NodeSteps, r.Messages, float64(r.States)/d.Seconds(), d.Seconds())
-			if r.Violation != nil {
-				fmt.Println(r.Violation.Err)
-				for _, s := range r.Violation.Steps {
-					fmt.Println("  ", s)
-				}
-				return
-			}
+			fmt.Fprintf(out, "    %s\n", b)
 		}
+	}
+}
+
+// plan is how worlds are explored.
+type plan struct {
+	share  time.Duration // for each world
+	states int
+
+	mu     sync.Mutex
+	out    io.Writer
+	broken bool
+	total  explore.Result
+}
+
+// run explores the worlds, some at a time. It reports whether all is well.
+func (p *plan) run(worlds []explore.World, cores int) bool {
+	fmt.Fprintf(p.out, "%-11s %-50s %10s %6s %9s %9s %9s %8s  %s\n", "world", "bound", "states", "depth", "steps", "runs", "messages", "states/s", "")
+	queue := make(chan explore.World, len(worlds))
+	for _, w := range worlds {
+		queue <- w
+	}
+	close(queue)
+	var wait sync.WaitGroup
+	for range cores {
+		wait.Go(func() {
+			for w := range queue {
+				p.explore(w)
+			}
+		})
+	}
+	wait.Wait()
+	fmt.Fprintf(p.out, "%d states, %d steps, %d runs of the library\n", p.total.States, p.total.Steps, p.total.NodeSteps)
+	return !p.broken
+}
+
+// explore goes through the bounds of a world. A bound that is not done ends it: larger ones are not either.
+func (p *plan) explore(w explore.World) {
+	end := time.Now().Add(p.share)
+	for _, b := range w.Bounds {
+		begin := time.Now()
+		r, err := explore.Explore(w, b, explore.Options{MaxStates: p.states, Stop: func() bool { return time.Now().After(end) }})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		p.report(r, time.Since(begin))
+		if r.Violation != nil || time.Now().After(end) {
+			return
+		}
+	}
+}
+
+func (p *plan) report(r *explore.Result, took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total.States += r.States
+	p.total.Steps += r.Steps
+	p.total.NodeSteps += r.NodeSteps
+	how := "all"
+	if !r.Done {
+		how = fmt.Sprintf("all up to depth %d", r.Depth-1)
+	}
+	fmt.Fprintf(p.out, "%-11s %-50s %10d %6d %9d %9d %9d %8.0f  %s\n", r.World.Name, r.Bound, r.States, r.Depth, r.Steps, r.NodeSteps, r.Messages,
+		float64(r.States)/took.Seconds(), how)
+	if v := r.Violation; v != nil {
+		p.broken = true
+		fmt.Fprintf(p.out, "\n%v\n\n%s\n\n%s\n", v.Err, strings.Join(v.Steps, "\n"), v.Script)
 	}
 }
