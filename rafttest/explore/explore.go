@@ -268,7 +268,8 @@ func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 	if v.busy {
 		return acts
 	}
-	add(may(campaign), campaign, 0)
+	candidate := x.world.Candidates == nil || slices.Contains(x.world.Candidates, uint64(i+1))
+	add(candidate && may(campaign), campaign, 0)
 	// A proposal at a follower is passed on to the leader: it is one at the leader, later.
 	add(v.leads && may(propose), propose, int(c.used[propose]))
 	add(may(read), read, int(c.used[read]))

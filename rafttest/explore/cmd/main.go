@@ -98,18 +98,19 @@ func (p *plan) run(worlds []explore.World, cores int) bool {
 	return !p.broken
 }
 
-// explore goes through the bounds of a world. A bound that is not done ends it: larger ones are not either.
+// explore goes through the bounds of a world, each of which gets an equal part of the time that is left.
 func (p *plan) explore(w explore.World) {
 	end := time.Now().Add(p.share)
-	for _, b := range w.Bounds {
+	for i, b := range w.Bounds {
 		begin := time.Now()
-		r, err := explore.Explore(w, b, explore.Options{MaxStates: p.states, Stop: func() bool { return time.Now().After(end) }})
+		stop := begin.Add(end.Sub(begin) / time.Duration(len(w.Bounds)-i))
+		r, err := explore.Explore(w, b, explore.Options{MaxStates: p.states, Stop: func() bool { return time.Now().After(stop) }})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}
 		p.report(r, time.Since(begin))
-		if r.Violation != nil || time.Now().After(end) {
+		if r.Violation != nil {
 			return
 		}
 	}
