@@ -1,0 +1,425 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// actionKind is what can be done to a world.
+type actionKind uint8
+
+const (
+	doTick actionKind = iota
+	doDeliver
+	doReady
+	doAppend
+	doApply
+	doCrash
+	doCrashWriting
+	doRestart
+	doPropose
+	doConfChange
+	doAddServer
+	doAwait
+	doTransfer
+	doStepDown
+	doForget
+	doCampaign
+	doRead
+	doLeaseRead
+	doCompact
+	doJoin
+	doReadError
+	doUnavailable
+	doUnreachable
+	doSnapStatus
+	doLoseDisk
+	actionKinds
+)
+
+func (k actionKind) String() string {
+	names := [actionKinds]string{
+		"tick", "deliver", "ready", "append", "apply", "crash", "crash-writing", "restart", "propose", "conf-change", "add-server", "await",
+		"transfer", "step-down", "forget-leader", "campaign", "read", "lease-read", "compact", "join", "read-error", "unavailable",
+		"unreachable", "snapshot-status", "lose-disk",
+	}
+	if k < actionKinds {
+		return names[k]
+	}
+	return "action?"
+}
+
+// action is one of the things that happen to a world. What n means depends on the kind.
+type action struct {
+	kind actionKind
+	node uint64
+	// deliver: the message's sender. transfer, unreachable, snapshot-status, add-server, await: the other node.
+	peer uint64
+	// crash: how many pieces survive. compact: how many entries stay. read: its number. snapshot-status: 1 if it
+	// failed. lose-disk: how many entries are lost, 0 for all of the disk; restart: 1 to get the id back with that.
+	n    uint64
+	key  messageKey // deliver
+	data []byte     // propose; conf-change: the encoded change, a ConfChangeV2
+}
+
+// messageKey is what a message is recognised by when actions are repeated.
+type messageKey struct {
+	typ                  pb.MessageType
+	from, to             uint64
+	term, index, logTerm uint64
+	commit               uint64
+	entries              int
+	reject, snapshot     bool
+}
+
+func keyOf(m *pb.Message) messageKey {
+	return messageKey{
+		typ: m.Type, from: m.From, to: m.To, term: m.Term, index: m.Index, logTerm: m.LogTerm, commit: m.Commit,
+		entries: len(m.Entries), reject: m.Reject, snapshot: m.Snapshot != nil,
+	}
+}
+
+// readContext is the context of a read; readNumber is its inverse.
+func readContext(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+
+func readNumber(context []byte) (uint64, bool) {
+	if len(context) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(context), true
+}
+
+// recorder keeps the actions of a run.
+type recorder struct {
+	actions []action
+	// lines describes them, if describe is set.
+	lines    []string
+	describe bool
+}
+
+func (w *world) note(a action) {
+	if w.recorder == nil {
+		return
+	}
+	w.recorder.actions = append(w.recorder.actions, a)
+	if w.recorder.describe {
+		w.recorder.lines = append(w.recorder.lines, a.String())
+	}
+}
+
+// describe adds what an action has brought about.
+func (w *world) describe(format string, args ...any) {
+	if w.recorder != nil && w.recorder.describe {
+		w.recorder.lines = append(w.recorder.lines, "    "+fmt.Sprintf(format, args...))
+	}
+}
+
+// String renders an action for a trace.
+func (a *action) String() string {
+	switch a.kind {
+	case doDeliver:
+		return fmt.Sprintf("%d gets from %d: %s", a.node, a.peer, a.key)
+	case doPropose:
+		return fmt.Sprintf("%d propose %q", a.node, a.data)
+	case doConfChange:
+		var cc pb.ConfChangeV2
+		if err := cc.Unmarshal(a.data); err != nil {
+			return fmt.Sprintf("%d conf-change %v", a.node, err)
+		}
+		return fmt.Sprintf("%d conf-change %s %s", a.node, cc.Transition, pb.ConfChangesToString(cc.Changes))
+	case doAddServer, doAwait, doTransfer, doUnreachable, doSnapStatus:
+		return fmt.Sprintf("%d %s %d (%d)", a.node, a.kind, a.peer, a.n)
+	case doCrash, doCrashWriting, doCompact, doRead, doLoseDisk:
+		return fmt.Sprintf("%d %s %d", a.node, a.kind, a.n)
+	}
+	return fmt.Sprintf("%d %s", a.node, a.kind)
+}
+
+func (k messageKey) String() string {
+	reject := ""
+	if k.reject {
+		reject = " Reject"
+	}
+	return fmt.Sprintf("%s Term:%d Log:%d/%d Commit:%d Entries:%d%s", k.typ, k.term, k.logTerm, k.index, k.commit, k.entries, reject)
+}
+
+// The actions. Each can be done to a node in any state: what makes no sense does nothing and reports false.
+
+// up notes an action on a node, and reports whether the node is up.
+func (w *world) up(n *node, a action) bool {
+	w.begin()
+	a.node = n.id
+	w.note(a)
+	return n.rn != nil
+}
+
+func (w *world) tick(n *node) {
+	if w.up(n, action{kind: doTick}) {
+		n.rn.Tick()
+		w.observe(n)
+	}
+}
+
+// deliver gives a message to its recipient. The message stays in flight until it is released.
+func (w *world) deliver(f int32) bool {
+	m := &w.flights[f].Message
+	n := w.node(m.To)
+	if w.recorder != nil {
+		a := action{kind: doDeliver, peer: w.flights[f].sender, key: keyOf(m)}
+		if !w.up(n, a) {
+			return false
+		}
+	} else {
+		w.begin()
+	}
+	if n.rn == nil {
+		return false
+	}
+	w.refused(n, m, n.rn.Step(*m))
+	w.observe(n)
+	return true
+}
+
+// ready processes a Ready; see handleReady.
+func (w *world) ready(n *node) bool {
+	if w.up(n, action{kind: doReady}) && n.rn.HasReady() {
+		return w.handleReady(n)
+	}
+	return false
+}
+
+func (w *world) doAppend(n *node) bool {
+	return w.up(n, action{kind: doAppend}) && len(n.appendWork) > 0 && w.appendThread(n)
+}
+
+func (w *world) doApply(n *node) {
+	if w.up(n, action{kind: doApply}) && len(n.applyWork) > 0 {
+		w.applyThread(n)
+	}
+}
+
+// crash cuts a node's power. Up to keep pieces that were written and not synced survive.
+func (w *world) crash(n *node, keep int) {
+	if !w.up(n, action{kind: doCrash, n: uint64(keep)}) {
+		return
+	}
+	w.stats.Crashes++
+	n.stop()
+	w.crashDisk(n, keep)
+	w.loseMemory(n)
+}
+
+// crashWriting cuts a node's power while it performs its next write, of which up to keep pieces survive.
+func (w *world) crashWriting(n *node, keep int) {
+	if !w.up(n, action{kind: doCrashWriting, n: uint64(keep)}) {
+		return
+	}
+	var hs pb.HardState
+	var snapshot pb.Snapshot
+	var entries []pb.Entry
+	if w.base.AsyncStorageWrites {
+		if len(n.appendWork) > 0 {
+			entries = n.appendWork[0].Entries
+			hs, snapshot = storageWork(&n.appendWork[0])
+		}
+	} else if n.rn.HasReady() {
+		rd := n.rn.Ready()
+		if w.quarantined(n) {
+			return
+		}
+		w.checkReady(n, rd.Entries, &rd.Snapshot)
+		hs, entries, snapshot = rd.HardState, rd.Entries, rd.Snapshot
+	}
+	w.persist(n, hs, entries, snapshot, false)
+	w.stats.Crashes++
+	if keep > 0 && keep < len(n.unsynced) {
+		w.stats.TornWrites++
+	}
+	n.stop()
+	w.crashDisk(n, keep)
+	w.loseMemory(n)
+}
+
+// loseMemory brings the state machine back to what is on the disk.
+func (w *world) loseMemory(n *node) {
+	s, err := n.disk.Snapshot()
+	if err != nil {
+		w.failf(Durability, n, "the disk of node %d has no snapshot: %v", n.id, err)
+		return
+	}
+	if w.cfg.DurableMachine && s.Metadata.Index <= n.rep.applied {
+		return
+	}
+	// A snapshot that was stored before it was restored is restored now.
+	n.conf = s.Metadata.ConfState
+	if err := n.rep.restore(&s); err != nil {
+		w.failf(SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
+	}
+}
+
+func (w *world) restart(n *node) bool {
+	w.begin()
+	w.note(action{kind: doRestart, node: n.id})
+	if n.rn != nil || n.lost {
+		return false
+	}
+	w.start(n)
+	return n.rn != nil
+}
+
+// join adds a node with an empty disk.
+func (w *world) join() *node {
+	w.begin()
+	w.note(action{kind: doJoin})
+	n := w.newNode()
+	w.start(n)
+	w.stats.Joined++
+	return n
+}
+
+// input does something to a node that is up, and returns the error of that.
+func (w *world) input(n *node, a action, do func(rn *raft.RawNode) error) error {
+	if !w.up(n, a) {
+		return errDown
+	}
+	err := do(n.rn)
+	w.observe(n)
+	return err
+}
+
+var errDown = fmt.Errorf("sim: the node is down")
+
+func (w *world) propose(n *node, data []byte) error {
+	return w.input(n, action{kind: doPropose, data: data}, func(rn *raft.RawNode) error { return rn.Propose(data) })
+}
+
+func (w *world) confChange(n *node, cc pb.ConfChangeV2) error {
+	data, err := cc.Marshal()
+	if err != nil {
+		return err
+	}
+	return w.input(n, action{kind: doConfChange, data: data}, func(rn *raft.RawNode) error { return rn.ProposeConfChange(cc) })
+}
+
+// askReadIndex asks for a read and returns its number.
+func (w *world) askReadIndex(n *node) uint64 {
+	number := uint64(len(w.floors))
+	w.floors = append(w.floors, w.check.commit)
+	w.stats.Reads++
+	_ = w.input(n, action{kind: doRead, n: number}, func(rn *raft.RawNode) error {
+		rn.ReadIndex(readContext(number))
+		return nil
+	})
+	return number
+}
+
+// leaseRead asks a leader for a read from its lease.
+func (w *world) leaseRead(n *node) (index uint64, ok bool) {
+	_ = w.input(n, action{kind: doLeaseRead}, func(rn *raft.RawNode) error {
+		index, ok = rn.LeaseRead()
+		return nil
+	})
+	if ok {
+		w.stats.LeaseReads++
+	}
+	if ok && index < w.check.commit {
+		w.failf(ReadSafety, n, "node %d reads at %d from its lease in term %d, committed is %d", n.id, index, n.term, w.check.commit)
+	}
+	return index, ok
+}
+
+// compact takes a snapshot of what a node has applied, and drops the log before it but for retain entries.
+func (w *world) compact(n *node, retain uint64) {
+	if !w.up(n, action{kind: doCompact, n: retain}) {
+		return
+	}
+	newest, err := n.disk.Snapshot()
+	if err != nil || n.rep.applied <= newest.Metadata.Index {
+		return
+	}
+	// With asynchronous writes the state machine may be ahead of what is durable, not of what it has stored.
+	if n.rep.applied > n.durable.last() {
+		return
+	}
+	data, err := n.rep.snapshot()
+	if err != nil {
+		w.failf(SameResults, n, "node %d has no snapshot: %v", n.id, err)
+		return
+	}
+	s := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: n.rep.applied, Term: n.rep.term, ConfState: n.conf}}
+	w.checkSnapshot(n, &s)
+	if err := n.disk.SaveSnapshot(s); err != nil {
+		w.failf(Durability, n, "the disk of node %d does not take the snapshot at %d: %v", n.id, n.rep.applied, err)
+		return
+	}
+	w.stats.Snapshots++
+	if to := n.rep.applied - min(retain, n.rep.applied); to > n.durable.base {
+		if err := n.disk.Compact(to); err != nil {
+			w.failf(Durability, n, "the disk of node %d cannot be compacted to %d: %v", n.id, to, err)
+			return
+		}
+		n.durable.compact(to)
+	}
+}
+
+// loseDisk destroys what a node that is down has stored: all of it if entries is 0, otherwise that many entries of the end
+// of the log, as a disk does that came back from an old copy. The node may start again if reuse is set.
+func (w *world) loseDisk(n *node, entries uint64, reuse bool) {
+	w.begin()
+	a := action{kind: doLoseDisk, node: n.id, n: entries}
+	if reuse {
+		a.peer = 1
+	}
+	w.note(a)
+	if n.rn != nil {
+		return
+	}
+	w.stats.LostDisks++
+	n.lost = !reuse
+	if !reuse {
+		return // what it has promised is forgotten with it, and it never speaks again
+	}
+	n.suspect = true
+	disk := w.cfg.NewDisk(n.id)
+	if entries > 0 {
+		if err := copyDisk(disk, n.disk, entries); err != nil {
+			w.failf(Durability, n, "the disk of node %d cannot be copied: %v", n.id, err)
+			return
+		}
+	}
+	n.disk = disk
+	n.readBack()
+	n.grant = grant{}
+	n.rep = replica{machine: w.cfg.NewMachine()}
+	w.loseMemory(n)
+}
+
+// copyDisk copies a disk without its last entries.
+func copyDisk(to, from Disk, without uint64) error {
+	s, err := from.Snapshot()
+	if err != nil {
+		return err
+	}
+	hs, _, err := from.InitialState()
+	if err != nil {
+		return err
+	}
+	last, err := from.LastIndex()
+	if err != nil {
+		return err
+	}
+	end := max(last-min(without, last), s.Metadata.Index)
+	var entries []pb.Entry
+	if end > s.Metadata.Index {
+		if entries, err = from.Entries(s.Metadata.Index+1, end+1, noLimit); err != nil {
+			return err
+		}
+	}
+	hs.Commit = min(hs.Commit, end)
+	return to.Write(hs, entries, s, true)
+}
+
+const noLimit = ^uint64(0)

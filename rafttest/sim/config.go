@@ -1,0 +1,228 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ffd200af/raft"
+)
+
+// Config says what to simulate. The zero Config with a Seed is a good start: whatever is zero is drawn from
+// the seed, differently for each, so that many seeds see many kinds of clusters and faults.
+type Config struct {
+	// Seed decides everything that is left to chance. The same Config gives the same run, to the byte.
+	Seed uint64
+	// Nodes is the number of first voters, 0 for 1 to 5. More may join.
+	Nodes int
+	// Steps is the number of events after which the faults end and everybody has to recover. 0 means 10,000.
+	Steps int
+	// Clients is the number of clients, 0 for 1 to 4.
+	Clients int
+	// Faults are what goes wrong; nil draws a selection of everything that the library promises to survive.
+	Faults *Faults
+
+	// Tune, if set, may change what was drawn for all nodes alike: sizes, timeouts, asynchronous storage writes. ID,
+	// Storage, Applied, Seed and Logger are the simulator's.
+	Tune func(*raft.Config)
+	// NewDisk makes the disk of a node, empty; nil means NewMemoryDisk.
+	NewDisk func(id uint64) Disk
+	// NewMachine makes a state machine in its initial state; nil means KV. With another one, Command and Query
+	// are needed too.
+	NewMachine func() StateMachine
+	// Command and Query return what a client asks for next, from a source of chance: n(k) is in [0, k). op is
+	// another number for each operation of the run.
+	Command, Query func(n func(int) int, op uint32) []byte
+	// DurableMachine makes the state machine survive a crash with all that it has applied, as one that is stored in the
+	// same transactions does. Otherwise it goes back to the last snapshot. It is drawn with Faults.
+	DurableMachine bool
+
+	// RecoverTicks bounds the ticks between the end of the faults and the moment at which a leader is elected, all
+	// clients have finished an operation, and all members have caught up. 0 means 1,000, which is 100 election timeouts of the
+	// usual length.
+	RecoverTicks int
+	// SkipDiskCheck leaves it to the other properties to find out that a Disk loses what it has synced.
+	SkipDiskCheck bool
+	// SnapshotsOverApplies lets a snapshot arrive while the apply thread has entries before it in hand (asynchronous storage
+	// writes). An application that cannot tell the library which of the two came first has to finish those first,
+	// and without this the simulator's does.
+	SnapshotsOverApplies bool
+	// KeepHistory collects what the clients have done in Result.History.
+	KeepHistory bool
+	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.
+	TraceLines int
+}
+
+// Faults say what goes wrong. Probabilities are per message. Means are in ticks, over the whole cluster; 0 is
+// never. All times are drawn around their means.
+type Faults struct {
+	// Drop and Duplicate are probabilities.
+	Drop, Duplicate float64
+	// Slow is the probability that a message takes up to SlowTicks ticks.
+	Slow      float64
+	SlowTicks int
+	// Reorder lets messages between two nodes overtake each other; without it only duplicates do.
+	Reorder bool
+	// LoseReports is the probability that a leader is not told what became of a snapshot or a message.
+	LoseReports float64
+
+	// Partition is the mean time between partitions: of one node or a group, in both directions or in one.
+	// PartitionTicks is how long they last.
+	Partition, PartitionTicks int
+	// Crash is the mean time between crashes; CrashWriting, between crashes in the middle of a write, which may be
+	// on the disk, in part, or not. DownTicks is how long a node is down.
+	Crash, CrashWriting, DownTicks int
+	// Pause is the mean time between pauses of a node, PauseTicks how long they last. It makes up for the ticks then.
+	Pause, PauseTicks int
+	// Stall is the mean time between disks that get stuck, StallTicks how long they do.
+	Stall, StallTicks int
+	// ReadError is the mean time between reads of a disk that fail, which ends the node's life; Unavailable, between
+	// those that fail for the moment.
+	ReadError, Unavailable int
+	// LoseDisk is the mean time between disks that are lost for good. The operator removes the server, and another
+	// one with a new id joins.
+	LoseDisk int
+	// ReuseID lets a node whose disk is lost, or an old copy, come back under its id. The library notices
+	// that when the leader has known what is lost, and cannot promise to: runs with it may fail.
+	ReuseID bool
+
+	// Compact is the mean time between snapshots with compactions; Transfer, between leaderships that are handed over or
+	// given up; Campaign, between elections that nothing calls for; Forget, between leaders that are forgotten.
+	Compact, Transfer, Campaign, Forget int
+	// Member is the mean time between changes of the membership, MaxNodes the number of nodes there may ever be.
+	Member, MaxNodes int
+
+	// Drift is how many ticks a node's clock may gain on another's in an election timeout. What the
+	// leases allow for is set from it, unless DriftUnknown: then reads may be stale, and the run fails.
+	Drift        float64
+	DriftUnknown bool
+	// Lazy is the probability that a node does not ask for Ready after an event, but later, so that a batch
+	// has more in it.
+	Lazy float64
+}
+
+// NoFaults is a network with delays, and nothing else.
+func NoFaults() *Faults { return &Faults{MaxNodes: defaultMaxNodes} }
+
+// AllFaults is everything that the library promises to survive, at once.
+func AllFaults() *Faults {
+	return &Faults{
+		Drop: 0.02, Duplicate: 0.02, Slow: 0.02, SlowTicks: 30, Reorder: true, LoseReports: 0.3,
+		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20,
+		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
+		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
+		Drift: 1, Lazy: 0.2,
+	}
+}
+
+const (
+	defaultSteps        = 10_000
+	defaultRecoverTicks = 1000
+	defaultTraceLines   = 60
+	defaultMaxNodes     = 16
+	maxNodes            = 64
+)
+
+// ErrConfig is matched by the errors about a Config that cannot be used.
+var ErrConfig = errors.New("sim: bad config")
+
+// draw fills in what c leaves open, and returns the configuration of the nodes.
+func (c Config) draw() (Config, raft.Config, error) {
+	r := rng{state: c.Seed}
+	if c.Nodes < 0 || c.Nodes > maxNodes/2 || c.Steps < 0 || c.Clients < 0 {
+		return c, raft.Config{}, fmt.Errorf("%w: Nodes, Steps and Clients must not be negative, nor Nodes above %d", ErrConfig, maxNodes/2)
+	}
+	if c.Nodes == 0 {
+		c.Nodes = []int{1, 2, 3, 3, 3, 3, 4, 5, 5}[r.below(9)]
+	}
+	if c.Clients == 0 {
+		c.Clients = r.between(1, 4)
+	}
+	c.Steps = orInt(c.Steps, defaultSteps)
+	c.RecoverTicks = orInt(c.RecoverTicks, defaultRecoverTicks)
+	c.TraceLines = orInt(c.TraceLines, defaultTraceLines)
+	if c.Faults == nil {
+		c.Faults = drawFaults(&r)
+		c.DurableMachine = r.chance(0.5)
+	} else {
+		own := *c.Faults
+		c.Faults = &own
+	}
+	if c.Faults.MaxNodes == 0 || c.Faults.MaxNodes > maxNodes {
+		c.Faults.MaxNodes = defaultMaxNodes
+	}
+	if c.NewDisk == nil {
+		c.NewDisk = func(uint64) Disk { return NewMemoryDisk() }
+	}
+	if c.NewMachine == nil {
+		c.NewMachine = func() StateMachine { return NewKV() }
+		if c.Command == nil && c.Query == nil {
+			c.Command, c.Query = kvCommand, kvQuery
+		}
+	}
+	if c.Command == nil || c.Query == nil {
+		return c, raft.Config{}, fmt.Errorf("%w: a state machine of one's own needs Command and Query", ErrConfig)
+	}
+	base := drawNodes(&r, c.Faults)
+	if c.Tune != nil {
+		c.Tune(&base)
+	}
+	base.Seed = r.next() | 1
+	base.Logger = raft.DiscardLogger
+	return c, base, nil
+}
+
+func orInt(v, otherwise int) int {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+// drawFaults draws which faults there are and how many: a run with a few kinds of faults gets further than one with
+// all of them, and finds other things.
+func drawFaults(r *rng) *Faults {
+	f := AllFaults()
+	for _, p := range []*float64{&f.Drop, &f.Duplicate, &f.Slow, &f.LoseReports, &f.Lazy} {
+		*p *= []float64{0, 0.5, 1, 4}[r.below(4)]
+	}
+	f.LoseReports, f.Lazy = min(f.LoseReports, 0.9), min(f.Lazy, 0.7)
+	f.SlowTicks = []int{3, 10, 30, 60}[r.below(4)]
+	f.Reorder = r.chance(0.7)
+	for _, mean := range []*int{
+		&f.Partition, &f.Crash, &f.CrashWriting, &f.Pause, &f.Stall, &f.ReadError, &f.Unavailable, &f.LoseDisk,
+		&f.Compact, &f.Transfer, &f.Campaign, &f.Forget, &f.Member,
+	} {
+		*mean = []int{0, *mean / 4, *mean, *mean, *mean * 3}[r.below(5)]
+	}
+	for _, length := range []*int{&f.PartitionTicks, &f.DownTicks, &f.PauseTicks, &f.StallTicks} {
+		*length = []int{2, *length, *length * 3}[r.below(3)]
+	}
+	f.Drift = []float64{0, 0.5, 1, 2}[r.below(4)]
+	return f
+}
+
+// drawNodes draws the configuration of the nodes.
+func drawNodes(r *rng, f *Faults) raft.Config {
+	c := raft.Config{
+		ElectionTick: 10, HeartbeatTick: r.between(1, 3), SnapshotTicks: 100,
+		AsyncStorageWrites: r.chance(0.5), PreVote: r.chance(0.6), CheckQuorum: r.chance(0.7),
+		MaxSizePerMsg:             []uint64{0, 64, 256, 1 << 20}[r.below(4)],
+		MaxCommittedSizePerReady:  []uint64{0, 64, 1 << 20}[r.below(3)],
+		MaxCachedEntriesSize:      []uint64{0, 512, 1 << 16}[r.below(3)],
+		MaxInflightMsgs:           []int{1, 2, 8, 256}[r.below(4)],
+		DisableProposalForwarding: r.chance(0.1),
+	}
+	if r.chance(0.2) {
+		c.MaxUncommittedEntriesSize = 512
+	}
+	if c.CheckQuorum && r.chance(0.6) {
+		if r.chance(0.5) {
+			c.ReadOnlyOption = raft.ReadOnlyLeaseBased
+		}
+		c.LeaseDriftTicks = max(1, int(f.Drift+0.999))
+		if f.DriftUnknown {
+			c.LeaseDriftTicks = 1
+		}
+	}
+	return c
+}

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Disk is a node's stable storage: what the library reads, and what an application writes. Runs drive one per node, and
+// crash it; MemoryDisk is the one they use by default. An embedder gives its own with Config.NewDisk to have it tested.
+type Disk interface {
+	raft.Storage
+
+	// Write stores what a Ready or a storage message holds, in the order snapshot, entries, hard state; what is
+	// empty is left out. A snapshot replaces the log. With sync, everything that was written up to here is durable
+	// when it returns. Entries or a snapshot without sync are followed by Crash. An error ends the run.
+	Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error
+	// SaveSnapshot makes s, which the node's own state machine has taken, the newest snapshot; the log stays.
+	SaveSnapshot(s pb.Snapshot) error
+	// Compact drops the entries up to and including index. Both are durable when they return.
+	Compact(index uint64) error
+	// Crash is a loss of power, and returns the disk as it is found afterwards. Everything that was synced is
+	// there. Of what was written since, in the order in which it was written, the first keep pieces may be
+	// there, and nothing else; a piece is a snapshot, the entries, or the hard state of a Write.
+	Crash(keep int) (Disk, error)
+}
+
+// piece is a part of a write that is on a disk wholly or not at all. One of the fields is set.
+type piece struct {
+	snapshot pb.Snapshot
+	entries  []pb.Entry
+	hard     pb.HardState
+}
+
+// pieces takes a write apart.
+func pieces(list []piece, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot) []piece {
+	if !raft.IsEmptySnap(snapshot) {
+		list = append(list, piece{snapshot: snapshot})
+	}
+	if len(entries) > 0 {
+		list = append(list, piece{entries: entries})
+	}
+	if !raft.IsEmptyHardState(hs) {
+		list = append(list, piece{hard: hs})
+	}
+	return list
+}
+
+// MemoryDisk is a Disk in memory.
+type MemoryDisk struct {
+	*raft.MemoryStorage
+	// durable is the hard state that survives a crash for certain, and unsynced what may.
+	durable  pb.HardState
+	unsynced []piece
+}
+
+// NewMemoryDisk returns an empty disk.
+func NewMemoryDisk() *MemoryDisk { return &MemoryDisk{MemoryStorage: raft.NewMemoryStorage()} }
+
+// Write implements Disk.
+func (d *MemoryDisk) Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
+	if !sync {
+		d.unsynced = pieces(d.unsynced, hs, entries, snapshot)
+		if !raft.IsEmptyHardState(hs) {
+			return d.SetHardState(hs)
+		}
+		return nil
+	}
+	d.unsynced = d.unsynced[:0]
+	if !raft.IsEmptySnap(snapshot) {
+		if err := d.ApplySnapshot(snapshot); err != nil {
+			return err
+		}
+	}
+	if err := d.Append(entries); err != nil {
+		return err
+	}
+	if !raft.IsEmptyHardState(hs) {
+		if err := d.SetHardState(hs); err != nil {
+			return err
+		}
+	}
+	var err error
+	d.durable, _, err = d.InitialState()
+	return err
+}
+
+// SaveSnapshot implements Disk.
+func (d *MemoryDisk) SaveSnapshot(s pb.Snapshot) error {
+	_, err := d.CreateSnapshot(s.Metadata.Index, &s.Metadata.ConfState, s.Data)
+	return err
+}
+
+// Crash implements Disk.
+func (d *MemoryDisk) Crash(keep int) (Disk, error) {
+	kept := d.unsynced[:min(keep, len(d.unsynced))]
+	d.unsynced = nil
+	if err := d.SetHardState(d.durable); err != nil {
+		return nil, err
+	}
+	for i := range kept {
+		if err := d.Write(kept[i].hard, kept[i].entries, kept[i].snapshot, true); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}

@@ -1,0 +1,219 @@
+package sim
+
+// faultKind is what a fault event brings about, and what a mend event ends.
+type faultKind uint8
+
+const (
+	faultPartition faultKind = iota
+	faultCrash
+	faultCrashWriting
+	faultPause
+	faultStall
+	faultReadError
+	faultUnavailable
+	faultLoseDisk
+	faultCompact
+	faultTransfer
+	faultCampaign
+	faultForget
+	faultKinds
+)
+
+// mean is the mean time between two faults of a kind, in ticks; 0 for never.
+func (f *Faults) mean(k faultKind) int {
+	return [faultKinds]int{
+		f.Partition, f.Crash, f.CrashWriting, f.Pause, f.Stall, f.ReadError, f.Unavailable, f.LoseDisk,
+		f.Compact, f.Transfer, f.Campaign, f.Forget,
+	}[k]
+}
+
+func (s *simulation) scheduleFault(k faultKind) {
+	if mean := s.faults.mean(k); mean > 0 {
+		s.q.push(event{at: s.now + s.r.around(ticks(mean)), node: -1, kind: evFault, sub: uint8(k)})
+	}
+}
+
+// anyHost returns a host that is up, nil if there is none; the leader more often than others.
+func (s *simulation) anyHost() *host {
+	if lead := s.leader(); lead != nil && s.r.chance(0.3) {
+		return lead
+	}
+	for range 4 * len(s.hosts) {
+		if h := s.hosts[s.r.below(len(s.hosts))]; h.rn != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// fault makes something go wrong.
+func (s *simulation) fault(e *event) {
+	if s.recovering {
+		return
+	}
+	k := faultKind(e.sub)
+	s.scheduleFault(k)
+	if k == faultPartition {
+		s.partition()
+		return
+	}
+	h := s.anyHost()
+	if h == nil {
+		return
+	}
+	switch k {
+	case faultCrash:
+		s.crash(h)
+	case faultCrashWriting:
+		h.crashWriting = true
+	case faultPause:
+		s.w.stats.Pauses++
+		s.block(h, s.now+s.r.around(ticks(s.faults.PauseTicks)))
+	case faultStall:
+		s.w.stats.Stalls++
+		h.stalledUntil = s.now + s.r.around(ticks(s.faults.StallTicks))
+	case faultReadError, faultUnavailable:
+		s.w.failRead(h.node, k == faultUnavailable)
+	case faultLoseDisk:
+		s.loseDisk(h)
+	default:
+		s.disturb(h, k)
+	}
+}
+
+// disturb does what is no fault, and unusual. A host that is blocked is not asked.
+func (s *simulation) disturb(h *host, k faultKind) {
+	if h.blocked {
+		return
+	}
+	switch k {
+	case faultCompact:
+		s.w.compact(h.node, uint64([]int{0, 0, 2, 20}[s.r.below(4)]))
+	case faultTransfer:
+		if lead := s.leader(); lead != nil && !lead.blocked {
+			h = lead
+		}
+		if s.r.chance(0.3) {
+			s.w.stepDown(h.node)
+		} else {
+			s.w.transfer(h.node, s.hosts[s.r.below(len(s.hosts))].id)
+		}
+	case faultCampaign:
+		s.w.campaign(h.node)
+	case faultForget:
+		s.w.forgetLeader(h.node)
+	}
+	s.after(h)
+}
+
+// partition cuts some hosts off from others, for a while. A later one replaces it.
+func (s *simulation) partition() {
+	s.w.stats.Partitions++
+	s.net.heal()
+	side := s.r.next()
+	switch s.r.below(4) {
+	case 0: // one host
+		side = 1 << s.r.below(len(s.hosts))
+	case 1: // the leader
+		if lead := s.leader(); lead != nil {
+			side = 1 << (lead.id - 1)
+		}
+	}
+	oneWay, only := s.r.chance(0.3), s.r.next()
+	for i := range s.hosts {
+		if side>>i&1 != 0 {
+			s.net.cut[i] |= ^side
+		} else if !oneWay {
+			s.net.cut[i] |= side
+		}
+	}
+	if s.r.chance(0.2) { // with holes
+		for i := range s.hosts {
+			s.net.cut[i] &= only
+		}
+	}
+	s.q.push(event{at: s.now + s.r.around(ticks(s.faults.PartitionTicks)), node: -1, kind: evMend, arg: int32(s.w.stats.Partitions)})
+}
+
+// mend ends a partition, if there was no other since.
+func (s *simulation) mend(e *event) {
+	if int(e.arg) == s.w.stats.Partitions {
+		s.net.heal()
+	}
+}
+
+func (s *simulation) crash(h *host) {
+	s.w.crash(h.node, s.r.below(len(h.unsynced)+1))
+	s.wentDown(h)
+}
+
+// crashNow cuts the power in the middle of the write that is due.
+func (s *simulation) crashNow(h *host) {
+	s.w.crashWriting(h.node, s.r.below(5))
+	s.wentDown(h)
+}
+
+// wentDown forgets what belonged to the node's life, and sees to it that it comes back.
+func (s *simulation) wentDown(h *host) {
+	if h.downNoted {
+		return
+	}
+	h.downNoted = true
+	h.life++
+	for i := range h.waiting {
+		if h.waiting[i].kind == evDeliver {
+			s.lose(h.waiting[i].arg)
+		}
+	}
+	h.waiting, h.reads = nil, nil
+	h.blocked, h.blockedUntil, h.missed = false, 0, 0
+	h.readyDue, h.appendBusy, h.applyBusy, h.crashWriting = false, false, false, false
+	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
+}
+
+func (s *simulation) restart(h *host) {
+	if h.rn != nil || h.lost {
+		return
+	}
+	if s.w.restart(h.node) {
+		s.w.stats.Restarts++
+		h.downNoted = false
+		s.scheduleTick(h, uint64(s.r.below(int(h.period)))+1)
+		s.after(h)
+	}
+}
+
+// loseDisk destroys a disk, if the cluster can do without it and will whatever becomes of the changes under way.
+func (s *simulation) loseDisk(h *host) {
+	if !s.faults.ReuseID && !s.canLose(h.id) {
+		return
+	}
+	if !s.faults.ReuseID && len(s.hosts) >= s.faults.MaxNodes {
+		return // nobody could take its place
+	}
+	s.w.crash(h.node, 0)
+	s.wentDown(h)
+	entries := uint64(s.r.below(2) * s.r.between(1, 10))
+	s.w.loseDisk(h.node, entries, s.faults.ReuseID)
+}
+
+// canLose reports whether a quorum stays without a node: there is no change of the configuration under way
+// anywhere that could still happen, and no more than a minority of the voters is lost.
+func (s *simulation) canLose(id uint64) bool {
+	lead := s.leader()
+	if lead == nil || len(lead.conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.check.lastConfChange {
+		return false
+	}
+	for _, n := range s.w.nodes {
+		if n.leads && n.id != lead.id {
+			return false // another one may be proposing
+		}
+	}
+	live := 0
+	for _, v := range lead.conf.Voters {
+		if v != id && !s.w.node(v).lost {
+			live++
+		}
+	}
+	return live > len(lead.conf.Voters)/2
+}

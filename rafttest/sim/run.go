@@ -1,0 +1,135 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft"
+)
+
+// Run simulates a cluster and checks it after every event. The error is a *Failure if a property was broken, and
+// matches ErrConfig if cfg cannot be used. The Result is as far as the run got.
+func Run(cfg Config) (Result, error) {
+	s, err := simulate(cfg, nil)
+	if err != nil {
+		return Result{Seed: cfg.Seed}, err
+	}
+	if s.w.failure == nil {
+		return s.result(), nil
+	}
+	return s.result(), explain(cfg, s.w.failure)
+}
+
+// explain runs a failure again, and adds what was done last.
+func explain(cfg Config, f *Failure) *Failure {
+	rec := &recorder{describe: true}
+	again, err := simulate(cfg, rec)
+	if err != nil || again.w.failure == nil || again.w.failure.Detail != f.Detail || again.w.failure.Event != f.Event {
+		f.Detail += " (and it does not happen again: the Disk, the StateMachine or the commands depend on more than the seed)"
+		return f
+	}
+	f.Trace = rec.lines
+	if n := len(f.Trace) - again.cfg.TraceLines; n > 0 {
+		f.Trace = f.Trace[n:]
+	}
+	return f
+}
+
+// simulate runs to the end, or to the first failure. The error is about cfg.
+func simulate(cfg Config, rec *recorder) (*simulation, error) {
+	drawn, base, err := cfg.draw()
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorld(&drawn, base, drawn.Nodes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	w.recorder = rec
+	s := &simulation{w: w, cfg: &drawn, faults: drawn.Faults, r: rng{state: drawn.Seed ^ 0x5eed}}
+	for _, n := range w.nodes {
+		if n.rn == nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, w.failure)
+		}
+		s.addHost(n)
+	}
+	for range drawn.Clients {
+		s.addClient()
+	}
+	for k := range faultKinds {
+		s.scheduleFault(k)
+	}
+	s.scheduleAdmin()
+	for s.events < uint64(drawn.Steps) && w.failure == nil && s.step() {
+	}
+	if w.failure == nil {
+		s.recover()
+	}
+	if f := w.failure; f != nil {
+		f.Event, f.Time = s.events, s.now
+	}
+	return s, nil
+}
+
+// recover ends the faults, and waits for everybody to get on.
+func (s *simulation) recover() {
+	calm := NoFaults()
+	calm.Drift, calm.MaxNodes = s.faults.Drift, s.faults.MaxNodes
+	s.faults, s.recovering, s.target = calm, true, s.w.check.commit
+	s.net.heal()
+	for i := range s.clients {
+		s.clients[i].recovered = false
+	}
+	for _, h := range s.hosts {
+		h.stalledUntil, h.crashWriting = 0, false
+		h.store.failNext = false
+		if h.blocked {
+			h.blockedUntil = s.now
+			s.at(s.now, h, evUnblock, 0, 0)
+		}
+		s.restart(h)
+	}
+	began, end := s.now, s.now+ticks(s.cfg.RecoverTicks)
+	for s.w.failure == nil && !s.recovered() {
+		if s.now > end || !s.step() {
+			s.w.failf(Progress, nil, "no recovery within %d ticks of the end of the faults: %s", s.cfg.RecoverTicks, s.standing())
+		}
+	}
+	s.cfg.RecoverTicks = int((s.now - began) / tickTime)
+	for _, h := range s.hosts {
+		if h.rn != nil && s.w.failure == nil {
+			s.w.verify(h.node)
+		}
+	}
+}
+
+// standing describes where everybody stands.
+func (s *simulation) standing() string {
+	out := []byte(fmt.Sprintf("committed %d", s.target))
+	for _, h := range s.hosts {
+		switch {
+		case h.lost:
+			out = fmt.Appendf(out, "; node %d is lost", h.id)
+		case h.rn == nil:
+			out = fmt.Appendf(out, "; node %d is down", h.id)
+		default:
+			st := h.rn.Status()
+			out = fmt.Appendf(out, "; node %d: %s in term %d of leader %d, log up to %d, commit %d, applied %d, %s",
+				h.id, st.RaftState, st.Term, st.Lead, h.told.last(), st.Commit, h.rep.applied, raft.DescribeConfState(h.conf))
+		}
+	}
+	for i := range s.clients {
+		if c := &s.clients[i]; !c.recovered {
+			out = fmt.Appendf(out, "; client %d waits", c.number)
+		}
+	}
+	return string(out)
+}
+
+func (s *simulation) result() Result {
+	r := Result{Seed: s.cfg.Seed, Hash: s.w.hash, Stats: s.w.stats, Commit: s.w.check.commit, Ticks: int(s.now / tickTime), RecoverTicks: s.cfg.RecoverTicks, History: s.history}
+	r.Stats.Events = int(s.events)
+	for _, n := range s.w.nodes {
+		r.Term = max(r.Term, n.term)
+	}
+	return r
+}

@@ -1,0 +1,170 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// world is the cluster without time and chance: nodes, their disks, the messages that were sent, and what was seen of
+// all that. It changes by actions only, one at a time, and the same actions lead to the same world. The simulator
+// decides which action is next; the shrinker and scripts repeat them.
+type world struct {
+	cfg   *Config
+	base  raft.Config // of every node, but for id and storage
+	nodes []*node     // nodes[i] has the id i+1
+	check checker
+	// floors are the commit indexes of the cluster at which reads were asked for, by the read's number.
+	floors []uint64
+
+	// flights are messages on their way; free are places in it. sent are those that the last action has sent.
+	flights []flight
+	free    []int32
+	sent    []int32
+	// What the last action has told clients, and the operator.
+	answers []answerAt
+	reads   []readAt
+	news    []raft.CatchUp
+
+	// verifies: RawNode.Verify is called after every action, which takes longer than most actions. Every fourth
+	// seed does; the other properties are always checked.
+	verifies bool
+
+	stats   Stats
+	failure *Failure
+	hash    uint64
+
+	// recorder notes the actions; nil while nobody wants them.
+	recorder *recorder
+	// keep: messages stay for ever, so that they can be delivered by what they say.
+	keep bool
+}
+
+// flight is a message on its way. Who has sent it does not always stand in it: a forwarded order to transfer the
+// leadership names the one to whom.
+type flight struct {
+	pb.Message
+	sender uint64
+}
+
+type answerAt struct {
+	answer
+	node *node
+}
+
+type readAt struct {
+	node    *node
+	number  uint64
+	index   uint64
+	dropped bool
+}
+
+// firstIndex and firstTerm are where all logs begin: the first members start from a snapshot, and whoever joins later
+// needs it.
+const (
+	firstIndex = 2
+	firstTerm  = 1
+)
+
+// newWorld builds the cluster of the first members.
+func newWorld(cfg *Config, base raft.Config, voters int) (*world, error) {
+	w := &world{cfg: cfg, base: base, check: newChecker(firstIndex), hash: cfg.Seed, verifies: cfg.Seed%4 == 0}
+	data, err := firstState(cfg.NewMachine, firstIndex)
+	if err != nil {
+		return nil, err
+	}
+	first := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: firstIndex, Term: firstTerm}}
+	for i := range voters {
+		first.Metadata.ConfState.Voters = append(first.Metadata.ConfState.Voters, uint64(i)+1)
+	}
+	for range voters {
+		n := w.newNode()
+		if err := n.disk.Write(pb.HardState{Term: firstTerm, Commit: firstIndex}, nil, first, true); err != nil {
+			return nil, err
+		}
+		n.hard = pb.HardState{Term: firstTerm, Commit: firstIndex}
+		n.durable = newLogView(firstIndex, firstTerm)
+		n.conf = first.Metadata.ConfState
+		if err := n.rep.restore(&first); err != nil {
+			return nil, err
+		}
+		w.start(n)
+	}
+	return w, nil
+}
+
+// node returns the node with an id, which must exist.
+func (w *world) node(id uint64) *node { return w.nodes[id-1] }
+
+// has reports whether there is or was a node with an id.
+func (w *world) has(id uint64) bool { return id >= 1 && id <= uint64(len(w.nodes)) }
+
+// failf notes that a property is broken. The first failure stands.
+func (w *world) failf(p Property, n *node, format string, args ...any) {
+	if w.failure != nil {
+		return
+	}
+	w.failure = &Failure{Seed: w.cfg.Seed, Property: p, Detail: fmt.Sprintf(format, args...)}
+	if n != nil {
+		w.failure.Node = n.id
+	}
+}
+
+// begin starts an action.
+func (w *world) begin() {
+	w.sent = w.sent[:0]
+	w.answers = w.answers[:0]
+	w.reads = w.reads[:0]
+	w.news = w.news[:0]
+}
+
+// send takes messages of a node to others. What they promise is checked here.
+func (w *world) send(n *node, msgs []pb.Message) {
+	for i := range msgs {
+		m := &msgs[i]
+		w.checkPromise(n, m)
+		w.hash = mix(w.hash, uint64(m.Type)<<56^m.From<<48^m.To<<40^m.Term<<20^m.Index)
+		w.stats.Messages++
+		w.sent = append(w.sent, w.launch(flight{Message: *m, sender: n.id}))
+	}
+}
+
+// launch gives a message a place among those in flight.
+func (w *world) launch(m flight) int32 {
+	if k := len(w.free); k > 0 {
+		f := w.free[k-1]
+		w.free = w.free[:k-1]
+		w.flights[f] = m
+		return f
+	}
+	w.flights = append(w.flights, m)
+	return int32(len(w.flights)) - 1
+}
+
+// release lets go of a message that is delivered or lost.
+func (w *world) release(f int32) {
+	if !w.keep {
+		w.flights[f] = flight{}
+		w.free = append(w.free, f)
+	}
+}
+
+// quarantined notices that a node has given up. If nothing was wrong with its disk, that is a failure.
+func (w *world) quarantined(n *node) bool {
+	err := n.rn.Err()
+	if err == nil {
+		return false
+	}
+	switch {
+	case n.store.failed || n.suspect:
+		w.stats.Quarantines++
+	default:
+		w.failf(Healthy, n, "node %d is quarantined: %v", n.id, err)
+	}
+	n.stop()
+	// The process has ended, and the machine has not: what was written stays.
+	w.crashDisk(n, len(n.unsynced))
+	w.loseMemory(n)
+	return true
+}
