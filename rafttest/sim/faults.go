@@ -204,16 +204,24 @@ func (s *simulation) canLose(id uint64) bool {
 	if lead == nil || len(lead.conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.check.lastConfChange {
 		return false
 	}
+	if lead.rn.HasReady() {
+		return false // a change may be in what it has not handed out yet
+	}
 	for _, n := range s.w.nodes {
 		if n.leads && n.id != lead.id {
 			return false // another one may be proposing
 		}
 	}
-	live := 0
+	// Who alone knows that a change is committed must stay until the others do: they need its vote otherwise.
+	told, live := true, 0
+	members(&lead.conf, func(m uint64) {
+		n := s.w.node(m)
+		told = told && (n.lost || n.id == id || n.hard.Commit >= s.w.check.lastConfChange)
+	})
 	for _, v := range lead.conf.Voters {
 		if v != id && !s.w.node(v).lost {
 			live++
 		}
 	}
-	return live > len(lead.conf.Voters)/2
+	return told && live > len(lead.conf.Voters)/2
 }

@@ -269,7 +269,18 @@ func (s *simulation) appendDone(h *host) {
 		s.crashNow(h)
 		return
 	}
-	s.w.doAppend(h.node)
+	// Writes that have queued up share a sync, unless the first one alone is done.
+	n := len(h.appendWork)
+	if s.r.chance(0.3) {
+		n = 1
+	}
+	for range n {
+		s.w.doAppend(h.node)
+		s.collect(h, 0)
+		if h.rn == nil || s.w.failure != nil {
+			return
+		}
+	}
 	s.after(h)
 }
 
