@@ -71,6 +71,9 @@ type Faults struct {
 	// Crash is the mean time between crashes; CrashWriting, between crashes in the middle of a write, which may be
 	// on the disk, in part, or not. DownTicks is how long a node is down.
 	Crash, CrashWriting, DownTicks int
+	// Tear lets a crash in the middle of a write leave a part of it: the snapshot, or snapshot and entries without the
+	// hard state. Otherwise all of the write is on the disk or nothing.
+	Tear bool
 	// Pause is the mean time between pauses of a node, PauseTicks how long they last. It makes up for the ticks then.
 	Pause, PauseTicks int
 	// Stall is the mean time between disks that get stuck, StallTicks how long they do.

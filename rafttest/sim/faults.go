@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"math"
+	"slices"
+)
+
 // faultKind is what a fault event brings about, and what a mend event ends.
 type faultKind uint8
 
@@ -149,7 +154,14 @@ func (s *simulation) crash(h *host) {
 
 // crashNow cuts the power in the middle of the write that is due.
 func (s *simulation) crashNow(h *host) {
-	s.w.crashWriting(h.node, s.r.below(5))
+	keep := s.r.below(len(h.unsynced) + 1) // nothing of this write
+	switch {
+	case s.faults.Tear:
+		keep = s.r.below(5)
+	case s.r.chance(0.5):
+		keep = math.MaxInt32
+	}
+	s.w.crashWriting(h.node, keep)
 	s.wentDown(h)
 }
 
@@ -204,8 +216,8 @@ func (s *simulation) canLose(id uint64) bool {
 	if lead == nil || len(lead.conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.check.lastConfChange {
 		return false
 	}
-	if lead.rn.HasReady() {
-		return false // a change may be in what it has not handed out yet
+	if lead.rn.HasReady() || slices.Contains(lead.conf.Learners, id) {
+		return false // a change may be in what it has not handed out yet, or be about to promote the learner
 	}
 	for _, n := range s.w.nodes {
 		if n.leads && n.id != lead.id {
