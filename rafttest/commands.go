@@ -18,7 +18,7 @@ func commands() map[string]handler {
 		// nodes.go
 		"add-nodes": handleAddNodes,
 		"crash":     onNode((*InteractionEnv).Crash),
-		"restart":   onNode((*InteractionEnv).Restart),
+		"restart":   handleRestart,
 
 		// inputs.go
 		"campaign":            onNode((*InteractionEnv).Campaign),
@@ -36,6 +36,11 @@ func commands() map[string]handler {
 		"lease-read": handleLeaseRead,
 
 		"force-configuration": handleForceConfiguration,
+
+		// disks.go
+		"force-disk":      handleForceDisk,
+		"save-snapshot":   onNode((*InteractionEnv).saveSnapshot),
+		"report-snapshot": handleReportSnapshot,
 
 		// ticks.go
 		"tick":                            handleTick,

@@ -28,9 +28,9 @@
 // it has nothing to say, and its error when it fails. Which arguments each takes stands
 // in the table of commands.go and at the function that carries it out.
 //
-// Building: add-nodes, crash, restart, force-configuration, partition, heal.
+// Building: add-nodes, crash, restart, force-configuration, force-disk, partition, heal.
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
-// read-index, lease-read, add-server, step-down, report-unreachable, send-snapshot, compact, step.
+// read-index, lease-read, add-server, step-down, report-unreachable, report-snapshot, send-snapshot, save-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.
 // Moving on: process-ready, process-append-thread, process-apply-thread, deliver-msgs, stabilize.
 // Looking: status, raft-state, raft-log, check, log-level.

@@ -39,16 +39,6 @@ func without(msgs []pb.Message, drop func(m *pb.Message) bool) []pb.Message {
 	return kept
 }
 
-// takeMessages removes the messages to a node from those in flight and returns them.
-func (env *InteractionEnv) takeMessages(typ pb.MessageType, to uint64) []pb.Message {
-	matches := func(m *pb.Message) bool { return m.To == to && (typ < 0 || m.Type == typ) }
-	taken := without(env.Messages, func(m *pb.Message) bool { return !matches(m) })
-	if len(taken) > 0 {
-		env.Messages = without(env.Messages, matches)
-	}
-	return taken
-}
-
 // hasMessages reports whether a message to a node is in flight.
 func (env *InteractionEnv) hasMessages(to uint64) bool {
 	for i := range env.Messages {
@@ -62,9 +52,14 @@ func (env *InteractionEnv) hasMessages(to uint64) bool {
 // handleDeliverMsgs delivers the messages to some nodes that are in flight, and drops those to others:
 //
 //	deliver-msgs [ID...] [drop=(2,3)] [type=MsgApp]
+//	    [from=ID] [term=N] [index=N] [logterm=N] [commit=N] [reject=true] [local=true] [newest=true] [keep=true]
+//
+// The other arguments pick among them: by what they say, local for those that do not leave their node, newest for
+// the last one of those that are left. With keep they stay in flight, to arrive again.
 func handleDeliverMsgs(env *InteractionEnv, a *args) error {
-	typ := allTypes
-	a.setMessageType("type", &typ)
+	p := pick{typ: allTypes}
+	a.setMessageType("type", &p.typ)
+	p.read(a)
 	var recipients []Recipient
 	for a.more() && a.err == nil {
 		recipients = append(recipients, Recipient{ID: a.number("node", math.MaxInt32)})
@@ -77,7 +72,7 @@ func handleDeliverMsgs(env *InteractionEnv, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
-	if env.DeliverMsgs(typ, recipients...) == 0 {
+	if env.deliverMsgs(p, recipients) == 0 {
 		env.printf("no messages\n")
 	}
 	return nil
@@ -87,9 +82,13 @@ func handleDeliverMsgs(env *InteractionEnv, a *args) error {
 // the given nodes when it is called. It prints each, and the error of a node that refuses one, and
 // returns their number. Messages across a partition, or to a node that is crashed or does not exist, are dropped.
 func (env *InteractionEnv) DeliverMsgs(typ pb.MessageType, rs ...Recipient) int {
+	return env.deliverMsgs(pick{typ: typ}, rs)
+}
+
+func (env *InteractionEnv) deliverMsgs(p pick, rs []Recipient) int {
 	n := 0
 	for _, r := range rs {
-		msgs := env.takeMessages(typ, r.ID)
+		msgs := env.takeMessages(p, r.ID)
 		n += len(msgs)
 		for i := range msgs {
 			env.deliver(&msgs[i], r.Drop)

@@ -32,15 +32,27 @@ func defaultConfig() raft.Config {
 //	    [inflight=MESSAGES] [max-inflight-bytes=BYTES]
 //	    [disable-conf-change-validation=true] [step-down-on-removal=true]
 //	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
+//	    [saved-snapshots=true]
+//
+// With saved-snapshots, others get the snapshot that save-snapshot has saved, and not the newest state.
 func handleAddNodes(env *InteractionEnv, a *args) error {
 	n := int(a.number("number of nodes", maxNodes))
 	cfg := defaultConfig()
 	snap := readSnapshotArgs(a)
 	readConfigArgs(a, &cfg)
+	var saved bool
+	a.setBool("saved-snapshots", &saved)
 	if err := a.done(); err != nil {
 		return err
 	}
-	return env.AddNodes(n, cfg, snap)
+	first := len(env.Nodes)
+	err := env.AddNodes(n, cfg, snap)
+	for i := first; i < len(env.Nodes); i++ {
+		if ms, ok := env.Nodes[i].Storage.(*machineStorage); ok {
+			ms.onlySave, ms.saved = saved, ms.newest
+		}
+	}
+	return err
 }
 
 // readSnapshotArgs reads the arguments that describe a snapshot.
@@ -161,10 +173,32 @@ func (env *InteractionEnv) Crash(idx int) error {
 	return nil
 }
 
+// handleRestart starts a node that may be up, and is crashed then. With applied, the state machine is stored less often
+// than it changes, and goes back to where it was at that index:
+//
+//	restart ID [applied=INDEX]
+func handleRestart(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	applied := uint64(math.MaxUint64)
+	a.setUint("applied", &applied)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.node(idx)
+	if err != nil {
+		return err
+	}
+	if !n.crashed() {
+		if err := env.Crash(idx); err != nil {
+			return err
+		}
+	}
+	n.goBack(applied)
+	return env.Restart(idx)
+}
+
 // Restart starts a node from what it has persisted; the state machine goes on from where it was. A node
 // that is up is crashed first.
-//
-//	restart ID
 func (env *InteractionEnv) Restart(idx int) error {
 	n, err := env.node(idx)
 	if err != nil {

@@ -22,10 +22,18 @@ type Storage interface {
 type machineStorage struct {
 	*raft.MemoryStorage
 	newest pb.Snapshot
+	// saved is the snapshot that others get, if it is not the newest state: see save-snapshot.
+	saved    pb.Snapshot
+	onlySave bool
 }
 
-// Snapshot returns the newest state of the state machine.
-func (s *machineStorage) Snapshot() (pb.Snapshot, error) { return s.newest, nil }
+// Snapshot returns the newest state of the state machine, or the one that was saved.
+func (s *machineStorage) Snapshot() (pb.Snapshot, error) {
+	if s.onlySave {
+		return s.saved, nil
+	}
+	return s.newest, nil
+}
 
 // InitialState returns the configuration that belongs to the newest state of the state machine,
 // because that is where a restarted node goes on.
@@ -41,6 +49,9 @@ func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot
 			return err
 		}
 		n.become(snapshot)
+		if ms, ok := n.Storage.(*machineStorage); ok {
+			ms.saved = snapshot
+		}
 	}
 	if err := n.Append(entries); err != nil {
 		return err

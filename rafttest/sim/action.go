@@ -148,12 +148,15 @@ func (k messageKey) String() string {
 
 // The actions. Each can be done to a node in any state: what makes no sense does nothing and reports false.
 
-// up notes an action on a node, and reports whether the node is up.
+// up notes an action on a node, and reports whether the node is up. What is done to a node that is down is nothing.
 func (w *world) up(n *node, a action) bool {
 	w.begin()
+	if n.rn == nil {
+		return false
+	}
 	a.node = n.id
 	w.note(a)
-	return n.rn != nil
+	return true
 }
 
 func (w *world) tick(n *node) {
@@ -185,18 +188,15 @@ func (w *world) deliver(f int32) bool {
 
 // ready processes a Ready; see handleReady.
 func (w *world) ready(n *node) bool {
-	if w.up(n, action{kind: doReady}) && n.rn.HasReady() {
-		return w.handleReady(n)
-	}
-	return false
+	return n.rn != nil && n.rn.HasReady() && w.up(n, action{kind: doReady}) && w.handleReady(n)
 }
 
 func (w *world) doAppend(n *node) bool {
-	return w.up(n, action{kind: doAppend}) && len(n.appendWork) > 0 && w.appendThread(n)
+	return len(n.appendWork) > 0 && w.up(n, action{kind: doAppend}) && w.appendThread(n)
 }
 
 func (w *world) doApply(n *node) {
-	if w.up(n, action{kind: doApply}) && len(n.applyWork) > 0 {
+	if len(n.applyWork) > 0 && w.up(n, action{kind: doApply}) {
 		w.applyThread(n)
 	}
 }
@@ -262,10 +262,10 @@ func (w *world) loseMemory(n *node) {
 
 func (w *world) restart(n *node) bool {
 	w.begin()
-	w.note(action{kind: doRestart, node: n.id})
 	if n.rn != nil || n.lost {
 		return false
 	}
+	w.note(action{kind: doRestart, node: n.id})
 	w.start(n)
 	return n.rn != nil
 }

@@ -39,6 +39,8 @@ type world struct {
 	recorder *recorder
 	// keep: messages stay for ever, so that they can be delivered by what they say.
 	keep bool
+	// delivered is the message that was delivered last, when actions are repeated.
+	delivered *pb.Message
 }
 
 // flight is a message on its way. Who has sent it does not always stand in it: a forwarded order to transfer the
@@ -80,10 +82,9 @@ func newWorld(cfg *Config, base raft.Config, voters int) (*world, error) {
 	}
 	for range voters {
 		n := w.newNode()
-		if err := n.disk.Write(pb.HardState{Term: firstTerm, Commit: firstIndex}, nil, first, true); err != nil {
+		if err := n.disk.Write(pb.HardState{}, nil, first, true); err != nil {
 			return nil, err
 		}
-		n.hard = pb.HardState{Term: firstTerm, Commit: firstIndex}
 		n.durable = newLogView(firstIndex, firstTerm)
 		n.conf = first.Metadata.ConfState
 		if err := n.rep.restore(&first); err != nil {

@@ -1,0 +1,103 @@
+package sim
+
+import pb "github.com/ffd200af/raft/raftpb"
+
+// do repeats an action. What makes no sense, because actions before it were left out, does nothing.
+func (w *world) do(a *action) {
+	if a.kind == doJoin {
+		w.join()
+		return
+	}
+	if !w.has(a.node) {
+		return
+	}
+	n := w.node(a.node)
+	switch a.kind {
+	case doTick:
+		w.tick(n)
+	case doDeliver:
+		w.deliverLike(n, a)
+	case doReady:
+		w.ready(n)
+	case doAppend:
+		w.doAppend(n)
+	case doApply:
+		w.doApply(n)
+	case doCrash:
+		w.crash(n, int(a.n))
+	case doCrashWriting:
+		w.crashWriting(n, int(a.n))
+	case doRestart:
+		w.restart(n)
+	case doCompact:
+		w.compact(n, a.n)
+	case doReadError:
+		w.failRead(n, false)
+	case doUnavailable:
+		w.failRead(n, true)
+	case doLoseDisk:
+		w.loseDisk(n, a.n, a.peer == 1)
+	default:
+		w.ask(n, a)
+	}
+}
+
+// ask repeats what a client or an operator asks for.
+func (w *world) ask(n *node, a *action) {
+	switch a.kind {
+	case doPropose:
+		_ = w.propose(n, a.data)
+	case doConfChange:
+		var cc pb.ConfChangeV2
+		if cc.Unmarshal(a.data) == nil {
+			_ = w.confChange(n, cc)
+		}
+	case doAddServer:
+		_ = w.addServer(n, a.peer)
+	case doAwait:
+		_ = w.awaitCatchUp(n, a.peer)
+	case doTransfer:
+		w.transfer(n, a.peer)
+	case doStepDown:
+		w.stepDown(n)
+	case doForget:
+		w.forgetLeader(n)
+	case doCampaign:
+		w.campaign(n)
+	case doRead:
+		w.askReadIndex(n)
+	case doLeaseRead:
+		w.leaseRead(n)
+	case doUnreachable:
+		w.reportUnreachable(n, a.peer)
+	case doSnapStatus:
+		w.reportSnapshot(n, a.peer, a.n == 1)
+	}
+}
+
+// deliverLike delivers the message that is most like the one that was delivered: the newest that says the same, otherwise
+// the newest of its type from that node, of the same term if there is one. Any message that was sent may arrive at any
+// time, and twice.
+func (w *world) deliverLike(n *node, a *action) {
+	best, likeness := int32(-1), 0
+	for f := int32(len(w.flights)) - 1; f >= 0 && likeness < 3; f-- {
+		m := &w.flights[f]
+		if m.sender != a.peer || m.To != n.id || m.Type != a.key.typ {
+			continue
+		}
+		like := 1
+		switch {
+		case keyOf(&m.Message) == a.key:
+			like = 3
+		case m.Term == a.key.term:
+			like = 2
+		}
+		if like > likeness {
+			best, likeness = f, like
+		}
+	}
+	if best >= 0 {
+		w.delivered = &w.flights[best].Message
+		w.deliver(best)
+	}
+}

@@ -1,0 +1,151 @@
+package sim
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// Shrunk is a failure made small: a list of actions on the cluster, without time and chance, that breaks the same property.
+type Shrunk struct {
+	// Failure is the one that the actions lead to; its Trace is all of them.
+	Failure *Failure
+	// Actions is how many there are, Of how many there were, Replays how many tries that took.
+	Actions, Of, Replays int
+	// Script is the run in the language of package rafttest; see its "check". It replays the failure without the
+	// simulator, if that has to do with more than one node's bookkeeping.
+	Script string
+}
+
+// ErrNoFailure is returned by Shrink for a Config whose run fails no property.
+var ErrNoFailure = errors.New("sim: the run breaks nothing")
+
+// ErrNotShrunk is returned by Shrink for failures that are about time: Progress.
+var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
+
+// maxReplays bounds how often Shrink repeats a run.
+const maxReplays = 20_000
+
+// Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it records what was done to
+// the nodes, messages that arrived included, and repeats it with parts left out. Messages are delivered by what
+// they say, so that those that are left out before do not matter. It repeats the run at most 20,000 times.
+func Shrink(cfg Config) (*Shrunk, error) {
+	rec := &recorder{}
+	s, err := simulate(cfg, rec)
+	if err != nil {
+		return nil, err
+	}
+	if s.w.failure == nil {
+		return nil, ErrNoFailure
+	}
+	sh := shrinker{cfg: *s.cfg, sim: s, property: s.w.failure.Property}
+	actions := rec.actions
+	if actions = sh.replay(actions); actions == nil {
+		return nil, ErrNotShrunk
+	}
+	actions = sh.reduce(actions)
+	if tidy := sh.replay(tidyTicks(actions)); tidy != nil {
+		actions = tidy
+	}
+	return sh.result(actions, len(rec.actions)), nil
+}
+
+// shrinker repeats actions in worlds like that of a simulation.
+type shrinker struct {
+	cfg      Config
+	sim      *simulation
+	property Property
+	replays  int
+}
+
+// world repeats actions, and returns the world and the position of the one that broke the property, -1 if none did.
+func (sh *shrinker) world(actions []action, rec *recorder) (*world, int) {
+	sh.replays++
+	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes)
+	if err != nil {
+		return nil, -1
+	}
+	w.keep, w.verifies, w.recorder = true, sh.sim.w.verifies, rec
+	for i := range actions {
+		w.do(&actions[i])
+		if w.failure != nil {
+			if w.failure.Property == sh.property {
+				return w, i
+			}
+			return w, -1
+		}
+	}
+	return w, -1
+}
+
+// replay returns what was done up to the failure, nil if there was none. Messages are noted as they were delivered.
+func (sh *shrinker) replay(actions []action) []action {
+	rec := &recorder{actions: make([]action, 0, len(actions))}
+	if _, end := sh.world(actions, rec); end < 0 {
+		return nil
+	}
+	return rec.actions
+}
+
+// reduce leaves out ever smaller parts, as long as what is left still fails, until nothing more can go.
+func (sh *shrinker) reduce(actions []action) []action {
+	for size := (len(actions) + 1) / 2; sh.replays < maxReplays; {
+		before := len(actions)
+		for at := len(actions) - size; at > -size && sh.replays < maxReplays; at -= size {
+			from, to := max(at, 0), min(at+size, len(actions))
+			if from >= to {
+				continue
+			}
+			rest := sh.without(actions, from, to)
+			if len(rest) == len(actions) {
+				continue
+			}
+			if less := sh.replay(rest); less != nil && len(less) < len(actions) {
+				actions = less
+			}
+		}
+		switch {
+		case size > 1:
+			size = min(size, len(actions)+1) / 2
+		case len(actions) == before:
+			return actions
+		}
+	}
+	return actions
+}
+
+// tidyTicks puts ticks of a node together that have only ticks of others between them.
+func tidyTicks(actions []action) []action {
+	tidy := append([]action(nil), actions...)
+	for from := 0; from < len(tidy); {
+		to := from
+		for to < len(tidy) && tidy[to].kind == doTick {
+			to++
+		}
+		slices.SortStableFunc(tidy[from:to], func(a, b action) int { return cmp.Compare(a.node, b.node) })
+		from = to + 1
+	}
+	return tidy
+}
+
+// without returns the actions but for those from from to to. Where leases count on the clocks, ticks stay: the run would fail
+// for want of them.
+func (sh *shrinker) without(actions []action, from, to int) []action {
+	rest := append([]action(nil), actions[:from]...)
+	if sh.property == ReadSafety && sh.sim.w.base.LeaseDriftTicks > 0 {
+		for i := from; i < to; i++ {
+			if actions[i].kind == doTick {
+				rest = append(rest, actions[i])
+			}
+		}
+	}
+	return append(rest, actions[to:]...)
+}
+
+func (sh *shrinker) result(actions []action, of int) *Shrunk {
+	rec := &recorder{describe: true}
+	w, _ := sh.world(actions, rec)
+	f := *w.failure
+	f.Event, f.Trace = uint64(len(actions)), rec.lines
+	return &Shrunk{Failure: &f, Actions: len(actions), Of: of, Replays: sh.replays, Script: sh.script(actions, &f)}
+}
