@@ -14,19 +14,23 @@ import (
 // and not only the state at the moment at which it is asked.
 type observed struct {
 	leaders map[uint64]uint64    // by term
-	entries map[uint64]firstSeen // by index
+	entries map[uint64]firstSeen // by index: those that were applied
+	written map[place]firstSeen  // those that were handed out to be written
 	broken  []error
 	seen    map[string]bool // what is in broken, so that it is told once
 }
 
-// firstSeen is the first application of an index by any node.
+// place is a position in the log, with the term of what stands there.
+type place struct{ term, index uint64 }
+
+// firstSeen is the first node that had an entry.
 type firstSeen struct {
 	node  uint64
 	entry pb.Entry
 }
 
 func newObserved() observed {
-	return observed{leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, seen: map[string]bool{}}
+	return observed{leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, written: map[place]firstSeen{}, seen: map[string]bool{}}
 }
 
 func (o *observed) add(format string, args ...any) {
@@ -59,6 +63,23 @@ func (o *observed) applied(node uint64, e *pb.Entry) {
 	}
 }
 
+// writes notes that a node is to write entries.
+func (o *observed) writes(node uint64, entries []pb.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		at := place{term: e.Term, index: e.Index}
+		first, ok := o.written[at]
+		if !ok {
+			o.written[at] = firstSeen{node: node, entry: *e}
+			continue
+		}
+		if !sameEntry(&first.entry, e) {
+			o.add("log matching: node %d writes %s, node %d writes %s",
+				first.node, raft.DescribeEntry(first.entry, nil), node, raft.DescribeEntry(*e, nil))
+		}
+	}
+}
+
 func sameEntry(a, b *pb.Entry) bool {
 	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
 }
@@ -86,7 +107,7 @@ func handleCheck(env *InteractionEnv, a *args) error {
 
 // Check returns which safety properties the cluster has broken since it was set up, nil if none. Over all
 // nodes, crashed ones included: a term has one leader (election safety); logs that agree on an entry
-// agree on all before it (log matching); no two nodes apply different entries at an
+// agree on all before it, and an index and term name one entry, written or lost (log matching); no two nodes apply different entries at an
 // index, or have different contents when they have applied the same (state machine safety);
 // and no node has broken an invariant of its own (RawNode.Verify). A quarantined
 // node has broken none of these by that.

@@ -22,6 +22,7 @@ func (env *InteractionEnv) ProcessReady(idx int) error {
 	}
 	rd := n.Ready()
 	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
+	env.observed.writes(n.id(), rd.Entries)
 	defer env.observe(idx)
 	if n.Config.AsyncStorageWrites {
 		env.dispatchReady(n, rd)

@@ -32,7 +32,7 @@ func (sh *shrinker) script(actions []action, f *Failure) string {
 	w.keep = true
 	sw := scriptWriter{w: w, base: &sh.sim.w.base, texts: map[string]string{}}
 	fmt.Fprintf(&sw.out, "# A run of the simulator (package sim), made small.\n# Broken: %s. %s.\n", f.Property, f.Detail)
-	sw.command("log-level none")
+	sw.command("log-level error")
 	var voters []string
 	for i := range sh.cfg.Nodes {
 		voters = append(voters, fmt.Sprint(i+1))
