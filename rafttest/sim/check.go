@@ -206,7 +206,7 @@ func (w *world) checkQuorum(n *node, index uint64) {
 	for _, voters := range [...][]uint64{n.conf.Voters, n.conf.VotersOutgoing} {
 		have := 0
 		for _, id := range voters {
-			if w.node(id).durable.covers(index, term) {
+			if w.has(id) && w.node(id).durable.covers(index, term) {
 				have++
 			}
 		}

@@ -28,6 +28,7 @@ type simulation struct {
 	retired    uint64 // nodes that were removed, a bit for each id; ids are never used again
 	recovering bool
 	target     uint64 // the commit index when recovery began
+	probed     uint64 // the commit index at which leases were probed last
 }
 
 // host is what drives a node: its clock, its threads, and what waits while it is busy.
@@ -58,7 +59,9 @@ func (s *simulation) addHost(n *node) *host {
 	h := &host{node: n, period: tickTime}
 	if s.faults.Drift > 0 {
 		// In as many ticks of the slowest clock as an election takes, the fastest gains Drift ticks.
-		gain := s.faults.Drift / float64(s.w.base.ElectionTick) * float64(s.r.below(1001)) / 1000
+		// The extremes, between which leases are in danger, are drawn more often than what lies between.
+		share := float64(min(max(s.r.between(-1000, 2000), 0), 1000)) / 1000
+		gain := s.faults.Drift / float64(s.w.base.ElectionTick) * share
 		h.period = uint64(tickTime / (1 + gain))
 		if float64(h.period)*(1+gain) < tickTime {
 			h.period++
@@ -204,6 +207,23 @@ func (s *simulation) collect(h *host, delay uint64) {
 	}
 	if len(h.reads) > 0 {
 		s.serveReads(h)
+	}
+	if s.probed != s.w.check.commit {
+		s.probed = s.w.check.commit
+		s.probeLeases(h)
+	}
+}
+
+// probeLeases asks every other node that takes itself for the leader for a read from its lease, when something new is
+// committed. Nodes that are blocked cannot be asked, and have ticks to make up for first.
+func (s *simulation) probeLeases(by *host) {
+	if s.w.base.LeaseDriftTicks == 0 {
+		return
+	}
+	for _, h := range s.hosts {
+		if h.leads && h != by && !h.blocked && h.rn != nil {
+			s.w.leaseRead(h.node)
+		}
 	}
 }
 

@@ -1,0 +1,197 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ffd200af/raft"
+)
+
+// run runs a Config that has to succeed.
+func run(t *testing.T, cfg Config) Result {
+	t.Helper()
+	res, err := Run(cfg)
+	if err != nil {
+		fail(t, cfg, err)
+	}
+	return res
+}
+
+func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+	hashes := map[uint64]uint64{}
+	for seed := uint64(1); seed <= 8; seed++ {
+		cfg := Config{Seed: seed, Steps: 3000, KeepHistory: true}
+		a, b := run(t, cfg), run(t, cfg)
+		if a.Hash != b.Hash || fmt.Sprint(a) != fmt.Sprint(b) {
+			t.Errorf("seed %d: two runs have the hashes %x and %x", seed, a.Hash, b.Hash)
+		}
+		if other, ok := hashes[a.Hash]; ok {
+			t.Errorf("seeds %d and %d have the same hash", other, seed)
+		}
+		hashes[a.Hash] = seed
+	}
+}
+
+// A run that is recorded, as Shrink and failures do, is the same run; and its actions, repeated in a world without time
+// and chance, lead to the same place.
+func TestActionsLeadWhereTheRunLed(t *testing.T) {
+	for seed := uint64(1); seed <= 8; seed++ {
+		plain, err := simulate(Config{Seed: seed, Steps: 2000}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &recorder{}
+		s, err := simulate(Config{Seed: seed, Steps: 2000}, rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.w.hash != plain.w.hash {
+			t.Errorf("seed %d: recording changes the run", seed)
+		}
+		sh := shrinker{cfg: *s.cfg, sim: s}
+		w, _ := sh.world(rec.actions, nil)
+		if w.failure != nil {
+			t.Fatal(w.failure)
+		}
+		for i, n := range w.nodes {
+			if o := s.w.nodes[i]; n.rep.applied != o.rep.applied || n.hard != o.hard || n.commit != o.commit || !slices.Equal(n.durable.terms, o.durable.terms) {
+				t.Errorf("seed %d: node %d has applied %d with %v, and in the run %d with %v", seed, n.id, n.rep.applied, n.hard, o.rep.applied, o.hard)
+			}
+		}
+	}
+}
+
+// Each kind of fault, and whatever else a run is for, does happen.
+func TestSeedsSeeEverything(t *testing.T) {
+	var all Stats
+	for seed := uint64(1); seed <= 60; seed++ {
+		res := run(t, Config{Seed: seed, Steps: 5000})
+		all.add(&res.Stats)
+		if res.Stats.Commands == 0 {
+			t.Errorf("seed %d: no command was carried out: %s", seed, &res.Stats)
+		}
+	}
+	faults := AllFaults()
+	faults.Tear = true
+	for seed := uint64(1); all.TornWrites == 0 && seed <= 20; seed++ {
+		res, _ := Run(Config{Seed: seed, Nodes: 3, Faults: faults})
+		all.TornWrites += res.Stats.TornWrites
+	}
+	for _, f := range all.fields() {
+		if *f.count == 0 {
+			t.Errorf("no %s in any run", f.name)
+		}
+	}
+}
+
+// driftRun is a cluster that reads from leases while leaders come and go. The leadership is handed over at random: whose
+// clock is the fastest would lead most of the time otherwise, and it is the slow leader that is in danger.
+func driftRun(seed uint64, f Faults) Config {
+	f.Partition, f.PartitionTicks, f.Transfer = 20, 10, 30
+	return Config{
+		Seed: seed, Nodes: 3, Clients: 4, Faults: &f,
+		Tune: func(c *raft.Config) {
+			c.CheckQuorum, c.ReadOnlyOption, c.LeaseDriftTicks, c.HeartbeatTick = true, raft.ReadOnlyLeaseBased, 2, 1
+		},
+	}
+}
+
+func TestLeasesHoldWithinTheDriftTheyAllowFor(t *testing.T) {
+	reads := 0
+	for seed := uint64(1); seed <= 20; seed++ {
+		reads += run(t, driftRun(seed, Faults{Drift: 2})).Stats.LeaseReads
+	}
+	if reads == 0 {
+		t.Error("nobody has read from a lease")
+	}
+}
+
+func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
+	_, f := firstFailure(t, 100, func(seed uint64) Config { return driftRun(seed, Faults{Drift: 12, DriftUnknown: true}) })
+	if f.Property != ReadSafety {
+		t.Errorf("got %v", f)
+	}
+}
+
+// A server that comes back under its id without its disk may elect somebody without what it has acknowledged. It
+// is noticed by the node itself, or by the checks; what must not happen is that nothing is noticed.
+func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
+	noticed, broken := 0, 0
+	for seed := uint64(1); seed <= 20; seed++ {
+		res, err := Run(Config{Seed: seed, Nodes: 3, Steps: 5000, Faults: &Faults{LoseDisk: 100, DownTicks: 5, ReuseID: true}, Tune: plain})
+		if err != nil {
+			broken++
+		} else {
+			noticed += res.Stats.Quarantines
+		}
+	}
+	t.Logf("%d times the node noticed it, %d of 20 runs broke a property", noticed, broken)
+	if noticed == 0 || broken == 0 {
+		t.Errorf("%d times the node noticed it, %d of 20 runs broke a property; want some of both", noticed, broken)
+	}
+}
+
+func TestAFailureTellsItsStory(t *testing.T) {
+	cfg := Config{Seed: 3, NewMachine: func() StateMachine { return &forgetful{KV: NewKV()} }, Command: kvCommand, Query: kvQuery}
+	for ; ; cfg.Seed++ {
+		_, err := Run(cfg)
+		var f *Failure
+		if !errors.As(err, &f) {
+			if cfg.Seed < 40 && err == nil {
+				continue
+			}
+			t.Fatalf("a state machine that forgets is not found out: %v", err)
+		}
+		if f.Property != SameResults || !errors.Is(err, ErrFailed) {
+			t.Errorf("got %v", err)
+		}
+		if f.Seed != cfg.Seed || f.Event == 0 || f.Time == 0 || f.Node == 0 || len(f.Trace) == 0 || len(f.Trace) > defaultTraceLines {
+			t.Errorf("the failure lacks something: %+v", f)
+		}
+		if !strings.HasSuffix(f.Story(), f.Error()+"\n") || !strings.Contains(f.Error(), fmt.Sprintf("seed %d", f.Seed)) {
+			t.Errorf("its story is %q", f.Story())
+		}
+		return
+	}
+}
+
+// forgetful loses a key when it is restored.
+type forgetful struct{ *KV }
+
+func (m *forgetful) Restore(data []byte) error {
+	err := m.KV.Restore(data)
+	delete(m.values, "k1")
+	return err
+}
+
+func TestAConfigThatCannotBeUsedIsRefused(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"negative steps":            {Steps: -1},
+		"too many nodes":            {Nodes: maxNodes},
+		"a machine without command": {NewMachine: func() StateMachine { return NewKV() }},
+		"nodes that cannot start":   {Tune: func(c *raft.Config) { c.ElectionTick = 0 }},
+	} {
+		if _, err := Run(cfg); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrConfig)
+		}
+	}
+	if _, err := Shrink(Config{Seed: 1, Steps: 100}); !errors.Is(err, ErrNoFailure) {
+		t.Errorf("shrinking a run that breaks nothing: %v", err)
+	}
+}
+
+// BenchmarkEvents measures events, of all seeds alike: a benchmark's iteration is one event.
+func BenchmarkEvents(b *testing.B) {
+	events := 0
+	for seed := uint64(1); events < b.N; seed++ {
+		res, err := Run(Config{Seed: seed})
+		if err != nil {
+			b.Fatal(err)
+		}
+		events += res.Stats.Events
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}
