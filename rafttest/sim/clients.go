@@ -263,6 +263,15 @@ func (s *simulation) giveUp(i int) {
 	s.wake(i, thinkTime, clientNext)
 }
 
+// forgetPending ends the run for the clients: commands under way have no answer.
+func (s *simulation) forgetPending() {
+	for i := range s.clients {
+		if c := &s.clients[i]; c.kind == opWrite {
+			s.remember(c, Operation{Unknown: true})
+		}
+	}
+}
+
 func (s *simulation) remember(c *client, o Operation) {
 	if !s.cfg.KeepHistory {
 		return
@@ -271,10 +280,11 @@ func (s *simulation) remember(c *client, o Operation) {
 	s.history = append(s.history, o)
 }
 
-// The default workload: a few keys, so that clients meet.
+// kvKeys is how many keys the default workload has: few, so that clients meet.
 const kvKeys = 3
 
-func kvCommand(n func(int) int, op uint32) []byte {
+// KVCommand is Config.Command for a KV.
+func KVCommand(n func(int) int, op uint32) []byte {
 	verb := "append"
 	if n(4) == 0 {
 		verb = "put"
@@ -282,7 +292,8 @@ func kvCommand(n func(int) int, op uint32) []byte {
 	return fmt.Appendf(nil, "%s k%d %d;", verb, n(kvKeys), op)
 }
 
-func kvQuery(n func(int) int, _ uint32) []byte { return fmt.Appendf(nil, "get k%d", n(kvKeys)) }
+// KVQuery is Config.Query for a KV.
+func KVQuery(n func(int) int, _ uint32) []byte { return fmt.Appendf(nil, "get k%d", n(kvKeys)) }
 
 // KVStep is the sequential meaning of an operation on one key of a KV, for checkers of linearizability: given the
 // key's value, it reports whether input may have returned output, and the value afterwards.

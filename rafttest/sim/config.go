@@ -159,7 +159,7 @@ func (c Config) draw() (Config, raft.Config, error) {
 	if c.NewMachine == nil {
 		c.NewMachine = func() StateMachine { return NewKV() }
 		if c.Command == nil && c.Query == nil {
-			c.Command, c.Query = kvCommand, kvQuery
+			c.Command, c.Query = KVCommand, KVQuery
 		}
 	}
 	if c.Command == nil || c.Query == nil {

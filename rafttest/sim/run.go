@@ -64,6 +64,7 @@ func simulate(cfg Config, rec *recorder) (*simulation, error) {
 	if w.failure == nil {
 		s.recover()
 	}
+	s.forgetPending()
 	if f := w.failure; f != nil {
 		f.Event, f.Time = s.events, s.now
 	}

@@ -135,7 +135,7 @@ func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
 }
 
 func TestAFailureTellsItsStory(t *testing.T) {
-	cfg := Config{Seed: 3, NewMachine: func() StateMachine { return &forgetful{KV: NewKV()} }, Command: kvCommand, Query: kvQuery}
+	cfg := Config{Seed: 3, NewMachine: func() StateMachine { return &forgetful{KV: NewKV()} }, Command: KVCommand, Query: KVQuery}
 	for ; ; cfg.Seed++ {
 		_, err := Run(cfg)
 		var f *Failure
