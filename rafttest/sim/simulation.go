@@ -29,6 +29,7 @@ type simulation struct {
 	recovering bool
 	target     uint64 // the commit index when recovery began
 	probed     uint64 // the commit index at which leases were probed last
+	elected    int    // the elections after which a read was probed
 }
 
 // host is what drives a node: its clock, its threads, and what waits while it is busy.
@@ -212,6 +213,16 @@ func (s *simulation) collect(h *host, delay uint64) {
 		s.probed = s.w.check.commit
 		s.probeLeases(h)
 	}
+	if s.elected != s.w.stats.Elections && h.rn != nil {
+		s.elected = s.w.stats.Elections
+		s.probeRead(h)
+	}
+}
+
+// probeRead asks a node for a read as soon as it leads, when it knows least of what is committed.
+func (s *simulation) probeRead(h *host) {
+	s.w.askReadIndex(h.node)
+	s.owners = append(s.owners, readOwner{client: -1})
 }
 
 // probeLeases asks every other node that takes itself for the leader for a read from its lease, when something new is
@@ -367,10 +378,12 @@ func (s *simulation) recovered() bool {
 			return false
 		}
 	}
+	// And a joint configuration is left that is to be left by itself.
 	all := true
 	members(&lead.conf, func(id uint64) {
 		n := s.w.node(id)
 		all = all && (n.lost || n.rn != nil && n.rep.applied >= s.target)
 	})
-	return all && lead.lead != raft.None
+	joint := len(lead.conf.VotersOutgoing) > 0 && lead.conf.AutoLeave
+	return all && !joint && lead.lead != raft.None
 }
