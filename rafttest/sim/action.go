@@ -162,9 +162,10 @@ func (w *world) crashWriting(n *node, keep int) {
 		w.checkReady(n, rd.Entries, &rd.Snapshot)
 		hs, entries, snapshot = rd.HardState, rd.Entries, rd.Snapshot
 	}
+	before := len(n.unsynced)
 	w.persist(n, hs, entries, snapshot, false)
 	w.stats.Crashes++
-	if keep > 0 && keep < len(n.unsynced) {
+	if keep > before && keep < len(n.unsynced) {
 		w.stats.TornWrites++
 	}
 	n.stop()

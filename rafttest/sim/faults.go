@@ -157,7 +157,7 @@ func (s *simulation) crashNow(h *host) {
 	keep := s.r.below(len(h.unsynced) + 1) // nothing of this write
 	switch {
 	case s.faults.Tear:
-		keep = s.r.below(5)
+		keep = len(h.unsynced) + s.r.below(4)
 	case s.r.chance(0.5):
 		keep = math.MaxInt32
 	}
