@@ -203,7 +203,9 @@ func (r *raft) countOwnVote(term uint64) error {
 	return r.decideElection()
 }
 
-// decideElection goes on when the votes decide.
+// decideElection goes on when the votes decide. The votes of the others are not enough to lead: without its own on the disk a
+// node that crashes campaigns in the same term again, the same others vote for it again, and the term
+// gets a second log.
 func (r *raft) decideElection() error {
 	granted, rejected, result := r.members.Tally()
 	switch {
@@ -212,7 +214,7 @@ func (r *raft) decideElection() error {
 		r.becomeFollower(r.term, None)
 	case result == quorum.VoteWon && r.role == StatePreCandidate:
 		return r.campaignForVotes("")
-	case result == quorum.VoteWon:
+	case result == quorum.VoteWon && !r.ownVotePending:
 		r.startLeading()
 	}
 	return nil
@@ -258,16 +260,24 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	if !r.mayCampaign {
 		return nil
 	}
-	r.campaignUntil = r.clock + uint64(r.limits.electionTicks())
+	r.postponeCampaign()
 	return r.campaignAsOrdered()
+}
+
+// postponeCampaign makes the leader's order to campaign good for an election timeout, like the transfer.
+func (r *raft) postponeCampaign() {
+	if r.postponed == nil {
+		r.postponed = &postponed{}
+	}
+	r.postponed.campaignUntil = r.clock + uint64(r.limits.electionTicks())
 }
 
 // campaignAsOrdered obeys the leader's order as soon as the configuration is the right one: who is
 // removed hands over right behind the change that removes it, so the target often has that
-// change to apply first. The order is good for an election timeout, like the transfer.
+// change to apply first.
 func (r *raft) campaignAsOrdered() error {
-	if r.clock >= r.campaignUntil || !r.mayCampaign {
-		r.campaignUntil = 0
+	if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {
+		r.postponed.campaignUntil = 0
 		return nil
 	}
 	if ready, err := r.readyToCampaign(); err != nil || !ready {

@@ -61,9 +61,8 @@ type raft struct {
 	clock uint64
 	// heardLeaderAt is where the clock stood at the last sign of a leader, of whatever term.
 	heardLeaderAt uint64
-	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
-	// changes to be applied, until the clock stands here; 0 if none does.
-	campaignUntil uint64
+	// postponed waits for entries to be applied; nil if nothing does.
+	postponed *postponed
 
 	// reads are the linearizable reads that wait on this node; nil until there are some, or a
 	// lease to keep.
@@ -132,6 +131,21 @@ func (l *leadership) news() []CatchUp {
 	return l.catching.news
 }
 
+// postponed is what has come and has to wait until the application has applied what it has in hand. Most nodes have
+// nothing of the kind.
+type postponed struct {
+	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
+	// changes to be applied, until the clock stands here; 0 if none does.
+	campaignUntil uint64
+	// snapshot of the leader of this term waits for entries that were handed out before it: they would be
+	// applied after it, and a configuration change among them would take back the snapshot's configuration.
+	snapshot *pb.Snapshot
+	from     uint64
+}
+
+// hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
+func (p *postponed) hasSnapshot() bool { return p != nil && p.snapshot != nil }
+
 // limits are the bounds that Config sets: ticks, bytes, messages.
 type limits struct {
 	election  int32
@@ -149,27 +163,34 @@ type limits struct {
 	inflight       progress.Limits
 }
 
-// newRaft reads the state that storage holds and starts as a follower.
-func newRaft(c *Config) (*raft, error) {
+// newRaft reads the state that storage holds and starts as a follower. The hard state is the stored one: where the node starts
+// with another, it has that to write.
+func newRaft(c *Config) (*raft, pb.HardState, error) {
+	var written pb.HardState
 	cfg, err := c.normalized()
 	if err != nil {
-		return nil, err
+		return nil, written, err
 	}
 	hs, cs, err := cfg.Storage.InitialState()
 	if err != nil {
-		return nil, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
+		return nil, written, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
 	}
 	if hs.Term >= maxCounter {
-		return nil, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
+		return nil, written, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
 	}
 	log, err := openLog(cfg.Storage, hs, cfg.Applied)
 	if err != nil {
-		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
+	written = pb.HardState{Term: hs.Term, Vote: hs.Vote, Commit: log.committed}
+	if hs, err = recoverHardState(written, &log, cfg.DisableConfChangeValidation); err != nil {
+		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+	}
+	log.committed = hs.Commit
 	log.unstable.cache = newEntryCache(cfg.MaxCachedEntriesSize)
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
-		return nil, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	r := &raft{
 		id:                cfg.ID,
@@ -201,7 +222,7 @@ func newRaft(c *Config) (*raft, error) {
 	}
 	r.setConfig(config)
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
-	return r, nil
+	return r, written, nil
 }
 
 func limitsOf(c *Config) limits {

@@ -30,11 +30,11 @@ type RawNode struct {
 // for a config that cannot be used, and an error matching ErrStorage or
 // ErrCommitBeyondLog for a Storage that fails or contradicts itself. The config is copied.
 func NewRawNode(config *Config) (*RawNode, error) {
-	r, err := newRaft(config)
+	r, written, err := newRaft(config)
 	if err != nil {
 		return nil, err
 	}
-	return &RawNode{raft: r, hard: r.hardState(), soft: r.softState()}, nil
+	return &RawNode{raft: r, hard: written, soft: r.softState()}, nil
 }
 
 func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState: r.role} }
@@ -218,7 +218,7 @@ func (r *raft) applyDue() bool { return r.log.applying < r.log.committed && r.ma
 
 func (r *raft) mayApply() bool {
 	_, room := r.applyRoom()
-	return room && r.log.applying+1 < r.log.applyEnd(r.async == nil)
+	return room && !r.postponed.hasSnapshot() && r.log.applying+1 < r.log.applyEnd(r.async == nil)
 }
 
 // Ready returns the next batch of work, see the type. Without async storage writes it

@@ -128,7 +128,8 @@ type Ready struct {
 	Entries []pb.Entry
 
 	// Snapshot, if not empty (IsEmptySnap), replaces the log and the state machine. It has to
-	// be durable before Messages are sent. Entries follow it.
+	// be durable before Messages are sent. Entries follow it. It comes only when everything is applied that was handed
+	// out before.
 	Snapshot pb.Snapshot
 
 	// CommittedEntries are to be applied to the state machine, in order. They have been

@@ -28,7 +28,7 @@ func (r *raft) resetVolatile() {
 	r.members.ResetVotes()
 	r.members.Untrack()
 	r.ownVotePending = false
-	r.campaignUntil = 0
+	r.postponed = nil
 	r.leadership.end()
 }
 

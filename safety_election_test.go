@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -400,25 +401,40 @@ func TestARequestFromAnEarlierTermIsAnsweredWithTheNewerOne(t *testing.T) {
 
 // A candidate may win with the votes of others before its own write is done. What is still
 // being written counts for nobody.
-func TestANewLeaderCountsOfItsOwnLogOnlyWhatIsDurable(t *testing.T) {
-	c := newTestCluster(t, 5, nil)
-	n := c.node(1)
-	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Entries: entriesOf(2, 2)})
-	if err := n.Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	rd := n.Ready()
-	for id := uint64(2); id <= 4; id++ {
-		c.step(pb.Message{Type: pb.MsgVoteResp, From: id, To: 1, Term: 3})
-	}
-	c.wantRole(1, StateLeader, 3)
-	if match := n.Status().Progress[1].Match; match != 1 {
-		t.Errorf("the leader has matched %d of its own log, durable is 1", match)
-	}
-	n.persist(t, rd)
-	n.Advance(rd)
-	if match := n.Status().Progress[1].Match; match != 2 {
-		t.Errorf("the leader has matched %d of its own log, durable is 2", match)
+// The votes of the others are repeated when they are asked for again, so without its own on the disk the next life of a leader
+// would lead the same term, with another log.
+func TestACandidateLeadsWhenItsOwnVoteIsDurableAndNotBefore(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		t.Run(fmt.Sprintf("async %t", async), func(t *testing.T) {
+			c := newTestCluster(t, 5, func(cfg *Config) { cfg.AsyncStorageWrites = async })
+			n := c.node(1)
+			c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Entries: entriesOf(2, 2)})
+			if err := n.Campaign(); err != nil {
+				t.Fatal(err)
+			}
+			rd := n.Ready()
+			for id := uint64(2); id <= 5; id++ {
+				c.step(pb.Message{Type: pb.MsgVoteResp, From: id, To: 1, Term: 3})
+			}
+			c.wantRole(1, StateCandidate, 3)
+			n.persist(t, rd)
+			if !async {
+				n.Advance(rd)
+			}
+			for _, m := range rd.Messages {
+				if m.Type == pb.MsgStorageAppend {
+					for _, resp := range m.Responses {
+						if resp.To == 1 {
+							c.step(resp)
+						}
+					}
+				}
+			}
+			c.wantRole(1, StateLeader, 3)
+			if match := n.Status().Progress[1].Match; match != 2 {
+				t.Errorf("the leader has matched %d of its own log, durable is 2", match)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -234,4 +236,81 @@ func TestAFollowerThatGotTheEntriesElsewhereNeedsNoReport(t *testing.T) {
 	c.propose(1, "more")
 	c.settle()
 	c.wantCommit(3, c.node(1).BasicStatus().Commit)
+}
+
+// Entries that are with the application are older than a snapshot that comes then: it would be taken back
+// by them, its configuration by a change among them.
+func TestASnapshotWaitsForWhatIsBeingApplied(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		t.Run(fmt.Sprintf("async %t", async), func(t *testing.T) {
+			c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = async })
+			n := c.node(1)
+			c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 3, Entries: entriesOf(2, 2, 2)})
+			rd := n.Ready()
+			apply := takeStorageWork(t, c, n, rd)
+			if async {
+				rd = n.Ready()
+				apply = takeStorageWork(t, c, n, rd)
+			}
+			if len(rd.CommittedEntries) == 0 {
+				t.Fatal("nothing to apply")
+			}
+			snap := snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2, 3, 4}})
+			c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 3, LogTerm: 2, Commit: 4, Entries: []pb.Entry{{Term: 2, Index: 4}}})
+			c.step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snap})
+			if st := n.Status(); len(st.Config.Voters.IDs()) != 3 || st.Commit != 4 {
+				t.Errorf("the snapshot did not wait: %+v", st)
+			}
+			if async {
+				for range 2 { // entry 4 is written, and then due
+					again := n.Ready()
+					if len(again.CommittedEntries) > 0 || !IsEmptySnap(again.Snapshot) {
+						t.Errorf("handed out while it waits: %d entries, snapshot %t", len(again.CommittedEntries), !IsEmptySnap(again.Snapshot))
+					}
+					takeStorageWork(t, c, n, again)
+				}
+				c.step(apply)
+			} else {
+				n.Advance(rd)
+			}
+			if st := n.Status(); len(st.Config.Voters.IDs()) != 4 || st.Commit != 9 {
+				t.Errorf("the snapshot still waits: %+v", st)
+			}
+			if rd := n.Ready(); rd.Snapshot.Metadata.Index != 9 {
+				t.Error("the snapshot is not handed out")
+			}
+		})
+	}
+}
+
+// takeStorageWork persists a batch, acknowledges the writes, and returns the acknowledgement of what is to be applied.
+func takeStorageWork(t *testing.T, c *testCluster, n *testNode, rd Ready) (applied pb.Message) {
+	t.Helper()
+	n.persist(t, rd)
+	for _, m := range slices.Clone(rd.Messages) {
+		for _, resp := range m.Responses {
+			switch {
+			case m.To == LocalApplyThread:
+				applied = resp
+			case resp.To == n.cfg.ID:
+				c.step(resp)
+			}
+		}
+	}
+	return applied
+}
+
+// A snapshot that waits is its leader's: in a later term it is as good as lost.
+func TestASnapshotThatWaitsIsForgottenInALaterTerm(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 2, Entries: entriesOf(2, 2)})
+	rd := n.Ready()
+	n.persist(t, rd)
+	c.step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2, 3, 4}})})
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 3})
+	n.Advance(rd)
+	if st := n.Status(); st.Commit != 2 {
+		t.Errorf("an earlier leader's snapshot is restored: %+v", st)
+	}
 }

@@ -12,7 +12,11 @@ import (
 // it acknowledges is what it now has for certain.
 func (r *raft) handleSnapshot(m *pb.Message) error {
 	r.heardFromLeader(m.From)
-	s := m.Snapshot
+	return r.takeSnapshot(m.From, m.Snapshot)
+}
+
+// takeSnapshot makes the leader's snapshot this node's state if that is news, and acknowledges.
+func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 	id := snapshotID(s)
 	if term, known := r.log.term(id.index); id.index <= r.log.committed && known && term != id.term {
 		return r.quarantine("handling a snapshot", fmt.Errorf("%w: snapshot at %v, term %d here", ErrCommittedConflict, id, term))
@@ -26,26 +30,36 @@ func (r *raft) handleSnapshot(m *pb.Message) error {
 			return r.quarantine("handling a snapshot", err)
 		}
 	default:
-		if err := r.restore(s); err != nil {
-			return err
+		cfg, err := confchange.FromConfState(s.Metadata.ConfState)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
+		if r.log.applied < r.log.applying {
+			r.postponeSnapshot(leader, s)
+			return nil
+		}
+		r.restore(s, cfg)
 	}
-	r.acknowledge(m.From, r.log.committed)
+	r.acknowledge(leader, r.log.committed)
 	return nil
 }
 
 // restore replaces the log and the configuration by the snapshot's. Entries that
 // conflict with it, and those that merely lie behind it, go: they were never acknowledged to
 // this leader.
-func (r *raft) restore(s *pb.Snapshot) error {
-	cfg, err := confchange.FromConfState(s.Metadata.ConfState)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
+func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.log.restore(s)
 	r.setConfig(cfg)
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
-	return nil
+}
+
+// postponeSnapshot keeps a snapshot until everything is applied that was handed out. A later one takes its place.
+func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
+	if r.postponed == nil {
+		r.postponed = &postponed{}
+	}
+	r.postponed.from, r.postponed.snapshot = leader, s
+	r.logger.Infof("%x: the snapshot at %v waits until %d is applied", r.id, snapshotID(s), r.log.applying)
 }
 
 // reportSnapshot ends the wait for a snapshot: sent, the follower will acknowledge it;

@@ -16,8 +16,9 @@ import (
 // What a write must be:
 //   - Atomic. After a crash either all of a Ready's HardState, Entries and Snapshot are
 //     there or none of it; term and vote are never apart. Where a store cannot do
-//     that, the order snapshot, entries, hard state leaves a state that is legal to start from,
-//     because no commit index is then beyond the log. Entries at index i replace every entry
+//     that, the order snapshot, entries, hard state leaves a state that is legal to start from:
+//     no commit index is then beyond the log, and what the lost hard state would have said of the term and
+//     of earlier configuration changes is made up for from the entries. Entries at index i replace every entry
 //     from i on, so that no old tail stands behind them.
 //   - Durable before the Ready's messages leave, if Ready.MustSync is set.
 //     Durable means that it is still there after the machine loses power. Losing what was

@@ -58,8 +58,22 @@ func (r *raft) endApply(index, bytes uint64) {
 	r.log.applied = index
 	r.proposalApplied(bytes)
 	r.leaveJoint()
-	if r.campaignUntil != 0 {
-		_ = r.campaignAsOrdered() // an error has quarantined the node
+	if r.postponed != nil {
+		r.resumePostponed()
+	}
+}
+
+// resumePostponed goes on with what has waited. An error has quarantined the node, or the snapshot is
+// as good as lost.
+func (r *raft) resumePostponed() {
+	if s := r.postponed.snapshot; s != nil && r.log.applying == r.log.applied {
+		r.postponed.snapshot = nil
+		if r.role == StateFollower {
+			_ = r.takeSnapshot(r.postponed.from, s)
+		}
+	}
+	if r.postponed != nil && r.postponed.campaignUntil != 0 {
+		_ = r.campaignAsOrdered()
 	}
 }
 

@@ -42,10 +42,6 @@ type Config struct {
 	RecoverTicks int
 	// SkipDiskCheck leaves it to the other properties to find out that a Disk loses what it has synced.
 	SkipDiskCheck bool
-	// SnapshotsOverApplies lets a snapshot arrive while the apply thread has entries before it in hand (asynchronous storage
-	// writes). An application that cannot tell the library which of the two came first has to finish those first,
-	// and without this the simulator's does.
-	SnapshotsOverApplies bool
 	// KeepHistory collects what the clients have done in Result.History.
 	KeepHistory bool
 	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.
@@ -110,7 +106,7 @@ func NoFaults() *Faults { return &Faults{MaxNodes: defaultMaxNodes} }
 func AllFaults() *Faults {
 	return &Faults{
 		Drop: 0.02, Duplicate: 0.02, Slow: 0.02, SlowTicks: 30, Reorder: true, LoseReports: 0.3,
-		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20,
+		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, Tear: true,
 		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
 		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
 		Drift: 1, Lazy: 0.2,
@@ -190,7 +186,7 @@ func drawFaults(r *rng) *Faults {
 	}
 	f.LoseReports, f.Lazy = min(f.LoseReports, 0.9), min(f.Lazy, 0.7)
 	f.SlowTicks = []int{3, 10, 30, 60}[r.below(4)]
-	f.Reorder = r.chance(0.7)
+	f.Reorder, f.Tear = r.chance(0.7), r.chance(0.5)
 	for _, mean := range []*int{
 		&f.Partition, &f.Crash, &f.CrashWriting, &f.Pause, &f.Stall, &f.ReadError, &f.Unavailable, &f.LoseDisk,
 		&f.Compact, &f.Transfer, &f.Campaign, &f.Forget, &f.Member,

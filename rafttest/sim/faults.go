@@ -77,6 +77,8 @@ func (s *simulation) fault(e *event) {
 	case faultStall:
 		s.w.stats.Stalls++
 		h.stalledUntil = s.now + s.r.around(ticks(s.faults.StallTicks))
+		// What a node does on the word of others while its disk is stuck is forgotten if it never comes back to itself.
+		h.crashWriting = s.faults.CrashWriting > 0 && s.r.chance(0.3)
 	case faultReadError, faultUnavailable:
 		s.w.failRead(h.node, k == faultUnavailable)
 	case faultLoseDisk:
@@ -157,7 +159,7 @@ func (s *simulation) crashNow(h *host) {
 	keep := s.r.below(len(h.unsynced) + 1) // nothing of this write
 	switch {
 	case s.faults.Tear:
-		keep = len(h.unsynced) + s.r.below(4)
+		keep = len(h.unsynced) + 1 + s.r.below(2)
 	case s.r.chance(0.5):
 		keep = math.MaxInt32
 	}
@@ -191,6 +193,10 @@ func (s *simulation) restart(h *host) {
 		s.w.stats.Restarts++
 		h.downNoted = false
 		s.scheduleTick(h, uint64(s.r.below(int(h.period)))+1)
+		if s.faults.Campaign > 0 && s.r.chance(0.3) {
+			// Its next life may repeat what the last one did, before anybody has got further.
+			s.w.campaign(h.node)
+		}
 		s.after(h)
 	}
 }

@@ -100,7 +100,7 @@ func (s *simulation) report(h *host, e *event) {
 // arrive delivers a message.
 func (s *simulation) arrive(h *host, f int32) {
 	m := &s.w.flights[f]
-	if s.net.isCut(m.sender, m.To) || m.Type == pb.MsgSnap && len(h.applyWork) > 0 && !s.cfg.SnapshotsOverApplies {
+	if s.net.isCut(m.sender, m.To) {
 		s.lose(f)
 		return
 	}

@@ -23,8 +23,7 @@ type node struct {
 	applyWork  []pb.Message
 
 	// lost: the disk is gone for good. suspect: it has lost what was durable, and the node may notice.
-	// torn: it has started with entries of a later term than its hard state.
-	lost, suspect, torn bool
+	lost, suspect bool
 
 	// What the checker knows. told is the log that the node has handed out, durable what its disk has of it.
 	told     logView
@@ -111,8 +110,6 @@ func (w *world) start(n *node) {
 	}
 	n.rn = rn
 	n.told.copyFrom(&n.durable)
-	last, _ := n.durable.term(n.durable.last())
-	n.torn = last > n.hard.Term
 	st := rn.BasicStatus()
 	if st.Term < n.hard.Term {
 		w.failf(Monotony, n, "node %d starts in term %d, durable is %s", n.id, st.Term, raft.DescribeHardState(n.hard))
@@ -300,17 +297,11 @@ func (w *world) takeReads(n *node, states []raft.ReadState) {
 // refused judges the error of a step with a message that a node has sent.
 func (w *world) refused(n *node, m *pb.Message, err error) {
 	for _, never := range [...]error{raft.ErrMalformed, raft.ErrOutOfRange, raft.ErrWrongRecipient, raft.ErrBeyondLog, raft.ErrSecondLeader} {
-		if err != nil && errors.Is(err, never) && !w.campaignsFromTornWrite(m) {
+		if err != nil && errors.Is(err, never) {
 			w.failf(Healthy, n, "node %d refuses %s: %v", n.id, raft.DescribeMessage(*m, nil), err)
 			return
 		}
 	}
-}
-
-// campaignsFromTornWrite: the sender started from a disk that has entries of a later term than its hard state, because
-// the write of both was cut in two, and has not heard of the later term again. What it asks for then is refused.
-func (w *world) campaignsFromTornWrite(m *pb.Message) bool {
-	return (m.Type == pb.MsgVote || m.Type == pb.MsgPreVote) && w.node(m.From).torn
 }
 
 func (n *node) describeDisk() string {

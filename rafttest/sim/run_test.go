@@ -79,7 +79,7 @@ func TestSeedsSeeEverything(t *testing.T) {
 		t.Errorf("%d of 60 runs carry out no command", idle)
 	}
 	faults := AllFaults()
-	faults.Tear, faults.CrashWriting, faults.DownTicks = true, 10, 5
+	faults.CrashWriting, faults.DownTicks = 10, 5
 	for seed := uint64(1); all.TornWrites == 0 && seed <= 20; seed++ {
 		res, _ := Run(Config{Seed: seed, Nodes: 3, Faults: faults})
 		all.TornWrites += res.Stats.TornWrites

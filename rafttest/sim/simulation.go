@@ -296,7 +296,7 @@ func (s *simulation) startThreads(h *host) {
 
 func (s *simulation) appendDone(h *host) {
 	h.appendBusy = false
-	if h.crashWriting {
+	if h.crashWriting && (!s.faults.Tear || divisible(&h.appendWork[0])) {
 		s.crashNow(h)
 		return
 	}
@@ -313,6 +313,12 @@ func (s *simulation) appendDone(h *host) {
 		}
 	}
 	s.after(h)
+}
+
+// divisible: a crash can leave a part of the write.
+func divisible(m *pb.Message) bool {
+	hs, snapshot := storageWork(m)
+	return len(pieces(nil, hs, m.Entries, snapshot)) > 1
 }
 
 // block makes a host wait.

@@ -1,0 +1,44 @@
+package raft
+
+import (
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// A store that does not write atomically may have lost a hard state and kept the entries that were written before it in the same
+// write. What such a hard state would have said of the term and of committed configuration changes stands in the
+// entries too, and a node that started without it would not be the one that crashed.
+
+// recoverHardState returns what hs, which names the log's commit index, must have been at least. trusting is
+// Config.DisableConfChangeValidation.
+func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState, error) {
+	if last := l.last(); last.term > hs.Term && (last.index >= l.first || hs.Term > 0) {
+		// Entries come in their own term or a later one. No vote of that term is lost: one that was given was durable
+		// first, and who leads in a term has voted in it.
+		hs.Term, hs.Vote = last.term, None
+	}
+	if trusting {
+		return hs, nil
+	}
+	// A leader appends a configuration change when the one before it is applied. So of those that are there, all but the last
+	// one are committed.
+	change := uint64(0)
+	for lo := l.committed + 1; lo <= l.lastIndex(); {
+		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
+		if err != nil {
+			return hs, fmt.Errorf("looking for configuration changes: %w", err)
+		}
+		for i := range entries {
+			if !isConfChange(&entries[i]) {
+				continue
+			}
+			if change != 0 {
+				hs.Commit = change
+			}
+			change = entries[i].Index
+		}
+		lo += uint64(len(entries))
+	}
+	return hs, nil
+}
