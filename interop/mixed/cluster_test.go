@@ -168,6 +168,12 @@ func (c *cluster) arrive(m *member.Message) {
 	if m.To == 0 || m.To > uint64(len(c.members)) {
 		return
 	}
+	if m.Snapshot && c.kind(m.To) == 'e' {
+		// Their node takes the configuration of a snapshot at once, and a change that its apply thread still has in
+		// hand then stops the process, or takes it back. Ours lets the snapshot wait.
+		for c.do(m.To, member.Member.Apply) {
+		}
+	}
 	// What is refused is a message from somebody who is not a member any more, or one that came too late.
 	_ = c.members[m.To-1].Step(m.Data)
 	c.check(m.To)
