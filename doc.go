@@ -110,7 +110,11 @@
 //     vote nor campaign before one has passed, whatever asks them to; only a transfer overrides it.
 //   - A leader that the applied configuration does not let vote always steps down, and orders the best
 //     voter to campaign. Config.StepDownOnRemoval is not needed.
-//   - An order to campaign waits for committed configuration changes to be applied.
+//   - An order to campaign waits for committed configuration changes to be applied, and a snapshot until everything is
+//     applied that was handed out before it.
+//   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides.
+//   - A node starts at least in the term of its last entry, and takes all configuration changes in its log but the last one
+//     for committed, so that a write of entries without its hard state loses nothing (see Storage).
 //   - A node does not campaign that knows of committed entries it does not have.
 //   - A node that does not vote says in the refusal of a vote what it knows to be committed (Commit, and its term in
 //     RejectHint), and a candidate tells such nodes likewise; elections could get stuck over a configuration
