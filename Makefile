@@ -1,11 +1,12 @@
 # The two that matter: `go run ./examples/kv` runs the main job, `make test` all tests.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES     := . ./examples/kv ./interop
+MODULES     := . ./examples/kv ./interop ./rafttest/linear
 FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
+MINUTES     ?= 60
 
-.PHONY: all test lint unit race fuzz fuzz-long bench run
+.PHONY: all test lint unit race fuzz fuzz-long prove bench run
 
 all: test
 
@@ -32,6 +33,10 @@ race:
 # One fuzz target at a time, a bounded number of executions each.
 fuzz:
 	@./.ci/fuzz $(FUZZTIME)
+
+# What a night is for: simulator, histories, explorer and fuzzers, new seeds every day.
+prove:
+	./.ci/prove $(MINUTES)
 
 fuzz-long:
 	@./.ci/fuzz $(FUZZLONG)

@@ -190,7 +190,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	log.unstable.cache = newEntryCache(cfg.MaxCachedEntriesSize)
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
-		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return nil, written, fmt.Errorf("raft: starting %x: %w: %w", cfg.ID, ErrStorage, err)
 	}
 	r := &raft{
 		id:                cfg.ID,

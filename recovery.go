@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -26,6 +27,9 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 	change := uint64(0)
 	for lo := l.committed + 1; lo <= l.lastIndex(); {
 		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
+		if errors.Is(err, ErrCompacted) {
+			return hs, fmt.Errorf("%w: entry %d was compacted before it was applied", ErrStorage, lo)
+		}
 		if err != nil {
 			return hs, fmt.Errorf("looking for configuration changes: %w", err)
 		}

@@ -1,8 +1,8 @@
-// Command explore walks every interleaving of small worlds on the real code, and reports how many states there are.
+// Command raftexplore walks every interleaving of small worlds on the real code, and reports how many states there are.
 //
-//	go run ./rafttest/explore/cmd -minutes 10
-//	go run ./rafttest/explore/cmd -world async -minutes 2
-//	go run ./rafttest/explore/cmd -list
+//	go run ./cmd/raftexplore -minutes 10
+//	go run ./cmd/raftexplore -world async -minutes 2
+//	go run ./cmd/raftexplore -list
 //
 // Each world is walked with its bounds, from small to large, until its share of the time is over. Two
 // worlds are walked at a time; each on one core, so that what is found does not depend on the other. It exits with
