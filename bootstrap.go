@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/recording"
 )
 
 // Peer is a first member of a cluster.
@@ -64,4 +65,16 @@ func (r *raft) bootstrap(peers []Peer) error {
 		r.applyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID}.AsV2())
 	}
 	return nil
+}
+
+func (r *recorder) noteBootstrap(peers []Peer) {
+	if r == nil {
+		return
+	}
+	var rec recording.Record
+	rec.Kind = recording.Bootstrap
+	for _, p := range peers {
+		rec.Numbers, rec.Blobs = append(rec.Numbers, p.ID), append(rec.Blobs, p.Context)
+	}
+	r.out.Add(&rec)
 }

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"io"
 	"math"
 )
 
@@ -119,6 +120,11 @@ type Config struct {
 	// with ID, so that nodes may share a seed. With the same seed, the same calls give the
 	// same outputs to the byte. 0 draws a seed; Status reports the one in use.
 	Seed uint64
+
+	// Recording, if not nil, gets everything that goes into the node, a record in each Write, so that what it did can be
+	// looked at and done again: see package recording, whose Ring bounds it in memory, and cmd/raftscript. The
+	// node goes on without it when a Write fails.
+	Recording io.Writer
 
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
 	// AddServer and AwaitCatchUp, and how many election timeouts without any progress

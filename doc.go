@@ -69,10 +69,15 @@
 // atomic step, in order; each of the two may be behind, and Config.MaxCommittedSizePerReady bounds what the
 // apply thread has in hand. A leader whose own disk is silent shows it in BasicStatus.StalledTicks.
 //
+// # Recordings
+//
+// With Config.Recording a node writes down everything that goes into it. cmd/raftscript does that again, to the byte, steps through
+// it and makes it a script; package recording describes the format and bounds it in memory.
+//
 // # Additions
 //
 // Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
-// LeaseDriftTicks, MaxCachedEntriesSize; RawNode.Err, Verify, AddServer, AwaitCatchUp, StepDown, LeaseRead,
+// LeaseDriftTicks, MaxCachedEntriesSize, Recording; RawNode.Err, Verify, SkipTicks, AddServer, AwaitCatchUp, StepDown, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
 // Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, ReadState.Dropped; typed errors; package session.
 //

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"github.com/ffd200af/raft/recording"
 	"github.com/ffd200af/raft/tracker"
 )
 
@@ -87,6 +88,7 @@ func (rn *RawNode) SetRandomizedElectionTimeout(ticks int) error {
 	if ticks <= 0 || ticks > maxTicks {
 		return &ConfigError{Field: "randomized election timeout", Reason: "must be positive and not too large"}
 	}
+	rn.raft.record.note(recording.SetTimeout, uint64(ticks))
 	rn.raft.electionTimeout = uint32(ticks)
 	return nil
 }

@@ -258,10 +258,9 @@ func (n *node) Tick() {
 	}
 }
 
-// makeUpTicks lets the node's clock make up for the ticks that were dropped: leases must not
-// last longer for it. They make no election and no heartbeat.
+// makeUpTicks lets the node's clock make up for the ticks that were dropped.
 func (n *node) makeUpTicks(rn *RawNode) {
-	rn.raft.clock += n.missed.Swap(0)
+	rn.SkipTicks(n.missed.Swap(0))
 }
 
 // drainTicks handles all ticks that wait.

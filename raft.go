@@ -67,8 +67,6 @@ type raft struct {
 	// reads are the linearizable reads that wait on this node; nil until there are some, or a
 	// lease to keep.
 	reads *reads
-	// readNonce tells the questions of this node's life apart from those of an earlier one.
-	readNonce uint64
 
 	// leadership is what only a leader needs; nil on a node that has never led.
 	*leadership
@@ -78,6 +76,9 @@ type raft struct {
 	outbox *outbox // nil until there was a message to send
 	// async is what asynchronous storage writes need; nil without them.
 	async *asyncWrites
+
+	// record writes down what goes into the node; nil if nobody wants that.
+	record *recorder
 
 	// err is why the node is quarantined; it is set once.
 	err error
@@ -171,6 +172,14 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	if err != nil {
 		return nil, written, err
 	}
+	if cfg.Seed == 0 {
+		cfg.Seed = drawSeed()
+	}
+	record := newRecorder(cfg.Recording)
+	if record != nil {
+		record.start(&cfg)
+		cfg.Storage = &recordedStorage{Storage: cfg.Storage, recorder: record}
+	}
 	hs, cs, err := cfg.Storage.InitialState()
 	if err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
@@ -197,6 +206,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		limits:            limitsOf(&cfg),
 		logger:            cfg.Logger,
 		seed:              cfg.Seed,
+		record:            record,
 		checkQuorum:       cfg.CheckQuorum,
 		preVote:           cfg.PreVote,
 		disableForwarding: cfg.DisableProposalForwarding,
@@ -207,12 +217,8 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		log:               log,
 		role:              StateFollower,
 	}
-	if r.seed == 0 {
-		r.seed = drawSeed()
-	}
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
-	r.readNonce = newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex())
 	if cfg.AsyncStorageWrites {
 		r.async = &asyncWrites{}
 	}

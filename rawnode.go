@@ -2,6 +2,7 @@ package raft
 
 import (
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/recording"
 )
 
 // RawNode is one node of a Raft group, driven by the application from a single
@@ -24,6 +25,7 @@ type RawNode struct {
 	write write
 
 	verified *mark // the state at the last Verify; nil if there was none
+
 }
 
 // NewRawNode starts a node from what config.Storage holds. It returns a ConfigError
@@ -53,14 +55,26 @@ func (rn *RawNode) Tick() {
 // TickQuiesced advances the clock without elections or heartbeats, for
 // applications that put idle groups to sleep by common agreement of their members.
 func (rn *RawNode) TickQuiesced() {
+	rn.raft.record.note(recording.TickQuiesced)
 	rn.raft.clock++
 	rn.raft.elapse()
+}
+
+// SkipTicks lets the clock pass over ticks that were due and not delivered, after a pause of the process for instance: leases
+// must not last longer for it. They make no election and no heartbeat. A Node does that by itself.
+func (rn *RawNode) SkipTicks(n uint64) {
+	if n == 0 {
+		return
+	}
+	rn.raft.record.note(recording.SkipTicks, n)
+	rn.raft.clock += n
 }
 
 // Campaign starts an election now, as if the election timeout had passed. It does
 // nothing on a leader and on a node that may not lead (not a voter, or a committed
 // configuration change is not applied yet).
 func (rn *RawNode) Campaign() error {
+	rn.raft.record.note(recording.Campaign)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
@@ -71,6 +85,7 @@ func (rn *RawNode) Campaign() error {
 // change it any more. nil means that the proposal was appended or sent to the leader, not that
 // it will be committed. An error that matches ErrProposalDropped means that it was not.
 func (rn *RawNode) Propose(data []byte) error {
+	rn.raft.record.noteBytes(recording.Propose, data)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
@@ -100,6 +115,7 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 // ErrProposalDropped; nothing has begun then. When the leadership is lost, the next leader has to be
 // asked to go on.
 func (rn *RawNode) AddServer(id uint64, context []byte) error {
+	rn.raft.record.noteBytes(recording.AddServer, context, id)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
@@ -110,6 +126,7 @@ func (rn *RawNode) AddServer(id uint64, context []byte) error {
 // (CaughtUp) or when there is no point in waiting (CatchUpGivenUp). Status.CatchUp has the
 // same for all learners, without asking. The error matches ErrNotLeader or ErrNotLearner.
 func (rn *RawNode) AwaitCatchUp(id uint64) error {
+	rn.raft.record.note(recording.AwaitCatchUp, id)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
@@ -122,6 +139,7 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // stores the result with its snapshots. A change that the application rejects is
 // applied as an empty ConfChange{}.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
+	rn.raft.record.noteConfChange(cc)
 	if rn.raft.err == nil {
 		rn.raft.applyConfChange(cc.AsV2())
 	}
@@ -144,6 +162,7 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 // suited: one that was heard from recently, with the longest log. The error matches
 // ErrNotLeader, or ErrTransferTarget if there is no other voter.
 func (rn *RawNode) StepDown() error {
+	rn.raft.record.note(recording.StepDown)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
@@ -165,6 +184,7 @@ func (rn *RawNode) ForgetLeader() error {
 // becomes a ReadState with Dropped set. While 8192 answers wait for Ready to be called, further reads that cannot be
 // answered are dropped without one.
 func (rn *RawNode) ReadIndex(rctx []byte) {
+	rn.raft.record.noteBytes(recording.ReadIndex, rctx)
 	r := rn.raft
 	if r.err != nil {
 		return
@@ -239,6 +259,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.err != nil || rn.lent {
 		return
 	}
+	r.record.note(recording.Ready)
 	if r.async != nil {
 		r.outbox.returned()
 		r.reads.returned()
@@ -265,6 +286,9 @@ func (rn *RawNode) fill(rd *Ready) {
 	r.fillOutput(rd)
 	if r.async == nil {
 		rn.lend(rd)
+	}
+	if r.record != nil {
+		r.record.batch(rd)
 	}
 }
 
@@ -354,6 +378,7 @@ func (rn *RawNode) addStorageMessages(rd *Ready) {
 func (rn *RawNode) Advance(Ready) { rn.advance() }
 
 func (rn *RawNode) advance() {
+	rn.raft.record.note(recording.Advance)
 	r := rn.raft
 	if !rn.lent || r.err != nil {
 		return
@@ -376,6 +401,7 @@ func (rn *RawNode) advance() {
 // ReportUnreachable tells a leader that the last messages to a peer were not
 // delivered. What was in flight is then sent again, after the peer's next sign of life.
 func (rn *RawNode) ReportUnreachable(id uint64) {
+	rn.raft.record.note(recording.ReportUnreachable, id)
 	if rn.raft.err == nil {
 		rn.raft.reportUnreachable(id)
 	}
@@ -384,6 +410,7 @@ func (rn *RawNode) ReportUnreachable(id uint64) {
 // ReportSnapshot tells a leader how the transmission of a snapshot to a follower
 // ended. Without it the follower gets no entries until Config.SnapshotTicks have passed.
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
+	rn.raft.record.note(recording.ReportSnapshot, id, uint64(status))
 	if rn.raft.err == nil {
 		rn.raft.reportSnapshot(id, status == SnapshotFailure)
 	}
@@ -394,6 +421,7 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 // from a snapshot. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
+	rn.raft.record.noteBootstrap(peers)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}

@@ -63,7 +63,7 @@ type echo struct{ id, round uint64 }
 // openReads returns the queue, which is made when it is first needed.
 func (r *raft) openReads() *reads {
 	if r.reads == nil {
-		r.reads = &reads{nonce: r.readNonce}
+		r.reads = &reads{nonce: newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex(), r.clock)}
 	}
 	return r.reads
 }

@@ -1,9 +1,14 @@
 package raft
 
-import "math"
+import (
+	"math"
+
+	"github.com/ffd200af/raft/recording"
+)
 
 // tick advances the logical clock by one tick.
 func (r *raft) tick() {
+	r.record.note(recording.Tick)
 	r.clock++
 	r.elapse()
 	if r.role == StateLeader {

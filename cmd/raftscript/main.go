@@ -2,10 +2,15 @@
 // they expect.
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
+//	raftscript replay|step|export RECORDING...
 //
 // It prints each command whose output differs with a diff of the lines: "-" was expected and
 // did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
 // as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
+//
+// The second form is for recordings of a node (package recording): replay does again what the node did and compares it to the
+// byte, with the same exit statuses; step prints each input with what came of it, also if the beginning of the recording is lost;
+// export prints a script that does the same, as far as a script can.
 //
 // With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
 // lines (a level word, then text) count on neither side: their words are each
@@ -41,13 +46,18 @@ type options struct {
 
 // run is main with everything that it needs from the process as arguments.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 1 {
+		if do := onRecordings(args[0]); do != nil {
+			return runRecordings(do, args[1:], stdout, stderr)
+		}
+	}
 	var opts options
 	flags := flag.NewFlagSet("raftscript", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files")
 	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "leave log lines out of the comparison")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...")
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export RECORDING...")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -62,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	status := exitSame
 	for _, path := range flags.Args() {
-		same, err := replay(path, opts, stdout)
+		same, err := runScript(path, opts, stdout)
 		switch {
 		case err != nil:
 			fmt.Fprintf(stderr, "raftscript: %s: %v\n", path, err)
@@ -74,9 +84,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return status
 }
 
-// replay runs the script in a file and prints the outcome. It reports whether everything went as expected, or
+// runScript runs the script in a file and prints the outcome. It reports whether everything went as expected, or
 // does now because it was rewritten.
-func replay(path string, opts options, stdout io.Writer) (bool, error) {
+func runScript(path string, opts options, stdout io.Writer) (bool, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return false, err

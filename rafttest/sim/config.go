@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/ffd200af/raft"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	RecoverTicks int
 	// SkipDiskCheck leaves it to the other properties to find out that a Disk loses what it has synced.
 	SkipDiskCheck bool
+	// Recording, if not nil, is called whenever a node starts, and returns what its raft.Config.Recording is in that life.
+	Recording func(id uint64) io.Writer
 	// KeepHistory collects what the clients have done in Result.History.
 	KeepHistory bool
 	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.

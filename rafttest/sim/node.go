@@ -101,6 +101,9 @@ func (w *world) start(n *node) {
 	n.store = faultyStorage{Disk: n.disk, node: n, durableMachine: w.cfg.DurableMachine}
 	c := w.base
 	c.ID, c.Storage, c.Applied = n.id, &n.store, n.rep.applied
+	if w.cfg.Recording != nil {
+		c.Recording = w.cfg.Recording(n.id)
+	}
 	rn, err := raft.NewRawNode(&c)
 	if err != nil {
 		if !n.suspect {

@@ -1,0 +1,185 @@
+package recording
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Kind says what a record is. In brackets are its numbers, and its blobs behind a semicolon.
+type Kind byte
+
+// The inputs of a node, named as the methods of raft.RawNode; those that are messages are a Step. A record is written before the input has any effect.
+const (
+	// Start: [id, election ticks, heartbeat ticks, applied, flags, max size per message, max committed size per Ready, max
+	// uncommitted size, max cached size, max inflight messages, max inflight bytes, read-only option, lease drift
+	// ticks, catch-up rounds, snapshot ticks, seed]. The seed is the one that is used, never 0.
+	Start             Kind = 1
+	Tick              Kind = 2
+	TickQuiesced      Kind = 3
+	SkipTicks         Kind = 4 // [ticks]: time that passed unseen, through a Node whose goroutine was busy
+	Step              Kind = 5 // [; message]
+	Propose           Kind = 6 // [; data]
+	ApplyConfChange   Kind = 7 // [; change, as ConfChangeV2]
+	Campaign          Kind = 8
+	AddServer         Kind = 9  // [id; context]
+	AwaitCatchUp      Kind = 10 // [id]
+	StepDown          Kind = 11
+	ReadIndex         Kind = 12 // [; context]
+	Ready             Kind = 13
+	Advance           Kind = 14
+	ReportUnreachable Kind = 15 // [id]
+	ReportSnapshot    Kind = 16 // [id, status]
+	Bootstrap         Kind = 17 // [ids of the peers; their contexts]
+	SetTimeout        Kind = 18 // [ticks]
+)
+
+// What the node was answered and what it did, in the middle of an input. Errors are a number, see ErrorCode, and a blob with the text
+// of those without a meaning.
+const (
+	InitialState Kind = 32 // [error; text, hard state, conf state]
+	FirstIndex   Kind = 33 // [error, index; text]
+	LastIndex    Kind = 34 // [error, index; text]
+	Term         Kind = 35 // [error, index, term; text]
+	Entries      Kind = 36 // [error, low, high, max size; text, entries]
+	Snapshot     Kind = 37 // [error; text, snapshot]
+	// Batch: [fingerprint] of the Ready that was handed out.
+	Batch Kind = 48
+	// Lost: [records], the records before this place that a Ring did not keep.
+	Lost Kind = 49
+)
+
+func (k Kind) String() string {
+	names := [...]string{
+		Start: "Start", Tick: "Tick", TickQuiesced: "TickQuiesced", SkipTicks: "SkipTicks", Step: "Step", Propose: "Propose",
+		ApplyConfChange: "ApplyConfChange", Campaign: "Campaign", AddServer: "AddServer",
+		AwaitCatchUp: "AwaitCatchUp", StepDown: "StepDown",
+		ReadIndex: "ReadIndex", Ready: "Ready", Advance: "Advance", ReportUnreachable: "ReportUnreachable",
+		ReportSnapshot: "ReportSnapshot", Bootstrap: "Bootstrap", SetTimeout: "SetTimeout",
+		InitialState: "Storage.InitialState", FirstIndex: "Storage.FirstIndex", LastIndex: "Storage.LastIndex", Term: "Storage.Term",
+		Entries: "Storage.Entries", Snapshot: "Storage.Snapshot", Batch: "Batch", Lost: "Lost",
+	}
+	if int(k) < len(names) && names[k] != "" {
+		return names[k]
+	}
+	return fmt.Sprintf("Kind(%d)", byte(k))
+}
+
+// ErrorCode is how a Storage's error is recorded: by the sentinel of package raft that it matches.
+type ErrorCode uint64
+
+const (
+	ErrorNone ErrorCode = iota
+	ErrorCompacted
+	ErrorUnavailable
+	ErrorSnapshotTemporarilyUnavailable
+	// ErrorOther is any other error; its text follows.
+	ErrorOther
+)
+
+// IsInput reports whether a record of this kind is something that was done to the node.
+func (k Kind) IsInput() bool { return k < InitialState }
+
+// Record is an element of a recording. Numbers and Blobs mean what the Kind says.
+type Record struct {
+	Kind    Kind
+	Numbers []uint64
+	Blobs   [][]byte
+}
+
+// Number returns a number, 0 if there are not so many.
+func (r *Record) Number(i int) uint64 {
+	if i >= len(r.Numbers) {
+		return 0
+	}
+	return r.Numbers[i]
+}
+
+// Blob returns a blob, nil if there are not so many.
+func (r *Record) Blob(i int) []byte {
+	if i >= len(r.Blobs) {
+		return nil
+	}
+	return r.Blobs[i]
+}
+
+// ErrFormat is matched by the errors about bytes that are no recording, or not of a version that is known here.
+var ErrFormat = errors.New("recording: bad format")
+
+// append adds the encoded record, without its length, to buf.
+func (r *Record) append(buf []byte) []byte {
+	buf = append(buf, byte(r.Kind))
+	buf = binary.AppendUvarint(buf, uint64(len(r.Numbers)))
+	for _, n := range r.Numbers {
+		buf = binary.AppendUvarint(buf, n)
+	}
+	buf = binary.AppendUvarint(buf, uint64(len(r.Blobs)))
+	for _, b := range r.Blobs {
+		if b == nil {
+			buf = append(buf, 0)
+			continue
+		}
+		buf = binary.AppendUvarint(buf, uint64(len(b))+1)
+		buf = append(buf, b...)
+	}
+	return buf
+}
+
+// decode reads a record from all of data, which its blobs then share.
+func decode(data []byte) (Record, error) {
+	if len(data) == 0 {
+		return Record{}, fmt.Errorf("%w: an empty record", ErrFormat)
+	}
+	d := decoder{data: data[1:]}
+	r := Record{Kind: Kind(data[0])}
+	for n := d.count(); n > 0; n-- {
+		r.Numbers = append(r.Numbers, d.number())
+	}
+	for n := d.count(); n > 0; n-- {
+		r.Blobs = append(r.Blobs, d.blob())
+	}
+	if d.bad || len(d.data) > 0 {
+		return Record{}, fmt.Errorf("%w: a %s of %d bytes does not add up", ErrFormat, r.Kind, len(data))
+	}
+	return r, nil
+}
+
+// decoder takes values from the front of data.
+type decoder struct {
+	data []byte
+	bad  bool
+}
+
+func (d *decoder) number() uint64 {
+	v, n := binary.Uvarint(d.data)
+	if n <= 0 {
+		d.bad, d.data = true, nil
+		return 0
+	}
+	d.data = d.data[n:]
+	return v
+}
+
+// count is a number of things that take a byte at least.
+func (d *decoder) count() uint64 {
+	n := d.number()
+	if n > uint64(len(d.data)) {
+		d.bad, d.data = true, nil
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) blob() []byte {
+	n := d.number()
+	if n == 0 {
+		return nil
+	}
+	if n--; n > uint64(len(d.data)) {
+		d.bad, d.data = true, nil
+		return nil
+	}
+	b := d.data[:n:n]
+	d.data = d.data[n:]
+	return b
+}

@@ -1,0 +1,210 @@
+// Package replay does again what a recording (package recording) says that a node did, without its application, storage and
+// network, and compares to the byte: what the node asked of its storage, and what it handed out.
+package replay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/recording"
+)
+
+// Step is an input that was done again.
+type Step struct {
+	// Number is the place of the input's record in the recording, from 0.
+	Number int
+	Input  recording.Record
+	// Answers are what the storage answered meanwhile, as recorded.
+	Answers []recording.Record
+	// Node is as the input left it; nil if it did not start.
+	Node *raft.RawNode
+	// Ready is what an input of kind Ready handed out, and Err what the input returned.
+	Ready raft.Ready
+	Err   error
+}
+
+// Divergence is the first place at which the node did something else than the recording says. The library that made
+// the recording was another version, or there is a bug in one of them, or somebody has changed the recording.
+type Divergence struct {
+	Number int
+	// Want is what is recorded there, Got what happened: nil if nothing did.
+	Want recording.Record
+	Got  *recording.Record
+}
+
+func (d *Divergence) Error() string {
+	got := "nothing more happens"
+	if d.Got != nil {
+		got = fmt.Sprintf("%s %x comes", d.Got.Kind, d.Got.Numbers)
+	}
+	return fmt.Sprintf("replay: record %d is %s %x, and %s", d.Number, d.Want.Kind, d.Want.Numbers, got)
+}
+
+var (
+	// ErrIncomplete says that the beginning of the recording is missing: it is from a Ring that did not keep all.
+	ErrIncomplete = errors.New("replay: the recording does not begin with the start of the node")
+	// ErrEnd is what the storage of a replayed node answers where the recording has ended.
+	ErrEnd = errors.New("replay: the recording ends here")
+)
+
+// Read reads all of a recording. One that ends within a record is read up to there.
+func Read(in io.Reader) ([]recording.Record, error) {
+	var records []recording.Record
+	r := recording.NewReader(in)
+	for {
+		rec, err := r.Next()
+		switch {
+		case errors.Is(err, recording.ErrFormat):
+			return records, fmt.Errorf("record %d: %w", len(records), err)
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return records, nil
+		case err != nil:
+			return records, fmt.Errorf("record %d: %w", len(records), err)
+		}
+		records = append(records, rec)
+	}
+}
+
+// Run replays a recording, and calls each, if it is not nil, after every input. The error is ErrIncomplete, a *Divergence, or what each
+// returned.
+func Run(records []recording.Record, each func(*Step) error) error {
+	if len(records) == 0 || records[0].Kind != recording.Start {
+		return ErrIncomplete
+	}
+	p := &player{records: records}
+	for p.at < len(records) {
+		s := Step{Number: p.at, Input: records[p.at]}
+		if s.Input.Kind.IsInput() {
+			p.do(&s)
+		}
+		if p.diverged != nil {
+			return p.diverged
+		}
+		if p.at == s.Number {
+			return &Divergence{Number: p.at, Want: s.Input} // the node has not even noticed it
+		}
+		for _, rec := range records[s.Number+1 : min(p.at, len(records))] {
+			if rec.Kind != recording.Batch {
+				s.Answers = append(s.Answers, rec)
+			}
+		}
+		if s.Node = p.node; each != nil {
+			if err := each(&s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// player drives a node by the records. It is the node's storage, and takes down its recording.
+type player struct {
+	records  []recording.Record
+	at       int // the record that comes next
+	node     *raft.RawNode
+	diverged *Divergence
+}
+
+// Write takes what the node records, and compares. What comes behind the last record was not written any more.
+func (p *player) Write(frame []byte) (int, error) {
+	if string(frame) == recording.Header || p.diverged != nil {
+		return len(frame), nil
+	}
+	if p.at < len(p.records) && !bytes.Equal(frame, recording.Encode(&p.records[p.at])) {
+		d := Divergence{Number: p.at, Want: p.records[p.at]}
+		if got, err := recording.NewReader(io.MultiReader(bytes.NewReader([]byte(recording.Header)), bytes.NewReader(frame))).Next(); err == nil {
+			d.Got = &got
+		}
+		p.diverged = &d
+	}
+	p.at++
+	return len(frame), nil
+}
+
+// do repeats an input.
+func (p *player) do(s *Step) {
+	in := &s.Input
+	if in.Kind == recording.Start {
+		c := Config(in)
+		c.Storage, c.Recording, c.Logger = p, p, raft.DiscardLogger
+		p.node, s.Err = raft.NewRawNode(c)
+		return
+	}
+	n := p.node
+	if n == nil {
+		return // it did not start, and nothing can follow
+	}
+	switch in.Kind {
+	case recording.Tick:
+		n.Tick()
+	case recording.TickQuiesced:
+		n.TickQuiesced()
+	case recording.SkipTicks:
+		n.SkipTicks(in.Number(0))
+	case recording.Step:
+		var m pb.Message
+		if s.Err = m.Unmarshal(in.Blob(0)); s.Err == nil {
+			s.Err = n.Step(m)
+		}
+	case recording.Propose:
+		s.Err = n.Propose(in.Blob(0))
+	case recording.ApplyConfChange:
+		var cc pb.ConfChangeV2
+		if s.Err = cc.Unmarshal(in.Blob(0)); s.Err == nil {
+			n.ApplyConfChange(cc)
+		}
+	case recording.Ready:
+		s.Ready = n.Ready()
+	case recording.Advance:
+		n.Advance(raft.Ready{})
+	default:
+		p.operate(s)
+	}
+}
+
+// operate repeats what operators and clients ask for.
+func (p *player) operate(s *Step) {
+	in, n := &s.Input, p.node
+	id := in.Number(0)
+	switch in.Kind {
+	case recording.Campaign:
+		s.Err = n.Campaign()
+	case recording.AddServer:
+		s.Err = n.AddServer(id, in.Blob(0))
+	case recording.AwaitCatchUp:
+		s.Err = n.AwaitCatchUp(id)
+	case recording.StepDown:
+		s.Err = n.StepDown()
+	case recording.ReadIndex:
+		n.ReadIndex(in.Blob(0))
+	case recording.ReportUnreachable:
+		n.ReportUnreachable(id)
+	case recording.ReportSnapshot:
+		n.ReportSnapshot(id, raft.SnapshotStatus(in.Number(1)))
+	case recording.SetTimeout:
+		s.Err = n.SetRandomizedElectionTimeout(int(id))
+	case recording.Bootstrap:
+		var peers []raft.Peer
+		for i, id := range in.Numbers {
+			peers = append(peers, raft.Peer{ID: id, Context: in.Blob(i)})
+		}
+		s.Err = n.Bootstrap(peers)
+	}
+}
+
+// Config returns the configuration that a Start record holds, without Storage, Logger and Recording.
+func Config(start *recording.Record) *raft.Config {
+	n := start.Number
+	on := func(i int) bool { return n(4)>>i&1 != 0 }
+	return &raft.Config{
+		ID: n(0), ElectionTick: int(n(1)), HeartbeatTick: int(n(2)), Applied: n(3),
+		AsyncStorageWrites: on(0), CheckQuorum: on(1), PreVote: on(2), DisableProposalForwarding: on(3), DisableConfChangeValidation: on(4),
+		MaxSizePerMsg: n(5), MaxCommittedSizePerReady: n(6), MaxUncommittedEntriesSize: n(7), MaxCachedEntriesSize: n(8),
+		MaxInflightMsgs: int(n(9)), MaxInflightBytes: n(10), ReadOnlyOption: raft.ReadOnlyOption(n(11)), LeaseDriftTicks: int(n(12)),
+		CatchUpRounds: int(n(13)), SnapshotTicks: int(n(14)), Seed: n(15),
+	}
+}

@@ -1,0 +1,257 @@
+package replay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/sim"
+	"github.com/ffd200af/raft/recording"
+)
+
+// lives runs a simulated cluster and returns what each life of each node has recorded.
+func lives(t testing.TB, c sim.Config) [][]byte {
+	t.Helper()
+	var all []*bytes.Buffer
+	c.Recording = func(uint64) io.Writer {
+		all = append(all, &bytes.Buffer{})
+		return all[len(all)-1]
+	}
+	if _, err := sim.Run(c); err != nil {
+		t.Fatal(err)
+	}
+	var recordings [][]byte
+	for _, b := range all {
+		recordings = append(recordings, b.Bytes())
+	}
+	return recordings
+}
+
+func read(t testing.TB, data []byte) []recording.Record {
+	t.Helper()
+	records, err := Read(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 10
+	}
+	kinds := map[recording.Kind]int{}
+	replayed, bytes := 0, 0
+	for seed := uint64(1); seed <= seeds; seed++ {
+		for life, data := range lives(t, sim.Config{Seed: seed, Steps: 3000}) {
+			records := read(t, data)
+			inputs := 0
+			if err := Run(records, func(*Step) error { inputs++; return nil }); err != nil {
+				t.Fatalf("seed %d, life %d of %d records: %v", seed, life, len(records), err)
+			}
+			for i := range records {
+				kinds[records[i].Kind]++
+			}
+			replayed, bytes = replayed+inputs, bytes+len(data)
+		}
+	}
+	t.Logf("%d inputs, %d bytes each", replayed, bytes/replayed)
+	for k := recording.Start; k <= recording.Batch; k++ {
+		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.AwaitCatchUp || k == recording.Bootstrap || k == recording.SetTimeout
+		if kinds[k] == 0 && !unseen && k.String()[:1] != "K" && seeds > 10 {
+			t.Errorf("there was no %s", k)
+		}
+	}
+}
+
+// What the simulator does not do, by hand.
+func TestTheOtherInputsAreReplayedToo(t *testing.T) {
+	var out bytes.Buffer
+	c := raft.DefaultConfig(1, raft.NewMemoryStorage())
+	c.Recording, c.Logger = &out, raft.DiscardLogger
+	n, err := raft.NewRawNode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := func() {
+		for n.HasReady() {
+			rd := n.Ready()
+			if err := errors.Join(c.Storage.(*raft.MemoryStorage).Append(rd.Entries), c.Storage.(*raft.MemoryStorage).SetHardState(rd.HardState)); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range rd.CommittedEntries {
+				if e.Type == pb.EntryConfChange {
+					var cc pb.ConfChange
+					if err := cc.Unmarshal(e.Data); err != nil {
+						t.Fatal(err)
+					}
+					n.ApplyConfChange(cc)
+				}
+			}
+			n.Advance(rd)
+		}
+	}
+	if err := n.Bootstrap([]raft.Peer{{ID: 1, Context: []byte("here")}}); err != nil {
+		t.Fatal(err)
+	}
+	work()
+	if err := n.SetRandomizedElectionTimeout(3); err != nil {
+		t.Fatal(err)
+	}
+	n.TickQuiesced()
+	n.SkipTicks(7)
+	for range 3 {
+		n.Tick()
+	}
+	work()
+	if err := n.ProposeConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2}); err != nil {
+		t.Fatal(err)
+	}
+	work()
+	if err := n.AwaitCatchUp(2); err != nil {
+		t.Fatal(err)
+	}
+	n.TransferLeader(9)
+	_ = n.ForgetLeader()
+	work()
+	if n.BasicStatus().RaftState != raft.StateLeader {
+		t.Error("it does not lead")
+	}
+	var last raft.BasicStatus
+	if err := Run(read(t, out.Bytes()), func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if last != n.BasicStatus() {
+		t.Errorf("the replayed node is %+v, the recorded one %+v", last, n.BasicStatus())
+	}
+}
+
+// One record more or less, or a bit of one that is different, is noticed before the end.
+func TestARecordingThatWasChangedDiverges(t *testing.T) {
+	data := slices.MaxFunc(lives(t, sim.Config{Seed: 3, Steps: 3000}), func(a, b []byte) int { return len(a) - len(b) })
+	records := read(t, data)
+	changed := func(change func(list []recording.Record) []recording.Record) error {
+		return Run(change(slices.Clone(records)), nil)
+	}
+	first := func(k recording.Kind) int {
+		return slices.IndexFunc(records, func(r recording.Record) bool { return r.Kind == k })
+	}
+	// A message that a Ready follows has done something.
+	answered := func(l []recording.Record) int {
+		for i := range l {
+			if l[i].Kind == recording.Step && l[i+1].Kind == recording.Ready {
+				return i
+			}
+		}
+		return 0
+	}
+	for name, change := range map[string]func(list []recording.Record) []recording.Record{
+		"a tick is missing": func(l []recording.Record) []recording.Record {
+			return slices.Delete(l, first(recording.Tick), first(recording.Tick)+1)
+		},
+		"a message is missing": func(l []recording.Record) []recording.Record {
+			i := answered(l)
+			return slices.Delete(l, i, i+1)
+		},
+		"a message comes twice": func(l []recording.Record) []recording.Record {
+			i := first(recording.Ready)
+			return slices.Insert(l, i, l[i])
+		},
+		"another fingerprint": func(l []recording.Record) []recording.Record {
+			l[first(recording.Batch)].Numbers = []uint64{1}
+			return l
+		},
+		"another seed": func(l []recording.Record) []recording.Record {
+			l[0].Numbers = slices.Clone(l[0].Numbers)
+			l[0].Numbers[15]++
+			return l
+		},
+		"another answer of the storage": func(l []recording.Record) []recording.Record {
+			i := first(recording.LastIndex)
+			l[i].Numbers = []uint64{0, l[i].Numbers[1] + 1}
+			return l
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d *Divergence
+			if err := changed(change); !errors.As(err, &d) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestARecordingMayEndAnywhere(t *testing.T) {
+	data := lives(t, sim.Config{Seed: 4, Nodes: 1, Steps: 300, Faults: sim.NoFaults()})[0]
+	for end := len(recording.Header); end < len(data); end += 1 + end/50 {
+		records := read(t, data[:end])
+		if err := Run(records, nil); err != nil && len(records) > 0 {
+			t.Fatalf("at %d of %d bytes: %v", end, len(data), err)
+		}
+	}
+}
+
+func TestARingThatLostTheBeginningIsReadAndNotReplayed(t *testing.T) {
+	ring := recording.NewRing(2000)
+	if _, err := sim.Run(sim.Config{Seed: 4, Nodes: 1, Steps: 300, Faults: sim.NoFaults(), Recording: func(uint64) io.Writer { return ring }}); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if n, err := ring.WriteTo(&out); err != nil || n != int64(out.Len()) {
+		t.Fatal(n, err)
+	}
+	records := read(t, out.Bytes())
+	if records[0].Kind != recording.Lost || records[0].Number(0) == 0 || len(records) < 20 {
+		t.Errorf("%d records, the first %+v", len(records), records[0])
+	}
+	if out.Len() > 2100 {
+		t.Errorf("%d bytes are kept", out.Len())
+	}
+	if err := Run(records, nil); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// brokenDisk fails after some writes. The node does not mind.
+type brokenDisk int
+
+func (d *brokenDisk) Write(b []byte) (int, error) {
+	if *d--; *d < 0 {
+		return 0, errors.New("no space")
+	}
+	return len(b), nil
+}
+
+func TestARecorderThatFailsDoesNotStopTheNode(t *testing.T) {
+	disk := brokenDisk(20)
+	if _, err := sim.Run(sim.Config{Seed: 5, Steps: 500, Recording: func(uint64) io.Writer { return &disk }}); err != nil {
+		t.Fatal(err)
+	}
+	if disk >= 0 {
+		t.Error("the disk has not failed")
+	}
+}
+
+// FuzzReplay gives anything to the player. It does not panic.
+func FuzzReplay(f *testing.F) {
+	data := lives(f, sim.Config{Seed: 4, Nodes: 1, Steps: 60, Faults: sim.NoFaults()})[0]
+	f.Add(data)
+	f.Add([]byte(recording.Header))
+	f.Add(append([]byte(recording.Header), recording.Encode(&recording.Record{Kind: recording.Lost, Numbers: []uint64{3}})...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		records, err := Read(bytes.NewReader(data))
+		if err != nil && !errors.Is(err, recording.ErrFormat) {
+			t.Fatal(err)
+		}
+		_ = Run(records, func(s *Step) error {
+			_ = fmt.Sprint(s.Input)
+			return nil
+		})
+	})
+}
