@@ -38,6 +38,8 @@ import (
 // overwritten. The node keeps them for as long as it likes. The same holds for a
 // ConfState's slices and a snapshot's data.
 //
+// rafttest.TestStorage tries all of this on an implementation.
+//
 // Besides the errors with a meaning that each method names, possibly wrapped, any error means
 // that Storage does not work, and quarantines the node (ErrStorage).
 type Storage interface {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/session"
@@ -89,7 +90,12 @@ func dataKey(key []byte) []byte  { return append([]byte{dataPrefix}, key...) }
 // by their addresses: with a log that begins behind entry 1 of term 1, on each of them alike. Without
 // any it starts with nothing at all, for a replica that is going to be added.
 func openStore(dir string, first map[uint64]string) (*store, error) {
-	db, err := pebble.Open(dir, &pebble.Options{Logger: quietLogger{}})
+	return openStoreIn(vfs.Default, dir, first)
+}
+
+// openStoreIn is openStore in a file system that need not be the machine's.
+func openStoreIn(fs vfs.FS, dir string, first map[uint64]string) (*store, error) {
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, Logger: quietLogger{}})
 	if err != nil {
 		return nil, fmt.Errorf("opening %s (is another copy running?): %w", dir, err)
 	}

@@ -3,26 +3,12 @@ package sim
 import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
 )
 
-// Disk is a node's stable storage: what the library reads, and what an application writes. Runs drive one per node, and
-// crash it; MemoryDisk is the one they use by default. An embedder gives its own with Config.NewDisk to have it tested.
-type Disk interface {
-	raft.Storage
-
-	// Write stores what a Ready or a storage message holds, in the order snapshot, entries, hard state; what is
-	// empty is left out. A snapshot replaces the log. With sync, everything that was written up to here is durable
-	// when it returns. Entries or a snapshot without sync are followed by Crash. An error ends the run.
-	Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error
-	// SaveSnapshot makes s, which the node's own state machine has taken, the newest snapshot; the log stays.
-	SaveSnapshot(s pb.Snapshot) error
-	// Compact drops the entries up to and including index. Both are durable when they return.
-	Compact(index uint64) error
-	// Crash is a loss of power, and returns the disk as it is found afterwards. Everything that was synced is
-	// there. Of what was written since, in the order in which it was written, the first keep pieces may be
-	// there, and nothing else; a piece is a snapshot, the entries, or the hard state of a Write.
-	Crash(keep int) (Disk, error)
-}
+// Disk is a node's stable storage, see rafttest.Disk. Runs drive one per node, and crash it; MemoryDisk is the one they use by
+// default. An embedder gives its own with Config.NewDisk to have it tested.
+type Disk = rafttest.Disk
 
 // piece is a part of a write that is on a disk wholly or not at all. One of the fields is set.
 type piece struct {
