@@ -70,6 +70,9 @@ type Faults struct {
 	// Crash is the mean time between crashes; CrashWriting, between crashes in the middle of a write, which may be
 	// on the disk, in part, or not. DownTicks is how long a node is down.
 	Crash, CrashWriting, DownTicks int
+	// WriteError is the mean time between writes that fail. The application stops the node then, as it must: what was to be
+	// written may be on the disk all the same, or, with Tear, a part of it.
+	WriteError int
 	// Tear lets a crash in the middle of a write leave a part of it: the snapshot, or snapshot and entries without the
 	// hard state. Otherwise all of the write is on the disk or nothing.
 	Tear bool
@@ -109,7 +112,7 @@ func NoFaults() *Faults { return &Faults{MaxNodes: defaultMaxNodes} }
 func AllFaults() *Faults {
 	return &Faults{
 		Drop: 0.02, Duplicate: 0.02, Slow: 0.02, SlowTicks: 30, Reorder: true, LoseReports: 0.3,
-		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, Tear: true,
+		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, WriteError: 200, Tear: true,
 		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
 		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
 		Drift: 1, Lazy: 0.2,
@@ -192,7 +195,7 @@ func drawFaults(r *rng) *Faults {
 	f.Reorder, f.Tear = r.chance(0.7), r.chance(0.5)
 	for _, mean := range []*int{
 		&f.Partition, &f.Crash, &f.CrashWriting, &f.Pause, &f.Stall, &f.ReadError, &f.Unavailable, &f.LoseDisk,
-		&f.Compact, &f.Transfer, &f.Campaign, &f.Forget, &f.Member,
+		&f.Compact, &f.Transfer, &f.Campaign, &f.Forget, &f.Member, &f.WriteError,
 	} {
 		*mean = []int{0, *mean / 4, *mean, *mean, *mean * 3}[r.below(5)]
 	}

@@ -40,6 +40,8 @@ const (
 	// Healthy: no node is quarantined, except for what a fault has done to its disk, and no message of one node is
 	// refused by another.
 	Healthy Property = "health"
+	// NoPanic: nothing panics: the library, a Disk, a StateMachine.
+	NoPanic Property = "no panic"
 	// Durability: a Disk that starts again has what it has synced.
 	Durability Property = "durability of the disk"
 	// Progress: when the faults are over, everybody gets on within Config.RecoverTicks ticks.

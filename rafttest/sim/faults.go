@@ -21,6 +21,7 @@ const (
 	faultTransfer
 	faultCampaign
 	faultForget
+	faultWriteError
 	faultKinds
 )
 
@@ -28,7 +29,7 @@ const (
 func (f *Faults) mean(k faultKind) int {
 	return [faultKinds]int{
 		f.Partition, f.Crash, f.CrashWriting, f.Pause, f.Stall, f.ReadError, f.Unavailable, f.LoseDisk,
-		f.Compact, f.Transfer, f.Campaign, f.Forget,
+		f.Compact, f.Transfer, f.Campaign, f.Forget, f.WriteError,
 	}[k]
 }
 
@@ -71,6 +72,8 @@ func (s *simulation) fault(e *event) {
 		s.crash(h)
 	case faultCrashWriting:
 		h.crashWriting = true
+	case faultWriteError:
+		h.failWriting = true
 	case faultPause:
 		s.w.stats.Pauses++
 		s.block(h, s.now+s.r.around(ticks(s.faults.PauseTicks)))
@@ -154,9 +157,14 @@ func (s *simulation) crash(h *host) {
 	s.wentDown(h)
 }
 
-// crashNow cuts the power in the middle of the write that is due.
+// crashNow ends a node's life in the middle of the write that is due: the power goes, or the write fails. In the second case the
+// machine stays up, and what was written before is still there.
 func (s *simulation) crashNow(h *host) {
 	keep := s.r.below(len(h.unsynced) + 1) // nothing of this write
+	if !h.crashWriting {
+		keep = len(h.unsynced)
+		s.w.stats.WriteErrors++
+	}
 	switch {
 	case s.faults.Tear:
 		keep = len(h.unsynced) + 1 + s.r.below(2)
@@ -181,7 +189,8 @@ func (s *simulation) wentDown(h *host) {
 	}
 	h.waiting, h.reads = nil, nil
 	h.blocked, h.blockedUntil, h.missed = false, 0, 0
-	h.readyDue, h.appendBusy, h.applyBusy, h.crashWriting = false, false, false, false
+	h.readyDue, h.appendBusy, h.applyBusy = false, false, false
+	h.crashWriting, h.failWriting = false, false
 	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
 }
 

@@ -26,7 +26,7 @@ type Stats struct {
 	Partitions, Pauses, Stalls          int
 	Quarantines, LostDisks, Unavailable int
 	Snapshots, Restores, Joined         int
-	Transfers                           int
+	Transfers, WriteErrors              int
 }
 
 // add adds up the counts of two runs.
@@ -49,7 +49,7 @@ func (s *Stats) fields() []statField {
 		{"crashes", &s.Crashes}, {"restarts", &s.Restarts}, {"torn writes", &s.TornWrites}, {"dropped", &s.Dropped},
 		{"duplicated", &s.Duplicated}, {"partitions", &s.Partitions}, {"pauses", &s.Pauses}, {"stalls", &s.Stalls},
 		{"quarantines", &s.Quarantines}, {"lost disks", &s.LostDisks}, {"unavailable reads", &s.Unavailable},
-		{"snapshots", &s.Snapshots}, {"restores", &s.Restores}, {"joined", &s.Joined}, {"transfers", &s.Transfers},
+		{"snapshots", &s.Snapshots}, {"restores", &s.Restores}, {"joined", &s.Joined}, {"transfers", &s.Transfers}, {"failed writes", &s.WriteErrors},
 	}
 }
 

@@ -59,16 +59,21 @@ func simulate(cfg Config, rec *recorder) (*simulation, error) {
 		s.scheduleFault(k)
 	}
 	s.scheduleAdmin()
-	for s.events < uint64(drawn.Steps) && w.failure == nil && s.step() {
-	}
-	if w.failure == nil {
-		s.recover()
-	}
+	w.guard(s.run)
 	s.forgetPending()
 	if f := w.failure; f != nil {
 		f.Event, f.Time = s.events, s.now
 	}
 	return s, nil
+}
+
+// run lets everything happen, and recover.
+func (s *simulation) run() {
+	for s.events < uint64(s.cfg.Steps) && s.w.failure == nil && s.step() {
+	}
+	if s.w.failure == nil {
+		s.recover()
+	}
 }
 
 // recover ends the faults, and waits for everybody to get on.
@@ -81,7 +86,7 @@ func (s *simulation) recover() {
 		s.clients[i].recovered = false
 	}
 	for _, h := range s.hosts {
-		h.stalledUntil, h.crashWriting = 0, false
+		h.stalledUntil, h.crashWriting, h.failWriting = 0, false, false
 		h.store.failNext = false
 		if h.blocked {
 			h.blockedUntil = s.now

@@ -199,3 +199,31 @@ func BenchmarkEvents(b *testing.B) {
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 }
+
+// A panic is a failure with a seed like any other, and is made small.
+func TestAPanicIsAFailure(t *testing.T) {
+	cfg := Config{
+		Seed: 1, Nodes: 1, Steps: 500, Faults: NoFaults(), Tune: plain,
+		NewMachine: func() StateMachine { return &brittle{KV: NewKV()} }, Command: KVCommand, Query: KVQuery,
+	}
+	_, err := Run(cfg)
+	var f *Failure
+	if !errors.As(err, &f) || f.Property != NoPanic || !strings.Contains(f.Detail, "brittle") || strings.Contains(f.Detail, "happen again") {
+		t.Fatalf("got %v", err)
+	}
+	small, err := Shrink(cfg)
+	if err != nil || small.Failure.Property != NoPanic || small.Actions >= small.Of {
+		t.Errorf("made small: %+v, %v", small, err)
+	}
+}
+
+// brittle panics at its fifth command.
+type brittle struct {
+	*KV
+	commands []string
+}
+
+func (m *brittle) Apply(command []byte) []byte {
+	m.commands = append(m.commands, string(command))
+	return append(m.KV.Apply(command), m.commands[len(m.commands)/5*5]...)
+}

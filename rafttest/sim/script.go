@@ -83,13 +83,13 @@ func (sw *scriptWriter) flushTicks() {
 func (sw *scriptWriter) action(a *action) {
 	if a.kind == doTick && a.node == sw.ticking {
 		sw.ticks++
-		sw.w.do(a)
+		sw.do(a)
 		return
 	}
 	sw.flushTicks()
 	if a.kind == doJoin {
 		sw.command("add-nodes 1%s", sw.config())
-		sw.w.do(a)
+		sw.do(a)
 		return
 	}
 	if !sw.w.has(a.node) {
@@ -99,7 +99,7 @@ func (sw *scriptWriter) action(a *action) {
 	wasUp, work := n.rn != nil, len(n.appendWork)+len(n.applyWork)
 	log, hard := written(n)
 	sw.w.delivered = nil
-	sw.w.do(a)
+	sw.do(a)
 	switch a.kind {
 	case doTick:
 		sw.ticking, sw.ticks = a.node, 1
@@ -129,6 +129,9 @@ func (sw *scriptWriter) action(a *action) {
 		sw.command("crash %d", n.id)
 	}
 }
+
+// do repeats an action. One that ends in a panic is written down all the same.
+func (sw *scriptWriter) do(a *action) { sw.w.guard(func() { sw.w.do(a) }) }
 
 // written is what a node's disk would have without a loss of power.
 func written(n *node) (logView, pb.HardState) {

@@ -66,16 +66,17 @@ func (sh *shrinker) world(actions []action, rec *recorder) (*world, int) {
 		return nil, -1
 	}
 	w.keep, w.verifies, w.recorder = true, sh.sim.w.verifies, rec
-	for i := range actions {
-		w.do(&actions[i])
-		if w.failure != nil {
-			if w.failure.Property == sh.property {
-				return w, i
-			}
-			return w, -1
+	last := -1
+	w.guard(func() {
+		for last+1 < len(actions) && w.failure == nil {
+			last++
+			w.do(&actions[last])
 		}
+	})
+	if w.failure == nil || w.failure.Property != sh.property {
+		return w, -1
 	}
-	return w, -1
+	return w, last
 }
 
 // replay returns what was done up to the failure, nil if there was none. Messages are noted as they were delivered.

@@ -48,6 +48,7 @@ type host struct {
 
 	stalledUntil uint64
 	crashWriting bool // in its next write
+	failWriting  bool // its next write
 	downNoted    bool // that the node is down
 
 	reads []pendingRead // answered by raft, and waiting for the replica to apply
@@ -248,7 +249,7 @@ func (s *simulation) work(h *host) {
 		if h.rn == nil || s.w.failure != nil || !h.rn.HasReady() {
 			break
 		}
-		if h.crashWriting && !async {
+		if (h.crashWriting || h.failWriting) && !async {
 			s.crashNow(h)
 			return
 		}
@@ -296,7 +297,7 @@ func (s *simulation) startThreads(h *host) {
 
 func (s *simulation) appendDone(h *host) {
 	h.appendBusy = false
-	if h.crashWriting && (!s.faults.Tear || divisible(&h.appendWork[0])) {
+	if (h.crashWriting || h.failWriting) && (!s.faults.Tear || divisible(&h.appendWork[0])) {
 		s.crashNow(h)
 		return
 	}

@@ -2,6 +2,9 @@ package sim
 
 import (
 	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -109,6 +112,34 @@ func (w *world) failf(p Property, n *node, format string, args ...any) {
 	w.failure = &Failure{Seed: w.cfg.Seed, Property: p, Detail: fmt.Sprintf(format, args...)}
 	if n != nil {
 		w.failure.Node = n.id
+	}
+}
+
+// guard makes a panic in f a failure like any other, so that it comes with a seed and can be made small.
+func (w *world) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.failf(NoPanic, nil, "%v in %s", p, panicSite())
+		}
+	}()
+	f()
+}
+
+// panicSite is the function in which a panic began that is being recovered from. Only what is the same in every run
+// is said of it.
+func panicSite() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		inRuntime := strings.HasPrefix(f.Function, "runtime.")
+		if panicked && !inRuntime {
+			return fmt.Sprintf("%s, %s:%d", f.Function, filepath.Base(f.File), f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
 	}
 }
 
