@@ -1,0 +1,143 @@
+// Command raftmutate takes the safety rules out of the library, one at a time, and looks who notices: the simulator, and after
+// how many seeds; the explorer; the tests and scripts. A rule that nobody misses is a hole in the tests.
+//
+//	go run ./cmd/raftmutate -write docs/mutations.md
+//	go run ./cmd/raftmutate -only one-vote,own-term
+//
+// A rule is taken out by an edit of the source that the go command is shown instead of the file (-overlay); the files themselves
+// stay as they are. The whole table takes about half an hour on two cores. It exits with status 1 if something was not noticed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// The exit statuses.
+const (
+	exitNoticed = iota
+	exitHole
+	exitBad
+)
+
+// run is main with everything that it needs from the process as arguments.
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("raftmutate", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	only := flags.String("only", "", "names of the rules to take out, with commas between; all if empty")
+	write := flags.String("write", "", "file to write the table to, in Markdown")
+	seeds := flags.Int("seeds", 1000, "how many seeds of the simulator to try")
+	timeout := flags.Duration("timeout", 2*time.Minute, "how long the simulator, and each package of tests, may take")
+	jobs := flags.Int("jobs", 2, "how many rules to try at a time, on one core each")
+	if flags.Parse(args) != nil {
+		return exitBad
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitBad
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitBad
+	}
+	l := laboratory{root: root, bounds: bounds{seeds: *seeds, timeout: *timeout, memory: 4 << 20}}
+	t := l.tryAll(chosen, *jobs, stdout)
+	if t.err != nil {
+		fmt.Fprintln(stderr, t.err)
+		return exitBad
+	}
+	if *write != "" {
+		if err := os.WriteFile(*write, []byte(t.markdown()), 0o644); err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitBad
+		}
+	}
+	holes := t.holes()
+	fmt.Fprintf(stdout, "%d rules, %d noticed by nobody %s\n", t.size(), len(holes), strings.Join(holes, " "))
+	if len(holes) > 0 {
+		return exitHole
+	}
+	return exitNoticed
+}
+
+// moduleRoot is the folder, here or above, that holds this module.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && strings.HasPrefix(string(b), "module github.com/ffd200af/raft\n") {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("raftmutate has to be run inside the module whose rules it takes out")
+		}
+	}
+}
+
+// choose returns the removals with these names, in their subjects.
+func choose(only string) ([]subject, error) {
+	all := subjects()
+	if only == "" {
+		return all, nil
+	}
+	names := strings.Split(only, ",")
+	for i := range all {
+		all[i].removals = slices.DeleteFunc(all[i].removals, func(r removal) bool {
+			at := slices.Index(names, r.name)
+			if at >= 0 {
+				names = slices.Delete(names, at, at+1)
+			}
+			return at < 0
+		})
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("there is no rule %q", names)
+	}
+	return all, nil
+}
+
+// tryAll tries removals, some at a time, and tells of each when it is done.
+func (l *laboratory) tryAll(all []subject, jobs int, out io.Writer) *table {
+	t := &table{bounds: l.bounds, subjects: all, outcomes: map[string]*outcome{}}
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	queue := make(chan *removal)
+	for range max(1, jobs) {
+		workers.Go(func() {
+			for r := range queue {
+				begin := time.Now()
+				o, err := l.try(r)
+				mu.Lock()
+				if err != nil {
+					t.err = err
+				} else {
+					t.outcomes[r.name] = o
+					fmt.Fprintf(out, "%-28s %5.1fs  %s\n", r.name, time.Since(begin).Seconds(), o)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range all {
+		for k := range all[i].removals {
+			queue <- &all[i].removals[k]
+		}
+	}
+	close(queue)
+	workers.Wait()
+	return t
+}

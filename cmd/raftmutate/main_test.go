@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The table in docs is about the code as it is: every rule can still be taken out, and stands there with somebody who noticed.
+func TestEveryRuleCanBeTakenOutAndStandsInTheTable(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "mutations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, row, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` | "); ok {
+			rows[name] = row
+		}
+	}
+	names := map[string]bool{}
+	for _, s := range subjects() {
+		for _, r := range s.removals {
+			if names[r.name] {
+				t.Errorf("two rules are called %s", r.name)
+			}
+			names[r.name] = true
+			if _, err := r.changed(root); err != nil {
+				t.Error(err)
+			}
+			row := rows[r.name]
+			if !strings.HasPrefix(row, r.rule+" | "+r.from+" | ") {
+				t.Errorf("docs/mutations.md does not have %s as it is now", r.name)
+			}
+			if strings.HasSuffix(strings.TrimSpace(row), "| - | - | - |") {
+				t.Errorf("nobody notices when %s is taken out", r.name)
+			}
+		}
+	}
+	for name := range rows {
+		if !names[name] {
+			t.Errorf("docs/mutations.md has %s, which is no rule any more", name)
+		}
+	}
+}
+
+func TestEachBugIsKeptOut(t *testing.T) {
+	against := rulesAgainst()
+	for i, b := range bugs() {
+		if b.number != i+1 {
+			t.Errorf("bug %d stands at place %d", b.number, i+1)
+		}
+		if (len(against[b.number]) == 0) != (b.otherwise != "") {
+			t.Errorf("bug %d is kept out by the rules %v, and otherwise by %q", b.number, against[b.number], b.otherwise)
+		}
+	}
+}
+
+func TestWhoNotices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the simulator")
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := laboratory{root: root, bounds: bounds{seeds: 200, timeout: time.Minute, memory: 4 << 20}}
+	for _, r := range []removal{
+		electionRemovals()[0],
+		{"nothing", "a comment is no rule", "", []edit{{"commit.go", "// advanceCommit applies", "// advanceCommit uses"}}},
+	} {
+		dir := t.TempDir()
+		overlay, err := r.overlay(root, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o outcome
+		if err := l.simulate(&o, dir, overlay); err != nil {
+			t.Fatal(err)
+		}
+		if o.noticed() != (r.name != "nothing") {
+			t.Errorf("%s: %s", r.name, &o)
+		}
+	}
+}
+
+func TestWhatCannotBeTakenOutIsAnError(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range map[string]edit{
+		"not there":       {"commit.go", "no such text", ""},
+		"there twice":     {"commit.go", "return", ""},
+		"no file":         {"no.go", "", ""},
+		"no Go afterward": {"commit.go", "package raft", "package"},
+	} {
+		r := removal{name: name, edits: []edit{e}}
+		if _, err := r.changed(root); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	var out, errs bytes.Buffer
+	if got := run([]string{"-only", "no-such-rule"}, &out, &errs); got != exitBad {
+		t.Errorf("an unknown rule: exit status %d", got)
+	}
+}

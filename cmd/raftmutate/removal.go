@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// removal takes one rule out of the code.
+type removal struct {
+	name string // what tables and flags call it
+	rule string // what holds with it
+	// from is where the rule comes from: a section of the thesis, numbers of bugs.
+	from  string
+	edits []edit
+}
+
+// edit replaces old, which stands in file once, by new.
+type edit struct{ file, old, new string }
+
+// subject is a group of removals.
+type subject struct {
+	name     string
+	removals []removal
+}
+
+// subjects are all removals, in the order of the table.
+func subjects() []subject {
+	return []subject{
+		{"Elections", electionRemovals()},
+		{"The log and what is committed", logRemovals()},
+		{"Durability", durabilityRemovals()},
+		{"Snapshots", snapshotRemovals()},
+		{"Membership and transfer", membershipRemovals()},
+		{"Reads and leases", readRemovals()},
+		{"Flow and bounds", flowRemovals()},
+		{"What comes from outside", doorRemovals()},
+		{"Client sessions", sessionRemovals()},
+	}
+}
+
+// changed returns the files that the removal changes, as they are without the rule.
+func (r *removal) changed(root string) (map[string]string, error) {
+	files := map[string]string{}
+	for _, e := range r.edits {
+		text, ok := files[e.file]
+		if !ok {
+			b, err := os.ReadFile(filepath.Join(root, e.file))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.name, err)
+			}
+			text = string(b)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			return nil, fmt.Errorf("%s: %s has %d times, and not once: %s", r.name, e.file, n, e.old)
+		}
+		files[e.file] = strings.Replace(text, e.old, e.new, 1)
+	}
+	for name, text := range files {
+		if _, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return files, nil
+}
+
+// overlay writes the changed files into dir, and beside them what makes the go command read them instead of the
+// originals, which stay as they are. It returns the name of that file.
+func (r *removal) overlay(root, dir string) (string, error) {
+	files, err := r.changed(root)
+	if err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for name, text := range files {
+		to := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
+		if err := os.WriteFile(to, []byte(text), 0o644); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, name)] = to
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, b, 0o644)
+}

@@ -1,0 +1,60 @@
+package main
+
+// doorRemovals take out checks of what comes from outside.
+func doorRemovals() []removal {
+	return []removal{
+		{"door-recipient", "a message for somebody else is refused", "addressing", []edit{{"message.go",
+			`	if m.To != self {
+		return ErrWrongRecipient
+	}
+	if m.From == None`, `	if m.From == None`}}},
+		{"door-local", "a network brings no local messages", "addressing", []edit{{"message.go",
+			`	case localType:
+		return ErrStepLocalMsg
+`, `	case localType:
+		return nil
+`}}},
+		{"door-threads", "storage answers only with asynchronous storage writes", "addressing", []edit{{"message.go",
+			`		if !threads || !IsLocalMsgTarget(m.From) {
+			return ErrStepLocalMsg
+		}
+`, ``}}},
+		{"door-own", "nobody else speaks in a node's own name", "addressing", []edit{{"message.go",
+			`if m.From == self && !(threads && m.Type == pb.MsgVoteResp) {`, `if false {`}}},
+		{"door-term", "a message between members has a term", "§3.3", []edit{{"message.go",
+			`	if m.Term == 0 {
+		return fmt.Errorf("%w: no term", ErrMalformed)
+	}
+`, ``}}},
+		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",
+			`if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {`, `if false {`}}},
+		{"door-log-full", "a log does not grow to where an index could wrap", "bounds", []edit{{"propose.go",
+			`	if last+uint64(len(entries)) >= maxCounter {`, `	if false {`}}},
+		{"door-contiguous", "entries follow each other", "§3.5", []edit{{"entry.go",
+			`		if e.Index != at.index+1 {`, `		if false {`}}},
+		{"door-rising-terms", "terms do not fall along a log", "§3.5", []edit{{"entry.go",
+			`		if e.Term < at.term || e.Term == 0 {`, `		if false {`}}},
+		{"door-future-entries", "no entry is of a later term than the leader that sends it", "§3.5", []edit{{"message.go",
+			`	if last := req.last(); last.term > m.Term {`, `	if last := req.last(); false && last.term > m.Term {`}}},
+		{"door-future-candidate", "no candidate has an entry of a later term than its own", "§3.4", []edit{{"message.go",
+			`	if last.term > m.Term {
+		return fmt.Errorf("%w: a candidate`, `	if false {
+		return fmt.Errorf("%w: a candidate`}}},
+		{"door-future-snapshot", "no snapshot is of a later term than the leader that sends it", "§5", []edit{{"message.go",
+			`	if id.term > m.Term {`, `	if false {`}}},
+		{"door-snapshot-voters", "a snapshot has voters", "§5", []edit{{"message.go",
+			`	if len(cs.Voters) == 0 {`, `	if false {`}}},
+		{"door-beyond-log", "nothing is acknowledged that was never sent", "§3.5", []edit{{"append.go",
+			`	if resp.index() > r.log.lastIndex() {`, `	if false {`}}},
+		{"door-entry-types", "an entry that nobody could apply is refused", "§4.1", []edit{{"message.go",
+			`			if _, err := decodeConfChange(&entries[i]); err != nil {
+				return err
+			}
+`, ``}}},
+		{"quarantine", "a node that is quarantined takes no further part", "bug 25", []edit{{"step.go",
+			`	if r.err != nil {
+		return r.err
+	}
+	if err := checkMessage`, `	if err := checkMessage`}}},
+	}
+}

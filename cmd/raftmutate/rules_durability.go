@@ -1,0 +1,68 @@
+package main
+
+// durabilityRemovals take out rules about what has to be on the disk before it counts, and what is made of a disk at the start.
+func durabilityRemovals() []removal {
+	return []removal{
+		{"vote-written", "term and vote are one write", "§3.8; bug 1", []edit{{"rawnode.go",
+			`		rd.HardState = hard
+`, `		rd.HardState = pb.HardState{Term: hard.Term, Commit: hard.Commit}
+`}}},
+		{"sync-vote", "a vote is synced", "§3.8; bug 27", []edit{{"ready.go",
+			`return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term`, `return entsnum != 0 || st.Term != prevst.Term`}}},
+		{"sync-term", "a term is synced", "§3.8; bug 27", []edit{{"ready.go",
+			`return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term`, `return entsnum != 0 || st.Vote != None && st.Vote != prevst.Vote`}}},
+		{"sync-entries", "entries are synced", "§3.8; bug 27", []edit{{"rawnode.go",
+			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.snapshot != 0`}}},
+		{"sync-snapshot", "a snapshot is synced", "§5", []edit{{"rawnode.go",
+			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`}}},
+		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
+			`		rd.MustSync = hasConfChange(committed)
+`, ``}}},
+		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
+			` || r.tellsConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
+		{"own-entries", "a leader counts its own entries when they are durable", "§10.2.1; bugs 13, 23", []edit{{"propose.go",
+			`	r.log.appendOwn(r.term, entries, bytes)
+	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
+	r.members.Progress(r.members.Find(r.id)).MaybeUpdate(r.log.lastIndex())
+	r.advanceCommit()
+	return nil`}}},
+		{"own-entries-async", "an acknowledgement counts for no entry that was written later", "§10.2.1; bugs 13, 23", []edit{{"commit.go",
+			`MaybeUpdate(r.log.stable())`, `MaybeUpdate(r.log.lastIndex())`}}},
+		{"own-entries-elected", "a new leader counts of its log what is durable", "§10.2.1", []edit{{"role.go",
+			`own.MaybeUpdate(r.log.stable())`, `own.MaybeUpdate(r.log.lastIndex())`}}},
+		{"responses-gated", "what promises something waits until that is durable", "§3.8, §10.2.1; bug 13", []edit{{"send.go",
+			`	if r.async == nil {
+		return r.send(t, to)`, `	if r.role != StateLeader {
+		return r.send(t, to)`}}},
+		{"acknowledgement-generation", "the acknowledgement of entries that were replaced since counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
+			`if generation != u.generation || index < u.stable`, `if index < u.stable`}}},
+		{"acknowledgement-taken", "what was not handed out is not acknowledged", "§10.2.1", []edit{{"unstable.go",
+			` || index >= u.taken {`, ` || index >= u.end() {`}}},
+		{"applies-durable", "with asynchronous writes only what is durable is handed out to be applied", "§10.2.1", []edit{{"log.go",
+			`	return min(l.committed+1, l.unstable.stable)`, `	return l.committed + 1`}}},
+		{"short-log-told", "who lacks entries that it has acknowledged notices and stops", "bugs 25, 26", []edit{{"log.go",
+			`		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.lastIndex())
+`, `		index = l.lastIndex()
+`}}},
+		{"short-log-started", "a log that ends before the commit index is not started from", "bug 26", []edit{{"log.go",
+			`		return l, fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, hs.Commit, applied, last)
+`, `		l.committed = last
+`}}},
+		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",
+			`l.committed = max(hs.Commit, applied, first-1)`, `l.committed = max(hs.Commit, first-1)`}}},
+		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",
+			`if last := l.last(); last.term > hs.Term &&`, `if last := l.last(); false && last.term > hs.Term &&`}}},
+		{"recover-changes", "of the configuration changes in a log all but the last are committed", "§4.1", []edit{{"recovery.go",
+			`			if change != 0 {
+				hs.Commit = change
+			}
+`, ``}}},
+		{"dead-disk", "a leader whose own disk is silent steps down", "§6.2", []edit{{"tick.go",
+			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
+		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
+			`	p.resting = p.out[0]
+`, `	clear(p.out[0])
+	p.free = append(p.free, p.out[0][:0])
+`}}},
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+// electionRemovals take out rules of elections: votes, terms, pre-vote, check-quorum, who may campaign and when.
+func electionRemovals() []removal {
+	return []removal{
+		{"up-to-date", "a vote goes only to a log that is at least as up-to-date", "§3.6.1", []edit{{"entry.go",
+			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return true`}}},
+		{"up-to-date-term", "the later last term is more up-to-date, however short the log", "§3.6.1", []edit{{"entry.go",
+			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return id.index >= own.index`}}},
+		{"up-to-date-length", "of two logs with one last term the longer is more up-to-date", "§3.6.1", []edit{{"entry.go",
+			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return id.term >= own.term`}}},
+		{"one-vote", "one vote a term", "§3.4", []edit{{"election.go",
+			`free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term`, `free := true`}}},
+		{"vote-kept", "a vote is forgotten only with its term, not with the role", "§3.4; bug 2", []edit{{"role.go",
+			`	r.members.Untrack()
+`, `	r.members.Untrack()
+	r.vote = None
+`}}},
+		{"vote-with-leader", "who knows the leader of the term votes for nobody else in it", "§3.4", []edit{{"election.go",
+			`r.vote == None && r.lead == None ||`, `r.vote == None ||`}}},
+		{"vote-forgotten", "a new term begins without a vote", "§3.4", []edit{{"role.go",
+			`		r.vote = None
+`, ``}}},
+		{"higher-term", "a leader that learns of a later term steps down", "§3.3", []edit{{"step.go",
+			`	lead := None
+	if isFromLeader(m.Type) {`, `	if r.role == StateLeader {
+		return true
+	}
+	lead := None
+	if isFromLeader(m.Type) {`}}},
+		{"stale-term", "what was said in an earlier term counts for nothing", "§3.3; bug 16", []edit{{"step.go",
+			`		r.answerStale(m)
+		return false`, `		return true`}}},
+		{"stale-answer", "who asks in an earlier term is told the later one", "§3.3; bug 6", []edit{{"step.go",
+			`		r.answerStale(m)
+`, ``}}},
+		{"stale-pre-vote", "a pre-vote of an earlier term is told the later one", "§9.6; bug 6", []edit{{"step.go",
+			`	case pb.MsgPreVote:
+		r.respond(pb.MsgPreVoteResp, m.From).Reject = true
+`, ``}}},
+		{"second-leader", "a second leader of the term is refused", "§3.4", []edit{{"step.go",
+			`		return ErrSecondLeader
+`, `		return nil
+`}}},
+		{"refusal-counts", "a refusal is no vote", "§3.4", []edit{{"election.go",
+			`func (r *raft) handleVoteResp(m *pb.Message) error {
+	r.members.RecordVote(m.From, !m.Reject)`, `func (r *raft) handleVoteResp(m *pb.Message) error {
+	r.members.RecordVote(m.From, true)`}}},
+		{"higher-term-no-vote", "a reply of a later term is no vote", "§3.4; bug 3", []edit{
+			{"step.go", `case m.Type == pb.MsgPreVoteResp && !m.Reject:`, `case m.Type == pb.MsgPreVoteResp && !m.Reject || m.Type == pb.MsgVoteResp:`},
+			{"election.go", `func (r *raft) handleVoteResp(m *pb.Message) error {
+	r.members.RecordVote(m.From, !m.Reject)`, `func (r *raft) handleVoteResp(m *pb.Message) error {
+	r.members.RecordVote(m.From, !m.Reject || m.Term > r.term)`}}},
+		{"first-answer", "of a voter's answers in an election the first counts", "§3.4; bug 5", []edit{{"tracker/members.go",
+			`if i < 0 || ms.list[i].voted != noAnswer {`, `if i < 0 {`}}},
+		{"votes-are-of-one-election", "an election begins without votes", "§3.4", []edit{{"role.go",
+			`	r.drawElectionTimeout()
+	r.members.ResetVotes()
+	r.members.Untrack()`, `	r.drawElectionTimeout()
+	r.members.Untrack()`}}},
+		{"majority", "it takes more than half", "§3.4", []edit{{"quorum/arithmetic.go",
+			`return n/2 + 1`, `return (n + 1) / 2`}}},
+		{"joint-votes", "in a joint configuration it takes both halves to win", "§4.3", []edit{{"quorum/arithmetic.go",
+			`case a == VoteWon && b == VoteWon:`, `case a == VoteWon || b == VoteWon:`}}},
+		{"own-vote-elects", "a candidate leads only when its own vote is durable", "§3.8", []edit{{"election.go",
+			`case result == quorum.VoteWon && !r.ownVotePending:`, `case result == quorum.VoteWon:`}}},
+		{"own-vote-counts", "a candidate counts its own vote when that is durable", "§3.8; bug 4", []edit{{"election.go",
+			`	r.becomeCandidate()
+	r.requestVotes(pb.MsgVote, r.term, context)
+	return nil`, `	r.becomeCandidate()
+	r.requestVotes(pb.MsgVote, r.term, context)
+	r.ownVotePending = false
+	r.members.RecordVote(r.id, true)
+	return r.decideElection()`}}},
+		{"own-vote-of-term", "the own vote of an earlier campaign does not count in a later one", "§3.4", []edit{{"election.go",
+			`if !r.ownVotePending || r.term != term || r.role != StateCandidate {`, `if !r.ownVotePending || r.role != StateCandidate {`}}},
+		{"pre-vote-term", "a pre-vote changes nobody's term", "§9.6", []edit{{"step.go",
+			`if m.Type == pb.MsgPreVote {`, `if false {`}}},
+		{"pre-vote-vote", "a pre-vote is no vote", "§9.6", []edit{{"election.go",
+			`			resp.Term = req.term
+`, `			resp.Term = req.term
+			r.vote = req.from
+`}}},
+		{"pre-vote-asks", "who campaigns asks first whether it could win", "§9.6", []edit{{"election.go",
+			`	if !r.preVote {
+		return`, `	if true {
+		return`}}},
+		{"pre-vote-teaches", "a refused pre-vote teaches the later term", "§9.6; bug 6", []edit{{"step.go",
+			`case m.Type == pb.MsgPreVoteResp && !m.Reject:`, `case m.Type == pb.MsgPreVoteResp:`}}},
+		{"pre-vote-stale", "a pre-vote that was granted for another campaign does not count", "§9.6", []edit{{"election.go",
+			`	if !m.Reject && m.Term != r.term+1 {`, `	if false {`}}},
+		{"pre-vote-late", "pre-votes that come late are no votes", "§9.6; bug 7", []edit{{"step.go",
+			`		if m.Type == pb.MsgVoteResp {
+			return`, `		if m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp {
+			return`}}},
+		{"stickiness", "who hears from a leader takes no part in an election", "§4.2.3; bug 40", []edit{{"election.go",
+			`return r.checkQuorum && !req.transfer && (heard || r.hasPromised())`, `return r.checkQuorum && !req.transfer && heard && false`}}},
+		{"stickiness-transfer", "unless the leader itself has ordered it", "§4.2.3", []edit{{"election.go",
+			`return r.checkQuorum && !req.transfer &&`, `return r.checkQuorum &&`}}},
+		{"stickiness-ends", "a leader that was silent for an election timeout keeps nobody from voting", "§4.2.3", []edit{{"election.go",
+			`heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()`, `heard := r.lead != None`}}},
+		{"silent-leader-forgotten", "who may not campaign forgets a silent leader all the same", "§4.2.3", []edit{{"tick.go",
+			`			r.forgetLeader()
+`, ``}}},
+		{"campaign-behind", "nobody campaigns who knows of committed entries that it lacks", "§3.6; bug 41", []edit{{"election.go",
+			`if r.log.lastIndex() < r.heardCommit {`, `if false {`}}},
+		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
+			`	return !pending, nil`, `	return true, nil`}}},
+		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
+			`if r.log.unstable.snapshot != nil || r.term+1`, `if r.term+1`}}},
+		{"campaign-limit", "nobody campaigns into a term or an index that could wrap", "bounds", []edit{{"election.go",
+			`if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {`, `if r.log.unstable.snapshot != nil {`}}},
+		{"learner-campaigns", "only voters campaign", "§4.2.1; bug 38", []edit{
+			{"election.go", `	if r.role == StateLeader || !r.mayCampaign {`, `	if r.role == StateLeader {`},
+			{"tick.go", `if r.electionElapsed >= r.electionTimeout && r.mayCampaign {`, `if r.electionElapsed >= r.electionTimeout {`}}},
+		{"learner-votes", "a learner votes: it may have been promoted without knowing it", "§4.2.1; bug 38", []edit{{"election.go",
+			`	if r.hasPromised() && !req.transfer {`, `	if !r.mayCampaign || r.hasPromised() && !req.transfer {`}}},
+		{"refusal-tells", "who does not vote tells in its refusal what is committed", "§4.1; bugs 38, 40", []edit{{"election.go",
+			`	if !r.mayCampaign {
+		r.nameCommit(resp)
+	}`, ``}}},
+		{"candidate-tells", "a candidate tells such a node what is committed", "§4.1; bug 38", []edit{{"election.go",
+			`		if r.tellCommit {
+			r.nameCommit(m)
+		}
+`, ``}}},
+		{"learn-own-log", "the word of another node commits only what one has", "§3.5", []edit{{"election.go",
+			`if id.index <= r.log.committed || !r.log.has(id) {`, `if id.index <= r.log.committed || id.index > r.log.lastIndex() {`}}},
+		{"learn-ends-campaign", "a campaign ends that turns out to be in an outdated configuration", "§4.1", []edit{{"election.go",
+			`if news && (r.role == StateCandidate || r.role == StatePreCandidate) {`, `if news && false {`}}},
+		{"random-timeout", "election timeouts are drawn at random", "§3.4", []edit{{"timeout.go",
+			`return base + int(g.next()%uint64(base))`, `return base`}}},
+		{"timeouts-differ", "nodes that share a seed do not time out in step", "§3.4", []edit{{"timeout.go",
+			`return generator(seed ^ g.next())`, `_ = g
+	return generator(seed)`}}},
+		{"vote-restarts-timer", "who votes gives the candidate time", "§3.4", []edit{{"election.go",
+			`		r.vote = req.from
+		r.electionElapsed = 0`, `		r.vote = req.from`}}},
+		{"no-op", "a leader begins with an entry of its own term", "§3.6.2, §6.4", []edit{{"election.go",
+			`	noop := [1]pb.Entry{}
+	r.log.appendOwn(r.term, noop[:], 0)`, `	r.termStart = r.log.lastIndex()`}}},
+		{"check-quorum", "a leader that hears from no quorum steps down", "§6.2", []edit{{"heartbeat.go",
+			`if !r.members.QuorumActive() {`, `if false {`}}},
+		{"check-quorum-again", "what was heard before the last look does not count in the next", "§6.2", []edit{{"heartbeat.go",
+			`r.members.Progress(i).RecentActive = r.members.ID(i) == r.id`, `_ = i`}}},
+		{"leader-ends-campaign", "a candidate follows the leader of its term", "§3.4", []edit{{"role.go",
+			`	if r.role != StateFollower {
+		r.becomeFollower(r.term, from)
+	}`, ``}}},
+		{"order-waits", "an order to campaign waits for configuration changes to be applied", "§3.10; bug 36", []edit{{"election.go",
+			`		r.postponed.campaignUntil = 0
+		return nil
+	}
+	if ready, err := r.readyToCampaign(); err != nil || !ready {`, `		r.postponed.campaignUntil = 0
+		return nil
+	}
+	if ready, err := r.readyToCampaign(); err != nil && !ready {`}}},
+		{"order-expires", "an order to campaign is good for an election timeout", "§3.10; bug 8", []edit{{"election.go",
+			`if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if !r.mayCampaign {`}}},
+		{"order-by-voters", "a learner obeys no order to campaign", "§3.10", []edit{
+			{"election.go", `	if !r.mayCampaign {
+		return nil
+	}
+	r.postponeCampaign()`, `	r.postponeCampaign()`},
+			{"election.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
+	}
+}

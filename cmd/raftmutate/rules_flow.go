@@ -1,0 +1,51 @@
+package main
+
+// flowRemovals take out bounds on what is sent, kept and handed out.
+func flowRemovals() []removal {
+	return []removal{
+		{"window", "a full window holds appends back", "§10.2", []edit{{"progress/progress.go",
+			`		pr.MsgAppFlowPaused = pr.Inflights.Full()
+	case StateProbe:`, `	case StateProbe:`}}},
+		{"window-freed", "an acknowledgement makes room in the window", "§10.2", []edit{{"append.go",
+			`		pr.Inflights.FreeLE(resp.index())
+`, ``}}},
+		{"window-reset", "the window is empty after a change of state", "bug 22", []edit{{"progress/progress.go",
+			`	pr.Inflights.reset()
+`, ``}}},
+		{"window-bytes-reset", "and so are its bytes", "bug 22", []edit{{"progress/inflights.go",
+			`in.start, in.count, in.bytes = 0, 0, 0`, `in.start, in.count = 0, 0`}}},
+		{"window-bytes", "the window is bounded in bytes", "§10.2", []edit{{"progress/inflights.go",
+			`in.count >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes`, `in.count >= in.size`}}},
+		{"message-bytes", "an append is bounded in bytes", "§10.2", []edit{{"entry.go",
+			`		if size > max {
+			return entries[:i:i]
+		}
+`, ``}}},
+		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",
+			`	if bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes {`, `	if false {`}}},
+		{"uncommitted-freed", "what is applied makes room", "§10.2", []edit{{"storage_writes.go",
+			`	r.proposalApplied(bytes)
+`, ``}}},
+		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"storage_writes.go",
+			`	if r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
+		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"entry.go",
+			`	if max == noLimit || len(entries) <= 1 {
+		return entries
+	}
+	size := uint64(entries[0].Size())
+	for i := 1;`, `	size := uint64(0)
+	for i := 0;`}}},
+		{"probe-waits", "a probe that got no answer is repeated at the follower's next sign of life", "§3.3", []edit{{"progress/progress.go",
+			`	pr.RecentActive = true
+	pr.MsgAppFlowPaused = pr.Inflights.Full()`, `	pr.RecentActive = true
+	pr.MsgAppFlowPaused = pr.MsgAppFlowPaused || pr.Inflights.Full()`}}},
+		{"commit-told", "a follower that has everything is told what is committed", "§3.5", []edit{{"progress/progress.go",
+			`(pr.Next <= last || pr.CanBumpCommit(commit))`, `pr.Next <= last`}}},
+		{"one-append", "one append carries what is due", "budget", []edit{{"propose.go",
+			`	r.log.appendOwn(r.term, entries, bytes)
+	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
+	return r.buildAppends()`}}},
+		{"heartbeats-once", "while nobody calls Ready, one round of heartbeats waits", "bounds", []edit{{"tick.go",
+			`		if r.outbox == nil || !r.outbox.beats {`, `		if true {`}}},
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+// logRemovals take out rules of replication: what a follower takes, what a leader counts, what is committed.
+func logRemovals() []removal {
+	return []removal{
+		{"own-term", "only entries of the leader's own term are committed by counting", "§3.6.2, Figure 3.7; bug 10", []edit{{"commit.go",
+			` || index < r.termStart {`, ` {`}}},
+		{"commit-quorum-sorted", "what a majority has is the middle of what each has", "§3.5; bug 17", []edit{{"quorum/arithmetic.go",
+			`	sortFew(acked)
+`, ``}}},
+		{"joint-commit", "in a joint configuration it takes both halves to commit", "§4.3", []edit{{"tracker/members.go",
+			`return uint64(min(incoming, quorum.CommittedIndex(reached)))`, `return uint64(incoming)`}}},
+		{"learner-counts", "learners do not count for a commit", "§4.2.1", []edit{{"tracker/members.go",
+			`		if is&inIncoming != 0 {
+			matched`, `		if is&(inIncoming|isLearner) != 0 {
+			matched`}}},
+		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
+			`min(req.commit(), matched)`, `min(req.commit(), r.log.lastIndex())`}}},
+		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",
+			`r.acknowledge(req.From, matched)`, `r.acknowledge(req.From, r.log.lastIndex())`}}},
+		{"consistency-check", "an append is taken only behind the entry that it follows", "§3.5", []edit{{"append.go",
+			`if !r.log.has(req.prev()) {`, `if req.prev().index > r.log.lastIndex() {`}}},
+		{"truncate-at-conflict", "a follower cuts its log off at a conflict and nowhere else", "§3.5; bug 14", []edit{{"log.go",
+			`	i := l.firstConflict(s.entries)
+`, `	i := 0
+	for i < len(s.entries) && s.entries[i].Index <= l.committed {
+		i++
+	}
+`}}},
+		{"conflict-replaced", "an entry that conflicts is replaced, with all behind it", "§3.5", []edit{{"log.go",
+			`if entries[i].Index > last || !l.has(idOf(&entries[i])) {`, `if entries[i].Index > last {`}}},
+		{"terms-truncated", "what is known of terms goes with the entries", "§3.5", []edit{{"log.go",
+			`		l.terms.truncate(at)
+`, ``}}},
+		{"committed-stays", "a committed entry is never replaced", "§3.6; bug 32", []edit{
+			{"log.go", `	if at <= l.committed {`, `	if false {`},
+			{"append.go", `if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
+		{"contradiction-noticed", "a contradiction of what is committed stops the node", "§3.6; bug 32", []edit{{"append.go",
+			`if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
+		{"heartbeat-commit", "a heartbeat tells no more committed than the follower is known to have", "§3.5", []edit{{"heartbeat.go",
+			`m.Commit = min(r.members.Progress(i).Match, r.log.committed)`, `m.Commit = r.log.committed`}}},
+		{"commit-forward", "the commit index never falls", "§3.5", []edit{{"log.go",
+			`	if index <= l.committed {
+		return nil`, `	if index == l.committed {
+		return nil`}}},
+		{"hint-is-no-match", "where logs can agree is not yet where they do", "§3.5; bug 15", []edit{{"append.go",
+			`	next := resp.hint().index
+`, `	next := resp.hint().index
+	pr.MaybeUpdate(next)
+`}}},
+		{"rejection-stale", "a rejection that was overtaken changes nothing", "§3.5; bug 14", []edit{{"progress/progress.go",
+			`	if rejected != pr.Next-1 || rejected <= pr.Match {`, `	if false {`}}},
+		{"next-above-match", "next never falls to match", "§3.5; bug 14", []edit{
+			{"progress/progress.go", `	if rejected != pr.Next-1 || rejected <= pr.Match {`, `	if rejected != pr.Next-1 {`},
+			{"progress/progress.go", `pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))`, `pr.moveNext(min(rejected-1, hint) + 1)`}}},
+		{"rejection-goes-back", "a rejection leads at last to the entry that conflicts", "§3.5; bug 18", []edit{{"progress/progress.go",
+			`pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))`, `pr.moveNext(max(min(rejected-1, hint)+2, pr.Match+1))`}}},
+		{"backup-follower", "a follower's hint skips a whole term", "§3.5", []edit{{"append.go",
+			`r.log.terms.lastNotAfter(hint.index, prev.term)`, `hint.index`}}},
+		{"backup-leader", "a leader skips a whole term of its own", "§3.5", []edit{{"append.go",
+			`	if resp.hint().term != 0 {`, `	if false {`}}},
+		{"lost-append", "a follower that is alive and behind is asked what was lost", "§3.3", []edit{{"heartbeat.go",
+			`if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {`, `if false {`}}},
+		{"unreachable-probed", "what is in flight to a peer that is unreachable is doubtful", "§3.3", []edit{{"append.go",
+			`		pr.BecomeProbe()
+		pr.Pause()
+		r.logger`, `		r.logger`}}},
+		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"send.go",
+			`		case errors.Is(err, ErrCompacted):
+			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
+			pr.Pause()
+			return nil`}}},
+		{"compaction-noticed", "that the log was compacted is noticed", "§5; bug 19", []edit{{"log.go",
+			`	if first > l.first && first <= l.unstable.stable {`, `	if false {`}}},
+		{"read-error", "a read that fails never becomes an append", "bug 20", []edit{{"send.go",
+			`		case err != nil:
+			return err
+		}
+		if len(entries) == 0`, `		case err != nil:
+			entries = nil
+		}
+		if false && len(entries) == 0`}}},
+		{"storage-checked", "what Storage answers is looked at before it is believed", "bug 20", []edit{{"log.go",
+			`	if n == 0 || n > hi-lo || entries[0].Index != lo || entries[n-1].Index != lo+n-1 {`, `	if n == 0 && hi == lo {`}}},
+		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"unstable.go",
+			`		u.renew(index, minChunk)
+`, `		u.chunk = u.chunk[:index-u.base]
+`}}},
+		{"cache-truncated", "what was cut off does not come back from the cache", "§3.5", []edit{{"unstable.go",
+			`	u.cache.truncate(index)
+`, ``}}},
+		{"cache-restored", "what a snapshot replaced does not come back from the cache", "§5", []edit{{"unstable.go",
+			`	u.cache.clear()
+`, ``}}},
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+// membershipRemovals take out rules of configuration changes, catching up, and leadership transfer.
+func membershipRemovals() []removal {
+	return []removal{
+		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
+			`if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {`, `if r.log.committed < r.termStart {`}}},
+		{"change-after-commit", "none is proposed before the leader has committed in its term", "§4.1; bug 35", []edit{{"membership.go",
+			`if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {`, `if r.pendingConfIndex > r.log.applied {`}}},
+		{"change-after-log", "nor before a new leader has applied what it found in its log", "§4.1; bug 35", []edit{{"role.go",
+			`	r.pendingConfIndex = r.log.lastIndex()
+`, `	r.pendingConfIndex = 0
+`}}},
+		{"change-noted", "a change that was proposed is pending", "§4.1; bug 35", []edit{{"propose.go",
+			`		r.pendingConfIndex = last + 1 + uint64(change)
+`, ``}}},
+		{"two-changes", "a proposal has one configuration change", "§4.1", []edit{{"propose.go",
+			`		if change >= 0 && !r.trustConfChanges {`, `		if false {`}}},
+		{"legal-change", "a change that is not legal is not proposed", "§4.1", []edit{{"membership.go",
+			`	if _, err := confchange.Apply(r.members.Config(), cc); err != nil {
+		return`, `	if _, err := confchange.Apply(r.members.Config(), cc); err != nil && false {
+		return`}}},
+		{"applied-takes-effect", "a configuration takes effect when it is applied", "§4.1; bug 37", []edit{{"propose.go",
+			`		r.pendingConfIndex = last + 1 + uint64(change)
+`, `		r.pendingConfIndex = last + 1 + uint64(change)
+		if cc, err := decodeConfChange(&entries[change]); err == nil {
+			defer r.applyConfChange(cc)
+		}
+`}}},
+		{"one-voter", "a simple change alters one voter at most", "§4.1", []edit{{"confchange/config.go",
+			`n > 1 {`, `n > 99 {`}}},
+		{"joint-outgoing", "a joint configuration needs the majority of the old one, too", "§4.3", []edit{{"confchange/config.go",
+			`	next.Voters[1] = cfg.Clone().Voters[0]
+`, `	next.Voters[1] = nil
+	autoLeave = false
+`}}},
+		{"joint-nested", "a joint configuration is left before another is entered", "§4.3", []edit{{"confchange/config.go",
+			`func enter(cfg tracker.Config, autoLeave bool, ccs []pb.ConfChangeSingle) (tracker.Config, error) {
+	if joint(&cfg) {`, `func enter(cfg tracker.Config, autoLeave bool, ccs []pb.ConfChangeSingle) (tracker.Config, error) {
+	if false {`}}},
+		{"joint-simple", "a joint configuration is left before a simple change", "§4.3", []edit{{"confchange/config.go",
+			`func simple(cfg tracker.Config, ccs []pb.ConfChangeSingle) (tracker.Config, error) {
+	if joint(&cfg) {`, `func simple(cfg tracker.Config, ccs []pb.ConfChangeSingle) (tracker.Config, error) {
+	if false {`}}},
+		{"learner-next", "a voter that is demoted votes until the joint configuration is left", "§4.3", []edit{{"confchange/config.go",
+			`	if has(cfg.Voters[1], id) {
+		insert(&cfg.LearnersNext, id)
+		return
+	}
+`, `	remove((*ids)(&cfg.Voters[1]), id)
+`}}},
+		{"last-voter", "the last voter is not removed", "§4.1", []edit{{"confchange/config.go",
+			`	if len(cfg.Voters[0]) == 0 {
+		return fmt.Errorf("%w: %s", ErrNoVoters, Describe(ccs...))
+	}
+`, ``}}},
+		{"joint-left", "a joint configuration is left, whoever leads", "§4.3; bug 39", []edit{{"storage_writes.go",
+			`	r.leaveJoint()
+`, ``}}},
+		{"joint-left-once", "and once", "§4.3; bug 39", []edit{{"membership.go",
+			`	r.pendingConfIndex = r.log.lastIndex()
+	r.logger.Infof("%x proposes to leave`, `	r.logger.Infof("%x proposes to leave`}}},
+		{"joint-left-applied", "a leader leaves a joint configuration when it has applied its log", "§4.3; bug 39", []edit{{"membership.go",
+			`!r.members.AutoLeave() || r.pendingConfIndex > r.log.applied {`, `!r.members.AutoLeave() {`}}},
+		{"retires", "a leader that does not vote any more steps down", "§4.2.2; bug 40", []edit{{"membership.go",
+			`	if r.role != StateLeader || r.mayCampaign {`, `	if true {`}}},
+		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",
+			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return target.Match == last`}}},
+		{"smaller-quorum", "a smaller quorum commits at once", "§4.1; bug 40", []edit{{"membership.go",
+			`	r.advanceCommit()
+	r.retire()`, `	r.retire()`}}},
+		{"member-proposes", "a leader that is no member proposes nothing", "§4.2.2", []edit{{"propose.go",
+			`	if r.members.Find(r.id) < 0 {`, `	if false {`}}},
+		{"strangers-answer", "answers of strangers do not count", "§4.1", []edit{
+			{"step.go", `if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {`, `if false {`}}},
+		{"caught-up", "a server votes when it has caught up", "§4.2.1", []edit{{"add_server.go",
+			`		case member && !c.promoting && c.State == CaughtUp:`, `		case member && !c.promoting:`}}},
+		{"catch-up-gives-up", "nobody waits for ever for a server that does not catch up", "§4.2.1", []edit{{"catchup.go",
+			`	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= r.limits.catchUpRounds()*r.limits.electionTicks():
+`, `	case false:
+`}}},
+		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
+			`			ms.progress[i].RecentActive = true
+`, ``}}},
+		{"transfer-target", "only a voter that stays one takes over", "§3.10; bug 9", []edit{{"transfer.go",
+			`	if i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
+		return fmt`, `	if i < 0 {
+		return fmt`}}},
+		{"transfer-demoted", "a transfer ends when its target does not vote any more", "§3.10; bug 9", []edit{{"membership.go",
+			`		r.abortTransfer("the target does not vote any more")
+`, ``}}},
+		{"transfer-caught-up", "the target has everything when it is ordered to campaign", "§3.10; bug 9", []edit{{"transfer.go",
+			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return last > 0`}}},
+		{"transfer-ends", "a transfer ends after an election timeout", "§3.10; bug 8", []edit{{"tick.go",
+			`		r.tickTransfer()
+`, ``}}},
+		{"transfer-dies", "a transfer ends with the role and the term", "§3.10; bug 8", []edit{{"raft.go",
+			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}}`,
+			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}, transferee: l.transferee}`}}},
+		{"transfer-stops-proposals", "nothing is proposed while the leadership is handed over", "§3.10", []edit{{"propose.go",
+			`	if r.transferee != None {
+		return ErrTransferring
+	}
+`, ``}}},
+		{"transfer-sender", "a forwarded order to transfer names the target", "§3.10", []edit{{"election.go",
+			`	r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
+`, `	r.send(pb.MsgTransferLeader, r.lead)
+`}}},
+	}
+}

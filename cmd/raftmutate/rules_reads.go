@@ -1,0 +1,87 @@
+package main
+
+// readRemovals take out rules of linearizable reads and of leases.
+func readRemovals() []removal {
+	return []removal{
+		{"read-first-commit", "a read waits for the first commit of the term", "§6.4; bug 43", []edit{
+			{"read.go", `r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart`, `r.reads.queue[n-1].round == 0`},
+			{"read.go", `riding := r.reads.waiting() > 0 && r.log.committed >= r.termStart`, `riding := r.reads.waiting() > 0`}}},
+		{"read-round", "a read is confirmed by a round", "§6.4; bug 45", []edit{{"read.go",
+			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.committed >= r.termStart:`}}},
+		{"read-quorum", "by a round of a quorum", "§6.4; bug 45", []edit{{"read.go",
+			`	return r.members.Reached(func(i int) uint64 {
+		if id`, `	best := uint64(0)
+	for i := range r.reads.echoes {
+		best = max(best, r.reads.echoes[i].round)
+	}
+	if best > 0 {
+		return best
+	}
+	return r.members.Reached(func(i int) uint64 {
+		if id`}}},
+		{"read-later-round", "by a round that was sent after the read was asked for", "§6.4; bug 44", []edit{{"read.go",
+			` && r.reads.queue[n].round <= confirmed {`, ` {`}}},
+		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
+			`	if round > r.reads.round {`, `	if false {`}}},
+		{"read-rounds-end", "the rounds of an earlier term are forgotten", "§6.4; bug 44", []edit{{"read.go",
+			`	r.reads.echoes = r.reads.echoes[:0]
+`, ``}}},
+		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
+			`		rd.asked = rs.unique(context)
+`, `		rd.asked = context
+`}}},
+		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
+			`	if from != r.lead || r.reads == nil {`, `	if r.reads == nil {`}}},
+		{"read-dropped-told", "a read that cannot be answered is told to be dropped", "§6.4", []edit{{"read.go",
+			`			r.answer(droppedRead(rd.context))
+`, `			_ = rd
+`}}},
+		{"read-asked-again", "a follower asks again for what may be lost", "§6.4", []edit{{"tick.go",
+			`		r.tickReads()
+`, ``}}},
+		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
+			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
+		{"lease-length", "a lease ends before anybody can be elected", "§6.4.1; bug 46", []edit{{"lease.go",
+			`r.clock-r.lease.start < r.limits.leaseTicks()`, `r.clock-r.lease.start < r.limits.leaseTicks()+uint64(r.limits.electionTicks())`}}},
+		{"lease-margin", "a lease allows for clocks that drift", "§6.4.1; bug 46", []edit{{"raft.go",
+			`return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)`, `return int32(c.ElectionTick - 1)`}}},
+		{"lease-last-tick", "a tick of the leader lasts until its next one", "§6.4.1; bug 46", []edit{{"raft.go",
+			`return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)`, `return int32(c.ElectionTick - c.LeaseDriftTicks + 1)`}}},
+		{"lease-from-sending", "a lease runs from when the round was sent", "§6.4.1; bug 46", []edit{{"lease.go",
+			`r.lease.held, r.lease.start = true, max(r.lease.start, s.tick)`, `r.lease.held, r.lease.start = true, r.clock`}}},
+		{"lease-first-commit", "a lease serves no read before the first commit of the term", "§6.4; bug 43", []edit{{"lease.go",
+			`if r.role != StateLeader || r.log.committed < r.termStart || r.transferee != None`, `if r.role != StateLeader || r.transferee != None`}}},
+		{"lease-transfer", "there is no lease during a transfer", "§6.4.1; bug 46", []edit{{"lease.go",
+			` || r.transferee != None || r.campaignOrdered {`, ` {`}}},
+		{"lease-order", "there is no lease in a term in which somebody was ordered to campaign", "§6.4.1; bugs 8, 46", []edit{{"lease.go",
+			` || r.transferee != None || r.campaignOrdered {`, ` || r.transferee != None {`}}},
+		{"lease-configuration", "a lease ends with the configuration that gave it", "§6.4.1; bug 46", []edit{{"membership.go",
+			`	r.endLease()
+`, ``}}},
+		{"lease-restart", "who restarts waits out what it may have promised", "§6.4.1; bug 46", []edit{{"raft.go",
+			`	if r.term == 0 {
+		// A new`, `	if true {
+		// A new`}}},
+		{"lease-promise-vote", "a promise keeps from voting", "§6.4.1; bug 46", []edit{
+			{"election.go", `	if r.hasPromised() && !req.transfer {`, `	if false {`},
+			{"election.go", `(heard || r.hasPromised())`, `heard`}}},
+		{"lease-promise-campaign", "a promise keeps from campaigning", "§6.4.1; bug 46", []edit{{"election.go",
+			`	if r.hasPromised() {
+		r.logger`, `	if false {
+		r.logger`}}},
+		{"lease-promise-forget", "a promise outlives the leader being forgotten", "§6.4.1; bug 46", []edit{{"election.go",
+			`if r.role == StateFollower && !r.hasPromised() {`, `if r.role == StateFollower {`},
+			{"role.go", `func (r *raft) forgetLeader() {
+`, `func (r *raft) forgetLeader() {
+	r.heardLeaderAt = 0
+`}}},
+		{"lease-promise-term", "a promise outlives the term", "§6.4.1; bug 46", []edit{{"role.go",
+			`		r.term = term
+		r.vote = None`, `		r.term = term
+		r.heardLeaderAt = 0
+		r.vote = None`}}},
+		{"lease-skipped-ticks", "ticks that nobody delivered count for a lease", "§6.4.1; bug 46", []edit{{"rawnode.go",
+			`	rn.raft.clock += n
+`, ``}}},
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+// snapshotRemovals take out rules of snapshots.
+func snapshotRemovals() []removal {
+	return []removal{
+		{"snapshot-old", "a snapshot behind the commit index changes nothing", "§5; bug 33", []edit{{"snapshot.go",
+			`	case id.index <= r.log.committed:
+`, `	case false:
+`}}},
+		{"snapshot-suffix", "a snapshot of a prefix keeps what follows it", "§5; bug 30", []edit{{"snapshot.go",
+			`	case r.log.has(id):
+`, `	case false:
+`}}},
+		{"snapshot-conflict", "a snapshot that conflicts with the log replaces it", "§5; bug 29", []edit{{"snapshot.go",
+			`	case r.log.has(id):
+`, `	case r.log.lastIndex() >= id.index:
+`}}},
+		{"snapshot-contradiction", "a snapshot that contradicts what is committed stops the node", "§5; bug 32", []edit{{"snapshot.go",
+			`id.index <= r.log.committed && known && term != id.term {`, `id.index <= r.log.committed && known && term != id.term && false {`}}},
+		{"snapshot-configuration", "a snapshot brings its configuration", "§5; bug 34", []edit{{"snapshot.go",
+			`	r.setConfig(cfg)
+`, ``}}},
+		{"snapshot-waits", "a snapshot waits for what was handed out before it", "§5", []edit{{"snapshot.go",
+			`		if r.log.applied < r.log.applying {`, `		if false {`}}},
+		{"snapshot-first", "entries are applied when the snapshot before them is durable", "§5", []edit{{"log.go",
+			`	if l.unstable.snapshot != nil {
+		return 0
+	}
+`, ``}}},
+		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"unstable.go",
+			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
+		{"snapshot-no-match", "a snapshot on its way is not yet there", "§5.3; bug 33", []edit{{"progress/progress.go",
+			`	pr.PendingSnapshot = index
+`, `	pr.PendingSnapshot = index
+	pr.Match = max(pr.Match, index)
+`}}},
+		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"send.go",
+			`	if id.index+1 < r.log.first {`, `	if false {`}}},
+		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"send.go",
+			`	if id.index == 0 || id.index > r.log.committed {`, `	if id.index == 0 {`}}},
+		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "§5.3", []edit{{"tick.go",
+			`		r.ageSnapshots()
+`, ``}}},
+		{"snapshot-failed", "a snapshot that failed is sent again", "§5.3", []edit{{"snapshot.go",
+			`	pr.BecomeProbe()
+	pr.Pause()
+	r.logger.Debugf`, `	r.logger.Debugf`}}},
+		{"snapshot-connected", "a follower that got what it needs elsewhere goes on from there", "§5.3", []edit{{"append.go",
+			`		if pr.Match+1 >= r.log.first {`, `		if false {`}}},
+		{"snapshot-term", "a snapshot is behind the log that it is a prefix of", "§5", []edit{{"log.go",
+			`	l.terms.reset(id)
+	l.first = id.index + 1`, `	l.terms.reset(entryID{term: 1, index: id.index})
+	l.first = id.index + 1`}}},
+	}
+}
