@@ -77,6 +77,18 @@ func TestBug02AVoteIsForgottenOnlyWithItsTerm(t *testing.T) {
 	}
 }
 
+func TestWhoKnowsTheLeaderOfTheTermVotesForNobodyElse(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	// Node 1 gets to know the leader without having voted for it.
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5})
+	c.ready(1)
+	c.wire = nil
+	c.step(voteFrom(3, 1, 5, entryID{4, 9}))
+	if got := c.answers(1, pb.MsgVoteResp); len(got) != 1 || !got[0].Reject {
+		t.Errorf("a vote against the leader of term 5: %v", got)
+	}
+}
+
 func TestBug03AHigherTermInAReplyIsNoVote(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	if err := c.node(1).Campaign(); err != nil {
