@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
@@ -9,10 +10,15 @@ import (
 )
 
 // hasUnappliedConfChange looks for a configuration change among the entries that are
-// committed but not applied.
+// committed and not known to be applied.
 func (r *raft) hasUnappliedConfChange() (bool, error) {
 	for lo := r.log.applied + 1; lo <= r.log.committed; {
 		entries, err := r.log.entries(lo, r.log.committed+1, defaultMaxSizePerMsg)
+		if errors.Is(err, ErrCompacted) && r.log.first > lo {
+			// The application compacts what it has applied, and may not have said so yet.
+			lo = r.log.first
+			continue
+		}
 		if err != nil {
 			return false, err
 		}
