@@ -172,6 +172,12 @@ func (s *simulation) wentDown(h *host) {
 	if h.downNoted {
 		return
 	}
+	s.endLife(h)
+	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
+}
+
+// endLife forgets what belonged to the node's life.
+func (s *simulation) endLife(h *host) {
 	h.downNoted = true
 	h.life++
 	for i := range h.waiting {
@@ -182,7 +188,6 @@ func (s *simulation) wentDown(h *host) {
 	h.waiting, h.reads = nil, nil
 	h.blocked, h.blockedUntil, h.missed = false, 0, 0
 	h.readyDue, h.appendBusy, h.applyBusy, h.crashWriting = false, false, false, false
-	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
 }
 
 func (s *simulation) restart(h *host) {
