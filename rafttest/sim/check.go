@@ -117,7 +117,11 @@ func (w *world) observe(n *node) {
 	}
 	// A leader that has waited for nothing but this to be committed steps down in the same step.
 	led := leads || n.leads && st.Term == n.term
-	n.term, n.vote, n.commit, n.appliedSeen, n.leads, n.lead = st.Term, st.Vote, st.Commit, st.Applied, leads, st.Lead
+	redrawn := st.Term != n.term || st.RaftState != n.role
+	n.term, n.vote, n.commit, n.appliedSeen, n.leads, n.lead, n.role = st.Term, st.Vote, st.Commit, st.Applied, leads, st.Lead, st.RaftState
+	if redrawn {
+		w.setTimeout(n)
+	}
 	if led {
 		w.checkCommit(n, true)
 	}

@@ -25,6 +25,13 @@ type Config struct {
 	// Tune, if set, may change what was drawn for all nodes alike: sizes, timeouts, asynchronous storage writes. ID,
 	// Storage, Applied, Seed and Logger are the simulator's.
 	Tune func(*raft.Config)
+	// MessageTicks and WriteTicks are the mean times that a message and a write take, in ticks and parts of them; 0 means a
+	// tenth of a tick. Both are drawn anew each time, between none and three times the mean; faults come on top.
+	MessageTicks, WriteTicks float64
+	// ElectionTimeout, if set, says after how many ticks without a leader a node campaigns in a term, which the library
+	// otherwise draws from [ElectionTick, 2*ElectionTick). It must return the same for the same node and term. Scripts do not
+	// have it.
+	ElectionTimeout func(id, term uint64) int
 	// NewDisk makes the disk of a node, empty; nil means NewMemoryDisk.
 	NewDisk func(id uint64) Disk
 	// NewMachine makes a state machine in its initial state; nil means KV. With another one, Command and Query
@@ -125,6 +132,7 @@ const (
 	defaultTraceLines   = 60
 	defaultMaxNodes     = 16
 	maxNodes            = 64
+	maxDelayTicks       = 10_000
 )
 
 // ErrConfig is matched by the errors about a Config that cannot be used.
@@ -135,6 +143,11 @@ func (c Config) draw() (Config, raft.Config, error) {
 	r := rng{state: c.Seed}
 	if c.Nodes < 0 || c.Nodes > maxNodes/2 || c.Steps < 0 || c.Clients < 0 {
 		return c, raft.Config{}, fmt.Errorf("%w: Nodes, Steps and Clients must not be negative, nor Nodes above %d", ErrConfig, maxNodes/2)
+	}
+	for _, mean := range [...]float64{c.MessageTicks, c.WriteTicks} {
+		if !(mean >= 0 && mean <= maxDelayTicks) {
+			return c, raft.Config{}, fmt.Errorf("%w: MessageTicks and WriteTicks must be between 0 and %d", ErrConfig, maxDelayTicks)
+		}
 	}
 	if c.Nodes == 0 {
 		c.Nodes = []int{1, 2, 3, 3, 3, 3, 4, 5, 5}[r.below(9)]

@@ -46,4 +46,9 @@
 //	raftscript -rewrite failure.txt
 //
 // Failures that a script cannot show are those of what a state machine answers, and those about time.
+//
+// # Experiments
+//
+// Downtimes measures in virtual time how long clusters are without a leader when theirs crashes, for election timeouts and
+// delays of one's choice: the experiment behind Figure 16 of the Raft paper.
 package sim

@@ -180,6 +180,12 @@ func (s *simulation) wentDown(h *host) {
 	if h.downNoted {
 		return
 	}
+	s.endLife(h)
+	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
+}
+
+// endLife forgets what belonged to the node's life.
+func (s *simulation) endLife(h *host) {
 	h.downNoted = true
 	h.life++
 	for i := range h.waiting {
@@ -191,7 +197,6 @@ func (s *simulation) wentDown(h *host) {
 	h.blocked, h.blockedUntil, h.missed = false, 0, 0
 	h.readyDue, h.appendBusy, h.applyBusy = false, false, false
 	h.crashWriting, h.failWriting = false, false
-	s.at(s.now+s.r.around(ticks(max(1, s.faults.DownTicks))), h, evRestart, 0, 0)
 }
 
 func (s *simulation) restart(h *host) {

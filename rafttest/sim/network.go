@@ -49,7 +49,7 @@ func (s *simulation) transmit(f int32, delay uint64) {
 // dispatch schedules the arrival of a message.
 func (s *simulation) dispatch(f int32, delay uint64) {
 	m := &s.w.flights[f]
-	arrival := s.now + delay + s.r.around(tickTime/10)
+	arrival := s.now + delay + s.r.around(s.messageTime)
 	if s.r.chance(s.faults.Slow) {
 		arrival += s.r.around(ticks(s.faults.SlowTicks))
 	}

@@ -39,6 +39,7 @@ type node struct {
 	toldInTerm          uint64 // the term in which it has last led and handed out
 	restored            uint64 // the index of the last snapshot that was restored
 	leads               bool
+	role                raft.StateType
 }
 
 func (w *world) newNode() *node {
@@ -118,8 +119,20 @@ func (w *world) start(n *node) {
 		w.failf(Monotony, n, "node %d starts in term %d, durable is %s", n.id, st.Term, raft.DescribeHardState(n.hard))
 	}
 	n.term, n.vote, n.commit, n.appliedSeen, n.lead, n.leads = st.Term, st.Vote, st.Commit, st.Applied, st.Lead, false
+	n.role = st.RaftState
 	n.commitSeen, n.toldInTerm, n.restored = n.told.base, 0, 0
+	w.setTimeout(n)
 	w.checkCommit(n, false)
+}
+
+// setTimeout replaces the election timeout that the library has drawn, as it does whenever the term or the role changes.
+func (w *world) setTimeout(n *node) {
+	if w.cfg.ElectionTimeout == nil {
+		return
+	}
+	if err := n.rn.SetRandomizedElectionTimeout(w.cfg.ElectionTimeout(n.id, n.term)); err != nil {
+		w.failf(Healthy, n, "node %d refuses the election timeout of term %d: %v", n.id, n.term, err)
+	}
 }
 
 // stop ends a life of the node. What only its memory had is gone.

@@ -34,8 +34,8 @@ func explain(cfg Config, f *Failure) *Failure {
 	return f
 }
 
-// simulate runs to the end, or to the first failure. The error is about cfg.
-func simulate(cfg Config, rec *recorder) (*simulation, error) {
+// newSimulation builds the cluster at its first moment, without clients and faults. The error is about cfg.
+func newSimulation(cfg Config, rec *recorder) (*simulation, error) {
 	drawn, base, err := cfg.draw()
 	if err != nil {
 		return nil, err
@@ -45,26 +45,43 @@ func simulate(cfg Config, rec *recorder) (*simulation, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	w.recorder = rec
-	s := &simulation{w: w, cfg: &drawn, faults: drawn.Faults, r: rng{state: drawn.Seed ^ 0x5eed}}
+	s := &simulation{
+		w: w, cfg: &drawn, faults: drawn.Faults, r: rng{state: drawn.Seed ^ 0x5eed},
+		messageTime: meanTime(drawn.MessageTicks), writeTime: meanTime(drawn.WriteTicks),
+	}
 	for _, n := range w.nodes {
 		if n.rn == nil {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, w.failure)
 		}
 		s.addHost(n)
 	}
-	for range drawn.Clients {
+	return s, nil
+}
+
+// simulate runs to the end, or to the first failure. The error is about cfg.
+func simulate(cfg Config, rec *recorder) (*simulation, error) {
+	s, err := newSimulation(cfg, rec)
+	if err != nil {
+		return nil, err
+	}
+	for range s.cfg.Clients {
 		s.addClient()
 	}
 	for k := range faultKinds {
 		s.scheduleFault(k)
 	}
 	s.scheduleAdmin()
-	w.guard(s.run)
+	s.w.guard(s.run)
 	s.forgetPending()
-	if f := w.failure; f != nil {
+	s.stampFailure()
+	return s, nil
+}
+
+// stampFailure notes when the run failed, if it did.
+func (s *simulation) stampFailure() {
+	if f := s.w.failure; f != nil {
 		f.Event, f.Time = s.events, s.now
 	}
-	return s, nil
 }
 
 // run lets everything happen, and recover.

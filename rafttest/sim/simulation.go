@@ -18,6 +18,9 @@ type simulation struct {
 	now    uint64
 	events uint64
 
+	// The mean times that a message and a write take, in microseconds.
+	messageTime, writeTime uint64
+
 	hosts   []*host
 	net     network
 	clients []client
@@ -56,6 +59,14 @@ type host struct {
 
 // microseconds of ticks.
 func ticks(n int) uint64 { return uint64(n) * tickTime }
+
+// meanTime is a mean time of Config in microseconds.
+func meanTime(meanTicks float64) uint64 {
+	if meanTicks == 0 {
+		return tickTime / 10
+	}
+	return uint64(meanTicks * tickTime)
+}
 
 func (s *simulation) addHost(n *node) *host {
 	h := &host{node: n, period: tickTime}
@@ -277,7 +288,7 @@ func (s *simulation) work(h *host) {
 
 // diskTime is how long a write takes that starts now.
 func (s *simulation) diskTime(h *host) uint64 {
-	d := s.r.around(tickTime / 10)
+	d := s.r.around(s.writeTime)
 	if h.stalledUntil > s.now {
 		d += h.stalledUntil - s.now
 	}
