@@ -37,6 +37,12 @@ const (
 	doUnreachable
 	doSnapStatus
 	doLoseDisk
+	doTake
+	doCarryOut
+	doAcknowledge
+	doAcks
+	doBackup
+	doSkip
 	actionKinds
 )
 
@@ -45,6 +51,7 @@ func (k actionKind) String() string {
 		"tick", "deliver", "ready", "append", "apply", "crash", "crash-writing", "restart", "propose", "conf-change", "add-server", "await",
 		"transfer", "step-down", "forget-leader", "campaign", "read", "lease-read", "compact", "join", "read-error", "unavailable",
 		"unreachable", "snapshot-status", "lose-disk",
+		"take-ready", "carry-out", "advance", "acknowledge", "backup", "skip-ticks",
 	}
 	if k < actionKinds {
 		return names[k]
@@ -59,7 +66,7 @@ type action struct {
 	// deliver: the message's sender. transfer, unreachable, snapshot-status, add-server, await: the other node.
 	peer uint64
 	// crash: how many pieces survive. compact: how many entries stay. read: its number. snapshot-status: 1 if it
-	// failed. lose-disk: how many entries are lost, 0 for all of the disk; restart: 1 to get the id back with that.
+	// failed. lose-disk: 1 to come back with an old copy. propose: how many entries more; skip-ticks: how many.
 	n    uint64
 	key  messageKey // deliver
 	data []byte     // propose; conf-change: the encoded change, a ConfChangeV2
@@ -117,7 +124,35 @@ func (w *world) deliver(f int32) bool {
 
 // ready processes a Ready; see handleReady.
 func (w *world) ready(n *node) bool {
-	return n.rn != nil && n.rn.HasReady() && w.up(n, action{kind: doReady}) && w.handleReady(n)
+	return n.rn != nil && n.stage == idle && n.rn.HasReady() && w.up(n, action{kind: doReady}) && w.handleReady(n)
+}
+
+// take takes a Ready, of which the application does the rest in actions of their own; see takeReady.
+func (w *world) take(n *node) bool {
+	if n.rn == nil || n.stage != idle || !n.rn.HasReady() || !w.up(n, action{kind: doTake}) {
+		return false
+	}
+	w.takeReady(n)
+	return true
+}
+
+func (w *world) doCarryOut(n *node) {
+	if n.stage == taken && w.up(n, action{kind: doCarryOut}) {
+		w.carryOut(n)
+	}
+}
+
+func (w *world) doAcknowledge(n *node) {
+	if n.stage == carried && w.up(n, action{kind: doAcknowledge}) {
+		w.acknowledge(n)
+	}
+}
+
+func (w *world) doAcks(n *node) {
+	if len(n.acks) > 0 && w.up(n, action{kind: doAcks}) {
+		w.takeAcks(n)
+		w.observe(n)
+	}
 }
 
 func (w *world) doAppend(n *node) bool {
@@ -154,13 +189,15 @@ func (w *world) crashWriting(n *node, keep int) {
 			entries = n.appendWork[0].Entries
 			hs, snapshot = storageWork(&n.appendWork[0])
 		}
-	} else if n.rn.HasReady() {
-		rd := n.rn.Ready()
-		if w.quarantined(n) {
-			return
+	} else {
+		if n.stage == idle && n.rn.HasReady() {
+			if w.takeReady(n); n.rn == nil || w.failure != nil {
+				return
+			}
 		}
-		w.checkReady(n, rd.Entries, &rd.Snapshot)
-		hs, entries, snapshot = rd.HardState, rd.Entries, rd.Snapshot
+		if n.stage == taken {
+			hs, entries, snapshot = n.batch.HardState, n.batch.Entries, n.batch.Snapshot
+		}
 	}
 	before := len(n.unsynced)
 	w.persist(n, hs, entries, snapshot, false)
@@ -222,8 +259,29 @@ func (w *world) input(n *node, a action, do func(rn *raft.RawNode) error) error 
 
 var errDown = fmt.Errorf("sim: the node is down")
 
-func (w *world) propose(n *node, data []byte) error {
-	return w.input(n, action{kind: doPropose, data: data}, func(rn *raft.RawNode) error { return rn.Propose(data) })
+// propose proposes a command and, in the same proposal, more entries of various sizes that mean nothing.
+func (w *world) propose(n *node, data []byte, more uint64) error {
+	return w.input(n, action{kind: doPropose, data: data, n: more}, func(rn *raft.RawNode) error {
+		if more == 0 {
+			return rn.Propose(data)
+		}
+		m := pb.Message{Type: pb.MsgProp, To: n.id, Entries: []pb.Entry{{Data: data}}}
+		for i := range more {
+			m.Entries = append(m.Entries, pb.Entry{Data: make([]byte, (i*i*i+more)%maxFiller)})
+		}
+		return rn.Step(m)
+	})
+}
+
+// maxFiller bounds the size of an entry, in bytes. It is above most of the limits that nodes have.
+const maxFiller = 3000
+
+// skipTicks tells a node of ticks that it did not get.
+func (w *world) skipTicks(n *node, ticks uint64) {
+	_ = w.input(n, action{kind: doSkip, n: ticks}, func(rn *raft.RawNode) error {
+		rn.SkipTicks(ticks)
+		return nil
+	})
 }
 
 func (w *world) confChange(n *node, cc pb.ConfChangeV2) error {
@@ -295,11 +353,25 @@ func (w *world) compact(n *node, retain uint64) {
 	}
 }
 
-// loseDisk destroys what a node that is down has stored: all of it if entries is 0, otherwise that many entries of the end
-// of the log, as a disk does that came back from an old copy. The node may start again if reuse is set.
-func (w *world) loseDisk(n *node, entries uint64, reuse bool) {
+// backup copies a node's disk, as it is.
+func (w *world) backup(n *node) {
+	if !w.up(n, action{kind: doBackup}) {
+		return
+	}
+	n.backup = w.cfg.NewDisk(n.id)
+	if err := copyDisk(n.backup, n.disk); err != nil {
+		w.failf(Durability, n, "the disk of node %d cannot be copied: %v", n.id, err)
+	}
+}
+
+// loseDisk destroys what a node that is down has stored. The node may start again if reuse is set: from nothing or, if old is, from
+// the last copy that was made of its disk.
+func (w *world) loseDisk(n *node, old, reuse bool) {
 	w.begin()
-	a := action{kind: doLoseDisk, node: n.id, n: entries}
+	a := action{kind: doLoseDisk, node: n.id}
+	if old {
+		a.n = 1
+	}
 	if reuse {
 		a.peer = 1
 	}
@@ -314,21 +386,20 @@ func (w *world) loseDisk(n *node, entries uint64, reuse bool) {
 	}
 	n.suspect = true
 	disk := w.cfg.NewDisk(n.id)
-	if entries > 0 {
-		if err := copyDisk(disk, n.disk, entries); err != nil {
-			w.failf(Durability, n, "the disk of node %d cannot be copied: %v", n.id, err)
+	if old && n.backup != nil {
+		if err := copyDisk(disk, n.backup); err != nil {
+			w.failf(Durability, n, "the copy of the disk of node %d cannot be copied: %v", n.id, err)
 			return
 		}
 	}
 	n.disk = disk
 	n.readBack()
-	n.grant = grant{}
 	n.rep = replica{machine: w.cfg.NewMachine()}
 	w.loseMemory(n)
 }
 
-// copyDisk copies a disk without its last entries.
-func copyDisk(to, from Disk, without uint64) error {
+// copyDisk copies what a disk holds to an empty one.
+func copyDisk(to, from Disk) error {
 	s, err := from.Snapshot()
 	if err != nil {
 		return err
@@ -341,14 +412,12 @@ func copyDisk(to, from Disk, without uint64) error {
 	if err != nil {
 		return err
 	}
-	end := max(last-min(without, last), s.Metadata.Index)
 	var entries []pb.Entry
-	if end > s.Metadata.Index {
-		if entries, err = from.Entries(s.Metadata.Index+1, end+1, noLimit); err != nil {
+	if last > s.Metadata.Index {
+		if entries, err = from.Entries(s.Metadata.Index+1, last+1, noLimit); err != nil {
 			return err
 		}
 	}
-	hs.Commit = min(hs.Commit, end)
 	return to.Write(hs, entries, s, true)
 }
 

@@ -98,6 +98,9 @@ func (w *world) observe(n *node) {
 	if n.rn == nil || w.quarantined(n) {
 		return
 	}
+	if n.store.mustStop {
+		w.failf(Healthy, n, "node %d goes on although its disk could not be read", n.id)
+	}
 	st := n.rn.BasicStatus()
 	switch {
 	case st.Term < n.term:
@@ -202,6 +205,12 @@ func (w *world) checkCommit(n *node, led bool) {
 		c.commits = append(c.commits, commitMark{term: n.term, index: n.commit})
 	}
 	w.checkQuorum(n, n.commit)
+	term, _ := n.told.term(n.commit)
+	for _, other := range w.nodes {
+		if other.leads && other.term > n.term && !other.told.covers(n.commit, term) {
+			w.failf(LeaderCompleteness, other, "node %d leads term %d without %d/%d, which is committed now in term %d", other.id, other.term, term, n.commit, n.term)
+		}
+	}
 }
 
 // checkQuorum checks that what a leader commits is on the disks of a quorum of its configuration.

@@ -156,12 +156,20 @@ func (s *simulation) serve(h *host, e *event) {
 	data := header.Append(make([]byte, 0, 32+len(c.input)))
 	data = tag{client: c.number, op: c.op}.append(data)
 	data = append(data, c.input...)
-	if err := s.w.propose(h.node, data); err != nil {
+	if err := s.w.propose(h.node, data, s.more()); err != nil {
 		s.wake(i, failureDelay, clientTimeout)
 	} else {
 		c.asked |= 1 << (h.id - 1)
 	}
 	s.after(h)
+}
+
+// more is how many entries come with a command in the same proposal.
+func (s *simulation) more() uint64 {
+	if s.faults.Batches && s.r.chance(0.1) {
+		return uint64(s.r.between(1, 20))
+	}
+	return 0
 }
 
 func (s *simulation) serveRead(h *host, i int) {

@@ -93,7 +93,7 @@ type Faults struct {
 	// LoseDisk is the mean time between disks that are lost for good. The operator removes the server, and another
 	// one with a new id joins.
 	LoseDisk int
-	// ReuseID lets a node whose disk is lost, or an old copy, come back under its id. The library notices
+	// ReuseID lets a node whose disk is lost come back under its id, with an empty disk or an old copy. The library notices
 	// that when the leader has known what is lost, and cannot promise to: runs with it may fail.
 	ReuseID bool
 
@@ -110,6 +110,15 @@ type Faults struct {
 	// Lazy is the probability that a node does not ask for Ready after an event, but later, so that a batch
 	// has more in it.
 	Lazy float64
+	// Concurrent lets inputs come between a Ready and its Advance, as they do with raft.Node; with asynchronous storage writes,
+	// between what a thread has done and the node's being told.
+	Concurrent bool
+	// Mixed gives each node, and each of its lives, other sizes and limits, and another choice of pre-vote and, without
+	// leases, check-quorum.
+	Mixed bool
+	// Batches brings other entries along in the proposals of some commands, some of them larger than the limits of the nodes; has
+	// some configuration changes rejected by the application; and makes up for half of the pauses with RawNode.SkipTicks.
+	Batches bool
 }
 
 // NoFaults is a network with delays, and nothing else.
@@ -122,7 +131,7 @@ func AllFaults() *Faults {
 		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, WriteError: 200, Tear: true,
 		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
 		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
-		Drift: 1, Lazy: 0.2,
+		Drift: 1, Lazy: 0.2, Concurrent: true, Mixed: true, Batches: true,
 	}
 }
 
@@ -206,6 +215,7 @@ func drawFaults(r *rng) *Faults {
 	f.LoseReports, f.Lazy = min(f.LoseReports, 0.9), min(f.Lazy, 0.7)
 	f.SlowTicks = []int{3, 10, 30, 60}[r.below(4)]
 	f.Reorder, f.Tear = r.chance(0.7), r.chance(0.5)
+	f.Concurrent, f.Mixed, f.Batches = r.chance(0.5), r.chance(0.3), r.chance(0.5)
 	for _, mean := range []*int{
 		&f.Partition, &f.Crash, &f.CrashWriting, &f.Pause, &f.Stall, &f.ReadError, &f.Unavailable, &f.LoseDisk,
 		&f.Compact, &f.Transfer, &f.Campaign, &f.Forget, &f.Member, &f.WriteError,
@@ -222,13 +232,19 @@ func drawFaults(r *rng) *Faults {
 // drawNodes draws the configuration of the nodes.
 func drawNodes(r *rng, f *Faults) raft.Config {
 	c := raft.Config{
-		ElectionTick: 10, HeartbeatTick: r.between(1, 3), SnapshotTicks: 100,
+		ElectionTick: []int{6, 10, 10, 10, 20}[r.below(5)], HeartbeatTick: r.between(1, 3),
+		SnapshotTicks:      []int{20, 100, 100}[r.below(3)],
+		CatchUpRounds:      []int{0, 1, 3}[r.below(3)],
+		MaxInflightBytes:   []uint64{0, 0, 300, 1 << 20}[r.below(4)],
 		AsyncStorageWrites: r.chance(0.5), PreVote: r.chance(0.6), CheckQuorum: r.chance(0.7),
 		MaxSizePerMsg:             []uint64{0, 64, 256, 1 << 20}[r.below(4)],
 		MaxCommittedSizePerReady:  []uint64{0, 64, 1 << 20}[r.below(3)],
 		MaxCachedEntriesSize:      []uint64{0, 512, 1 << 16}[r.below(3)],
 		MaxInflightMsgs:           []int{1, 2, 8, 256}[r.below(4)],
 		DisableProposalForwarding: r.chance(0.1),
+	}
+	if c.MaxInflightBytes > 0 {
+		c.MaxInflightBytes = max(c.MaxInflightBytes, c.MaxSizePerMsg)
 	}
 	if r.chance(0.2) {
 		c.MaxUncommittedEntriesSize = 512

@@ -195,7 +195,7 @@ func (s *simulation) endLife(h *host) {
 	}
 	h.waiting, h.reads = nil, nil
 	h.blocked, h.blockedUntil, h.missed = false, 0, 0
-	h.readyDue, h.appendBusy, h.applyBusy = false, false, false
+	h.readyDue, h.appendBusy, h.applyBusy, h.acksDue = false, false, false, false
 	h.crashWriting, h.failWriting = false, false
 }
 
@@ -203,30 +203,37 @@ func (s *simulation) restart(h *host) {
 	if h.rn != nil || h.lost {
 		return
 	}
-	if s.w.restart(h.node) {
-		s.w.stats.Restarts++
-		h.downNoted = false
-		s.scheduleTick(h, uint64(s.r.below(int(h.period)))+1)
-		if s.faults.Campaign > 0 && s.r.chance(0.3) {
-			// Its next life may repeat what the last one did, before anybody has got further.
-			s.w.campaign(h.node)
-		}
-		s.after(h)
+	if s.faults.ReadError > 0 && s.r.chance(0.05) {
+		s.w.failRead(h.node, false)
 	}
+	if !s.w.restart(h.node) {
+		if h.store.failed { // its disk could not be read; perhaps it can next time
+			s.at(s.now+s.r.around(tickTime), h, evRestart, 0, 0)
+		}
+		return
+	}
+	s.w.stats.Restarts++
+	h.downNoted = false
+	s.scheduleTick(h, uint64(s.r.below(int(h.period)))+1)
+	if s.faults.Campaign > 0 && s.r.chance(0.3) {
+		// Its next life may repeat what the last one did, before anybody has got further.
+		s.w.campaign(h.node)
+	}
+	s.after(h)
 }
 
 // loseDisk destroys a disk, if the cluster can do without it and will whatever becomes of the changes under way.
 func (s *simulation) loseDisk(h *host) {
-	if !s.faults.ReuseID && !s.canLose(h.id) {
+	if s.faults.ReuseID && s.r.chance(0.5) {
+		s.w.backup(h.node)
 		return
 	}
-	if !s.faults.ReuseID && len(s.hosts) >= s.faults.MaxNodes {
-		return // nobody could take its place
+	if !s.canLose(h.id) || len(s.hosts) >= s.faults.MaxNodes {
+		return // or nobody could take its place
 	}
 	s.w.crash(h.node, 0)
 	s.wentDown(h)
-	entries := uint64(s.r.below(2) * s.r.between(1, 10))
-	s.w.loseDisk(h.node, entries, s.faults.ReuseID)
+	s.w.loseDisk(h.node, s.r.chance(0.7), s.faults.ReuseID)
 }
 
 // canLose reports whether a quorum stays without a node: there is no change of the configuration under way
@@ -248,10 +255,10 @@ func (s *simulation) canLose(id uint64) bool {
 	told, live := true, 0
 	members(&lead.conf, func(m uint64) {
 		n := s.w.node(m)
-		told = told && (n.lost || n.id == id || n.hard.Commit >= s.w.check.lastConfChange)
+		told = told && (n.gone() || n.id == id || n.hard.Commit >= s.w.check.lastConfChange)
 	})
 	for _, v := range lead.conf.Voters {
-		if v != id && !s.w.node(v).lost {
+		if v != id && !s.w.node(v).gone() {
 			live++
 		}
 	}

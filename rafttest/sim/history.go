@@ -27,6 +27,7 @@ type Stats struct {
 	Quarantines, LostDisks, Unavailable int
 	Snapshots, Restores, Joined         int
 	Transfers, WriteErrors              int
+	Noticed                             int // disks that came back without what was durable, noticed by their node
 }
 
 // add adds up the counts of two runs.

@@ -120,9 +120,10 @@ func (s *simulation) churn(h *host) {
 		if !ok || slices.ContainsFunc(cc.Changes, func(o pb.ConfChangeSingle) bool { return o.NodeID == c.NodeID }) {
 			continue
 		}
-		if c.Type == pb.ConfChangeAddLearnerNode || c.Type == pb.ConfChangeRemoveNode {
+		switch c.Type {
+		case pb.ConfChangeAddLearnerNode, pb.ConfChangeRemoveNode:
 			voters = slices.DeleteFunc(voters, func(id uint64) bool { return id == c.NodeID })
-		} else {
+		case pb.ConfChangeAddNode:
 			voters = append(voters, c.NodeID)
 		}
 		cc.Changes = append(cc.Changes, c)
@@ -135,12 +136,17 @@ func (s *simulation) churn(h *host) {
 			s.retired |= 1 << (c.NodeID - 1)
 		}
 	}
+	if s.faults.Batches && s.r.chance(0.1) {
+		cc.Context = []byte(refusedChange)
+	}
 	s.change(h, cc)
 }
 
 // drawChange draws a change of one member.
 func (s *simulation) drawChange(cs *pb.ConfState, size int) (pb.ConfChangeSingle, bool) {
-	switch s.r.below(5) {
+	switch s.r.below(6) {
+	case 5:
+		return single(pb.ConfChangeUpdateNode, s.drawMember(cs)), true
 	case 0:
 		return single(pb.ConfChangeRemoveNode, s.drawMember(cs)), true
 	case 1:

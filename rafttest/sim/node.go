@@ -21,6 +21,14 @@ type node struct {
 	appendWork []pb.Message // with asynchronous storage writes: not written yet, oldest first
 	syncWork   []bool       // whether each of them has to be synced
 	applyWork  []pb.Message
+	// acks are the acknowledgements of what the threads have done, which the node has not been told yet.
+	acks []pb.Message
+	// Without asynchronous storage writes: the Ready that the application has in hand, and how far it is with it.
+	batch raft.Ready
+	stage stage
+
+	// backup is a copy of the disk as it was once; nil if there is none.
+	backup Disk
 
 	// lost: the disk is gone for good. suspect: it has lost what was durable, and the node may notice.
 	lost, suspect bool
@@ -40,7 +48,20 @@ type node struct {
 	restored            uint64 // the index of the last snapshot that was restored
 	leads               bool
 	role                raft.StateType
+	lives               int
 }
+
+// gone: what the node has promised cannot be relied upon.
+func (n *node) gone() bool { return n.lost || n.suspect }
+
+// stage is how far an application is with a Ready.
+type stage uint8
+
+const (
+	idle    stage = iota
+	taken         // nothing of it is done
+	carried       // all of it is done, and the node was not told by Advance
+)
 
 func (w *world) newNode() *node {
 	n := &node{id: uint64(len(w.nodes)) + 1, rep: replica{machine: w.cfg.NewMachine()}}
@@ -55,18 +76,30 @@ func (w *world) newNode() *node {
 type faultyStorage struct {
 	Disk
 	node *node
-	// failNext makes the next read of entries fail for good, unavailable for the moment.
+	// failNext makes the next read fail for good, unavailable the next one of what is applied for the moment.
 	failNext, unavailable bool
-	// failed: a read has failed, and the node has to stop.
-	failed bool
+	// failed: a read has failed, and the node may stop. mustStop: it has to.
+	failed, mustStop bool
 	// durableMachine: the state machine is stored with everything it has applied, and the configuration too.
 	durableMachine bool
 }
 
 var errInjected = errors.New("sim: the disk cannot be read")
 
+// fails reports whether a read fails for good.
+func (s *faultyStorage) fails() bool {
+	if !s.failNext {
+		return false
+	}
+	s.failNext, s.failed = false, true
+	return true
+}
+
 // InitialState implements raft.Storage.
 func (s *faultyStorage) InitialState() (pb.HardState, pb.ConfState, error) {
+	if s.fails() {
+		return pb.HardState{}, pb.ConfState{}, errInjected
+	}
 	hs, cs, err := s.Disk.InitialState()
 	if s.durableMachine {
 		cs = s.node.conf
@@ -76,20 +109,48 @@ func (s *faultyStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 
 // Entries implements raft.Storage.
 func (s *faultyStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
-	if s.failNext {
-		s.failNext, s.failed = false, true
+	if s.fails() {
+		s.mustStop = true
 		return nil, errInjected
 	}
 	// What is to be applied must be there.
-	if s.unavailable && lo <= s.node.rep.applied {
+	if s.unavailable && lo <= s.node.appliedSeen {
 		s.unavailable = false
 		return nil, raft.ErrUnavailable
 	}
 	return s.Disk.Entries(lo, hi, maxSize)
 }
 
+// Term implements raft.Storage.
+func (s *faultyStorage) Term(i uint64) (uint64, error) {
+	if s.fails() {
+		return 0, errInjected
+	}
+	return s.Disk.Term(i)
+}
+
+// FirstIndex implements raft.Storage.
+func (s *faultyStorage) FirstIndex() (uint64, error) {
+	if s.fails() {
+		return 0, errInjected // the node may do without it for the moment
+	}
+	return s.Disk.FirstIndex()
+}
+
+// LastIndex implements raft.Storage.
+func (s *faultyStorage) LastIndex() (uint64, error) {
+	if s.fails() {
+		return 0, errInjected
+	}
+	return s.Disk.LastIndex()
+}
+
 // Snapshot implements raft.Storage.
 func (s *faultyStorage) Snapshot() (pb.Snapshot, error) {
+	if s.fails() {
+		s.mustStop = true
+		return pb.Snapshot{}, errInjected
+	}
 	if s.unavailable {
 		s.unavailable = false
 		return pb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
@@ -97,20 +158,42 @@ func (s *faultyStorage) Snapshot() (pb.Snapshot, error) {
 	return s.Disk.Snapshot()
 }
 
+// options are those of a node in this life. Where the faults say so they are other ones in each life and on each node, but for
+// what has to be the same everywhere.
+func (w *world) options(n *node) raft.Config {
+	c := w.base
+	n.lives++
+	if !w.cfg.Faults.Mixed {
+		return c
+	}
+	r := rng{state: mix(mix(w.cfg.Seed, n.id), uint64(n.lives))}
+	other := drawNodes(&r, w.cfg.Faults)
+	c.MaxSizePerMsg, c.MaxCommittedSizePerReady, c.MaxCachedEntriesSize = other.MaxSizePerMsg, other.MaxCommittedSizePerReady, other.MaxCachedEntriesSize
+	c.MaxInflightMsgs, c.MaxInflightBytes, c.MaxUncommittedEntriesSize = other.MaxInflightMsgs, other.MaxInflightBytes, other.MaxUncommittedEntriesSize
+	c.DisableProposalForwarding, c.CatchUpRounds, c.PreVote = other.DisableProposalForwarding, other.CatchUpRounds, other.PreVote
+	if c.LeaseDriftTicks == 0 { // leases are promises that everybody has to keep
+		c.CheckQuorum = other.CheckQuorum
+	}
+	return c
+}
+
 // start starts a RawNode from the disk.
 func (w *world) start(n *node) {
-	n.store = faultyStorage{Disk: n.disk, node: n, durableMachine: w.cfg.DurableMachine}
-	c := w.base
+	n.store = faultyStorage{Disk: n.disk, node: n, durableMachine: w.cfg.DurableMachine, failNext: n.store.failNext}
+	c := w.options(n)
 	c.ID, c.Storage, c.Applied = n.id, &n.store, n.rep.applied
 	if w.cfg.Recording != nil {
 		c.Recording = w.cfg.Recording(n.id)
 	}
 	rn, err := raft.NewRawNode(&c)
 	if err != nil {
-		if !n.suspect {
+		if !n.suspect && !(n.store.failed && errors.Is(err, raft.ErrStorage)) {
 			w.failf(Healthy, n, "node %d does not start: %v", n.id, err)
 		}
 		return
+	}
+	if n.store.failed {
+		w.failf(Healthy, n, "node %d starts although its disk cannot be read", n.id)
 	}
 	n.rn = rn
 	n.told.copyFrom(&n.durable)
@@ -139,14 +222,28 @@ func (w *world) setTimeout(n *node) {
 func (n *node) stop() {
 	n.rn = nil
 	n.leads, n.lead = false, raft.None
-	n.appendWork, n.syncWork, n.applyWork = nil, nil, nil
+	n.appendWork, n.syncWork, n.applyWork, n.acks = nil, nil, nil, nil
+	n.batch, n.stage = raft.Ready{}, idle
 }
 
 // handleReady takes a Ready and does what it says; it reports whether the disk had to sync for it.
 func (w *world) handleReady(n *node) (synced bool) {
+	if w.takeReady(n); n.stage != taken || w.failure != nil {
+		return false
+	}
+	synced = n.batch.MustSync
+	w.carryOut(n)
+	if n.rn != nil {
+		w.acknowledge(n)
+	}
+	return synced
+}
+
+// takeReady takes a Ready. With asynchronous storage writes the threads have the work then, and otherwise the application.
+func (w *world) takeReady(n *node) {
 	rd := n.rn.Ready()
 	if w.quarantined(n) {
-		return false
+		return
 	}
 	w.hash = mix(w.hash, n.id<<48^uint64(len(rd.Entries))<<32^uint64(len(rd.CommittedEntries))<<16^uint64(len(rd.Messages)))
 	if w.recorder != nil {
@@ -157,16 +254,29 @@ func (w *world) handleReady(n *node) (synced bool) {
 	w.news = append(w.news, rd.CatchUps...)
 	if w.base.AsyncStorageWrites {
 		w.dispatch(n, &rd)
-		w.observe(n)
-		return false
+	} else {
+		n.batch, n.stage = rd, taken
 	}
+	w.observe(n)
+}
+
+// carryOut does what the batch in hand says.
+func (w *world) carryOut(n *node) {
+	rd := &n.batch
+	n.stage = carried
 	w.persist(n, rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync)
 	w.send(n, rd.Messages)
 	w.restore(n, &rd.Snapshot)
 	w.apply(n, rd.CommittedEntries)
+	w.observe(n)
+}
+
+// acknowledge tells the node that the batch in hand is done.
+func (w *world) acknowledge(n *node) {
+	rd := n.batch
+	n.batch, n.stage = raft.Ready{}, idle
 	n.rn.Advance(rd)
 	w.observe(n)
-	return rd.MustSync
 }
 
 // dispatch hands the storage messages of a Ready to the node's threads.
@@ -217,19 +327,28 @@ func (w *world) applyThread(n *node) {
 	w.observe(n)
 }
 
-// respond sends the responses of a storage message; those to the node itself come last and at once.
+// respond sends the responses of a storage message. Those to the node itself come last: at once, or in an action of their own.
 func (w *world) respond(n *node, msgs []pb.Message) {
 	var out []pb.Message
 	for i := range msgs {
 		if msgs[i].To != n.id {
 			out = append(out, msgs[i])
+		} else {
+			n.acks = append(n.acks, msgs[i])
 		}
 	}
 	w.send(n, out)
-	for i := range msgs {
-		if msgs[i].To == n.id {
-			w.refused(n, &msgs[i], n.rn.Step(msgs[i]))
-		}
+	if !w.cfg.Faults.Concurrent {
+		w.takeAcks(n)
+	}
+}
+
+// takeAcks tells the node what its threads have done.
+func (w *world) takeAcks(n *node) {
+	acks := n.acks
+	n.acks = nil
+	for i := range acks {
+		w.refused(n, &acks[i], n.rn.Step(acks[i]))
 	}
 }
 
@@ -273,6 +392,9 @@ func (w *world) apply(n *node, entries []pb.Entry) {
 	}
 }
 
+// refusedChange is the context of a configuration change that the application rejects when it is to be applied.
+const refusedChange = "refused"
+
 func (w *world) applyConfChange(n *node, e *pb.Entry) {
 	var cc pb.ConfChangeI
 	var err error
@@ -288,6 +410,9 @@ func (w *world) applyConfChange(n *node, e *pb.Entry) {
 	if err != nil {
 		w.failf(Healthy, n, "entry %d/%d is no configuration change: %v", e.Term, e.Index, err)
 		return
+	}
+	if v2 := cc.AsV2(); string(v2.Context) == refusedChange {
+		cc = pb.ConfChange{}
 	}
 	n.conf = *n.rn.ApplyConfChange(cc)
 	w.checkConfig(n, e.Index, &n.conf)

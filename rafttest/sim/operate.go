@@ -55,15 +55,15 @@ func (w *world) reportSnapshot(n *node, peer uint64, failed bool) {
 	})
 }
 
-// failRead makes the next read of a node's disk fail: for good, or for the moment.
+// failRead makes the next read of a node's disk fail: for good, or for the moment. If the node is down, that is the first one
+// when it starts.
 func (w *world) failRead(n *node, moment bool) {
 	kind := doReadError
 	if moment {
 		kind = doUnavailable
 	}
-	if !w.up(n, action{kind: kind}) {
-		return
-	}
+	w.begin()
+	w.note(action{kind: kind, node: n.id})
 	if moment {
 		n.store.unavailable = true
 		w.stats.Unavailable++

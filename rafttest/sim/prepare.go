@@ -86,7 +86,7 @@ func (s *simulation) stagger(lead *host) error {
 }
 
 func (s *simulation) propose(lead *host) error {
-	if err := s.w.propose(lead.node, []byte("entry")); err != nil {
+	if err := s.w.propose(lead.node, []byte("entry"), 0); err != nil {
 		return fmt.Errorf("%w: the leader does not stay one: %w", ErrConfig, err)
 	}
 	s.after(lead)

@@ -35,6 +35,11 @@ func (w *world) checkPromise(n *node, m *pb.Message) {
 		}
 	case pb.MsgHeartbeatResp:
 		w.promisesTerm(n, m)
+	case pb.MsgVote:
+		// The vote is for this log, and may arrive at a later life of the candidate in the same term.
+		if !n.durable.covers(m.Index, m.LogTerm) && m.Term >= n.hard.Term {
+			w.failf(Promise, n, "node %d asks for votes for a log up to %d/%d, durable is %d", n.id, m.LogTerm, m.Index, n.durable.last())
+		}
 	}
 }
 

@@ -16,11 +16,13 @@ const (
 	evMend                     // something is over
 	evAdmin                    // an operator does something
 	evRestart                  // a node comes back
+	evStage                    // an application is done with the next stage of a Ready
+	evAcks                     // a node is told what its threads have done
 	eventKinds
 )
 
 func (k eventKind) String() string {
-	names := [eventKinds]string{"tick", "deliver", "ready", "unblock", "append", "apply", "client", "report", "fault", "mend", "admin", "restart"}
+	names := [eventKinds]string{"tick", "deliver", "ready", "unblock", "append", "apply", "client", "report", "fault", "mend", "admin", "restart", "stage", "acks"}
 	if k < eventKinds {
 		return names[k]
 	}

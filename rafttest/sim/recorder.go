@@ -46,7 +46,7 @@ func (a *action) String() string {
 		return fmt.Sprintf("%d conf-change %s %s", a.node, cc.Transition, pb.ConfChangesToString(cc.Changes))
 	case doAddServer, doAwait, doTransfer, doUnreachable, doSnapStatus:
 		return fmt.Sprintf("%d %s %d (%d)", a.node, a.kind, a.peer, a.n)
-	case doCrash, doCrashWriting, doCompact, doRead, doLoseDisk:
+	case doCrash, doCrashWriting, doCompact, doRead, doLoseDisk, doSkip:
 		return fmt.Sprintf("%d %s %d", a.node, a.kind, a.n)
 	}
 	return fmt.Sprintf("%d %s", a.node, a.kind)

@@ -36,7 +36,17 @@ func (w *world) do(a *action) {
 	case doUnavailable:
 		w.failRead(n, true)
 	case doLoseDisk:
-		w.loseDisk(n, a.n, a.peer == 1)
+		w.loseDisk(n, a.n == 1, a.peer == 1)
+	case doTake:
+		w.take(n)
+	case doCarryOut:
+		w.doCarryOut(n)
+	case doAcknowledge:
+		w.doAcknowledge(n)
+	case doAcks:
+		w.doAcks(n)
+	case doBackup:
+		w.backup(n)
 	default:
 		w.ask(n, a)
 	}
@@ -46,7 +56,7 @@ func (w *world) do(a *action) {
 func (w *world) ask(n *node, a *action) {
 	switch a.kind {
 	case doPropose:
-		_ = w.propose(n, a.data)
+		_ = w.propose(n, a.data, a.n)
 	case doConfChange:
 		var cc pb.ConfChangeV2
 		if cc.Unmarshal(a.data) == nil {
@@ -68,6 +78,8 @@ func (w *world) ask(n *node, a *action) {
 		w.askReadIndex(n)
 	case doLeaseRead:
 		w.leaseRead(n)
+	case doSkip:
+		w.skipTicks(n, a.n)
 	case doUnreachable:
 		w.reportUnreachable(n, a.peer)
 	case doSnapStatus:

@@ -98,7 +98,8 @@ func driftRun(seed uint64, f Faults) Config {
 	return Config{
 		Seed: seed, Nodes: 3, Clients: 4, Faults: &f,
 		Tune: func(c *raft.Config) {
-			c.CheckQuorum, c.ReadOnlyOption, c.LeaseDriftTicks, c.HeartbeatTick = true, raft.ReadOnlyLeaseBased, 2, 1
+			c.ElectionTick, c.HeartbeatTick = 10, 1
+			c.CheckQuorum, c.ReadOnlyOption, c.LeaseDriftTicks = true, raft.ReadOnlyLeaseBased, 2
 		},
 	}
 }
@@ -113,28 +114,40 @@ func TestLeasesHoldWithinTheDriftTheyAllowFor(t *testing.T) {
 	}
 }
 
+// Elections may take for ever, too, when one clock is twice as fast as the others: that is not what is looked for.
 func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
-	_, f := firstFailure(t, 100, func(seed uint64) Config { return driftRun(seed, Faults{Drift: 12, DriftUnknown: true}) })
-	if f.Property != ReadSafety {
-		t.Errorf("got %v", f)
-	}
-}
-
-// A server that comes back under its id without its disk may elect somebody without what it has acknowledged. It
-// is noticed by the node itself, or by the checks; what must not happen is that nothing is noticed.
-func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
-	noticed, broken := 0, 0
-	for seed := uint64(1); seed <= 20; seed++ {
-		res, err := Run(Config{Seed: seed, Nodes: 3, Steps: 5000, Faults: &Faults{LoseDisk: 100, DownTicks: 5, ReuseID: true}, Tune: plain})
-		if err != nil {
-			broken++
-		} else {
-			noticed += res.Stats.Quarantines
+	for seed := uint64(1); seed <= 100; seed++ {
+		_, err := Run(driftRun(seed, Faults{Drift: 12, DriftUnknown: true}))
+		var f *Failure
+		if errors.As(err, &f) && f.Property == ReadSafety {
+			return
+		}
+		if err != nil && (f == nil || f.Property != Progress) {
+			t.Fatal(err)
 		}
 	}
-	t.Logf("%d times the node noticed it, %d of 20 runs broke a property", noticed, broken)
-	if noticed == 0 || broken == 0 {
-		t.Errorf("%d times the node noticed it, %d of 20 runs broke a property; want some of both", noticed, broken)
+	t.Error("100 seeds find no stale read")
+}
+
+// A server that comes back under its id without what was durable may elect somebody who lacks what it has acknowledged, or
+// vote twice. Either the node itself notices, and is replaced, or the checks do, or nothing has come of it.
+func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
+	lost, noticed, broken := 0, 0, map[Property]int{}
+	const runs = 60
+	for seed := uint64(1); seed <= runs; seed++ {
+		res, err := Run(Config{Seed: seed, Nodes: 3, Steps: 5000, Tune: plain, Faults: &Faults{
+			LoseDisk: 60, DownTicks: 5, ReuseID: true, Partition: 60, PartitionTicks: 20, Drop: 0.05, Transfer: 100,
+		}})
+		lost += res.Stats.LostDisks
+		noticed += res.Stats.Noticed
+		var f *Failure
+		if errors.As(err, &f) {
+			broken[f.Property]++
+		}
+	}
+	t.Logf("%d disks came back without what was durable, %d nodes noticed it, runs broke %v", lost, noticed, broken)
+	if noticed == 0 || broken[LeaderCompleteness] == 0 || broken[Progress] > 0 {
+		t.Error("want that some nodes notice it, that some runs lack a committed entry, and that all others recover")
 	}
 }
 

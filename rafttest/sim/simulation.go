@@ -47,7 +47,7 @@ type host struct {
 	missed       int
 	waiting      []event
 	// What is scheduled already.
-	readyDue, appendBusy, applyBusy bool
+	readyDue, appendBusy, applyBusy, acksDue bool
 
 	stalledUntil uint64
 	crashWriting bool // in its next write
@@ -180,6 +180,12 @@ func (s *simulation) perform(h *host, e *event) {
 	case evClient:
 		s.serve(h, e)
 		return
+	case evStage:
+		s.stageDone(h)
+		return
+	case evAcks:
+		h.acksDue = false
+		s.w.doAcks(h.node)
 	}
 	s.after(h)
 }
@@ -256,6 +262,10 @@ const maxBatches = 8
 // work processes what is ready, until the host has to wait for its disk.
 func (s *simulation) work(h *host) {
 	async := s.w.base.AsyncStorageWrites
+	if s.cfg.Faults.Concurrent && !async {
+		s.workOff(h)
+		return
+	}
 	for range maxBatches {
 		if h.rn == nil || s.w.failure != nil || !h.rn.HasReady() {
 			break
@@ -286,6 +296,41 @@ func (s *simulation) work(h *host) {
 	}
 }
 
+// workOff takes a Ready, and lets the application work on it while the node goes on with inputs.
+func (s *simulation) workOff(h *host) {
+	if !s.w.take(h.node) {
+		return
+	}
+	sync := h.batch.MustSync
+	s.collect(h, 0)
+	if h.rn == nil {
+		return
+	}
+	d := s.r.around(tickTime / 50)
+	if sync {
+		d = s.diskTime(h)
+	}
+	s.at(s.now+d, h, evStage, 0, 0)
+}
+
+// stageDone goes on with the Ready in hand: what it says is done, or the node is told so.
+func (s *simulation) stageDone(h *host) {
+	if h.stage == carried {
+		s.w.doAcknowledge(h.node)
+		s.after(h)
+		return
+	}
+	if h.crashWriting || h.failWriting {
+		s.crashNow(h)
+		return
+	}
+	s.w.doCarryOut(h.node)
+	s.collect(h, 0)
+	if h.rn != nil {
+		s.at(s.now+s.r.around(tickTime/20), h, evStage, 0, 0)
+	}
+}
+
 // diskTime is how long a write takes that starts now.
 func (s *simulation) diskTime(h *host) uint64 {
 	d := s.r.around(s.writeTime)
@@ -303,6 +348,10 @@ func (s *simulation) startThreads(h *host) {
 	if len(h.applyWork) > 0 && !h.applyBusy {
 		h.applyBusy = true
 		s.at(s.now+s.r.around(tickTime/10), h, evApply, 0, 0)
+	}
+	if len(h.acks) > 0 && !h.acksDue {
+		h.acksDue = true
+		s.at(s.now+s.r.around(tickTime/20), h, evAcks, 0, 0)
 	}
 }
 
@@ -350,6 +399,10 @@ func (s *simulation) unblock(h *host) {
 		return
 	}
 	h.blocked = false
+	if h.missed > 0 && s.cfg.Faults.Batches && s.r.chance(0.5) {
+		s.w.skipTicks(h.node, uint64(h.missed))
+		h.missed = 0
+	}
 	for h.missed > 0 && !h.blocked && h.rn != nil {
 		h.missed--
 		s.w.tick(h.node)

@@ -189,7 +189,12 @@ func (w *world) quarantined(n *node) bool {
 		return false
 	}
 	switch {
-	case n.store.failed || n.suspect:
+	case n.suspect:
+		// It has noticed, and the operator replaces it.
+		w.stats.Quarantines++
+		w.stats.Noticed++
+		n.lost = true
+	case n.store.failed:
 		w.stats.Quarantines++
 	default:
 		w.failf(Healthy, n, "node %d is quarantined: %v", n.id, err)
