@@ -19,12 +19,16 @@ func (r *raft) enterTerm(term uint64) {
 	}
 }
 
+// startTimer starts the election timer, with another timeout.
+func (r *raft) startTimer() {
+	r.electionElapsed = 0
+	r.drawElectionTimeout()
+}
+
 // resetVolatile forgets what belongs to a role or a term.
 func (r *raft) resetVolatile() {
 	r.dropReads()
 	r.lead = None
-	r.electionElapsed = 0
-	r.drawElectionTimeout()
 	r.members.ResetVotes()
 	r.members.Untrack()
 	r.ownVotePending = false
@@ -32,7 +36,13 @@ func (r *raft) resetVolatile() {
 	r.leadership.end()
 }
 
+// becomeFollower: a later term alone does not start the timer again. Only a sign of the leader does, or a vote that is granted
+// (thesis Figure 3.1); otherwise every candidate that cannot win costs those who could another timeout, and one with a fast
+// clock keeps them from campaigning for ever.
 func (r *raft) becomeFollower(term, lead uint64) {
+	if r.role == StateLeader || lead != None {
+		r.startTimer()
+	}
 	r.enterTerm(term)
 	r.resetVolatile()
 	r.role = StateFollower
@@ -47,13 +57,13 @@ func (r *raft) becomePreCandidate() {
 	r.ownVotePending = false
 	r.dropReads()
 	r.lead = None
-	r.electionElapsed = 0
-	r.drawElectionTimeout()
+	r.startTimer()
 	r.role = StatePreCandidate
 	r.logger.Infof("%x is a pre-candidate at term %d", r.id, r.term)
 }
 
 func (r *raft) becomeCandidate() {
+	r.startTimer()
 	r.enterTerm(r.term + 1)
 	r.resetVolatile()
 	r.vote = r.id
@@ -66,6 +76,7 @@ func (r *raft) becomeCandidate() {
 // itself the leader counts what is durable. A configuration change somewhere in the
 // unapplied log may be pending, so none is proposed before all of it is applied.
 func (r *raft) becomeLeader() {
+	r.startTimer()
 	r.resetVolatile()
 	r.role = StateLeader
 	r.lead = r.id

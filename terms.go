@@ -122,6 +122,9 @@ func (t *terms) load(s Storage, first, last uint64) error {
 		if term == lastTerm {
 			return nil
 		}
+		if term > lastTerm || at == last {
+			return fmt.Errorf("%w: term %d at index %d, term %d at the last one, %d", ErrStorage, term, at, lastTerm, last)
+		}
 		// The term of lo is term, the term of hi is larger.
 		lo, hi := at, last
 		for hi-lo > 1 {

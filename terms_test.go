@@ -135,3 +135,39 @@ func entriesOf(index uint64, entryTerms ...uint64) []pb.Entry {
 	}
 	return entries
 }
+
+// contradictory answers a question about the last term once, and then says something else.
+type contradictory struct {
+	Storage
+	asked int
+	last  uint64
+	then  func(index uint64) uint64
+}
+
+func (s *contradictory) Term(i uint64) (uint64, error) {
+	if i == s.last {
+		if s.asked++; s.asked == 1 {
+			return s.Storage.Term(i)
+		}
+	}
+	return s.then(i), nil
+}
+
+func TestAStorageThatContradictsItselfAboutTermsIsRefused(t *testing.T) {
+	for name, then := range map[string]func(i uint64) uint64{
+		"the last term falls":          func(uint64) uint64 { return 1 },
+		"the last term rises":          func(i uint64) uint64 { return 1 + i/9*9 },
+		"a term above that of the end": func(i uint64) uint64 { return map[uint64]uint64{0: 0, 1: 1, 2: 1}[i] + i/3*8 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ms := NewMemoryStorage()
+			if err := ms.Append(entriesOf(1, 1, 1, 2, 2, 3, 3, 3, 4, 5)); err != nil {
+				t.Fatal(err)
+			}
+			var h terms
+			if err := h.load(&contradictory{Storage: ms, last: 9, then: then}, 1, 9); !errors.Is(err, ErrStorage) {
+				t.Errorf("got %v with the history %v", err, h.bounds)
+			}
+		})
+	}
+}

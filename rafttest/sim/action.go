@@ -43,6 +43,7 @@ const (
 	doAcks
 	doBackup
 	doSkip
+	doRepair
 	actionKinds
 )
 
@@ -51,7 +52,7 @@ func (k actionKind) String() string {
 		"tick", "deliver", "ready", "append", "apply", "crash", "crash-writing", "restart", "propose", "conf-change", "add-server", "await",
 		"transfer", "step-down", "forget-leader", "campaign", "read", "lease-read", "compact", "join", "read-error", "unavailable",
 		"unreachable", "snapshot-status", "lose-disk",
-		"take-ready", "carry-out", "advance", "acknowledge", "backup", "skip-ticks",
+		"take-ready", "carry-out", "advance", "acknowledge", "backup", "skip-ticks", "repair",
 	}
 	if k < actionKinds {
 		return names[k]

@@ -120,7 +120,8 @@ func (w *world) observe(n *node) {
 	}
 	// A leader that has waited for nothing but this to be committed steps down in the same step.
 	led := leads || n.leads && st.Term == n.term
-	redrawn := st.Term != n.term || st.RaftState != n.role
+	// The library draws a timeout with every role but that of a follower, and with the leader of a term.
+	redrawn := (st.Term != n.term || st.RaftState != n.role || st.Lead != n.lead) && (st.RaftState != raft.StateFollower || st.Lead != raft.None)
 	n.term, n.vote, n.commit, n.appliedSeen, n.leads, n.lead, n.role = st.Term, st.Vote, st.Commit, st.Applied, leads, st.Lead, st.RaftState
 	if redrawn {
 		w.setTimeout(n)

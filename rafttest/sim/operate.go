@@ -55,6 +55,13 @@ func (w *world) reportSnapshot(n *node, peer uint64, failed bool) {
 	})
 }
 
+// repair ends what failRead has begun.
+func (w *world) repair(n *node) {
+	w.begin()
+	w.note(action{kind: doRepair, node: n.id})
+	n.store.failNext, n.store.unavailable = false, false
+}
+
 // failRead makes the next read of a node's disk fail: for good, or for the moment. If the node is down, that is the first one
 // when it starts.
 func (w *world) failRead(n *node, moment bool) {

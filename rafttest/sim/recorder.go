@@ -65,7 +65,8 @@ type messageKey struct {
 	typ                  pb.MessageType
 	from, to             uint64
 	term, index, logTerm uint64
-	commit               uint64
+	commit, hint         uint64
+	content              uint64 // a hash of context and entries
 	entries              int
 	reject, snapshot     bool
 }
@@ -73,6 +74,15 @@ type messageKey struct {
 func keyOf(m *pb.Message) messageKey {
 	return messageKey{
 		typ: m.Type, from: m.From, to: m.To, term: m.Term, index: m.Index, logTerm: m.LogTerm, commit: m.Commit,
-		entries: len(m.Entries), reject: m.Reject, snapshot: m.Snapshot != nil,
+		hint: m.RejectHint, content: contentOf(m), entries: len(m.Entries), reject: m.Reject, snapshot: m.Snapshot != nil,
 	}
+}
+
+func contentOf(m *pb.Message) uint64 {
+	h := hashBytes(m.Context)
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		h = mix(mix(h, e.Term<<32^uint64(e.Type)), hashBytes(e.Data))
+	}
+	return h
 }

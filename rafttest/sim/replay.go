@@ -45,6 +45,8 @@ func (w *world) do(a *action) {
 		w.doAcknowledge(n)
 	case doAcks:
 		w.doAcks(n)
+	case doRepair:
+		w.repair(n)
 	case doBackup:
 		w.backup(n)
 	default:

@@ -104,7 +104,7 @@ func (s *simulation) recover() {
 	}
 	for _, h := range s.hosts {
 		h.stalledUntil, h.crashWriting, h.failWriting = 0, false, false
-		h.store.failNext = false
+		s.w.repair(h.node)
 		if h.blocked {
 			h.blockedUntil = s.now
 			s.at(s.now, h, evUnblock, 0, 0)
