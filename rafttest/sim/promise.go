@@ -36,8 +36,9 @@ func (w *world) checkPromise(n *node, m *pb.Message) {
 	case pb.MsgHeartbeatResp:
 		w.promisesTerm(n, m)
 	case pb.MsgVote:
-		// The vote is for this log, and may arrive at a later life of the candidate in the same term.
-		if !n.durable.covers(m.Index, m.LogTerm) && m.Term >= n.hard.Term {
+		// The vote is for this log. Until the term is durable, a later life of the candidate may ask for votes in it again, and
+		// be given this one.
+		if m.Term > n.hard.Term && !n.durable.covers(m.Index, m.LogTerm) {
 			w.failf(Promise, n, "node %d asks for votes for a log up to %d/%d, durable is %d", n.id, m.LogTerm, m.Index, n.durable.last())
 		}
 	}
