@@ -19,6 +19,7 @@ type testNode struct {
 	// configured is told of every configuration that was applied, by an entry or a snapshot.
 	configured func(index uint64, snapshot bool, cs *pb.ConfState)
 	threads    []pb.Message // with asynchronous storage writes: work that is not done yet
+	held       *Ready       // of a fuzzer: written, and not acknowledged by Advance
 }
 
 // testCluster drives members by hand: every method works until nothing moves, with

@@ -75,7 +75,11 @@ func (s *anyStorage) Snapshot() (pb.Snapshot, error) { return s.snapshot, s.fail
 
 func (s *anyStorage) Term(i uint64) (uint64, error) {
 	if at := i - s.first; at < uint64(len(s.entries)) {
-		return s.entries[at].Term, s.fails()
+		term := s.entries[at].Term
+		if s.lie != nil && s.lie.byte()%16 == 1 {
+			term += uint64(s.lie.byte() % 4)
+		}
+		return term, s.fails()
 	}
 	if i+1 == s.first {
 		return s.snapshot.Metadata.Term % 3, s.fails()
@@ -115,13 +119,22 @@ func FuzzStorage(f *testing.F) {
 			wantStartError(t, err)
 			return
 		}
+		n := anyNode{RawNode: rn, disk: s}
 		for range 40 {
 			if err := rn.Verify(); err != nil && !errors.Is(err, ErrStorage) {
 				t.Fatalf("from %+v: %v", s, err)
 			}
-			runOnAnyStorage(rn, s, r)
+			n.act(r)
 		}
 	})
+}
+
+// anyNode is a node on such a disk, with the Ready that it has in hand, and what its threads have not acknowledged.
+type anyNode struct {
+	*RawNode
+	disk *anyStorage
+	held *Ready
+	acks []pb.Message
 }
 
 // wantStartError: the error says whose fault it is.
@@ -138,31 +151,44 @@ func wantStartError(t *testing.T, err error) {
 	}
 }
 
-func runOnAnyStorage(rn *RawNode, s *anyStorage, r *fuzzReader) {
-	switch r.byte() % 5 {
+func (n *anyNode) act(r *fuzzReader) {
+	switch r.byte() % 6 {
 	case 0:
-		_ = rn.Campaign()
+		_ = n.Campaign()
 	case 1:
-		rn.Tick()
+		n.Tick()
 	case 2:
-		_ = rn.Step(r.message(rn.raft.id))
+		_ = n.Step(r.message(n.raft.id))
 	case 3:
-		_ = rn.Propose(r.bytes())
+		_ = n.Propose(r.bytes())
+	case 4:
+		n.acknowledge()
 	default:
-		if !rn.HasReady() {
+		if n.held != nil || !n.HasReady() {
 			return
 		}
-		rd := rn.Ready()
-		s.write(&rd)
+		rd := n.Ready()
+		n.disk.write(&rd)
+		n.held = &rd
 		for _, m := range rd.Messages {
 			for _, resp := range m.Responses {
-				if resp.To == rn.raft.id {
-					_ = rn.Step(resp)
+				if resp.To == n.raft.id {
+					n.acks = append(n.acks, resp)
 				}
 			}
 		}
-		rn.Advance(rd)
 	}
+}
+
+// acknowledge says that what is in hand is done.
+func (n *anyNode) acknowledge() {
+	for i := range n.acks {
+		_ = n.Step(n.acks[i])
+	}
+	if n.held != nil {
+		n.Advance(*n.held)
+	}
+	n.acks, n.held = nil, nil
 }
 
 // write takes what a batch says as far as it fits.

@@ -103,11 +103,7 @@ func (n *testNode) fuzzAct(t *testing.T, r *fuzzReader) {
 	case 1:
 		_ = n.Propose(r.bytes())
 	case 2:
-		if n.HasReady() {
-			rd := n.Ready()
-			n.fuzzPersist(t, rd)
-			n.Advance(rd)
-		}
+		n.fuzzBatch(t, r)
 	case 3:
 		n.ReportSnapshot(r.number(), SnapshotStatus(r.byte()))
 		n.ReportUnreachable(r.number())
@@ -125,19 +121,27 @@ func (n *testNode) fuzzAct(t *testing.T, r *fuzzReader) {
 	}
 }
 
-// fuzzPersist does the storage work, asynchronous or not.
-func (n *testNode) fuzzPersist(t *testing.T, rd Ready) {
-	if !n.cfg.AsyncStorageWrites {
+// fuzzBatch takes a Ready, or acknowledges one that was written: other calls come in between.
+func (n *testNode) fuzzBatch(t *testing.T, r *fuzzReader) {
+	switch {
+	case n.held != nil:
+		n.Advance(*n.held)
+		n.held = nil
+	case len(n.threads) > 0 && r.byte()%2 == 0:
+		_ = n.Step(n.threads[0])
+		n.threads = n.threads[1:]
+	case n.HasReady():
+		rd := n.Ready()
 		n.persist(t, rd)
-		n.checkPromises(t, rd.Messages)
-		return
-	}
-	n.persist(t, rd)
-	for _, m := range append([]pb.Message(nil), rd.Messages...) {
-		if m.Type == pb.MsgStorageAppend || m.Type == pb.MsgStorageApply {
+		if !n.cfg.AsyncStorageWrites {
+			n.checkPromises(t, rd.Messages)
+			n.held = &rd
+			return
+		}
+		for _, m := range rd.Messages {
 			for _, resp := range m.Responses {
 				if resp.To == n.cfg.ID {
-					_ = n.Step(resp)
+					n.threads = append(n.threads, resp)
 				}
 			}
 		}

@@ -29,9 +29,11 @@ func TestALaterTermAloneDoesNotStartTheElectionTimerAgain(t *testing.T) {
 
 func TestAVoteALeaderAndTheEndOfAReignStartTheElectionTimerAgain(t *testing.T) {
 	for name, event := range map[string]func(c *testCluster){
-		"a vote that is granted":  func(c *testCluster) { c.step(voteFrom(3, 2, 9, entryID{8, 9})) },
-		"a sign of the leader":    func(c *testCluster) { c.step(pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 2}) },
-		"another leader's append": func(c *testCluster) { c.step(pb.Message{Type: pb.MsgApp, From: 3, To: 2, Term: 4, Index: 1, LogTerm: 1}) },
+		"a vote that is granted": func(c *testCluster) { c.step(voteFrom(3, 2, 9, entryID{8, 9})) },
+		"a sign of the leader":   func(c *testCluster) { c.step(pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 2}) },
+		"another leader's append": func(c *testCluster) {
+			c.step(pb.Message{Type: pb.MsgApp, From: 3, To: 2, Term: 4, Index: 1, LogTerm: 1})
+		},
 		"a leader that steps down": func(c *testCluster) {
 			c.elect(2)
 			c.step(voteFrom(3, 2, 9, entryID{1, 1}))

@@ -2,6 +2,7 @@ package linear
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -69,6 +70,24 @@ func operations(history []sim.Operation) []porcupine.Operation {
 	return ops
 }
 
+// broken renders the operations on the keys for which a history is not linearizable, in the order of their calls.
+func broken(history []sim.Operation) string {
+	var b strings.Builder
+	for _, part := range byKey(operations(history)) {
+		if porcupine.CheckOperationsTimeout(model(), part, patience) != porcupine.Illegal {
+			continue
+		}
+		for _, o := range part {
+			output, end := "?", "never"
+			if o.Output != nil {
+				output, end = fmt.Sprintf("%q", o.Output), fmt.Sprint(o.Return)
+			}
+			fmt.Fprintf(&b, "client %d, from %d to %s: %s = %s\n", o.ClientId, o.Call, end, o.Input, output)
+		}
+	}
+	return b.String()
+}
+
 func TestHistoriesAreLinearizable(t *testing.T) {
 	checked, unknown := 0, 0
 	for seed := *from; seed < *from+uint64(*seeds); seed++ {
@@ -79,7 +98,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		checked += len(res.History)
 		switch porcupine.CheckOperationsTimeout(model(), operations(res.History), patience) {
 		case porcupine.Illegal:
-			t.Errorf("the history of seed %d is not linearizable", seed)
+			t.Errorf("the history of seed %d is not linearizable:\n%s", seed, broken(res.History))
 		case porcupine.Unknown:
 			unknown++
 		}
@@ -150,6 +169,9 @@ func TestAMachineThatReadsStaleStateIsFoundOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		if porcupine.CheckOperationsTimeout(model(), operations(res.History), patience) == porcupine.Illegal {
+			if !strings.Contains(broken(res.History), "get k") {
+				t.Error("the history of the broken key is not told")
+			}
 			return
 		}
 	}
