@@ -2,7 +2,7 @@
 // how many seeds; the explorer; the tests and scripts. A rule that nobody misses is a hole in the tests.
 //
 //	go run ./cmd/raftmutate -write docs/mutations.md
-//	go run ./cmd/raftmutate -only one-vote,own-term
+//	go run ./cmd/raftmutate -only one-vote,own-term -write docs/mutations.md
 //
 // A rule is taken out by an edit of the source that the go command is shown instead of the file (-overlay); the files themselves
 // stay as they are. The whole table takes about half an hour on two cores. It exits with status 1 if something was not noticed.
@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +33,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("raftmutate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", "", "names of the rules to take out, with commas between; all if empty")
-	write := flags.String("write", "", "file to write the table to, in Markdown")
+	write := flags.String("write", "", "file to write the table to, in Markdown; with -only, what it says of other rules stays")
 	seeds := flags.Int("seeds", 1000, "how many seeds of the simulator to try")
 	timeout := flags.Duration("timeout", 2*time.Minute, "how long the simulator, and each package of tests, may take")
 	jobs := flags.Int("jobs", 2, "how many rules to try at a time, on one core each")
@@ -52,19 +51,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitBad
 	}
 	l := laboratory{root: root, bounds: bounds{seeds: *seeds, timeout: *timeout, memory: 4 << 20}}
-	t := l.tryAll(chosen, *jobs, stdout)
+	t := &table{bounds: l.bounds, subjects: subjects(), rows: map[string]row{}}
+	if before, err := os.ReadFile(*write); err == nil && *only != "" {
+		t.rows = parse(string(before))
+	}
+	l.tryAll(t, chosen, *jobs, stdout)
+	if t.err == nil && *write != "" {
+		t.err = os.WriteFile(*write, []byte(t.markdown()), 0o644)
+	}
 	if t.err != nil {
 		fmt.Fprintln(stderr, t.err)
 		return exitBad
 	}
-	if *write != "" {
-		if err := os.WriteFile(*write, []byte(t.markdown()), 0o644); err != nil {
-			fmt.Fprintln(stderr, err)
-			return exitBad
-		}
-	}
 	holes := t.holes()
-	fmt.Fprintf(stdout, "%d rules, %d noticed by nobody %s\n", t.size(), len(holes), strings.Join(holes, " "))
+	fmt.Fprintf(stdout, "%d of %d rules in the table, %d noticed by nobody %s\n", len(t.rows), t.size(), len(holes), strings.Join(holes, " "))
 	if len(holes) > 0 {
 		return exitHole
 	}
@@ -88,31 +88,27 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// choose returns the removals with these names, in their subjects.
-func choose(only string) ([]subject, error) {
-	all := subjects()
+// choose returns the removals with these names.
+func choose(only string) ([]removal, error) {
+	var chosen []removal
 	if only == "" {
-		return all, nil
+		for _, s := range subjects() {
+			chosen = append(chosen, s.removals...)
+		}
+		return chosen, nil
 	}
-	names := strings.Split(only, ",")
-	for i := range all {
-		all[i].removals = slices.DeleteFunc(all[i].removals, func(r removal) bool {
-			at := slices.Index(names, r.name)
-			if at >= 0 {
-				names = slices.Delete(names, at, at+1)
-			}
-			return at < 0
-		})
+	for name := range strings.SplitSeq(only, ",") {
+		r := find(name)
+		if r == nil {
+			return nil, fmt.Errorf("there is no rule %q", name)
+		}
+		chosen = append(chosen, *r)
 	}
-	if len(names) > 0 {
-		return nil, fmt.Errorf("there is no rule %q", names)
-	}
-	return all, nil
+	return chosen, nil
 }
 
 // tryAll tries removals, some at a time, and tells of each when it is done.
-func (l *laboratory) tryAll(all []subject, jobs int, out io.Writer) *table {
-	t := &table{bounds: l.bounds, subjects: all, outcomes: map[string]*outcome{}}
+func (l *laboratory) tryAll(t *table, chosen []removal, jobs int, out io.Writer) {
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	queue := make(chan *removal)
@@ -125,19 +121,16 @@ func (l *laboratory) tryAll(all []subject, jobs int, out io.Writer) *table {
 				if err != nil {
 					t.err = err
 				} else {
-					t.outcomes[r.name] = o
+					t.rows[r.name] = o.row()
 					fmt.Fprintf(out, "%-28s %5.1fs  %s\n", r.name, time.Since(begin).Seconds(), o)
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	for i := range all {
-		for k := range all[i].removals {
-			queue <- &all[i].removals[k]
-		}
+	for i := range chosen {
+		queue <- &chosen[i]
 	}
 	close(queue)
 	workers.Wait()
-	return t
 }

@@ -20,6 +20,18 @@ func durabilityRemovals() []removal {
 `, ``}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
 			` || r.tellsConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
+		{"written-as-handed-out", "what was learnt since a Ready is written with the next one", "§3.8; bug 1", []edit{{"rawnode.go",
+			`	rn.lent = false
+	r.outbox`, `	rn.lent = false
+	rn.hard = r.hardState()
+	r.outbox`}}},
+		{"own-vote-handed-out", "a vote that was cast since a Ready is not durable with it", "§3.8", []edit{{"rawnode.go",
+			`	rn.lent = false
+	r.outbox`, `	rn.lent = false
+	if r.ownVotePending {
+		rn.write.voteTerm = r.term
+	}
+	r.outbox`}}},
 		{"own-entries", "a leader counts its own entries when they are durable", "§10.2.1; bugs 13, 23", []edit{{"propose.go",
 			`	r.log.appendOwn(r.term, entries, bytes)
 	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
@@ -48,6 +60,12 @@ func durabilityRemovals() []removal {
 			`		return l, fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, hs.Commit, applied, last)
 `, `		l.committed = last
 `}}},
+		{"storage-terms", "a Storage whose terms contradict each other is not started from", "bug 26", []edit{{"terms.go",
+			`		if term > lastTerm || at == last {`, `		if false {`}}},
+		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"membership.go",
+			`if errors.Is(err, ErrCompacted) && r.log.first > lo {`, `if errors.Is(err, ErrCompacted) && r.log.first > lo && false {`}}},
+		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
+			`generation: u.generation + 1, cache`, `generation: u.generation, cache`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",
 			`l.committed = max(hs.Commit, applied, first-1)`, `l.committed = max(hs.Commit, first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",

@@ -54,10 +54,8 @@ func electionRemovals() []removal {
 		{"first-answer", "of a voter's answers in an election the first counts", "§3.4; bug 5", []edit{{"tracker/members.go",
 			`if i < 0 || ms.list[i].voted != noAnswer {`, `if i < 0 {`}}},
 		{"votes-are-of-one-election", "an election begins without votes", "§3.4", []edit{{"role.go",
-			`	r.drawElectionTimeout()
-	r.members.ResetVotes()
-	r.members.Untrack()`, `	r.drawElectionTimeout()
-	r.members.Untrack()`}}},
+			`	r.members.ResetVotes()
+	r.members.Untrack()`, `	r.members.Untrack()`}}},
 		{"majority", "it takes more than half", "§3.4", []edit{{"quorum/arithmetic.go",
 			`return n/2 + 1`, `return (n + 1) / 2`}}},
 		{"joint-votes", "in a joint configuration it takes both halves to win", "§4.3", []edit{{"quorum/arithmetic.go",
@@ -133,6 +131,10 @@ func electionRemovals() []removal {
 		{"timeouts-differ", "nodes that share a seed do not time out in step", "§3.4", []edit{{"timeout.go",
 			`return generator(seed ^ g.next())`, `_ = g
 	return generator(seed)`}}},
+		{"timer-goes-on", "a later term alone does not start the election timer again", "§3.4", []edit{{"role.go",
+			`	if r.role == StateLeader || lead != None {
+		r.startTimer()`, `	if true {
+		r.startTimer()`}}},
 		{"vote-restarts-timer", "who votes gives the candidate time", "§3.4", []edit{{"election.go",
 			`		r.vote = req.from
 		r.electionElapsed = 0`, `		r.vote = req.from`}}},

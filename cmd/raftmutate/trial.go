@@ -108,7 +108,7 @@ type testEvent struct {
 
 // test runs tests, and notes those that fail.
 func (l *laboratory) test(o *outcome, overlay string, which ...string) error {
-	args := []string{"test", "-json", "-vet=off", "-timeout", l.timeout.String(), "-overlay", overlay}
+	args := []string{"test", "-json", "-short", "-vet=off", "-timeout", l.timeout.String(), "-overlay", overlay}
 	out, err := l.command(10*time.Minute, "go", append(args, which...)...)
 	if err == nil {
 		return nil
