@@ -264,6 +264,9 @@ func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 	add(v.ready && may(restart), tornWrite, 0)
 	add(v.writes, writeDisk, 0)
 	add(v.applies, applyEntries, 0)
+	for thread, owes := range v.owes {
+		add(owes, acknowledge, thread)
+	}
 	add(may(restart), restart, 0)
 	if v.busy {
 		return acts

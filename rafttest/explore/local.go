@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/ffd200af/raft"
@@ -34,6 +35,8 @@ type view struct {
 
 	// What the node has to do.
 	ready, writes, applies, compactable bool
+	// owes: a thread has done something that the node does not know to be done.
+	owes [threads]bool
 	// busy: it gets nothing more before it has done some of that.
 	busy bool
 }
@@ -203,7 +206,18 @@ func (ns *nodes) run(n *node, s step) {
 		own := ns.messages[s.message()]
 		m = &own
 	}
+	if !n.hoards(s) {
+		n.take(s, m)
+		return
+	}
+	before := ns.prints.node(nil, n.raw)
 	n.take(s, m)
+	switch {
+	case n.lent == nil && !n.raw.HasReady():
+		n.inputs = 0
+	case !bytes.Equal(before, ns.prints.node(nil, n.raw)): // what changes nothing may come as often as it likes
+		n.inputs++
+	}
 }
 
 // reach returns a node in the given state, for the caller to use: a spare one, or one that takes all steps since
@@ -264,11 +278,14 @@ func (ns *nodes) print(buf []byte, n *node) []byte {
 	buf = appendMarshaled(buf, &n.disk.conf)
 	buf = appendEntries(buf, n.disk.log)
 	buf = appendEntries(buf, n.disk.machine)
-	for _, queue := range [][]pb.Message{n.writes, n.applies} {
+	for _, queue := range [][]pb.Message{n.writes, n.applies, n.acks[appendThread], n.acks[applyThread]} {
 		buf = binary.AppendUvarint(buf, uint64(len(queue)))
 		for i := range queue {
 			buf = appendMarshaled(buf, &queue[i])
 		}
+	}
+	if n.lent != nil {
+		buf = appendEntries(buf, n.lent.CommittedEntries)
 	}
 	buf = binary.AppendUvarint(buf, uint64(n.inputs))
 	for _, v := range n.votes {
@@ -303,6 +320,7 @@ func (ns *nodes) look(n *node) view {
 		durable: ns.places.of(n.disk.history()),
 		ready:   n.world.Batches && n.raw.HasReady(),
 		writes:  len(n.writes) > 0, applies: len(n.applies) > 0,
+		owes: [threads]bool{n.owes(appendThread), n.owes(applyThread)},
 		busy: n.busy(), compactable: n.disk.applied() > n.disk.prev.Index,
 	}
 	v.log = v.durable
@@ -317,7 +335,10 @@ func (ns *nodes) look(n *node) view {
 		}
 		v.log = ns.places.of(d.history())
 	}
-	// Where Ready is a step of its own, the node may know more to be committed than it has handed out.
+	if (n.world.Batches || n.lent != nil) && !v.leads {
+		// The node may know more to be committed than it has handed out, in a log that it has not handed out either.
+		v.commit = max(firstIndex, n.disk.hard.Commit)
+	}
 	v.commit = min(v.commit, firstIndex+uint64(len(v.log)))
 	return v
 }

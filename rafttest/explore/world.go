@@ -26,6 +26,10 @@ type World struct {
 	// between its write and everything after. Otherwise a Ready follows each input at once.
 	Batches bool
 
+	// Late: saying that work is done is a step of its own, so that other inputs come between, and crashes: Advance, or
+	// with asynchronous writes what the threads tell their node. Otherwise it is said at once.
+	Late bool
+
 	// Led: node 1 leads when exploration begins, and nothing is in flight.
 	Led bool
 
@@ -127,6 +131,7 @@ const (
 	forgetsVote       // a crash takes back the vote
 	forgetsLog        // a crash takes back the last entry
 	sendsBeforeWriting
+	losesLateHardState // the hard state is lost of a Ready that answers what came before Advance
 )
 
 // Worlds returns the worlds that are explored. Their bounds grow.
@@ -186,6 +191,28 @@ func Worlds() []World {
 			},
 		},
 		{
+			Name: "advance", About: "three voters: inputs and crashes come between Ready and Advance",
+			Nodes: 3, Voters: three, Alike: three, Late: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Restarts: 1},
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Proposals: 1, Restarts: 1},
+			},
+		},
+		{
+			Name: "lone", About: "a lone voter takes a second one: inputs and crashes come between Ready and Advance",
+			Nodes: 2, Voters: []uint64{1}, Late: true, Changes: []string{"v2"},
+			Bounds: []Bound{
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Changes: 1},
+				{Campaigns: 2, Changes: 1, Restarts: 1},
+				{Campaigns: 3, Changes: 1, Proposals: 1},
+			},
+		},
+		{
 			Name: "pre-vote", About: "three voters with pre-vote",
 			Nodes: 3, Voters: three, Alike: three, PreVote: true,
 			Bounds: []Bound{
@@ -205,6 +232,17 @@ func Worlds() []World {
 				{Campaigns: 1, Proposals: 1, Restarts: 1},
 				{Campaigns: 2, Restarts: 1},
 				{Campaigns: 2, Proposals: 1},
+			},
+		},
+		{
+			Name: "async-late", About: "three voters that write and apply asynchronously, and hear of it late",
+			Nodes: 3, Voters: three, Alike: three, Async: true, Late: true,
+			Bounds: []Bound{
+				{Campaigns: 1},
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Restarts: 1},
 			},
 		},
 		{
