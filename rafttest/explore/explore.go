@@ -179,6 +179,11 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 			return true, err
 		}
 	}
+	for j := range t.commits {
+		if err := x.judgeDecision(c, i, &t.commits[j]); err != nil {
+			return true, err
+		}
+	}
 	return true, nil
 }
 

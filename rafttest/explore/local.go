@@ -3,6 +3,7 @@ package explore
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -46,7 +47,16 @@ type transition struct {
 	next    uint32
 	sent    []uint32 // message numbers
 	answers []answer
+	commits []decision
 	broken  error
+}
+
+// decision is a commitment as the cluster judges it.
+type decision struct {
+	index  uint64
+	place  uint32
+	own    bool // the leader had it on its own disk
+	voters [2]uint8
 }
 
 // places numbers the places of logs: an entry together with all entries before it. Logs are equal up to
@@ -195,8 +205,25 @@ func (ns *nodes) findOut(state uint32, s step) transition {
 	if !fresh && ns.twice != nil && len(ns.twice) < cap(ns.twice) {
 		ns.twice = append(ns.twice, arrival{state, t.next, s})
 	}
+	t.commits, t.broken = ns.decisions(n.commits, ns.states[t.next].view.log)
 	ns.keep(n, t.next)
 	return t
+}
+
+// decisions numbers the places that a leader with the given log has committed.
+func (ns *nodes) decisions(commits []commitment, log []uint32) (list []decision, err error) {
+	for i := range commits {
+		c := &commits[i]
+		at := c.index - firstIndex - 1
+		if at >= uint64(len(log)) {
+			return nil, fmt.Errorf("durability: index %d is committed, and its leader has not handed it out to be written", c.index)
+		}
+		d := decision{index: c.index, place: log[at], voters: c.voters}
+		durable := ns.places.of(c.disk.history())
+		d.own = at < uint64(len(durable)) && durable[at] == d.place
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // run makes a node take a step.
