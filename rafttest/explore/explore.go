@@ -3,6 +3,8 @@ package explore
 import (
 	"fmt"
 	"slices"
+
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // Options bound an exploration.
@@ -164,9 +166,12 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 		return false, nil
 	}
 	x.note(s, x.fresh[from:])
-	if k := s.kind(); k == tornWrite {
+	switch k := s.kind(); {
+	case k == tornWrite:
 		c.used[restart]++
-	} else if k != deliver && k < counted {
+	case k == deliver && x.asks(s.message()):
+		c.used[question]++
+	case k != deliver && k < counted:
 		c.used[k]++
 	}
 	if s.kind() == read {
@@ -211,7 +216,7 @@ func (x *explorer) saturate(c *cluster, i int) error {
 	for n := 0; n < len(x.fresh); n++ {
 		m := x.fresh[n]
 		to := x.recipient(m)
-		if !x.listens(c, to) {
+		if !x.mayArrive(c, m) {
 			continue
 		}
 		s := delivery(m)
@@ -225,10 +230,17 @@ func (x *explorer) saturate(c *cluster, i int) error {
 	return nil
 }
 
-// listens reports whether a message may be delivered at a position. There need not be a node.
-func (x *explorer) listens(c *cluster, i int) bool {
-	return i < x.world.Nodes && !x.nodes.states[c.nodes[i]].view.busy && !x.waitsForItsLike(c, i)
+// mayArrive reports whether a message may be delivered. There need not be a node that it is for.
+func (x *explorer) mayArrive(c *cluster, m uint32) bool {
+	i := x.recipient(m)
+	if i >= x.world.Nodes || x.asks(m) && int(c.used[question]) >= x.bound.limit(question) {
+		return false
+	}
+	return !x.nodes.states[c.nodes[i]].view.busy && !x.waitsForItsLike(c, i)
 }
+
+// asks reports whether a message is a follower's question to its leader.
+func (x *explorer) asks(m uint32) bool { return x.nodes.messages[m].Type == pb.MsgReadIndex }
 
 // recipient returns the position of the node that a message is for.
 func (x *explorer) recipient(m uint32) int { return int(x.nodes.messages[m].To) - 1 }
@@ -244,7 +256,7 @@ func (x *explorer) nodeOf(s step) int {
 // possible appends the steps that may be taken in c.
 func (x *explorer) possible(acts []step, c *cluster) []step {
 	for _, m := range c.messages {
-		if to := x.recipient(m); x.listens(c, to) {
+		if x.mayArrive(c, m) {
 			acts = append(acts, delivery(m))
 		}
 	}

@@ -22,6 +22,7 @@ const (
 	beat
 	compact
 	transfer
+	question // counts the deliveries of what followers ask for reads; it is no step
 	// Steps behind here are not counted: they are taken as often as there is something to do.
 	counted
 	ready
