@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -76,6 +77,7 @@ func newExplorer(w World, b Bound) (*explorer, error) {
 	if w.Nodes > maxNodes || b.Reads > maxReads {
 		return nil, fmt.Errorf("explore: world %s is too large", w.Name)
 	}
+	w.between = cmp.Or(b.Between, maxBacklog)
 	x := &explorer{world: w, bound: b, pasts: newPasts(), seen: newSeen()}
 	x.nodes = newNodes(&x.world, b.Reads > 0)
 	return x, nil

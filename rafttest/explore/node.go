@@ -307,7 +307,7 @@ func (n *node) crash() {
 // there were no end of states: every message may come again.
 func (n *node) busy() bool {
 	acks := max(len(n.acks[appendThread])-1, len(n.acks[applyThread])) // an election's write has two
-	return max(n.inputs, len(n.writes), len(n.applies), acks) >= maxBacklog
+	return n.inputs >= n.world.between || max(len(n.writes), len(n.applies), acks) >= maxBacklog
 }
 
 // hoards reports whether an input finds a node that takes a Ready later: it is one of those that the next Ready
@@ -316,8 +316,8 @@ func (n *node) hoards(s step) bool {
 	return s.kind() < counted && s.kind() != restart && (n.world.Batches || n.lent != nil)
 }
 
-// maxBacklog is how many inputs a Ready answers at most, and how many storage messages wait for a thread, or are done and
-// not acknowledged.
+// maxBacklog is how many inputs a Ready answers at most, unless the bound says less, and how many storage messages wait for
+// a thread, or are done and not acknowledged.
 const maxBacklog = 2
 
 // silent is a logger that says nothing.
