@@ -8,51 +8,69 @@ import (
 )
 
 // What is left out of an exploration (deliveries that bring something for nothing are made at once, superfluous states are
-// not looked at, the first of nodes that are alike goes first) must be reached all the same. Without any of
-// that, these bounds end within a second; what the nodes can be in together is compared.
+// not looked at, the first of nodes that are alike goes first) must be reached all the same. These bounds end within a
+// second without any of that; what the nodes can be in together is compared.
 func TestReductionsLeaveNothingOut(t *testing.T) {
 	for _, tc := range []struct {
-		world string
-		bound Bound
+		world  string
+		voters int
+		bound  Bound
 	}{
-		{"plain", Bound{Campaigns: 1}},
-		{"plain", Bound{Campaigns: 1, Proposals: 1}},
-		{"plain", Bound{Campaigns: 1, Restarts: 1}},
-		{"led", Bound{Campaigns: 1}},
-		{"led", Bound{Proposals: 1, Beats: 1}},
-		{"led", Bound{Transfers: 1}},
-		{"figure-3.7", Bound{Campaigns: 1, Proposals: 1}},
-		{"batches", Bound{Campaigns: 1}},
-		{"advance", Bound{Campaigns: 1, Between: 1}},
-		{"lone", Bound{Campaigns: 2, Proposals: 1}},
-		{"lone", Bound{Campaigns: 1, Changes: 1}},
-		{"pre-vote", Bound{Campaigns: 1}},
-		{"async-late", Bound{Campaigns: 1}},
-		{"remove", Bound{Changes: 1}},
-		{"learner", Bound{Changes: 1}},
-		{"snapshots", Bound{Campaigns: 1, Compactions: 1}},
+		{"plain", 3, Bound{Campaigns: 1}},
+		{"plain", 3, Bound{Campaigns: 1, Proposals: 1}},
+		{"plain", 3, Bound{Campaigns: 1, Restarts: 1}},
+		{"plain", 2, Bound{Campaigns: 2, Restarts: 1}},
+		{"led", 3, Bound{Campaigns: 1}},
+		{"led", 3, Bound{Proposals: 1, Beats: 1}},
+		{"led", 3, Bound{Transfers: 1}},
+		{"figure-3.7", 3, Bound{Campaigns: 1, Proposals: 1}},
+		{"batches", 3, Bound{Campaigns: 1}},
+		{"batches", 2, Bound{Campaigns: 2}},
+		{"batches", 2, Bound{Campaigns: 1, Proposals: 1, Restarts: 1}},
+		{"advance", 2, Bound{Campaigns: 1}},
+		{"advance", 2, Bound{Campaigns: 1, Proposals: 1, Between: 1}},
+		{"lone", 1, Bound{Campaigns: 2, Proposals: 1}},
+		{"lone", 1, Bound{Campaigns: 1, Changes: 1}},
+		{"pre-vote", 3, Bound{Campaigns: 1}},
+		{"async-late", 2, Bound{Campaigns: 1}},
+		{"remove", 3, Bound{Changes: 1}},
+		{"learner", 2, Bound{Changes: 1}},
+		{"snapshots", 3, Bound{Campaigns: 1, Compactions: 1}},
 	} {
-		t.Run(fmt.Sprint(tc.world, " ", tc.bound), func(t *testing.T) {
-			reduced, states := together(t, tc.world, tc.bound, false)
-			all, allStates := together(t, tc.world, tc.bound, true)
-			t.Logf("%d states of %d, %d views of %d", states, allStates, len(reduced), len(all))
-			for views := range all {
-				if !reduced[views] {
-					t.Errorf("missing:\n%s", views)
-				}
+		t.Run(fmt.Sprint(tc.world, " ", tc.voters, " ", tc.bound), func(t *testing.T) {
+			w := worldNamed(t, tc.world)
+			if tc.voters < len(w.Voters) { // two go further
+				w.Nodes, w.Voters, w.Alike = tc.voters, w.Voters[:tc.voters], w.Voters[:tc.voters]
 			}
-			for views := range reduced {
-				if !all[views] {
-					t.Errorf("comes from nowhere:\n%s", views)
-				}
-			}
+			everything := wholly(t, w, tc.bound, true)
+			reduced := wholly(t, w, tc.bound, false)
+			t.Logf("%d states of %d", len(reduced.seen.states), len(everything.seen.states))
+			sameSet(t, reduced.together(), everything.together())
+			// Without symmetry it can be told which node is which, and all that is in them is compared.
+			w.Alike = nil
+			numbers := map[string]int{}
+			sameSet(t, wholly(t, w, tc.bound, false).exactly(numbers), everything.exactly(numbers))
 		})
 	}
 }
 
-// together returns what all nodes can be in at a time, and the number of states.
-func together(t *testing.T, world string, b Bound, all bool) (map[string]bool, int) {
-	x, err := newExplorer(worldNamed(t, world), b)
+func sameSet[K comparable](t *testing.T, reduced, all map[K]string) {
+	t.Helper()
+	for key, views := range all {
+		if _, reached := reduced[key]; !reached {
+			t.Fatalf("missing, of %d:\n%s", len(all), views)
+		}
+	}
+	for key, views := range reduced {
+		if _, reached := all[key]; !reached {
+			t.Fatalf("comes from nowhere:\n%s", views)
+		}
+	}
+}
+
+// wholly explores to the end; all: without reductions.
+func wholly(t *testing.T, w World, b Bound, all bool) *explorer {
+	x, err := newExplorer(w, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +79,39 @@ func together(t *testing.T, world string, b Bound, all bool) (map[string]bool, i
 	if !x.done || x.violation != nil {
 		t.Fatalf("without an end after %d states, or broken: %v", len(x.seen.states), x.violation)
 	}
-	found := map[string]bool{}
-	known := map[uint32]string{}
-	for i := range x.seen.states {
-		found[x.viewsOf(&x.seen.states[i].site, known)] = true
+	return x
+}
+
+// together returns what all nodes can be in at a time, as far as it can be seen.
+func (x *explorer) together() map[string]string {
+	found, known := map[string]string{}, map[uint32]string{}
+	for at := range x.seen.heads {
+		views := x.viewsOf(&at, known)
+		found[views] = views
 	}
-	return found, len(x.seen.states)
+	return found
+}
+
+// exactly returns in which states all nodes can be at a time, numbered by their fingerprints.
+func (x *explorer) exactly(numbers map[string]int) map[[maxNodes]int]string {
+	own := make([]int, len(x.nodes.states))
+	for print, state := range x.nodes.numbers {
+		if _, known := numbers[print]; !known {
+			numbers[print] = len(numbers)
+		}
+		own[state] = numbers[print]
+	}
+	found, known := map[[maxNodes]int]string{}, map[uint32]string{}
+	for at := range x.seen.heads {
+		var key [maxNodes]int
+		for i := range x.world.Nodes {
+			key[i] = own[at.nodes[i]]
+		}
+		if _, reached := found[key]; !reached {
+			found[key] = x.viewsOf(&at, known)
+		}
+	}
+	return found
 }
 
 // viewsOf renders the nodes. Those that are interchangeable at the beginning are sorted.
