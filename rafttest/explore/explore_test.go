@@ -17,7 +17,7 @@ func TestNothingIsBrokenInAnySmallWorld(t *testing.T) {
 	for _, w := range Worlds() {
 		t.Run(w.Name, func(t *testing.T) {
 			for _, b := range w.Bounds[:2] {
-				r, err := Explore(w, b, Options{MaxStates: 15_000})
+				r, err := Explore(w, b, Options{MaxStates: 12_000})
 				if err != nil {
 					t.Fatal(err)
 				}
