@@ -38,6 +38,30 @@ func (n *node) check(before *raft.BasicStatus, crashed bool) {
 	n.checkMachine()
 }
 
+// watch looks at a leader after each call of the library, before anything more is written or applied: it must have its own
+// vote on the disk by then, or it could vote for another after a crash, and the term would have two leaders. What it has
+// committed is noted, with the configuration that decided; whether it may is judged later.
+func (n *node) watch() {
+	was, now := n.seen, n.raw.BasicStatus()
+	n.seen = now
+	leads := now.RaftState == raft.StateLeader
+	if hs := n.disk.hard; leads && (hs.Term < now.Term || hs.Vote != n.id) {
+		n.fail("leads term %d with term %d, vote %d on its disk", now.Term, hs.Term, hs.Vote)
+	}
+	// A leader that is not in the new configuration may have stepped down at once.
+	leads = leads || was.RaftState == raft.StateLeader && was.Term == now.Term
+	if !leads || now.Commit <= was.Commit {
+		return
+	}
+	c := commitment{index: now.Commit, disk: *n.disk}
+	for half, ids := range n.raw.Status().Config.Voters {
+		for id := range ids {
+			c.voters[half] |= 1 << (id - 1)
+		}
+	}
+	n.commits = append(n.commits, c)
+}
+
 // checkVote: a node votes once a term, over all its lives. A candidate's vote for itself counts when
 // it leads; a vote that was lost before it was durable was none.
 func (n *node) checkVote(term, to uint64) {

@@ -99,6 +99,8 @@ type seen struct {
 	blocks [][]byte        // encoded messages
 	// overtaken is the number of states that others have made superfluous.
 	overtaken int
+	// all: only equal states are superfluous.
+	all bool
 }
 
 const (
@@ -119,10 +121,14 @@ func (sn *seen) add(c *cluster, parent uint32, by step) bool {
 	}
 	for at, link := head, &head; at != none; at = *link {
 		s := &sn.states[at]
-		if sk&^s.sketch == 0 && noMore(&s.used, &c.used) && sn.covers(s, c.messages) {
+		if sn.all && (sk != s.sketch || c.used != s.used) {
+			link = &s.next
+			continue
+		}
+		if sk&^s.sketch == 0 && noMore(&s.used, &c.used) && sn.covers(s, c.messages) && (!sn.all || sn.isPartOf(s, c.messages)) {
 			return false
 		}
-		if s.sketch&^sk == 0 && noMore(&c.used, &s.used) && sn.isPartOf(s, c.messages) {
+		if !sn.all && s.sketch&^sk == 0 && noMore(&c.used, &s.used) && sn.isPartOf(s, c.messages) {
 			s.overtaken = true
 			sn.overtaken++
 			*link = s.next

@@ -6,7 +6,8 @@
 //
 // What is checked: election safety, log matching, leader completeness and state machine safety (thesis Figure 3.2);
 // terms and commit indexes that never fall, one vote a term over all lives of a node, no response before what it
-// promises is durable, nothing committed that is not on the disks of a majority, linearizable reads, and the
+// promises is durable and no leader before its own vote is, nothing committed that is not on the disks of a majority
+// of the leader's configuration, of both halves if that is joint, linearizable reads, and the
 // invariants of RawNode.Verify. The first violation ends the exploration; it comes with its shortest path, as
 // a list and as a script.
 //
@@ -22,14 +23,15 @@
 // arrive, and the state of the network is the set of all that was sent. Therefore, of two states that differ in nothing but
 // that one has more messages, or has used up less of the bound, the other is superfluous. And a
 // delivery that leaves the node as it is and brings an answer costs nothing: it is made at once. Together these leave a
-// hundredth of the states and miss nothing that can be reached.
+// hundredth of the states and miss nothing that can be reached: a test walks small worlds without them, too.
 //
 // Nodes that are alike and have done nothing are interchangeable: the first of them goes first.
 //
 // # What is not in it
 //
 // Time: nodes campaign whenever they are told to, and leases and check-quorum, which count ticks, are off. Without
-// asynchronous writes a Ready is handled at once or, in the world "batches", as a step of its own; a node that
-// has two inputs or two storage messages to work off gets nothing more before it has done something. Proposals are
-// made at leaders. Liveness is not judged.
+// asynchronous writes a Ready is taken at once or, in the world "batches", as a step of its own, and so is Advance in the
+// worlds "advance" and "lone"; a Ready's messages leave right after its write. A node that has two inputs or two storage
+// messages to work off gets nothing more before it has done something. A follower's question for a read arrives as
+// often as the bound says. Proposals are made at leaders. Liveness is not judged.
 package explore

@@ -1,8 +1,11 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // Options bound an exploration.
@@ -74,6 +77,7 @@ func newExplorer(w World, b Bound) (*explorer, error) {
 	if w.Nodes > maxNodes || b.Reads > maxReads {
 		return nil, fmt.Errorf("explore: world %s is too large", w.Name)
 	}
+	w.between = cmp.Or(b.Between, maxBacklog)
 	x := &explorer{world: w, bound: b, pasts: newPasts(), seen: newSeen()}
 	x.nodes = newNodes(&x.world, b.Reads > 0)
 	return x, nil
@@ -142,6 +146,9 @@ func (x *explorer) take(c *cluster, s step) (changed bool, err error) {
 			return true, err
 		}
 	}
+	if x.seen.all {
+		return true, nil
+	}
 	return true, x.saturate(c, i)
 }
 
@@ -164,9 +171,12 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 		return false, nil
 	}
 	x.note(s, x.fresh[from:])
-	if k := s.kind(); k == tornWrite {
+	switch k := s.kind(); {
+	case k == tornWrite:
 		c.used[restart]++
-	} else if k != deliver && k < counted {
+	case k == deliver && x.asks(s.message()):
+		c.used[question]++
+	case k != deliver && k < counted:
 		c.used[k]++
 	}
 	if s.kind() == read {
@@ -176,6 +186,11 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 	c.nodes[i] = t.next
 	for _, a := range t.answers {
 		if err := x.judgeAnswer(c, i, a); err != nil {
+			return true, err
+		}
+	}
+	for j := range t.commits {
+		if err := x.judgeDecision(c, i, &t.commits[j]); err != nil {
 			return true, err
 		}
 	}
@@ -206,7 +221,7 @@ func (x *explorer) saturate(c *cluster, i int) error {
 	for n := 0; n < len(x.fresh); n++ {
 		m := x.fresh[n]
 		to := x.recipient(m)
-		if !x.listens(c, to) {
+		if !x.mayArrive(c, m) {
 			continue
 		}
 		s := delivery(m)
@@ -220,10 +235,17 @@ func (x *explorer) saturate(c *cluster, i int) error {
 	return nil
 }
 
-// listens reports whether a message may be delivered at a position. There need not be a node.
-func (x *explorer) listens(c *cluster, i int) bool {
-	return i < x.world.Nodes && !x.nodes.states[c.nodes[i]].view.busy && !x.waitsForItsLike(c, i)
+// mayArrive reports whether a message may be delivered. There need not be a node that it is for.
+func (x *explorer) mayArrive(c *cluster, m uint32) bool {
+	i := x.recipient(m)
+	if i >= x.world.Nodes || x.asks(m) && int(c.used[question]) >= x.bound.limit(question) {
+		return false
+	}
+	return !x.nodes.states[c.nodes[i]].view.busy && !x.waitsForItsLike(c, i)
 }
+
+// asks reports whether a message is a follower's question to its leader.
+func (x *explorer) asks(m uint32) bool { return x.nodes.messages[m].Type == pb.MsgReadIndex }
 
 // recipient returns the position of the node that a message is for.
 func (x *explorer) recipient(m uint32) int { return int(x.nodes.messages[m].To) - 1 }
@@ -239,7 +261,7 @@ func (x *explorer) nodeOf(s step) int {
 // possible appends the steps that may be taken in c.
 func (x *explorer) possible(acts []step, c *cluster) []step {
 	for _, m := range c.messages {
-		if to := x.recipient(m); x.listens(c, to) {
+		if x.mayArrive(c, m) {
 			acts = append(acts, delivery(m))
 		}
 	}
@@ -264,6 +286,9 @@ func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 	add(v.ready && may(restart), tornWrite, 0)
 	add(v.writes, writeDisk, 0)
 	add(v.applies, applyEntries, 0)
+	for thread, owes := range v.owes {
+		add(owes, acknowledge, thread)
+	}
 	add(may(restart), restart, 0)
 	if v.busy {
 		return acts
@@ -289,7 +314,7 @@ func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 // state as it is. Of two such nodes it is enough to let the first one go first: every path on which the second does
 // is the mirror image of one on which the first does. Messages to them differ only in the recipient.
 func (x *explorer) waitsForItsLike(c *cluster, i int) bool {
-	if c.moved>>i&1 != 0 || !slices.Contains(x.world.Alike, uint64(i+1)) {
+	if x.seen.all || c.moved>>i&1 != 0 || !slices.Contains(x.world.Alike, uint64(i+1)) {
 		return false
 	}
 	for _, id := range x.world.Alike {

@@ -17,7 +17,7 @@ func TestNothingIsBrokenInAnySmallWorld(t *testing.T) {
 	for _, w := range Worlds() {
 		t.Run(w.Name, func(t *testing.T) {
 			for _, b := range w.Bounds[:2] {
-				r, err := Explore(w, b, Options{MaxStates: 20_000})
+				r, err := Explore(w, b, Options{MaxStates: 12_000})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,16 +61,20 @@ func worldNamed(t *testing.T, name string) World {
 func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
+		world string
 		fault fault
 		bound Bound
 		says  string
 	}{
-		{"a crash takes the vote back", forgetsVote, Bound{Campaigns: 2, Restarts: 1}, "has voted for"},
-		{"a crash takes an entry back", forgetsLog, Bound{Campaigns: 2, Restarts: 1}, "durability"},
-		{"responses leave before the write", sendsBeforeWriting, Bound{Campaigns: 1}, "on its disk"},
+		{"a crash takes the vote back", "plain", forgetsVote, Bound{Campaigns: 2, Restarts: 1}, "has voted for"},
+		{"a crash takes an entry back", "plain", forgetsLog, Bound{Campaigns: 2, Restarts: 1}, "durability"},
+		{"responses leave before the write", "plain", sendsBeforeWriting, Bound{Campaigns: 1}, "on its disk"},
+		// As if Advance took for written what the node has learnt since Ready.
+		{"a vote counts as written that came before Advance", "advance", losesLateHardState, Bound{Campaigns: 2}, "on its disk"},
+		{"an own vote counts as written that came before Advance", "lone", losesLateHardState, Bound{Campaigns: 2}, "leads term 2 with term 1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := worldNamed(t, "plain")
+			w := worldNamed(t, tc.world)
 			w.fault = tc.fault
 			r, err := Explore(w, tc.bound, Options{})
 			if err != nil {
@@ -81,54 +85,6 @@ func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
 			}
 			t.Logf("%v after %d states, in %d steps", r.Violation.Err, r.States, len(r.Violation.Steps))
 		})
-	}
-}
-
-// The views that the properties are of are made by hand here: the library itself breaks none.
-func TestEachPropertyIsJudged(t *testing.T) {
-	for _, tc := range []struct {
-		name  string
-		views [3]view // the node that took the step comes first
-		past  past
-		says  string
-	}{
-		{"two leaders of a term", [3]view{{term: 1, leads: true, commit: firstIndex}}, past{leaders: [maxTerm + 1]uint8{1: 2}}, "election safety"},
-		{"two entries committed", [3]view{{commit: firstIndex + 1, log: []uint32{1}}}, past{committed: []uint32{2}, terms: []uint64{1}}, "state machine safety"},
-		{"a leader without a committed entry", [3]view{{term: 2, leads: true, commit: firstIndex}}, past{committed: []uint32{1}, terms: []uint64{1}}, "leader completeness"},
-		{"logs that differ below a common term", [3]view{{commit: firstIndex, log: []uint32{3}}, {log: []uint32{4}}}, past{}, "log matching"},
-		{"disks that differ below a common term", [3]view{{commit: firstIndex, durable: []uint32{3}}, {}, {durable: []uint32{4}}}, past{}, "log matching"},
-		{"a commit that is on one disk", [3]view{{commit: firstIndex + 1, log: []uint32{1}, durable: []uint32{1}}}, past{}, "durability"},
-		{"all is well", [3]view{{commit: firstIndex + 1, log: []uint32{1}, durable: []uint32{1}}, {durable: []uint32{1, 3}}}, past{}, ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			x, err := newExplorer(World{Nodes: 3, Voters: []uint64{1, 2, 3}}, Bound{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			x.nodes.places.terms = []uint64{1, 1, 2, 3, 3}
-			c := cluster{}
-			c.past = x.pasts.number(tc.past)
-			for i, v := range tc.views {
-				v.commit = max(v.commit, firstIndex)
-				x.nodes.states = append(x.nodes.states, local{view: v})
-				c.nodes[i] = uint32(i)
-			}
-			err = x.judge(&c, 0)
-			if tc.says == "" && err != nil || tc.says != "" && (err == nil || !strings.Contains(err.Error(), tc.says)) {
-				t.Errorf("got %v, want %q", err, tc.says)
-			}
-		})
-	}
-}
-
-func TestAnOldAnswerToAReadIsJudged(t *testing.T) {
-	x, err := newExplorer(World{Nodes: 3}, Bound{Reads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := cluster{site: site{floors: [maxReads]uint8{3}}}
-	if x.judgeAnswer(&c, 0, answer{index: firstIndex + 1}) == nil || x.judgeAnswer(&c, 0, answer{index: firstIndex + 2}) != nil {
-		t.Error("the floor of a read is not where it was set")
 	}
 }
 
@@ -196,8 +152,8 @@ func sameOutcome(ns *nodes, n *node, want *transition) error {
 // A path that was found is told in the script language, and ends there where it ended here.
 func TestAPathAndItsScriptEndAlike(t *testing.T) {
 	for _, w := range Worlds() {
-		if w.Batches {
-			continue // a crash in the middle of a Ready cannot be told
+		if w.Batches || w.Late && !w.Async {
+			continue // what happens in the middle of a Ready cannot be told
 		}
 		t.Run(w.Name, func(t *testing.T) {
 			x, err := newExplorer(w, w.Bounds[1])

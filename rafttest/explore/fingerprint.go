@@ -17,6 +17,7 @@ type fingerprinter struct {
 	// nonces: reads are part of the world, and so are the numbers that tell them apart.
 	nonces bool
 	clock  uint64
+	lent   bool // a batch is with the application
 }
 
 type field struct {
@@ -35,6 +36,8 @@ const (
 	withCapacity
 	// onlyForReads: matters only where there are reads.
 	onlyForReads
+	// onlyWhileLent: matters only while a batch is with the application, until Advance.
+	onlyWhileLent
 	skipped
 )
 
@@ -53,10 +56,10 @@ func passedOver() map[string]handling {
 		"raft.clock": skipped, "raft.heardLeaderAt": skipped,
 		"raft.campaignUntil": sinceClock, "reads.askedAt": sinceClock,
 		"raft.readNonce": onlyForReads, "reads.nonce": onlyForReads,
-		// Memory that is used again, and what the application holds between Ready and Advance: no step of
-		// a world ends between the two.
-		"outbox.lent": skipped, "reads.lent": skipped, "reads.contexts": skipped,
-		"asyncWrites.appendResponses": skipped, "asyncWrites.applyResponses": skipped, "RawNode.write": skipped,
+		// What Advance acknowledges and takes back.
+		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.write": onlyWhileLent,
+		// Memory that is used again.
+		"reads.contexts": skipped, "asyncWrites.appendResponses": skipped, "asyncWrites.applyResponses": skipped,
 		// What the last Verify saw is this state.
 		"RawNode.verified": skipped,
 		// When a chunk is full, entries begin to be read from Storage.
@@ -72,6 +75,7 @@ func newFingerprinter(nonces bool) *fingerprinter {
 func (f *fingerprinter) node(buf []byte, rn *raft.RawNode) []byte {
 	v := reflect.ValueOf(rn).Elem()
 	f.clock = v.FieldByName("raft").Elem().FieldByName("clock").Uint()
+	f.lent = v.FieldByName("lent").Bool()
 	return f.value(buf, v)
 }
 
@@ -140,6 +144,10 @@ func (f *fingerprinter) fields(buf []byte, v reflect.Value) []byte {
 			buf = f.value(binary.AppendUvarint(buf, uint64(w.Cap())), w)
 		case onlyForReads:
 			if f.nonces {
+				buf = f.value(buf, w)
+			}
+		case onlyWhileLent:
+			if f.lent {
 				buf = f.value(buf, w)
 			}
 		}

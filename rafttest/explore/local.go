@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -34,6 +36,8 @@ type view struct {
 
 	// What the node has to do.
 	ready, writes, applies, compactable bool
+	// owes: a thread has done something that the node does not know to be done.
+	owes [threads]bool
 	// busy: it gets nothing more before it has done some of that.
 	busy bool
 }
@@ -43,7 +47,16 @@ type transition struct {
 	next    uint32
 	sent    []uint32 // message numbers
 	answers []answer
+	commits []decision
 	broken  error
+}
+
+// decision is a commitment as the cluster judges it.
+type decision struct {
+	index  uint64
+	place  uint32
+	own    bool // the leader had it on its own disk
+	voters [2]uint8
 }
 
 // places numbers the places of logs: an entry together with all entries before it. Logs are equal up to
@@ -192,8 +205,25 @@ func (ns *nodes) findOut(state uint32, s step) transition {
 	if !fresh && ns.twice != nil && len(ns.twice) < cap(ns.twice) {
 		ns.twice = append(ns.twice, arrival{state, t.next, s})
 	}
+	t.commits, t.broken = ns.decisions(n.commits, ns.states[t.next].view.log)
 	ns.keep(n, t.next)
 	return t
+}
+
+// decisions numbers the places that a leader with the given log has committed.
+func (ns *nodes) decisions(commits []commitment, log []uint32) (list []decision, err error) {
+	for i := range commits {
+		c := &commits[i]
+		at := c.index - firstIndex - 1
+		if at >= uint64(len(log)) {
+			return nil, fmt.Errorf("durability: index %d is committed, and its leader has not handed it out to be written", c.index)
+		}
+		d := decision{index: c.index, place: log[at], voters: c.voters}
+		durable := ns.places.of(c.disk.history())
+		d.own = at < uint64(len(durable)) && durable[at] == d.place
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // run makes a node take a step.
@@ -203,7 +233,18 @@ func (ns *nodes) run(n *node, s step) {
 		own := ns.messages[s.message()]
 		m = &own
 	}
+	if !n.hoards(s) {
+		n.take(s, m)
+		return
+	}
+	before := ns.prints.node(nil, n.raw)
 	n.take(s, m)
+	switch {
+	case n.lent == nil && !n.raw.HasReady():
+		n.inputs = 0
+	case !bytes.Equal(before, ns.prints.node(nil, n.raw)): // what changes nothing may come as often as it likes
+		n.inputs++
+	}
 }
 
 // reach returns a node in the given state, for the caller to use: a spare one, or one that takes all steps since
@@ -264,11 +305,14 @@ func (ns *nodes) print(buf []byte, n *node) []byte {
 	buf = appendMarshaled(buf, &n.disk.conf)
 	buf = appendEntries(buf, n.disk.log)
 	buf = appendEntries(buf, n.disk.machine)
-	for _, queue := range [][]pb.Message{n.writes, n.applies} {
+	for _, queue := range [][]pb.Message{n.writes, n.applies, n.acks[appendThread], n.acks[applyThread]} {
 		buf = binary.AppendUvarint(buf, uint64(len(queue)))
 		for i := range queue {
 			buf = appendMarshaled(buf, &queue[i])
 		}
+	}
+	if n.lent != nil {
+		buf = appendEntries(buf, n.lent.CommittedEntries)
 	}
 	buf = binary.AppendUvarint(buf, uint64(n.inputs))
 	for _, v := range n.votes {
@@ -303,6 +347,7 @@ func (ns *nodes) look(n *node) view {
 		durable: ns.places.of(n.disk.history()),
 		ready:   n.world.Batches && n.raw.HasReady(),
 		writes:  len(n.writes) > 0, applies: len(n.applies) > 0,
+		owes: [threads]bool{n.owes(appendThread), n.owes(applyThread)},
 		busy: n.busy(), compactable: n.disk.applied() > n.disk.prev.Index,
 	}
 	v.log = v.durable
@@ -317,7 +362,10 @@ func (ns *nodes) look(n *node) view {
 		}
 		v.log = ns.places.of(d.history())
 	}
-	// Where Ready is a step of its own, the node may know more to be committed than it has handed out.
+	if (n.world.Batches || n.lent != nil) && !v.leads {
+		// The node may know more to be committed than it has handed out, in a log that it has not handed out either.
+		v.commit = max(firstIndex, n.disk.hard.Commit)
+	}
 	v.commit = min(v.commit, firstIndex+uint64(len(v.log)))
 	return v
 }

@@ -22,12 +22,14 @@ const (
 	beat
 	compact
 	transfer
+	question // counts the deliveries of what followers ask for reads; it is no step
 	// Steps behind here are not counted: they are taken as often as there is something to do.
 	counted
 	ready
 	tornWrite // takes a Ready, writes it, and crashes before anything else
 	writeDisk
 	applyEntries
+	acknowledge // says that work is done, where that is a step of its own
 	kinds
 )
 
@@ -62,6 +64,13 @@ type answer struct {
 	index  uint64
 }
 
+// commitment is what a leader has committed: everything up to index.
+type commitment struct {
+	index  uint64
+	voters [2]uint8 // the halves of the configuration that it led then: a bit for each voter
+	disk   disk     // its own disk then
+}
+
 // node is a member at work: the real RawNode, with a disk, and with what its threads have to do.
 type node struct {
 	world *World
@@ -71,10 +80,16 @@ type node struct {
 
 	writes  []pb.Message // for the append thread, oldest first
 	applies []pb.Message
+	// acks are what the threads have to tell the node, oldest first, where that is a step of its own; lent is then the
+	// batch for which Advance is owed.
+	acks [threads][]pb.Message
+	lent *raft.Ready
 
 	// votes are a memory that no crash takes away, to see whether a node votes twice.
 	votes []vote
-	// inputs counts what came since the last Ready, where that is a step of its own.
+	// seen is the status after the last call of the library.
+	seen raft.BasicStatus
+	// inputs counts what came since the last Ready, where other inputs may come before the next one.
 	inputs int
 	// life is from where the node was started last.
 	life start
@@ -84,6 +99,7 @@ type node struct {
 	own     []pb.Message // responses of storage messages to the node itself
 	sent    []pb.Message
 	answers []answer
+	commits []commitment
 	err     error // the first rule that was broken
 }
 
@@ -116,6 +132,7 @@ func (n *node) start() {
 		return
 	}
 	n.raw, n.writes, n.applies, n.inputs = raw, nil, nil, 0
+	n.acks, n.lent, n.seen = [threads][]pb.Message{}, nil, raw.BasicStatus()
 }
 
 func (n *node) fail(format string, args ...any) {
@@ -127,16 +144,12 @@ func (n *node) fail(format string, args ...any) {
 // take makes the node take a step. m is the message to deliver, if any.
 func (n *node) take(s step, m *pb.Message) {
 	n.sent, n.own, n.answers, n.readies = nil, nil, nil, 0
+	n.commits = nil
 	before := n.raw.BasicStatus()
 	n.input(s, m)
-	switch {
-	case n.err != nil:
-	case !n.world.Batches:
+	n.watch()
+	if n.err == nil && !n.world.Batches {
 		n.drain()
-	case s.kind() < counted && s.kind() != restart && n.raw.HasReady():
-		n.inputs++
-	default:
-		n.inputs = 0
 	}
 	if n.err == nil {
 		n.check(&before, s.kind() == restart || s.kind() == tornWrite)
@@ -175,6 +188,8 @@ func (n *node) input(s step, m *pb.Message) {
 		n.writeOldest()
 	case applyEntries:
 		n.applyOldest()
+	case acknowledge:
+		n.acknowledge(s.number())
 	}
 	if err != nil && !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, raft.ErrReadDropped) && !errors.Is(err, raft.ErrStepPeerNotFound) {
 		n.fail("refuses: %w", err)
@@ -190,9 +205,12 @@ func (n *node) drain() {
 
 // takeReady handles one Ready. torn: the node crashes right after the write.
 func (n *node) takeReady(torn bool) {
-	n.inputs = 0
 	n.readies++
 	rd := n.raw.Ready()
+	if n.world.fault == losesLateHardState && n.inputs > 0 {
+		rd.HardState = pb.HardState{}
+	}
+	n.inputs = 0
 	for _, rs := range rd.ReadStates {
 		if !rs.Dropped {
 			n.answers = append(n.answers, answer{int(rs.RequestCtx[0] - 'a'), rs.Index})
@@ -213,55 +231,24 @@ func (n *node) takeReady(torn bool) {
 	if n.world.fault != sendsBeforeWriting {
 		n.send(rd.Messages)
 	}
-	n.apply(rd.CommittedEntries)
-	n.raw.Advance(rd)
+	n.lent = &rd
+	if !n.world.Late {
+		n.advance()
+	}
 }
 
-// dispatch hands storage messages to the threads and sends the others.
-func (n *node) dispatch(messages []pb.Message) {
-	for i := range messages {
-		switch m := &messages[i]; m.To {
-		case raft.LocalAppendThread:
-			n.writes = append(n.writes, *m)
-		case raft.LocalApplyThread:
-			n.applies = append(n.applies, *m)
-		default:
-			n.send(messages[i : i+1])
-		}
-	}
+// advance applies what the last Ready has brought, and says that it is done.
+func (n *node) advance() {
+	rd := n.lent
+	n.lent = nil
+	n.apply(rd.CommittedEntries)
+	n.raw.Advance(*rd)
+	n.watch()
 }
 
 func (n *node) persist(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) {
 	if err := n.disk.write(hs, entries, snap); err != nil {
 		n.fail("asks for a write that cannot be: %w", err)
-	}
-}
-
-// writeOldest does the oldest storage write, steps its own acknowledgements and sends the other responses.
-func (n *node) writeOldest() {
-	m := n.writes[0]
-	n.writes = slices.Clone(n.writes[1:])
-	n.persist(pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, m.Entries, m.Snapshot)
-	n.respond(m.Responses)
-}
-
-func (n *node) applyOldest() {
-	m := n.applies[0]
-	n.applies = slices.Clone(n.applies[1:])
-	n.apply(m.Entries)
-	n.respond(m.Responses)
-}
-
-func (n *node) respond(responses []pb.Message) {
-	for i := range responses {
-		if responses[i].To != n.id {
-			n.send(responses[i : i+1])
-			continue
-		}
-		n.own = append(n.own, responses[i])
-		if err := n.raw.Step(responses[i]); err != nil {
-			n.fail("refuses its own acknowledgement: %w", err)
-		}
 	}
 }
 
@@ -290,6 +277,7 @@ func (n *node) apply(entries []pb.Entry) {
 			return
 		}
 		n.disk.conf = *n.raw.ApplyConfChange(cc)
+		n.watch()
 	}
 }
 
@@ -318,10 +306,18 @@ func (n *node) crash() {
 // busy reports whether the node has so much to do that it gets nothing more until it has done something. Otherwise
 // there were no end of states: every message may come again.
 func (n *node) busy() bool {
-	return max(n.inputs, len(n.writes), len(n.applies)) >= maxBacklog
+	acks := max(len(n.acks[appendThread])-1, len(n.acks[applyThread])) // an election's write has two
+	return n.inputs >= n.world.between || max(len(n.writes), len(n.applies), acks) >= maxBacklog
 }
 
-// maxBacklog is how many inputs a Ready answers at most, and how many storage messages wait for a thread.
+// hoards reports whether an input finds a node that takes a Ready later: it is one of those that the next Ready
+// answers together.
+func (n *node) hoards(s step) bool {
+	return s.kind() < counted && s.kind() != restart && (n.world.Batches || n.lent != nil)
+}
+
+// maxBacklog is how many inputs a Ready answers at most, unless the bound says less, and how many storage messages wait for
+// a thread, or are done and not acknowledged.
 const maxBacklog = 2
 
 // silent is a logger that says nothing.

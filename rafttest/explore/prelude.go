@@ -50,6 +50,10 @@ func (x *explorer) due(c *cluster, delivered map[uint32]bool) (step, bool) {
 		switch {
 		case v.ready:
 			return stepOf(ready, i, 0), true
+		case v.owes[appendThread]:
+			return stepOf(acknowledge, i, appendThread), true
+		case v.owes[applyThread]:
+			return stepOf(acknowledge, i, applyThread), true
 		case v.writes:
 			return stepOf(writeDisk, i, 0), true
 		case v.applies:

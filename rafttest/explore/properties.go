@@ -3,6 +3,7 @@ package explore
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -123,8 +124,27 @@ func (x *explorer) logMatching(i int, a []uint32, j int, b []uint32) error {
 	return nil
 }
 
+// judgeDecision: when a leader commits, that is on the disks of a majority of the configuration it leads, of both halves if
+// that is joint (thesis §4.3). What it only believes to be on its own disk does not count.
+func (x *explorer) judgeDecision(c *cluster, leader int, d *decision) error {
+	at := d.index - firstIndex - 1
+	have := uint8(0)
+	for i := range x.world.Nodes {
+		durable := x.nodes.states[c.nodes[i]].view.durable
+		if i == leader && d.own || i != leader && at < uint64(len(durable)) && durable[at] == d.place {
+			have |= 1 << i
+		}
+	}
+	for _, half := range d.voters {
+		if n := bits.OnesCount8(half & have); half != 0 && n <= bits.OnesCount8(half)/2 {
+			return fmt.Errorf("durability: node %d commits index %d, which is on the disks of %d of %d voters", leader+1, d.index, n, bits.OnesCount8(half))
+		}
+	}
+	return nil
+}
+
 // durableAtQuorum: what anybody has known to be committed is on the disks of a majority, now and for ever. Where
-// the configuration changes, the majority that counts is not known here.
+// the configuration changes, the majority that counts changes with it; there it is judged when it is committed.
 func (x *explorer) durableAtQuorum(c *cluster, p *past) error {
 	n := len(p.committed)
 	if n == 0 || len(x.world.Changes) > 0 {

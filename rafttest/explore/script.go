@@ -76,8 +76,15 @@ func (w *scriptWriter) step(s step, n *node, m *pb.Message, compactTo uint64) {
 	case applyEntries:
 		w.command("process-apply-thread %d", n.id)
 		w.acknowledgements(n)
+	case acknowledge:
+		for i := range n.own {
+			w.message(&n.own[i])
+		}
 	}
 	for range readies {
+		if w.world.Late && !w.world.Async {
+			w.WriteString("# Advance came later here.\n")
+		}
 		w.command("process-ready %d", n.id)
 	}
 }

@@ -90,6 +90,15 @@ func (x *explorer) describe(s step, m *pb.Message) string {
 		return fmt.Sprintf("node %d: change the configuration: %s", s.node()+1, x.world.Changes[s.number()])
 	case transfer:
 		return fmt.Sprintf("node %d: transfer the leadership to %d", s.node()+1, s.number())
+	case acknowledge:
+		done := "what is written"
+		switch {
+		case !x.world.Async:
+			done = "by Advance that the Ready is handled"
+		case s.number() == applyThread:
+			done = "what is applied"
+		}
+		return fmt.Sprintf("node %d: is told %s", s.node()+1, done)
 	}
 	names := [kinds]string{
 		campaign: "campaign", propose: "propose an entry", read: "read", restart: "crash and restart", beat: "tick",

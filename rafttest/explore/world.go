@@ -26,6 +26,10 @@ type World struct {
 	// between its write and everything after. Otherwise a Ready follows each input at once.
 	Batches bool
 
+	// Late: saying that work is done is a step of its own, so that other inputs come between, and crashes: Advance, or
+	// with asynchronous writes what the threads tell their node. Otherwise it is said at once.
+	Late bool
+
 	// Led: node 1 leads when exploration begins, and nothing is in flight.
 	Led bool
 
@@ -42,20 +46,25 @@ type World struct {
 	// Bounds says how often what may happen, from small to large.
 	Bounds []Bound
 
-	fault fault
+	fault   fault
+	between int // from the bound
 }
 
 // Bound says how often something may happen on a path. What the network does needs no bound: whatever was sent may
-// arrive at any time, any number of times, or never.
+// arrive at any time, any number of times, or never. The questions of followers are the exception: a leader
+// confirms each that arrives by a round of its own, so that there were no end of rounds.
 type Bound struct {
 	Campaigns   int
 	Proposals   int
 	Changes     int // configuration changes
 	Restarts    int // crashes; a node that is down differs in nothing from one that gets no messages
 	Reads       int
+	Questions   int // what a follower asks its leader for a read arrives; each time is one more read for the leader
 	Beats       int // ticks of a leader, which make it send heartbeats
 	Compactions int
 	Transfers   int
+	// Between is how many inputs a node takes at most that wait for the next Ready, where that may be; 0 means 2.
+	Between int
 }
 
 // limit returns how often a kind of step may be taken; -1 if as often as one likes.
@@ -77,6 +86,8 @@ func (b *Bound) limit(k kind) int {
 		return b.Compactions
 	case transfer:
 		return b.Transfers
+	case question:
+		return b.Questions
 	}
 	return -1
 }
@@ -89,7 +100,8 @@ func (b Bound) String() string {
 		count int
 	}{
 		{"campaigns", b.Campaigns}, {"proposals", b.Proposals}, {"changes", b.Changes}, {"restarts", b.Restarts},
-		{"reads", b.Reads}, {"beats", b.Beats}, {"compactions", b.Compactions}, {"transfers", b.Transfers},
+		{"reads", b.Reads}, {"questions", b.Questions}, {"beats", b.Beats}, {"compactions", b.Compactions}, {"transfers", b.Transfers},
+		{"between", b.Between},
 	} {
 		if part.count > 0 {
 			words = append(words, fmt.Sprintf("%s=%d", part.name, part.count))
@@ -127,6 +139,7 @@ const (
 	forgetsVote       // a crash takes back the vote
 	forgetsLog        // a crash takes back the last entry
 	sendsBeforeWriting
+	losesLateHardState // the hard state is lost of a Ready that answers what came before Advance
 )
 
 // Worlds returns the worlds that are explored. Their bounds grow.
@@ -186,6 +199,30 @@ func Worlds() []World {
 			},
 		},
 		{
+			Name: "advance", About: "three voters: inputs and crashes come between Ready and Advance",
+			Nodes: 3, Voters: three, Alike: three, Late: true,
+			Bounds: []Bound{
+				{Campaigns: 1, Between: 1},
+				{Campaigns: 2, Between: 1},
+				{Campaigns: 1, Proposals: 1, Between: 1},
+				{Campaigns: 1},
+				{Campaigns: 2, Restarts: 1, Between: 1},
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 2, Proposals: 1, Restarts: 1, Between: 1},
+			},
+		},
+		{
+			Name: "lone", About: "a lone voter takes a second one: inputs and crashes come between Ready and Advance",
+			Nodes: 2, Voters: []uint64{1}, Late: true, Changes: []string{"v2"},
+			Bounds: []Bound{
+				{Campaigns: 2, Proposals: 1},
+				{Campaigns: 2, Changes: 1},
+				{Campaigns: 2, Changes: 1, Restarts: 1},
+				{Campaigns: 3, Changes: 1, Proposals: 1},
+			},
+		},
+		{
 			Name: "pre-vote", About: "three voters with pre-vote",
 			Nodes: 3, Voters: three, Alike: three, PreVote: true,
 			Bounds: []Bound{
@@ -205,6 +242,17 @@ func Worlds() []World {
 				{Campaigns: 1, Proposals: 1, Restarts: 1},
 				{Campaigns: 2, Restarts: 1},
 				{Campaigns: 2, Proposals: 1},
+			},
+		},
+		{
+			Name: "async-late", About: "two voters that write and apply asynchronously, and hear of it late",
+			Nodes: 2, Voters: three[:2], Alike: three[:2], Async: true, Late: true,
+			Bounds: []Bound{
+				{Campaigns: 1},
+				{Campaigns: 1, Proposals: 1},
+				{Campaigns: 2},
+				{Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Campaigns: 2, Restarts: 1},
 			},
 		},
 		{
@@ -250,11 +298,13 @@ func Worlds() []World {
 			Name: "reads", About: "linearizable reads on leaders and followers while leaders change",
 			Nodes: 3, Voters: three, Alike: three, Led: true,
 			Bounds: []Bound{
-				{Reads: 1, Campaigns: 1},
-				{Reads: 1, Campaigns: 1, Proposals: 1},
-				{Reads: 2, Campaigns: 1},
-				{Reads: 1, Campaigns: 2},
-				{Reads: 1, Campaigns: 1, Proposals: 1, Restarts: 1},
+				{Reads: 1, Questions: 2},
+				{Reads: 1, Questions: 1, Campaigns: 1},
+				{Reads: 1, Questions: 2, Campaigns: 1},
+				{Reads: 1, Questions: 1, Campaigns: 1, Proposals: 1},
+				{Reads: 2, Questions: 2, Campaigns: 1},
+				{Reads: 1, Questions: 1, Campaigns: 2},
+				{Reads: 1, Questions: 1, Campaigns: 1, Proposals: 1, Restarts: 1},
 			},
 		},
 		{
