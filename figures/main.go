@@ -3,7 +3,7 @@
 // its leader crashes, for election timeouts that differ in their randomness and in their length.
 //
 //	go run ./figures                     # a few minutes; writes docs/elections.csv, docs/elections.svg and docs/elections.md
-//	go run ./figures -trials 50 -out /tmp
+//	go run ./figures -trials 50 -out rough
 //
 // The same seed gives the same files, to the byte.
 package main
