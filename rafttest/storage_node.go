@@ -135,7 +135,7 @@ func (n *nodeOn) saveChange(e *pb.Entry) bool {
 }
 
 // aNodeStartsAfterATornWrite: a follower is overwritten by one leader after the other, sometimes with a snapshot in front,
-// and every write is torn. The node starts from whatever is left, and believes no commit index beyond it.
+// and every other write is torn. The node starts from whatever is left.
 func aNodeStartsAfterATornWrite(d *diskModel) {
 	d.beginGroup(1, 2, 3)
 	for round := range 24 {
@@ -143,16 +143,17 @@ func aNodeStartsAfterATornWrite(d *diskModel) {
 		d.must(n.Verify())
 		st := n.BasicStatus()
 		term, prev := st.Term+1, pb.Message{Index: st.Commit, LogTerm: d.term(st.Commit)}
+		n.hear(term, &prev, 7)
+		n.run(func(*pb.Entry) bool { return true })
+		d.check()
+		term++
 		if round%3 == 2 {
 			s := d.snapshotAt(term, d.last()+2)
 			s.Metadata.ConfState = pb.ConfState{Voters: []uint64{1, 2, 3}}
 			prev = pb.Message{Index: s.Metadata.Index, LogTerm: term}
 			d.must(n.Step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: term, Snapshot: &s}))
 		}
-		d.must(n.Step(pb.Message{
-			Type: pb.MsgApp, From: 2, To: 1, Term: term, Index: prev.Index, LogTerm: prev.LogTerm, Commit: prev.Index,
-			Entries: d.run(term, prev.Index+1, 4),
-		}))
+		n.hear(term, &prev, 4)
 		rd := n.Ready()
 		if len(rd.Entries) != 4 {
 			d.t.Fatalf("round %d: the node has %d entries to write", round, len(rd.Entries))
@@ -160,4 +161,17 @@ func aNodeStartsAfterATornWrite(d *diskModel) {
 		d.tear(rd.HardState, rd.Entries, rd.Snapshot, round%7)
 		d.check()
 	}
+}
+
+// hear lets a leader of the term send entries that follow prev, up to which everything is committed.
+func (n *nodeOn) hear(term uint64, prev *pb.Message, count int) {
+	n.d.t.Helper()
+	entries := make([]pb.Entry, count)
+	for i := range entries {
+		index := prev.Index + 1 + uint64(i)
+		entries[i] = pb.Entry{Term: term, Index: index, Data: n.d.normal(term, index)}
+	}
+	n.d.must(n.Step(pb.Message{
+		Type: pb.MsgApp, From: 2, To: 1, Term: term, Index: prev.Index, LogTerm: prev.LogTerm, Commit: prev.Index, Entries: entries,
+	}))
 }
