@@ -186,8 +186,8 @@ func legalTears() []fault {
 // boundaryFaults are wrong at the ends of the log.
 func boundaryFaults() []fault {
 	return []fault{
-		{name: "the term at 0 is always known", part: partCompaction, term: func(d *faultyDisk, i uint64) (uint64, error) {
-			if i == 0 {
+		{name: "the term at 0 is still known after compaction", part: partCompaction, term: func(d *faultyDisk, i uint64) (uint64, error) {
+			if first, _ := d.MemoryDisk.FirstIndex(); i == 0 && first > 2 {
 				return 0, nil
 			}
 			return d.MemoryDisk.Term(i)
@@ -199,7 +199,8 @@ func boundaryFaults() []fault {
 			return d.MemoryDisk.Term(i)
 		}},
 		{name: "nothing comes from behind the end, without an error", part: partRead, entries: func(d *faultyDisk, lo, hi, size uint64) ([]pb.Entry, error) {
-			if last, _ := d.MemoryDisk.LastIndex(); lo > last {
+			first, _ := d.MemoryDisk.FirstIndex()
+			if last, _ := d.MemoryDisk.LastIndex(); lo > last && last >= first {
 				return nil, nil
 			}
 			return d.MemoryDisk.Entries(lo, hi, size)
@@ -217,7 +218,8 @@ func boundaryFaults() []fault {
 			return d.MemoryDisk.Entries(lo, hi, size)
 		}},
 		{name: "a large entry does not come alone", part: partRead, entries: func(d *faultyDisk, lo, hi, size uint64) ([]pb.Entry, error) {
-			if size == 0 && lo+1 == hi {
+			first, _ := d.MemoryDisk.FirstIndex()
+			if last, _ := d.MemoryDisk.LastIndex(); size == 0 && lo+1 == hi && lo > first && lo <= last {
 				return nil, nil
 			}
 			return d.MemoryDisk.Entries(lo, hi, size)
