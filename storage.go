@@ -15,11 +15,16 @@ import (
 //
 // What a write must be:
 //   - Atomic. After a crash either all of a Ready's HardState, Entries and Snapshot are
-//     there or none of it; term and vote are never apart. Where a store cannot do
-//     that, the order snapshot, entries, hard state leaves a state that is legal to start from:
-//     no commit index is then beyond the log, and what the lost hard state would have said of the term and
-//     of earlier configuration changes is made up for from the entries. Entries at index i replace every entry
+//     there or none of it; term and vote are never apart. Entries at index i replace every entry
 //     from i on, so that no old tail stands behind them.
+//   - Or, where a store cannot do that, torn in one order only: snapshot, entries, hard state. What a crash
+//     has left of a write that was not durable is then legal to start from if it is a beginning of this:
+//     the snapshot has taken the place of the whole log, in one step; the old entries from i on are gone; the new ones are
+//     there one after the other; the hard state is there. No commit index is then beyond the log, for nothing committed
+//     is ever overwritten, and what the lost hard state would have said of the term and
+//     of earlier configuration changes is made up for from the entries. Never legal is a new entry with an old one
+//     behind it: an index and a term stand for all of the log up to there, and a leader that finds the old entry in its
+//     place takes what is in front of it for its own. Nor is a log that is gone before its snapshot is there.
 //   - Durable before the Ready's messages leave, if Ready.MustSync is set.
 //     Durable means that it is still there after the machine loses power. Losing what was
 //     durable makes a liar of the node, and the group may lose committed entries.

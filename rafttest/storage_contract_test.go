@@ -1,9 +1,11 @@
 package rafttest_test
 
 import (
+	"errors"
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,11 +21,31 @@ type faultyDisk struct {
 	fault *fault
 	// published are entries that were read, which a disk that reuses its memory changes.
 	published []pb.Entry
+	// pending is the write that a crash is going to tear, for a fault that has its own way to.
+	pending *write
+	// kept is for what a fault remembers.
+	kept struct {
+		crashed bool
+		hard    pb.HardState
+		tail    []pb.Entry
+		old     pb.Snapshot
+		data    []byte
+		ids     []uint64
+	}
+}
+
+// write is what Write was called with.
+type write struct {
+	hs      pb.HardState
+	entries []pb.Entry
+	s       pb.Snapshot
 }
 
 // fault is a mistake, as what is different.
 type fault struct {
-	name    string
+	name string
+	// part is the part of TestStorage that has to notice it, alone; "" if it is enough that one does.
+	part    string
 	entries func(d *faultyDisk, lo, hi, size uint64) ([]pb.Entry, error)
 	term    func(d *faultyDisk, i uint64) (uint64, error)
 	first   func(d *faultyDisk) (uint64, error)
@@ -31,8 +53,11 @@ type fault struct {
 	state   func(d *faultyDisk) (pb.HardState, pb.ConfState, error)
 	snap    func(d *faultyDisk) (pb.Snapshot, error)
 	write   func(d *faultyDisk, hs pb.HardState, entries []pb.Entry, s pb.Snapshot, sync bool) error
+	save    func(d *faultyDisk, s pb.Snapshot) error
 	compact func(d *faultyDisk, index uint64) error
-	crash   func(d *faultyDisk, keep int) (rafttest.Disk, error)
+	// torn is what a crash leaves of the entries and the snapshot that were being written.
+	torn  func(d *faultyDisk, w *write) error
+	crash func(d *faultyDisk, keep int) (rafttest.Disk, error)
 }
 
 func (d *faultyDisk) Entries(lo, hi, size uint64) ([]pb.Entry, error) {
@@ -81,7 +106,18 @@ func (d *faultyDisk) Write(hs pb.HardState, entries []pb.Entry, s pb.Snapshot, s
 	if d.fault.write != nil {
 		return d.fault.write(d, hs, entries, s, sync)
 	}
+	if d.fault.torn != nil && !sync && (len(entries) > 0 || !raft.IsEmptySnap(s)) {
+		d.pending = &write{hs: hs, entries: entries, s: s}
+		return nil
+	}
 	return d.MemoryDisk.Write(hs, entries, s, sync)
+}
+
+func (d *faultyDisk) SaveSnapshot(s pb.Snapshot) error {
+	if d.fault.save != nil {
+		return d.fault.save(d, s)
+	}
+	return d.MemoryDisk.SaveSnapshot(s)
 }
 
 func (d *faultyDisk) Compact(index uint64) error {
@@ -94,6 +130,14 @@ func (d *faultyDisk) Compact(index uint64) error {
 func (d *faultyDisk) Crash(keep int) (rafttest.Disk, error) {
 	if d.fault.crash != nil {
 		return d.fault.crash(d, keep)
+	}
+	if w := d.pending; w != nil {
+		d.pending = nil
+		_, err := d.MemoryDisk.Crash(0)
+		if keep > 0 {
+			err = errors.Join(err, d.fault.torn(d, w))
+		}
+		return d, err
 	}
 	_, err := d.MemoryDisk.Crash(keep)
 	return d, err
@@ -198,16 +242,6 @@ func faults() []fault {
 		{name: "syncs are not done", write: func(d *faultyDisk, hs pb.HardState, entries []pb.Entry, s pb.Snapshot, sync bool) error {
 			return d.MemoryDisk.Write(hs, entries, s, sync && len(entries) > 0)
 		}},
-		{name: "the hard state is written before the entries", crash: func(d *faultyDisk, keep int) (rafttest.Disk, error) {
-			_, err := d.MemoryDisk.Crash(keep)
-			if hs, cs, e := d.MemoryDisk.InitialState(); e == nil && keep == 1 {
-				last, _ := d.MemoryDisk.LastIndex()
-				_ = cs
-				hs.Commit = last + 1
-				err = d.SetHardState(hs)
-			}
-			return d, err
-		}},
 		{name: "compaction goes one too far", compact: func(d *faultyDisk, index uint64) error {
 			if last, _ := d.MemoryDisk.LastIndex(); index < last {
 				index++
@@ -218,7 +252,15 @@ func faults() []fault {
 	}
 }
 
-const faultEnv = "RAFTTEST_FAULT"
+const (
+	faultEnv = "RAFTTEST_FAULT"
+	// noFault is a disk that must pass, so that the others are known to fail for their mistakes.
+	noFault = "no mistake"
+)
+
+func allFaults() []fault {
+	return slices.Concat(faults(), membershipFaults(), tornFaults(), boundaryFaults(), memoryFaults(), crashFaults())
+}
 
 // TestTheFaultyDisk runs in a process of its own, in which it has to fail.
 func TestTheFaultyDisk(t *testing.T) {
@@ -226,7 +268,7 @@ func TestTheFaultyDisk(t *testing.T) {
 	if name == "" {
 		t.Skip("TestAMistakeOfADiskIsNoticed runs it")
 	}
-	for _, f := range faults() {
+	for _, f := range append(allFaults(), fault{name: noFault}) {
 		if f.name == name {
 			rafttest.TestStorage(t, func(*testing.T) rafttest.Disk { return &faultyDisk{MemoryDisk: sim.NewMemoryDisk(), fault: &f} })
 		}
@@ -234,15 +276,29 @@ func TestTheFaultyDisk(t *testing.T) {
 }
 
 func TestAMistakeOfADiskIsNoticed(t *testing.T) {
-	for _, f := range append(faults(), fault{}) {
+	for _, f := range append(allFaults(), fault{name: noFault}) {
 		t.Run(f.name, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestTheFaultyDisk$")
+			want := "TestTheFaultyDisk"
+			run := "^" + want + "$"
+			if f.part != "" {
+				run, want = run+"/^"+f.part+"$", want+"/"+f.part
+			}
+			cmd := exec.Command(os.Args[0], "-test.run="+run)
 			cmd.Env = append(os.Environ(), faultEnv+"="+f.name)
 			out, err := cmd.CombinedOutput()
-			if failed := err != nil && strings.Contains(string(out), "--- FAIL: TestTheFaultyDisk"); failed != (f.name != "") {
+			if failed := err != nil && strings.Contains(string(out), "--- FAIL: "+want); failed != (f.name != noFault) {
 				t.Errorf("%v\n%s", err, out)
 			}
 			t.Logf("%.400s", out)
+		})
+	}
+}
+
+// TestADiskMayTearAWriteInOrder: what the contract allows a crash to leave passes.
+func TestADiskMayTearAWriteInOrder(t *testing.T) {
+	for _, f := range legalTears() {
+		t.Run(f.name, func(t *testing.T) {
+			rafttest.TestStorage(t, func(*testing.T) rafttest.Disk { return &faultyDisk{MemoryDisk: sim.NewMemoryDisk(), fault: &f} })
 		})
 	}
 }
