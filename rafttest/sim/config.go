@@ -80,8 +80,8 @@ type Faults struct {
 	// WriteError is the mean time between writes that fail. The application stops the node then, as it must: what was to be
 	// written may be on the disk all the same, or, with Tear, a part of it.
 	WriteError int
-	// Tear lets a crash in the middle of a write leave a part of it: the snapshot, or snapshot and entries without the
-	// hard state. Otherwise all of the write is on the disk or nothing.
+	// Tear lets a crash in the middle of a write leave a beginning of it, see rafttest.Disk: the snapshot, some of the entries, all
+	// without the hard state. Otherwise all of the write is on the disk or nothing.
 	Tear bool
 	// Pause is the mean time between pauses of a node, PauseTicks how long they last. It makes up for the ticks then.
 	Pause, PauseTicks int

@@ -10,20 +10,29 @@ import (
 // default. An embedder gives its own with Config.NewDisk to have it tested.
 type Disk = rafttest.Disk
 
-// piece is a part of a write that is on a disk wholly or not at all. One of the fields is set.
+// piece is a part of a write that is on a disk wholly or not at all: a snapshot, the end of what stood in the place of the
+// entries, each entry, the hard state, in this order.
 type piece struct {
 	snapshot pb.Snapshot
+	cut      uint64 // the log ends before this index
 	entries  []pb.Entry
 	hard     pb.HardState
 }
 
-// pieces takes a write apart.
-func pieces(list []piece, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot) []piece {
+// pieces takes a write apart. Entries that are synced at once are one piece.
+func pieces(list []piece, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) []piece {
 	if !raft.IsEmptySnap(snapshot) {
 		list = append(list, piece{snapshot: snapshot})
 	}
-	if len(entries) > 0 {
+	switch {
+	case len(entries) == 0:
+	case sync:
 		list = append(list, piece{entries: entries})
+	default:
+		list = append(list, piece{cut: entries[0].Index})
+		for i := range entries {
+			list = append(list, piece{entries: entries[i : i+1 : i+1]})
+		}
 	}
 	if !raft.IsEmptyHardState(hs) {
 		list = append(list, piece{hard: hs})
@@ -45,7 +54,7 @@ func NewMemoryDisk() *MemoryDisk { return &MemoryDisk{MemoryStorage: raft.NewMem
 // Write implements Disk.
 func (d *MemoryDisk) Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
 	if !sync {
-		d.unsynced = pieces(d.unsynced, hs, entries, snapshot)
+		d.unsynced = pieces(d.unsynced, hs, entries, snapshot, false)
 		if !raft.IsEmptyHardState(hs) {
 			return d.SetHardState(hs)
 		}
@@ -84,9 +93,26 @@ func (d *MemoryDisk) Crash(keep int) (Disk, error) {
 		return nil, err
 	}
 	for i := range kept {
+		if err := d.cut(kept[i].cut); err != nil {
+			return nil, err
+		}
 		if err := d.Write(kept[i].hard, kept[i].entries, kept[i].snapshot, true); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// cut ends the log before an index, if it reaches there.
+func (d *MemoryDisk) cut(index uint64) error {
+	first, _ := d.FirstIndex()
+	last, _ := d.LastIndex()
+	if index <= first || index > last {
+		return nil // nothing can be appended again in front of the first entry, so that one is cut when another comes
+	}
+	before, err := d.Entries(index-1, index, noLimit)
+	if err != nil {
+		return err
+	}
+	return d.Append(before)
 }

@@ -167,7 +167,7 @@ func (s *simulation) crashNow(h *host) {
 	}
 	switch {
 	case s.faults.Tear:
-		keep = len(h.unsynced) + 1 + s.r.below(2)
+		keep = len(h.unsynced) + 1 + s.r.below([]int{2, 6, 30}[s.r.below(3)])
 	case s.r.chance(0.5):
 		keep = math.MaxInt32
 	}

@@ -43,6 +43,13 @@ func (v *logView) put(index, term uint64) {
 	v.terms = append(v.terms[:index-v.base], term)
 }
 
+// cut ends the log before an index, if it reaches there.
+func (v *logView) cut(index uint64) {
+	if index > v.base && index <= v.last() {
+		v.terms = v.terms[:index-v.base]
+	}
+}
+
 func (v *logView) compact(index uint64) {
 	if index <= v.base || index > v.last() {
 		return

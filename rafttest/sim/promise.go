@@ -58,7 +58,7 @@ func (w *world) persist(n *node, hs pb.HardState, entries []pb.Entry, snapshot p
 		w.failf(Durability, n, "the disk of node %d fails: %v", n.id, err)
 		return
 	}
-	n.unsynced = pieces(n.unsynced, hs, entries, snapshot)
+	n.unsynced = pieces(n.unsynced, hs, entries, snapshot, sync)
 	if !sync {
 		return
 	}
@@ -73,6 +73,8 @@ func (p *piece) onto(v *logView, hs *pb.HardState) {
 	switch {
 	case !raft.IsEmptySnap(p.snapshot):
 		v.reset(p.snapshot.Metadata.Index, p.snapshot.Metadata.Term)
+	case p.cut != 0:
+		v.cut(p.cut)
 	case len(p.entries) > 0:
 		for i := range p.entries {
 			v.put(p.entries[i].Index, p.entries[i].Term)

@@ -379,7 +379,7 @@ func (s *simulation) appendDone(h *host) {
 // divisible: a crash can leave a part of the write.
 func divisible(m *pb.Message) bool {
 	hs, snapshot := storageWork(m)
-	return len(pieces(nil, hs, m.Entries, snapshot)) > 1
+	return len(pieces(nil, hs, m.Entries, snapshot, false)) > 1
 }
 
 // block makes a host wait.
