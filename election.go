@@ -70,7 +70,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 		if id == r.id || !r.members.IsVoter(i) {
 			continue
 		}
-		m := r.send(t, id)
+		m := r.voteRequest(t, id)
 		m.Term = term
 		m.Index, m.LogTerm = last.index, last.term
 		if r.tellCommit {
@@ -80,6 +80,16 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 			m.Context = []byte(context)
 		}
 	}
+}
+
+// voteRequest returns a message that asks for a vote. A vote is given to the log that the request names. Before term and own vote are
+// durable a crash may take them back, and the next life campaign in the same term and be given that vote; so what is not
+// durable of the log has to be first. Where all of it is, the request need not wait: the next life names the same log.
+func (r *raft) voteRequest(t pb.MessageType, to uint64) *pb.Message {
+	if t == pb.MsgVote && r.log.stable() < r.log.lastIndex() {
+		return r.respond(t, to)
+	}
+	return r.send(t, to)
 }
 
 // ignoresCandidate is stickiness (thesis §4.2.3): a node that has heard from a
