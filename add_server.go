@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -82,4 +83,8 @@ func (r *raft) promoteCaughtUp() {
 			}
 		}
 	}
+	// Whoever asks for a server again that was refused has it proposed again.
+	r.catching.list = slices.DeleteFunc(r.catching.list, func(c catchUp) bool {
+		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0
+	})
 }

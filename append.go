@@ -22,6 +22,9 @@ func (r *raft) handleAppend(m *pb.Message) error {
 		return nil
 	}
 	if !r.log.has(req.prev()) {
+		if r.postponed.hasSnapshot() && req.prev().index <= r.postponed.snapshot.Metadata.Index {
+			return nil // the snapshot that waits will answer it; a rejection would bring it again and again
+		}
 		r.rejectAppend(req)
 		return nil
 	}

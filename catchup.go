@@ -186,7 +186,7 @@ func (r *raft) decideCatchUp(c *catchUp) {
 	}
 }
 
-// giveUpCatchUp tells those who wait for a learner that they wait in vain.
+// giveUpCatchUp tells those who wait for a learner that they wait in vain. A learner goes on to be counted.
 func (r *raft) giveUpCatchUp(c *catchUp) {
 	state := c.State
 	c.State = CatchUpGivenUp

@@ -342,3 +342,33 @@ func TestStepDownGivesTheLeadershipToTheBestVoter(t *testing.T) {
 		t.Errorf("without another voter: %v", err)
 	}
 }
+
+func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	c.join(nil)
+	c.elect(1)
+	n := c.node(1)
+	for try := 1; try <= 2; try++ {
+		if err := n.AddServer(2, nil); err != nil {
+			t.Fatal(err)
+		}
+		changes := 0
+		for range 3 {
+			for n.HasReady() {
+				rd := n.Ready()
+				n.persist(t, rd)
+				if hasConfChange(rd.CommittedEntries) {
+					changes++
+					n.ApplyConfChange(pb.ConfChange{})
+				}
+				n.news = append(n.news, rd.CatchUps...)
+				n.Advance(rd)
+			}
+			c.tick(1, 1)
+		}
+		if changes != 1 {
+			t.Errorf("try %d brings %d changes", try, changes)
+		}
+		c.wantNews(1, 2, CatchUpGivenUp)
+	}
+}

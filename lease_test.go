@@ -385,6 +385,7 @@ func TestWhereOneVoterDecidesItsReadsNeedNobody(t *testing.T) {
 
 func TestANodeMakesUpForTicksThatItCouldNotTake(t *testing.T) {
 	c := newTestCluster(t, 1, nil)
+	c.elect(1)
 	n := newNode()
 	for range 200 {
 		n.Tick()

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -153,7 +154,7 @@ func (n *node) run(rn *RawNode) {
 			return
 		}
 		if !waiting && rn.HasReady() {
-			batch, waiting = rn.Ready(), true
+			batch, waiting = ownBatch(rn), true
 			n.tellWaiters(rn, batch.CatchUps)
 			continue // taking the batch may have failed
 		}
@@ -185,6 +186,16 @@ func (n *node) run(rn *RawNode) {
 			return
 		}
 	}
+}
+
+// ownBatch takes a Ready. With asynchronous storage writes there is no Advance to wait for: the next one is taken while the
+// application is still reading this one, so it gets arrays of its own.
+func ownBatch(rn *RawNode) Ready {
+	rd := rn.Ready()
+	if rn.raft.async != nil {
+		rd.Messages, rd.ReadStates = slices.Clone(rd.Messages), slices.Clone(rd.ReadStates)
+	}
+	return rd
 }
 
 // mostTogether is how many calls are served before anything else has its turn.
@@ -296,7 +307,17 @@ func (n *node) Step(ctx context.Context, m pb.Message) error {
 	if m.Type == pb.MsgProp {
 		through = n.proposals
 	}
-	return n.do(ctx, through, false, func(rn *RawNode) error { return rn.Step(m) })
+	return n.do(ctx, through, false, n.step(m))
+}
+
+// step is the call that steps a message. Where promises count ticks, those that were due before the message come before it.
+func (n *node) step(m pb.Message) func(*RawNode) error {
+	return func(rn *RawNode) error {
+		if rn.raft.leases() {
+			n.drainTicks(rn)
+		}
+		return rn.Step(m)
+	}
 }
 
 func (n *node) Ready() <-chan Ready { return n.ready }

@@ -111,3 +111,39 @@ func TestStoppedNodesLeaveNoGoroutines(t *testing.T) {
 		}
 	}
 }
+
+// With asynchronous storage writes there is no Advance: the node goes on while the application works on a batch, which must stay
+// as it was.
+func TestABatchStaysAsItIsWhileTheNodeGoesOn(t *testing.T) {
+	storage := raft.NewMemoryStorage()
+	if err := storage.ApplySnapshot(raftpb.Snapshot{Metadata: raftpb.SnapshotMetadata{
+		Index: 1, Term: 1, ConfState: raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(1, storage)
+	cfg.AsyncStorageWrites = true
+	n := raft.RestartNode(cfg)
+	defer n.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := n.Campaign(ctx); err != nil {
+		t.Fatal(err)
+	}
+	rd, ok := nextBatch(ctx, n)
+	if !ok || len(rd.Messages) == 0 {
+		t.Fatal("no batch")
+	}
+	want := append([]raftpb.Message(nil), rd.Messages...)
+	for term := uint64(5); term < 8; term++ {
+		if err := n.Step(ctx, raftpb.Message{Type: raftpb.MsgVote, From: 2, To: 1, Term: term, Index: 1, LogTerm: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.Status() // by now the next batch was taken
+	for i := range want {
+		if got := raft.DescribeMessage(rd.Messages[i], nil); got != raft.DescribeMessage(want[i], nil) {
+			t.Errorf("message %d was %s, and has become %s", i, raft.DescribeMessage(want[i], nil), got)
+		}
+	}
+}

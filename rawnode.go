@@ -60,14 +60,17 @@ func (rn *RawNode) TickQuiesced() {
 	rn.raft.elapse()
 }
 
-// SkipTicks lets the clock pass over ticks that were due and not delivered, after a pause of the process for instance: leases
-// must not last longer for it. They make no election and no heartbeat. A Node does that by itself.
+// SkipTicks lets the clock of a leader pass over ticks that were due and not delivered, after a pause of the process for
+// instance: its lease must not last longer for it. They make no election and no heartbeat. Other nodes take no notice: what
+// they have promised a leader must not end sooner. A Node does that by itself.
 func (rn *RawNode) SkipTicks(n uint64) {
 	if n == 0 {
 		return
 	}
 	rn.raft.record.note(recording.SkipTicks, n)
-	rn.raft.clock += n
+	if rn.raft.role == StateLeader {
+		rn.raft.clock += min(n, maxTicks) // more makes no difference to a lease, and nothing wraps
+	}
 }
 
 // Campaign starts an election now, as if the election timeout had passed. It does

@@ -14,9 +14,10 @@ import (
 // recoverHardState returns what hs, which names the log's commit index, must have been at least. trusting is
 // Config.DisableConfChangeValidation.
 func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState, error) {
-	if last := l.last(); last.term > hs.Term && (last.index >= l.first || hs.Term > 0) {
+	if last := l.last(); last.term > hs.Term && (last.index >= l.first || hs.Term > 0 || last.term > 1) {
 		// Entries come in their own term or a later one. No vote of that term is lost: one that was given was durable
-		// first, and who leads in a term has voted in it.
+		// first, and who leads in a term has voted in it. A snapshot of term 1 without a hard state is how new groups
+		// begin, in which nobody has led; one of a later term is a group that begins with another's state.
 		hs.Term, hs.Vote = last.term, None
 	}
 	if trusting {

@@ -112,3 +112,26 @@ func TestChangesAreFoundInALongTail(t *testing.T) {
 		t.Errorf("commit index %d, want 2", got)
 	}
 }
+
+// A group may begin with the state of another one, whose snapshot has a term, and without a hard state.
+func TestAGroupThatBeginsWithASnapshotOfALaterTermElectsAndStartsAgain(t *testing.T) {
+	for _, voters := range [][]uint64{{1}, {1, 2, 3}} {
+		c := newTestCluster(t, len(voters), func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = true, true })
+		for _, n := range c.nodes {
+			n.storage = NewMemoryStorage()
+			if err := n.storage.ApplySnapshot(*snapAt(100, 5, pb.ConfState{Voters: voters})); err != nil {
+				t.Fatal(err)
+			}
+			n.cfg.Storage = n.storage
+			c.start(n)
+		}
+		c.elect(1)
+		c.propose(1, "x")
+		c.settle()
+		for _, id := range voters {
+			c.restart(id)
+		}
+		c.elect(1)
+		c.wantRole(1, StateLeader, 7)
+	}
+}

@@ -314,3 +314,66 @@ func TestASnapshotThatWaitsIsForgottenInALaterTerm(t *testing.T) {
 		t.Errorf("an earlier leader's snapshot is restored: %+v", st)
 	}
 }
+
+// While a snapshot waits, what the leader sends behind it is not rejected: the leader would send the snapshot again.
+func TestASnapshotThatWaitsIsSentOnce(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 2, Entries: entriesOf(2, 2)})
+	rd := n.Ready() // entry 2 is being applied
+	n.persist(t, rd)
+	c.step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})})
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 9, LogTerm: 2, Commit: 9, Entries: entriesOf(10, 2)})
+	n.Advance(rd)
+	for _, m := range c.answers(1, pb.MsgAppResp) {
+		if m.Reject {
+			t.Errorf("the append behind it is rejected: %s", DescribeMessage(m, nil))
+		}
+	}
+	if st := n.Status(); st.Commit != 9 {
+		t.Errorf("it is not restored: %+v", st)
+	}
+}
+
+// A commit index is not synced, and the application's snapshot is. After a crash the snapshot may be ahead.
+func TestALeaderWhoseSnapshotIsAheadOfItsCommitIndexWaits(t *testing.T) {
+	s := NewMemoryStorage()
+	cs := pb.ConfState{Voters: []uint64{1, 2, 3}}
+	if err := s.ApplySnapshot(*snapAt(1, 1, cs)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(entriesOf(2, 1, 1, 1, 1, 1, 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.SetHardState(pb.HardState{Term: 1, Commit: 5})
+	if _, err := s.CreateSnapshot(8, &cs, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Compact(4); err != nil {
+		t.Fatal(err)
+	}
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1)
+	n.storage, n.cfg.Storage = s, s
+	c.start(n)
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2})
+	c.wantRole(1, StateLeader, 2)
+	c.ready(1)
+	c.wire = nil
+	refusal := pb.Message{Type: pb.MsgAppResp, From: 3, To: 1, Term: 2, Index: 9, Reject: true, RejectHint: 2, LogTerm: 1}
+	c.step(refusal)
+	if got := c.answers(1, pb.MsgSnap); len(got) > 0 || n.Err() != nil {
+		t.Fatalf("sent %v, the leader says %v", got, n.Err())
+	}
+	// The first commit of the term brings the commit index up to the snapshot and beyond.
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 10})
+	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 1, Term: 2})
+	if got := c.answers(1, pb.MsgSnap); len(got) != 1 {
+		t.Errorf("%d snapshots are sent when it is committed", len(got))
+	}
+}

@@ -70,6 +70,8 @@ func durabilityRemovals() []removal {
 			`l.committed = max(hs.Commit, applied, first-1)`, `l.committed = max(hs.Commit, first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",
 			`if last := l.last(); last.term > hs.Term &&`, `if last := l.last(); false && last.term > hs.Term &&`}}},
+		{"recover-snapshot-term", "and of its snapshot", "§3.8", []edit{{"recovery.go",
+			` || last.term > 1) {`, `) {`}}},
 		{"recover-changes", "of the configuration changes in a log all but the last are committed", "§4.1", []edit{{"recovery.go",
 			`			if change != 0 {
 				hs.Commit = change
@@ -77,6 +79,10 @@ func durabilityRemovals() []removal {
 `, ``}}},
 		{"dead-disk", "a leader whose own disk is silent steps down", "§6.2", []edit{{"tick.go",
 			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
+		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
+			`	if rn.raft.async != nil {
+		rd.Messages`, `	if false {
+		rd.Messages`}}},
 		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
 			`	p.resting = p.out[0]
 `, `	clear(p.out[0])

@@ -70,6 +70,8 @@ func electionRemovals() []removal {
 	r.ownVotePending = false
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()`}}},
+		{"vote-request-durable", "a request for votes names a log that is durable", "§3.6.1, §10.2.1; bug 27", []edit{{"election.go",
+			`	if t == pb.MsgVote && r.log.stable() < r.log.lastIndex() {`, `	if false {`}}},
 		{"own-vote-of-term", "the own vote of an earlier campaign does not count in a later one", "§3.4", []edit{{"election.go",
 			`if !r.ownVotePending || r.term != term || r.role != StateCandidate {`, `if !r.ownVotePending || r.role != StateCandidate {`}}},
 		{"pre-vote-term", "a pre-vote changes nobody's term", "§9.6", []edit{{"step.go",

@@ -79,6 +79,8 @@ func membershipRemovals() []removal {
 			`	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= r.limits.catchUpRounds()*r.limits.electionTicks():
 `, `	case false:
 `}}},
+		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
+			`		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0`, `		return false`}}},
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
 			`			ms.progress[i].RecentActive = true
 `, ``}}},

@@ -85,7 +85,16 @@ func readRemovals() []removal {
 		r.heardLeaderAt = 0
 		r.vote = None`}}},
 		{"lease-skipped-ticks", "ticks that nobody delivered count for a lease", "§6.4.1; bug 46", []edit{{"rawnode.go",
-			`	rn.raft.clock += n
-`, ``}}},
+			`		rn.raft.clock += min(n, maxTicks)`, `		_ = n`}}},
+		{"lease-skipped-promise", "and for no promise", "§6.4.1; bug 46", []edit{{"rawnode.go",
+			`	if rn.raft.role == StateLeader {
+		rn.raft.clock`, `	if true {
+		rn.raft.clock`}}},
+		{"lease-skipped-many", "however many they are", "bounds", []edit{{"rawnode.go",
+			`		rn.raft.clock += min(n, maxTicks)`, `		rn.raft.clock += n`}}},
+		{"lease-due-ticks", "through a Node, ticks that are due come before a message", "§6.4.1; bug 46", []edit{{"node.go",
+			`		if rn.raft.leases() {
+			n.drainTicks(rn)`, `		if false {
+			n.drainTicks(rn)`}}},
 	}
 }

@@ -37,7 +37,11 @@ func snapshotRemovals() []removal {
 		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"send.go",
 			`	if id.index+1 < r.log.first {`, `	if false {`}}},
 		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"send.go",
-			`	if id.index == 0 || id.index > r.log.committed {`, `	if id.index == 0 {`}}},
+			`	if id.index > r.log.committed {
+		// A`, `	if false {
+		// A`}}},
+		{"snapshot-waits-quietly", "what follows a snapshot that waits is not rejected", "§5.3", []edit{{"append.go",
+			`		if r.postponed.hasSnapshot() && req.prev().index <= r.postponed.snapshot.Metadata.Index {`, `		if false {`}}},
 		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "§5.3", []edit{{"tick.go",
 			`		r.ageSnapshots()
 `, ``}}},
