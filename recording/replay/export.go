@@ -15,9 +15,9 @@ import (
 //
 // A script cannot say everything: a log that the node started with, inputs between Ready and Advance, reads of the storage that
 // failed. Where that is so a comment says it, and what follows may differ from the recording.
-func Export(records []recording.Record, out io.Writer) error {
+func Export(records []recording.Record, life Life, out io.Writer) error {
 	e := exporter{out: out}
-	err := Run(records, func(s *Step) error {
+	err := RunLife(records, life, func(s *Step) error {
 		e.step(s)
 		return e.err
 	})

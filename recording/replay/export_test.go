@@ -40,7 +40,7 @@ func exportedLeads(t *testing.T, records []recording.Record) bool {
 		t.Fatal(err)
 	}
 	var script bytes.Buffer
-	if err := Export(records, &script); err != nil {
+	if err := Export(records, Lives(records)[0], &script); err != nil {
 		t.Fatal(err)
 	}
 	script.WriteString("raft-state\n----\n\n")
