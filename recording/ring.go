@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"fmt"
 	"io"
 	"sync"
 )
@@ -25,7 +26,8 @@ type Ring struct {
 // NewRing returns a ring that keeps at most size bytes of records. It takes up to twice as much memory.
 func NewRing(size int) *Ring { return &Ring{max: max(size, 0)} }
 
-// Write implements io.Writer for a Writer: each call is one record, or the header of a life, which the ring leaves out.
+// Write implements io.Writer for a Writer: each call is one record, or the header of a life, which the ring leaves out. Anything else
+// is refused.
 func (r *Ring) Write(record []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,16 +35,15 @@ func (r *Ring) Write(record []byte) (int, error) {
 		r.sinceCheckpoint = 0 // the start of the node comes next
 		return len(record), nil
 	}
+	if n := frameLength(record); n == 0 || n != len(record) {
+		return 0, fmt.Errorf("%w: a ring takes whole records", ErrFormat)
+	}
 	r.sinceCheckpoint += len(record)
 	for len(r.kept)-r.begin+len(record) > r.max && r.begin < len(r.kept) {
-		n := frameLength(r.kept[r.begin:])
-		if n == 0 {
-			n = len(r.kept) - r.begin // Write lets nothing in that could lead here
-		}
-		r.begin += n
+		r.begin += max(frameLength(r.kept[r.begin:]), 1) // never 0: only whole records are kept
 		r.lost++
 	}
-	if len(record) > r.max || frameLength(record) != len(record) {
+	if len(record) > r.max {
 		r.lost++
 		return len(record), nil
 	}

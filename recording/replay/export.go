@@ -112,7 +112,7 @@ func (e *exporter) start(s *Step) {
 			last = a.Number(1)
 		}
 	}
-	e.comment("Exported from the recording of node %d.", c.ID)
+	e.comment("Exported from the recording of node %d, life %d.", c.ID, s.Life)
 	e.command("log-level error")
 	args := fmt.Sprintf("add-nodes %d%s", c.ID, configArgs(c))
 	if first > 1 {
