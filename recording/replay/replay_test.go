@@ -2,18 +2,22 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/sim"
 	"github.com/ffd200af/raft/recording"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // lives runs a simulated cluster and returns what each life of each node has recorded.
@@ -121,16 +125,108 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	}
 	n.TransferLeader(9)
 	_ = n.ForgetLeader()
+	if err := n.StepDown(); !errors.Is(err, raft.ErrTransferTarget) {
+		t.Error(err)
+	}
+	work()
+	// What comes while the application has a batch in hand, as it does with a Node.
+	if err := n.Propose([]byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	rd := n.Ready()
+	if err := errors.Join(n.Propose([]byte("second")), n.AddServer(3, []byte("there"))); err != nil {
+		t.Fatal(err)
+	}
+	n.ReadIndex([]byte("read"))
+	n.Tick()
+	if err := errors.Join(c.Storage.(*raft.MemoryStorage).Append(rd.Entries), c.Storage.(*raft.MemoryStorage).SetHardState(rd.HardState)); err != nil {
+		t.Fatal(err)
+	}
+	n.Advance(rd)
+	// Who only looks is not recorded.
+	n.LeaseRead()
+	n.WithProgress(func(uint64, raft.ProgressType, tracker.Progress) {})
+	if err := n.Verify(); err != nil || n.Status().Term != 2 {
+		t.Error(err, n.Status())
+	}
 	work()
 	if n.BasicStatus().RaftState != raft.StateLeader {
 		t.Error("it does not lead")
 	}
+	records := read(t, out.Bytes())
 	var last raft.BasicStatus
-	if err := Run(read(t, out.Bytes()), func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
+	if err := Run(records, func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if last != n.BasicStatus() {
 		t.Errorf("the replayed node is %+v, the recorded one %+v", last, n.BasicStatus())
+	}
+	var script bytes.Buffer
+	if err := Export(records, Lives(records)[0], &script); err != nil || !strings.Contains(script.String(), "# ends as the recording did") {
+		t.Errorf("%v\n%s", err, script.String())
+	}
+}
+
+// A Node is recorded by the same means, from its goroutine: what the application's goroutines do to it comes in the order in which the node
+// has taken it. Its next life goes into the same stream.
+func TestANodeWithGoroutinesIsReplayed(t *testing.T) {
+	var stream bytes.Buffer
+	storage := raft.NewMemoryStorage()
+	for life := range 2 {
+		c := raft.DefaultConfig(1, storage)
+		c.Recording, c.Logger = &stream, raft.DiscardLogger
+		var n raft.Node
+		if life == 0 {
+			n = raft.StartNode(c, []raft.Peer{{ID: 1}})
+		} else {
+			n = raft.RestartNode(c)
+		}
+		proposed := false
+		for done := false; !done; {
+			var rd raft.Ready
+			select {
+			case rd = <-n.Ready():
+			default:
+				n.Tick()
+				runtime.Gosched()
+				continue
+			}
+			if err := errors.Join(storage.Append(rd.Entries), storage.SetHardState(rd.HardState)); err != nil {
+				t.Error(err)
+			}
+			for _, e := range rd.CommittedEntries {
+				switch {
+				case e.Type == pb.EntryConfChange:
+					var cc pb.ConfChange
+					if err := cc.Unmarshal(e.Data); err != nil {
+						t.Error(err)
+					}
+					n.ApplyConfChange(cc)
+				case string(e.Data) == fmt.Sprint("life", life):
+					done = true
+				}
+			}
+			n.Advance()
+			if st := n.Status(); st.RaftState == raft.StateLeader && !proposed {
+				proposed = true
+				go func() { _ = n.Propose(context.Background(), fmt.Append(nil, "life", life)) }()
+			}
+		}
+		n.Stop()
+	}
+	records := read(t, stream.Bytes())
+	if err := Run(records, nil); err != nil {
+		t.Fatal(err)
+	}
+	all := Lives(records)
+	if len(all) != 2 {
+		t.Fatalf("%d lives", len(all))
+	}
+	for _, l := range all {
+		var script bytes.Buffer
+		if err := Export(records, l, &script); err != nil || !strings.Contains(script.String(), "# ends as the recording did") {
+			t.Errorf("%v\n%s", err, script.String())
+		}
 	}
 }
 
