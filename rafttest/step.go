@@ -20,7 +20,7 @@ import (
 //	    [snapshot=TERM/INDEX voters=(1,2,3) learners=(4) voters-outgoing=(1) learners-next=(5) content=foo]
 //	2/4 "data"
 //	2/5 EntryConfChangeV2 v4 l5
-//	2/6 EntryConfChangeV2 0x0802120410041a00
+//	2/6 EntryConfChangeV2 0x0802120408001004
 //
 // It goes to the node with the id at, which is the recipient unless given.
 func handleStep(env *InteractionEnv, a *args) error {

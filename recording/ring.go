@@ -10,8 +10,9 @@ import (
 // read while it is written. It is for one node, and goes on when the node is started again with the same Config: it then
 // holds the end of several lives.
 //
-// It asks for a Checkpoint of the node whenever a quarter of it was written since the last one, so that what it holds can be replayed
-// from there on although the beginning is gone. One that would take more than half of the ring is left out: see package recording.
+// It asks for a Checkpoint of the node once in three quarters of its size, so that it always holds one, and can be replayed
+// from there on although the beginning is gone. One that would take more than half of the ring is left out: see package recording. A
+// record of more than a quarter may leave it without one until the next input.
 type Ring struct {
 	mu  sync.Mutex
 	max int
@@ -23,7 +24,8 @@ type Ring struct {
 	sinceCheckpoint int
 }
 
-// NewRing returns a ring that keeps at most size bytes of records. It takes up to twice as much memory.
+// NewRing returns a ring that keeps at most size bytes of records. It takes up to twice as much memory, and while
+// checkpoints are large that much again.
 func NewRing(size int) *Ring { return &Ring{max: max(size, 0)} }
 
 // Write implements io.Writer for a Writer: each call is one record, or the header of a life, which the ring leaves out. Anything else
