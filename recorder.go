@@ -56,7 +56,7 @@ func (r *recorder) checkpoint(room int) {
 	}
 	var whole bool
 	if r.state, whole = checkpoint.Append(r.state[:0], r.node, room); whole {
-		r.out.Add(&recording.Record{Kind: recording.Checkpoint, Numbers: []uint64{r.shape}, Blobs: [][]byte{r.state}})
+		r.out.Add(&recording.Record{Kind: recording.Checkpoint, Numbers: []uint64{r.shape, checkpoint.Sum(r.state)}, Blobs: [][]byte{r.state}})
 	}
 }
 

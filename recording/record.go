@@ -47,7 +47,7 @@ const (
 	Batch Kind = 48
 	// Lost: [records], the records before this place that a Ring did not keep; 0 for what was cut, or damaged.
 	Lost Kind = 49
-	// Checkpoint: [shape; state] of the node, for a Checkpointer. The state is in an encoding that only a library
+	// Checkpoint: [shape, FNV-64a of the state; state] of the node, for a Checkpointer. The state is in an encoding that only a library
 	// understands whose node is built alike, which is what the shape says.
 	Checkpoint Kind = 50
 )

@@ -136,3 +136,10 @@ func Shape(state any) (uint64, error) {
 	h.Write(text)
 	return h.Sum64(), err
 }
+
+// Sum returns a fingerprint of a state. Restore believes what it reads: a state that was damaged has to be kept from it.
+func Sum(state []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(state)
+	return h.Sum64()
+}

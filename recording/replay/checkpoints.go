@@ -17,7 +17,8 @@ import (
 var (
 	// ErrOtherLibrary says that a life begins with a checkpoint, and that the node of this library has another shape.
 	ErrOtherLibrary = errors.New("replay: the start is lost, and the checkpoint is one of another version of the library")
-	// ErrCheckpoint says that a checkpoint holds nothing that a node can be in. It is damaged.
+	// ErrCheckpoint says that a checkpoint is damaged. One that somebody has made up, with a right sum, may bring the node into a state
+	// in which no node is; what happens then is not promised.
 	ErrCheckpoint = errors.New("replay: the checkpoint is no state of a node")
 )
 
@@ -38,6 +39,9 @@ func (p *player) restore(rec *recording.Record) (err error) {
 	if shape, err := checkpoint.Shape(node); err != nil || shape != rec.Number(0) {
 		return ErrOtherLibrary
 	}
+	if rec.Number(1) != checkpoint.Sum(rec.Blob(0)) {
+		return fmt.Errorf("%w: it is damaged", ErrCheckpoint)
+	}
 	if err := checkpoint.Restore(rec.Blob(0), node); err != nil {
 		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
@@ -51,8 +55,8 @@ func (p *player) restore(rec *recording.Record) (err error) {
 	return nil
 }
 
-// caught makes an error of a panic of a node that came from a checkpoint: one that somebody has changed may be in a state in which no
-// node is, and this library promises nothing for it.
+// caught makes an error of a panic of a node that came from a checkpoint: one that somebody has made up may be in a state in which
+// no node is, and this library promises nothing for it.
 func (p *player) caught(err *error) {
 	if !p.restored {
 		return

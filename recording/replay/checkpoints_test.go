@@ -135,6 +135,10 @@ func TestADamagedCheckpointIsAnError(t *testing.T) {
 			state := bytes.Clone(changed[0].Blobs[0])
 			state[i] = b
 			changed[0].Blobs = [][]byte{state}
+			if err := Run(changed, nil); !errors.Is(err, ErrCheckpoint) && !bytes.Equal(state, records[at].Blobs[0]) {
+				t.Fatalf("byte %d as %x, with the sum as it was: %v", i, b, err)
+			}
+			changed[0].Numbers = []uint64{records[at].Number(0), checkpoint.Sum(state)}
 			var d *Divergence
 			if err := Run(changed, nil); err != nil && !errors.Is(err, ErrCheckpoint) && !errors.As(err, &d) {
 				t.Fatalf("byte %d as %x: %v", i, b, err)

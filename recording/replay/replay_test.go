@@ -420,6 +420,13 @@ func FuzzReplay(f *testing.F) {
 	f.Add(data)
 	f.Add([]byte(recording.Header))
 	f.Add(append([]byte(recording.Header), recording.Encode(&recording.Record{Kind: recording.Lost, Numbers: []uint64{3}})...))
+	fromState := []byte(recording.Header)
+	for _, r := range oftenLives(f, sim.Config{Seed: 4, Nodes: 3, Steps: 200, Faults: sim.NoFaults()}, 30)[0] {
+		if fromState = append(fromState, recording.Encode(&r)...); r.Kind == recording.Start {
+			fromState = fromState[:len(recording.Header)] // a checkpoint stands for it
+		}
+	}
+	f.Add(fromState)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		records, err := Read(bytes.NewReader(summed(data)))
 		if err != nil && !errors.Is(err, recording.ErrFormat) {
