@@ -122,8 +122,9 @@ type Config struct {
 	Seed uint64
 
 	// Recording, if not nil, gets everything that goes into the node, a record in each Write, so that what it did can be
-	// looked at and done again: see package recording, whose Ring bounds it in memory, and cmd/raftscript. The
-	// node goes on without it when a Write fails.
+	// looked at and done again: see package recording, whose Ring bounds it in memory, and cmd/raftscript. A
+	// Config may be used again to start the node again: its lives then follow each other in the recording, and are told apart. Two
+	// nodes must not share one. The node goes on without it when a Write fails.
 	Recording io.Writer
 
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for

@@ -72,7 +72,8 @@
 // # Recordings
 //
 // With Config.Recording a node writes down everything that goes into it. cmd/raftscript does that again, to the byte, steps through
-// it and makes it a script; package recording describes the format and bounds it in memory.
+// it and makes it a script; package recording describes the format and bounds it in memory, with checkpoints to replay from. The
+// same Config may start the node again: a recording holds several lives.
 //
 // # Additions
 //

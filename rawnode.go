@@ -36,7 +36,11 @@ func NewRawNode(config *Config) (*RawNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &RawNode{raft: r, hard: written, soft: r.softState()}, nil
+	rn := &RawNode{raft: r, hard: written, soft: r.softState()}
+	if r.record != nil {
+		r.record.node = rn
+	}
+	return rn, nil
 }
 
 func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState: r.role} }

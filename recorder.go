@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 
+	"github.com/ffd200af/raft/internal/checkpoint"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -18,6 +19,11 @@ type recorder struct {
 	numbers [16]uint64
 	blobs   [][]byte
 	bytes   []byte
+
+	// node is a pointer to what checkpoints hold; nil until it has started. shape is that of its type, once it was needed.
+	node  any
+	shape uint64
+	state []byte
 }
 
 func newRecorder(out io.Writer) *recorder {
@@ -27,11 +33,31 @@ func newRecorder(out io.Writer) *recorder {
 	return &recorder{out: recording.NewWriter(out)}
 }
 
-// add writes a record.
+// add writes a record, and before an input what the node is like, if that is wanted: nothing has come of the input yet.
 func (r *recorder) add(kind recording.Kind, blobs [][]byte, numbers ...uint64) {
+	if r.node != nil && kind.IsInput() {
+		if room := r.out.CheckpointRoom(); room > 0 {
+			r.checkpoint(room)
+		}
+	}
 	n := copy(r.numbers[:], numbers)
 	r.rec = recording.Record{Kind: kind, Numbers: r.numbers[:n], Blobs: blobs}
 	r.out.Add(&r.rec)
+}
+
+// checkpoint writes down the whole state of the node, if it has no more than room bytes.
+func (r *recorder) checkpoint(room int) {
+	if r.shape == 0 {
+		shape, err := checkpoint.Shape(r.node)
+		if err != nil {
+			return // a test sees to it that there is no error
+		}
+		r.shape = shape
+	}
+	var whole bool
+	if r.state, whole = checkpoint.Append(r.state[:0], r.node, room); whole {
+		r.out.Add(&recording.Record{Kind: recording.Checkpoint, Numbers: []uint64{r.shape, checkpoint.Sum(r.state)}, Blobs: [][]byte{r.state}})
+	}
 }
 
 // note writes an input that is nothing but numbers.

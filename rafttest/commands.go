@@ -50,6 +50,8 @@ func commands() map[string]handler {
 
 		// process.go
 		"process-ready":         onNodes("handling Ready", (*InteractionEnv).ProcessReady),
+		"take-ready":            onNode((*InteractionEnv).takeReady),
+		"advance":               onNode((*InteractionEnv).advance),
 		"process-append-thread": onNodes("processing append thread", (*InteractionEnv).ProcessAppendThread),
 		"process-apply-thread":  onNodes("processing apply thread", (*InteractionEnv).ProcessApplyThread),
 

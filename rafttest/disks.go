@@ -48,6 +48,12 @@ func handleReportSnapshot(env *InteractionEnv, a *args) error {
 //
 //	force-disk ID [term=N] [vote=ID] [commit=INDEX] last=INDEX
 //	2/4 "data"
+//
+// Or the disk is another one. Its log begins behind an entry, and its state machine stands at APPLIED with a
+// configuration. A line may stand for many entries without data:
+//
+//	force-disk ID [term=N] [vote=ID] [commit=INDEX] begin=TERM/INDEX [applied=INDEX] [voters=(1,2)] [learners=(3)] ...
+//	2/4-9
 func handleForceDisk(env *InteractionEnv, a *args) error {
 	idx := a.node()
 	var hs pb.HardState
@@ -56,9 +62,10 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 	a.setUint("commit", &hs.Commit)
 	last := uint64(math.MaxUint64)
 	a.setUint("last", &last)
+	other, replaced := readOtherDisk(a)
 	var again []pb.Entry
 	for line := range strings.Lines(a.input) {
-		again = append(again, a.parseEntry(strings.TrimSpace(line)))
+		again = append(again, a.parseEntries(strings.TrimSpace(line))...)
 	}
 	if err := a.done(); err != nil {
 		return err
@@ -69,6 +76,9 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 	}
 	if !n.crashed() {
 		return fmt.Errorf("node %d is up", idx+1)
+	}
+	if replaced {
+		return n.replaceDisk(ms, other, hs, again)
 	}
 	shorter, err := ms.cut(last)
 	if err != nil {

@@ -29,6 +29,8 @@ type Node struct {
 	// performed yet. They are empty without async storage writes.
 	AppendWork []pb.Message
 	ApplyWork  []pb.Message
+	// taken is the Ready that waits for advance; nil if there is none.
+	taken *raft.Ready
 	// History is the node's state machine: a snapshot of it for every index at which it
 	// has been, the newest last. It survives a crash.
 	History []pb.Snapshot

@@ -25,12 +25,13 @@ func defaultConfig() raft.Config {
 
 // handleAddNodes adds N nodes that start from a snapshot, or empty ones:
 //
-//	add-nodes N [voters=(1,2,3)] [learners=(4,5)] [voters-outgoing=(1,2)] [learners-next=(6)]
+//	add-nodes N [voters=(1,2,3)] [learners=(4,5)] [voters-outgoing=(1,2)] [learners-next=(6)] [auto-leave=true]
 //	    [index=10] [content=foo]
 //	    [async-storage-writes=true] [prevote=true] [checkquorum=true] [read-only=safe|lease-based]
 //	    [max-committed-size-per-ready=BYTES] [max-size-per-msg=BYTES] [max-uncommitted=BYTES]
 //	    [inflight=MESSAGES] [max-inflight-bytes=BYTES]
-//	    [disable-conf-change-validation=true] [step-down-on-removal=true]
+//	    [disable-conf-change-validation=true] [step-down-on-removal=true] [disable-proposal-forwarding=true]
+//	    [max-cached=BYTES] [catch-up-rounds=N] [snapshot-ticks=TICKS]
 //	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
 //	    [saved-snapshots=true]
 //
@@ -63,6 +64,7 @@ func readSnapshotArgs(a *args) pb.Snapshot {
 	a.setIDs("learners", &cs.Learners)
 	a.setIDs("voters-outgoing", &cs.VotersOutgoing)
 	a.setIDs("learners-next", &cs.LearnersNext)
+	a.setBool("auto-leave", &cs.AutoLeave)
 	a.setUint("index", &snap.Metadata.Index)
 	content := ""
 	a.setString("content", &content)
@@ -83,6 +85,10 @@ func readConfigArgs(a *args, cfg *raft.Config) {
 	a.setUint("max-inflight-bytes", &cfg.MaxInflightBytes)
 	a.setBool("disable-conf-change-validation", &cfg.DisableConfChangeValidation)
 	a.setBool("step-down-on-removal", &cfg.StepDownOnRemoval)
+	a.setBool("disable-proposal-forwarding", &cfg.DisableProposalForwarding)
+	a.setUint("max-cached", &cfg.MaxCachedEntriesSize)
+	a.setInt("catch-up-rounds", &cfg.CatchUpRounds)
+	a.setInt("snapshot-ticks", &cfg.SnapshotTicks)
 	a.setInt("election-tick", &cfg.ElectionTick)
 	a.setInt("heartbeat-tick", &cfg.HeartbeatTick)
 	a.setUint("seed", &cfg.Seed)
@@ -167,20 +173,23 @@ func (env *InteractionEnv) Crash(idx int) error {
 	if err != nil {
 		return err
 	}
-	n.RawNode = nil
+	n.RawNode, n.taken = nil, nil
 	n.AppendWork, n.ApplyWork = nil, nil
 	env.Messages = without(env.Messages, func(m *pb.Message) bool { return m.To == n.id() && staysOnNode(m) })
 	return nil
 }
 
 // handleRestart starts a node that may be up, and is crashed then. With applied, the state machine is stored less often
-// than it changes, and goes back to where it was at that index:
+// than it changes, and goes back to where it was at that index. With bootstrap, a node whose disk is empty gets its first
+// configuration:
 //
-//	restart ID [applied=INDEX]
+//	restart ID [applied=INDEX] [bootstrap=(1,2,3)]
 func handleRestart(env *InteractionEnv, a *args) error {
 	idx := a.node()
 	applied := uint64(math.MaxUint64)
 	a.setUint("applied", &applied)
+	var first []uint64
+	a.setIDs("bootstrap", &first)
 	if err := a.done(); err != nil {
 		return err
 	}
@@ -194,7 +203,14 @@ func handleRestart(env *InteractionEnv, a *args) error {
 		}
 	}
 	n.goBack(applied)
-	return env.Restart(idx)
+	if err := env.Restart(idx); err != nil || len(first) == 0 {
+		return err
+	}
+	var peers []raft.Peer
+	for _, id := range first {
+		peers = append(peers, raft.Peer{ID: id})
+	}
+	return n.Bootstrap(peers)
 }
 
 // Restart starts a node from what it has persisted; the state machine goes on from where it was. A node

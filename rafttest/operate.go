@@ -8,15 +8,23 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps:
+// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps. With
+// await, it only tells when a learner has caught up:
 //
-//	add-server ID SERVER
+//	add-server ID SERVER [await=true]
 func handleAddServer(env *InteractionEnv, a *args) error {
 	idx, id := a.node(), a.number("server", math.MaxUint64)
+	var await bool
+	a.setBool("await", &await)
 	if err := a.done(); err != nil {
 		return err
 	}
-	return env.input(idx, func(n *Node) error { return n.RawNode.AddServer(id, nil) })
+	return env.input(idx, func(n *Node) error {
+		if await {
+			return n.AwaitCatchUp(id)
+		}
+		return n.RawNode.AddServer(id, nil)
+	})
 }
 
 // stepDown makes a leader give the leadership to the voter that is best suited:

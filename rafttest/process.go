@@ -28,6 +28,48 @@ func (env *InteractionEnv) ProcessReady(idx int) error {
 		env.dispatchReady(n, rd)
 		return nil
 	}
+	return env.finish(n, rd)
+}
+
+// takeReady takes one Ready from a node without async storage writes and prints it. Nothing is done with it before advance; what
+// the node gets meanwhile is what comes while an application works on a batch.
+//
+//	take-ready ID
+func (env *InteractionEnv) takeReady(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	if n.taken != nil || n.Config.AsyncStorageWrites {
+		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
+	}
+	rd := n.Ready()
+	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
+	env.observed.writes(n.id(), rd.Entries)
+	n.taken = &rd
+	env.observe(idx)
+	return n.Err()
+}
+
+// advance does what is in the Ready that was taken, and advances the node.
+//
+//	advance ID
+func (env *InteractionEnv) advance(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	if n.taken == nil {
+		return fmt.Errorf("node %d has no Ready in hand", n.id())
+	}
+	rd := *n.taken
+	n.taken = nil
+	defer env.observe(idx)
+	return env.finish(n, rd)
+}
+
+// finish persists, sends and applies what is in a Ready, and advances the node.
+func (env *InteractionEnv) finish(n *Node, rd raft.Ready) error {
 	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot); err != nil {
 		return err
 	}

@@ -12,13 +12,15 @@ import (
 
 // handleStep gives a message that is written down by hand to a node, and prints the error of a node that
 // refuses it. It need not be a message that any node would send. The body lists its entries as
-// they are printed elsewhere, a line each; the type may be left out:
+// they are printed elsewhere, a line each; the type may be left out. Data may be written as its bytes, which for a configuration change
+// says more than what is printed:
 //
 //	step type=MsgApp [from=1] [to=2] [at=2] [term=2] [index=3] [logterm=1] [commit=2] [vote=1]
 //	    [reject=true] [hint=3] [context=abc | context-hex=616263]
 //	    [snapshot=TERM/INDEX voters=(1,2,3) learners=(4) voters-outgoing=(1) learners-next=(5) content=foo]
 //	2/4 "data"
 //	2/5 EntryConfChangeV2 v4 l5
+//	2/6 EntryConfChangeV2 0x0802120408001004
 //
 // It goes to the node with the id at, which is the recipient unless given.
 func handleStep(env *InteractionEnv, a *args) error {
@@ -97,12 +99,15 @@ func (a *args) parseEntry(line string) pb.Entry {
 		e.Type, rest = pb.EntryType(typ), strings.TrimSpace(data)
 	}
 	var err error
-	switch e.Type {
-	case pb.EntryNormal:
+	digits, raw := strings.CutPrefix(rest, "0x")
+	switch {
+	case raw:
+		e.Data, err = hex.DecodeString(digits)
+	case e.Type == pb.EntryNormal:
 		e.Data, err = unquote(rest)
-	case pb.EntryConfChange:
+	case e.Type == pb.EntryConfChange:
 		e.Data, err = encodeConfChangeV1(rest)
-	case pb.EntryConfChangeV2:
+	case e.Type == pb.EntryConfChangeV2:
 		if rest == "" {
 			break // the end of a joint configuration, which leaders propose without data
 		}

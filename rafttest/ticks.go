@@ -21,15 +21,30 @@ func (env *InteractionEnv) Tick(idx int, num int) error {
 	})
 }
 
-// handleTick:
+// handleTick. With quiesced, the ticks make no election and no heartbeat; with skipped, the clock passes over them:
 //
-//	tick ID NUMBER
+//	tick ID NUMBER [quiesced=true | skipped=true]
 func handleTick(env *InteractionEnv, a *args) error {
 	idx, n := a.node(), a.number("number of ticks", maxTicks)
+	var quiesced, skipped bool
+	a.setBool("quiesced", &quiesced)
+	a.setBool("skipped", &skipped)
 	if err := a.done(); err != nil {
 		return err
 	}
-	return env.Tick(idx, int(n))
+	if !quiesced && !skipped {
+		return env.Tick(idx, int(n))
+	}
+	return env.input(idx, func(node *Node) error {
+		if skipped {
+			node.SkipTicks(n)
+			return nil
+		}
+		for range n {
+			node.TickQuiesced()
+		}
+		return nil
+	})
 }
 
 // tickElection ticks a node's clock ElectionTick times: the shortest timeout that may be drawn.

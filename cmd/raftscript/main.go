@@ -2,15 +2,16 @@
 // they expect.
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
-//	raftscript replay|step|export RECORDING...
+//	raftscript replay|step|export [-life N] RECORDING...
 //
 // It prints each command whose output differs with a diff of the lines: "-" was expected and
 // did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
 // as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
 //
 // The second form is for recordings of a node (package recording): replay does again what the node did and compares it to the
-// byte, with the same exit statuses; step prints each input with what came of it, also if the beginning of the recording is lost;
-// export prints a script that does the same, as far as a script can.
+// byte, with the same exit statuses; step prints each input with what came of it, and what cannot be replayed as it stands;
+// export prints a script that does the same, as far as a script can, and says in its last line whether it does. A recording may hold
+// several lives of the node, one after the other: -life N means the Nth one, and without it all are meant, or the last one to be exported.
 //
 // With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
 // lines (a level word, then text) count on neither side: their words are each
@@ -47,8 +48,8 @@ type options struct {
 // run is main with everything that it needs from the process as arguments.
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 1 {
-		if do := onRecordings(args[0]); do != nil {
-			return runRecordings(do, args[1:], stdout, stderr)
+		if onRecordings(args[0]) != nil {
+			return runRecordings(args[0], args[1:], stdout, stderr)
 		}
 	}
 	var opts options
@@ -57,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files")
 	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "leave log lines out of the comparison")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export RECORDING...")
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

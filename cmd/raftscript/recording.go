@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -11,23 +12,38 @@ import (
 )
 
 // onRecordings are the commands that work on the recording of a node, and not on scripts.
-func onRecordings(command string) func(path string, records []recording.Record, out io.Writer) error {
+func onRecordings(command string) recordingCommand {
 	switch command {
 	case "replay":
 		return replayRecording
 	case "step":
 		return stepRecording
 	case "export":
-		return func(_ string, records []recording.Record, out io.Writer) error { return replay.Export(records, out) }
+		return exportRecording
 	}
 	return nil
 }
 
-// runRecordings does what a command says with each of the files.
-func runRecordings(do func(string, []recording.Record, io.Writer) error, paths []string, stdout, stderr io.Writer) int {
+// recordingCommand does something with a life of a recording.
+type recordingCommand func(path string, records []recording.Record, life replay.Life, out io.Writer) error
+
+// runRecordings does what a command says with each of the files: with all lives, or with the one that is asked for. A script is one life, the
+// last unless another is asked for.
+func runRecordings(name string, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("raftscript "+name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	number := flags.Int("life", 0, "the number of the life, from 1; without it all of them, or the last to export")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitSame
+		}
+		return exitBad
+	}
 	status := exitSame
-	for _, path := range paths {
-		err := withRecording(path, stdout, do)
+	for _, path := range flags.Args() {
+		err := withRecording(path, func(records []recording.Record) error {
+			return eachLife(path, records, name, *number, stdout)
+		})
 		var differs *replay.Divergence
 		switch {
 		case err == nil:
@@ -42,7 +58,7 @@ func runRecordings(do func(string, []recording.Record, io.Writer) error, paths [
 	return status
 }
 
-func withRecording(path string, stdout io.Writer, do func(string, []recording.Record, io.Writer) error) error {
+func withRecording(path string, do func([]recording.Record) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -52,32 +68,80 @@ func withRecording(path string, stdout io.Writer, do func(string, []recording.Re
 	if err != nil {
 		return err
 	}
-	return do(path, records, stdout)
+	return do(records)
+}
+
+// eachLife carries out a command on the lives that are meant. A life that differs does not keep the next ones from being looked at.
+func eachLife(path string, records []recording.Record, name string, number int, out io.Writer) error {
+	lives := replay.Lives(records)
+	switch {
+	case len(lives) == 0:
+		return errors.New("the recording is empty")
+	case number < 0 || number > len(lives):
+		return fmt.Errorf("there are the lives 1 to %d", len(lives))
+	case number > 0:
+		return onRecordings(name)(path, records, lives[number-1], out)
+	case name == "export":
+		return onRecordings(name)(path, records, lives[len(lives)-1], out)
+	}
+	var first error
+	for _, life := range lives {
+		label := path
+		if len(lives) > 1 {
+			label = fmt.Sprintf("%s: life %d", path, life.Number)
+		}
+		err := onRecordings(name)(label, records, life, out)
+		if errors.Is(err, replay.ErrIncomplete) && len(lives) > 1 {
+			fmt.Fprintf(out, "%s: %v\n", label, err)
+			err = nil
+		}
+		if first == nil && err != nil {
+			first = fmt.Errorf("life %d: %w", life.Number, err)
+		}
+	}
+	return first
 }
 
 // replayRecording compares what the library does now with what the recording says.
-func replayRecording(path string, records []recording.Record, out io.Writer) error {
+func replayRecording(label string, records []recording.Record, life replay.Life, out io.Writer) error {
 	inputs := 0
-	if err := replay.Run(records, func(*replay.Step) error { inputs++; return nil }); err != nil {
+	if err := replay.RunLife(records, life, func(s *replay.Step) error {
+		if s.Input.Kind.IsInput() {
+			inputs++
+		}
+		return nil
+	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: %d inputs, to the byte\n", path, inputs)
+	from := ""
+	if records[life.Begin].Kind == recording.Checkpoint {
+		from = fmt.Sprintf(" from record %d on, a checkpoint", life.Begin)
+	}
+	fmt.Fprintf(out, "%s: %d inputs, to the byte%s\n", label, inputs, from)
 	return nil
 }
 
 // stepRecording prints each input with what came of it. What cannot be replayed is printed as it stands.
-func stepRecording(_ string, records []recording.Record, out io.Writer) error {
-	err := replay.Run(records, func(s *replay.Step) error {
-		_, err := io.WriteString(out, s.String())
-		return err
-	})
-	if !errors.Is(err, replay.ErrIncomplete) {
+func stepRecording(label string, records []recording.Record, life replay.Life, out io.Writer) error {
+	if _, err := fmt.Fprintf(out, "# %s\n", label); err != nil {
 		return err
 	}
-	for i := range records {
+	for i := life.First; i < life.Begin; i++ {
 		if _, err := fmt.Fprintf(out, "%d %s\n", i, replay.Describe(&records[i])); err != nil {
 			return err
 		}
 	}
-	return nil
+	err := replay.RunLife(records, life, func(s *replay.Step) error {
+		_, err := io.WriteString(out, s.String())
+		return err
+	})
+	if errors.Is(err, replay.ErrIncomplete) {
+		return nil
+	}
+	return err
+}
+
+// exportRecording prints a script.
+func exportRecording(_ string, records []recording.Record, life replay.Life, out io.Writer) error {
+	return replay.Export(records, life, out)
 }

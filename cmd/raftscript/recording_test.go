@@ -10,6 +10,7 @@ import (
 
 	"github.com/ffd200af/raft/rafttest/sim"
 	"github.com/ffd200af/raft/recording"
+	"github.com/ffd200af/raft/recording/replay"
 )
 
 // recorded writes the recording of a node's life into a file.
@@ -31,12 +32,26 @@ func recorded(t *testing.T, change func([]byte) []byte) string {
 	return path
 }
 
-func TestRecordings(t *testing.T) {
-	// withoutStart is what a ring has kept.
-	withoutStart := func(data []byte) []byte {
-		skip := len(recording.Header) + 1 + int(data[len(recording.Header)])
-		return append([]byte(recording.Header), data[skip:]...)
+// written reads a recording, changes its records, and writes it again.
+func written(data []byte, change func([]recording.Record) []recording.Record) []byte {
+	records, err := replay.Read(bytes.NewReader(data))
+	if err != nil {
+		panic(err)
 	}
+	out := []byte(recording.Header)
+	for _, r := range change(records) {
+		out = append(out, recording.Encode(&r)...)
+	}
+	return out
+}
+
+func TestRecordings(t *testing.T) {
+	// withoutStart is what a small ring has kept.
+	withoutStart := func(data []byte) []byte {
+		return written(data, func(l []recording.Record) []recording.Record { return l[1:] })
+	}
+	// twice is a file to which a second life was appended, when the first was cut.
+	twice := func(data []byte) []byte { return append(bytes.Clone(data[:len(data)-1]), data...) }
 	for _, tc := range []struct {
 		name, command string
 		change        func([]byte) []byte
@@ -49,11 +64,27 @@ func TestRecordings(t *testing.T) {
 		{
 			name: "another one", command: "replay", status: exitDifferent, out: "replay: record",
 			change: func(data []byte) []byte {
-				return bytes.Replace(data, []byte{byte(recording.Tick), 0, 0}, []byte{byte(recording.Campaign), 0, 0}, 1)
+				return written(data, func(l []recording.Record) []recording.Record {
+					for i := range l {
+						if l[i].Kind == recording.Tick {
+							l[i].Kind = recording.Campaign
+							break
+						}
+					}
+					return l
+				})
 			},
 		},
-		{name: "the start is lost: not replayed", command: "replay", status: exitBad, err: "does not begin with the start", change: withoutStart},
+		{name: "the start is lost: not replayed", command: "replay", status: exitBad, err: "neither the start of the node", change: withoutStart},
 		{name: "the start is lost: printed", command: "step", status: exitSame, out: "Storage.InitialState", change: withoutStart},
+		{name: "two lives replayed", command: "replay", status: exitSame, out: "node.rec: life 2: ", change: twice},
+		{name: "two lives printed", command: "step", status: exitSame, out: "node.rec: life 2\n", change: twice},
+		{name: "the second life replayed", command: "replay -life 2", status: exitSame, out: "node.rec: ", change: twice},
+		{name: "the first life exported", command: "export -life 1", status: exitSame, out: "life 1", change: twice},
+		{name: "the last life exported", command: "export", status: exitSame, out: "life 2", change: twice},
+		{name: "there is no such life", command: "step -life 3", status: exitBad, err: "lives 1 to 2", change: twice},
+		{name: "no number of a life", command: "step -life x", status: exitBad, err: "invalid value"},
+		{name: "nothing behind the header", command: "replay", status: exitBad, err: "is empty", change: func([]byte) []byte { return []byte(recording.Header) }},
 		{name: "no recording", command: "replay", status: exitBad, err: "bad format", change: func([]byte) []byte { return []byte("something else") }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -61,7 +92,7 @@ func TestRecordings(t *testing.T) {
 				tc.change = func(data []byte) []byte { return data }
 			}
 			var stdout, stderr bytes.Buffer
-			status := run([]string{tc.command, recorded(t, tc.change)}, &stdout, &stderr)
+			status := run(append(strings.Fields(tc.command), recorded(t, tc.change)), &stdout, &stderr)
 			if status != tc.status || !strings.Contains(stdout.String(), tc.out) || !strings.Contains(stderr.String(), tc.err) {
 				t.Errorf("status %d\n%.600s\n%s", status, stdout.String(), stderr.String())
 			}

@@ -32,7 +32,12 @@ func Describe(r *recording.Record) string {
 		return "ApplyConfChange " + pb.ConfChangesToString(cc.Changes)
 	case recording.ReadIndex:
 		return fmt.Sprintf("ReadIndex %q", r.Blob(0))
+	case recording.Checkpoint:
+		return fmt.Sprintf("(a checkpoint of %d bytes)", len(r.Blob(0)))
 	case recording.Lost:
+		if r.Number(0) == 0 {
+			return "(a record is cut here, or damaged)"
+		}
 		return fmt.Sprintf("(%d records before this place are lost)", r.Number(0))
 	case recording.InitialState:
 		var hs pb.HardState

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,14 +12,30 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// Export writes a recording as a script of package rafttest, with the commands and without what they print, which
+// maxID is the largest id that a node of a script can have.
+const maxID = 64
+
+// ErrNoScript says that a life cannot be exported: it has lost its start, or the node has an id larger than 64.
+var ErrNoScript = errors.New("replay: a script cannot say this")
+
+// Export writes a life of a recording as a script of package rafttest, with the commands and without what they print, which
 // raftscript -rewrite fills in. Every message is given to the node by hand; what the node sends goes nowhere.
 //
-// A script cannot say everything: a log that the node started with, inputs between Ready and Advance, reads of the storage that
-// failed. Where that is so a comment says it, and what follows may differ from the recording.
-func Export(records []recording.Record, out io.Writer) error {
-	e := exporter{out: out}
-	err := Run(records, func(s *Step) error {
+// A script cannot say everything: reads of the storage that failed, the application's own snapshots, what it refused to
+// apply. Where that is so a comment says it. The last comment says whether the script, which is run for
+// that, brings the node to where the recording has left it.
+func Export(records []recording.Record, life Life, out io.Writer) error {
+	switch {
+	case life.Begin >= life.End || records[life.Begin].Kind != recording.Start:
+		return fmt.Errorf("%w: the start of life %d is lost", ErrNoScript, life.Number)
+	case records[life.Begin].Number(0) > maxID:
+		return fmt.Errorf("%w: the node has the id %d, and scripts know %d nodes", ErrNoScript, records[life.Begin].Number(0), maxID)
+	}
+	var script bytes.Buffer
+	e := exporter{out: &script, life: records[life.Begin:life.End], begin: life.Begin}
+	var last *raft.RawNode
+	err := RunLife(records, life, func(s *Step) error {
+		last = s.Node
 		e.step(s)
 		return e.err
 	})
@@ -25,15 +43,25 @@ func Export(records []recording.Record, out io.Writer) error {
 	if err == nil {
 		err = e.err
 	}
+	if err == nil {
+		e.comment("%s", ending(script.Bytes(), e.id, last))
+		err = e.err
+	}
+	if _, failed := out.Write(script.Bytes()); err == nil {
+		err = failed
+	}
 	return err
 }
 
 type exporter struct {
-	out io.Writer
-	err error
-	id  uint64
-	// ticks are counted and written together.
+	out   io.Writer
+	err   error
+	id    uint64
+	life  []recording.Record
+	begin int // where life begins in the recording
+	// ticks are counted and written together; how is what they are.
 	ticks int
+	how   string
 	async bool
 	// taken: the application has a Ready, which the script handles where it was advanced.
 	taken bool
@@ -58,8 +86,15 @@ func (e *exporter) comment(format string, args ...any) {
 func (e *exporter) flushTicks() {
 	if n := e.ticks; n > 0 {
 		e.ticks = 0
-		e.command("tick %d %d", e.id, n)
+		e.command("tick %d %d%s", e.id, n, e.how)
 	}
+}
+
+func (e *exporter) tick(n int, how string) {
+	if how != e.how || e.ticks+n > 1000 {
+		e.flushTicks()
+	}
+	e.ticks, e.how = e.ticks+n, how
 }
 
 // step writes an input.
@@ -70,21 +105,23 @@ func (e *exporter) step(s *Step) {
 		}
 	}
 	in := &s.Input
-	if e.taken && in.Kind != recording.Advance && in.Kind != recording.ApplyConfChange && in.Kind != recording.Tick {
-		e.comment("The application had a Ready in hand when this came.")
-	}
 	switch in.Kind {
 	case recording.Start:
 		e.start(s)
 	case recording.Tick:
-		e.ticks++
+		e.tick(1, "")
+	case recording.TickQuiesced:
+		e.tick(1, " quiesced=true")
 	case recording.Ready:
-		if e.taken = !e.async; e.async {
+		if e.async || e.advancedNext(s.Number) {
 			e.command("process-ready %d", e.id)
+		} else {
+			e.command("take-ready %d", e.id)
+			e.taken = true
 		}
 	case recording.Advance:
 		if e.taken {
-			e.command("process-ready %d", e.id)
+			e.command("advance %d", e.id)
 		}
 		e.taken = false
 	case recording.ApplyConfChange: // process-ready and process-apply-thread do that
@@ -95,50 +132,57 @@ func (e *exporter) step(s *Step) {
 	}
 }
 
-// start makes a cluster of as many nodes as it takes for this one to have its id. The others do nothing.
+// advancedNext reports whether nothing comes between the Ready in a record and its Advance.
+func (e *exporter) advancedNext(number int) bool {
+	for i := number - e.begin + 1; i < len(e.life); i++ {
+		switch k := e.life[i].Kind; {
+		case k == recording.Advance:
+			return true
+		case k.IsInput() && k != recording.ApplyConfChange:
+			return false
+		}
+	}
+	return false
+}
+
+// start makes a cluster of as many nodes as it takes for this one to have its id. The others do nothing. Then it puts the disk
+// in place that the node was started with.
 func (e *exporter) start(s *Step) {
 	c := Config(&s.Input)
 	e.id, e.async = c.ID, c.AsyncStorageWrites
-	var hs pb.HardState
-	var cs pb.ConfState
-	first, last := uint64(1), uint64(0)
-	for i := range s.Answers {
-		switch a := &s.Answers[i]; a.Kind {
-		case recording.InitialState:
-			e.err = firstOf(hs.Unmarshal(a.Blob(1)), cs.Unmarshal(a.Blob(2)))
-		case recording.FirstIndex:
-			first = a.Number(1)
-		case recording.LastIndex:
-			last = a.Number(1)
-		}
+	d, err := diskOf(s, e.life)
+	if err != nil {
+		e.err = err
+		return
 	}
-	e.comment("Exported from the recording of node %d.", c.ID)
+	e.comment("Exported from the recording of node %d, life %d.", c.ID, s.Life)
 	e.command("log-level error")
-	args := fmt.Sprintf("add-nodes %d%s", c.ID, configArgs(c))
-	if first > 1 {
-		args += fmt.Sprintf(" index=%d", first-1)
+	e.command("add-nodes %d%s", c.ID, configArgs(c))
+	if d.isNew() {
+		return
 	}
-	e.command("%s", args+confStateArgs(&cs))
-	if last >= first {
-		e.comment("The node started with the entries %d to %d, which are not in the recording.", first, last)
+	e.command("crash %d", c.ID)
+	if unread := d.last + 1 - d.first - uint64(len(d.entries)); unread > 0 {
+		e.comment("%d of the entries %d to %d were not read in this life, and have no data here.", unread, d.first, d.last)
 	}
-	if !raft.IsEmptyHardState(hs) || c.Applied >= first {
-		e.command("crash %d", c.ID)
-		e.command("force-disk %d term=%d vote=%d commit=%d last=%d", c.ID, hs.Term, hs.Vote, min(hs.Commit, first-1), first-1)
-		e.command("restart %d applied=%d", c.ID, min(c.Applied, first-1))
-	}
+	e.command("force-disk %d term=%d vote=%d commit=%d begin=%d/%d applied=%d%s%s", c.ID, d.hard.Term, d.hard.Vote, d.hard.Commit,
+		d.term(d.first-1), d.first-1, max(c.Applied, d.first-1), confStateArgs(&d.conf), d.lines())
+	e.command("restart %d", c.ID)
 }
 
 // configArgs renders what a script can say of a configuration.
 func configArgs(c *raft.Config) string {
-	out := fmt.Sprintf(" election-tick=%d heartbeat-tick=%d seed=%d inflight=%d max-size-per-msg=%d max-committed-size-per-ready=%d max-uncommitted=%d",
-		c.ElectionTick, c.HeartbeatTick, c.Seed, c.MaxInflightMsgs, c.MaxSizePerMsg, c.MaxCommittedSizePerReady, c.MaxUncommittedEntriesSize)
+	out := fmt.Sprintf(" election-tick=%d heartbeat-tick=%d seed=%d inflight=%d max-size-per-msg=%d max-committed-size-per-ready=%d max-uncommitted=%d"+
+		" max-inflight-bytes=%d catch-up-rounds=%d snapshot-ticks=%d",
+		c.ElectionTick, c.HeartbeatTick, c.Seed, c.MaxInflightMsgs, c.MaxSizePerMsg, c.MaxCommittedSizePerReady, c.MaxUncommittedEntriesSize,
+		c.MaxInflightBytes, c.CatchUpRounds, c.SnapshotTicks)
 	for _, o := range []struct {
 		on   bool
 		text string
 	}{
 		{c.AsyncStorageWrites, "async-storage-writes=true"}, {c.PreVote, "prevote=true"}, {c.CheckQuorum, "checkquorum=true"},
 		{c.ReadOnlyOption == raft.ReadOnlyLeaseBased, "read-only=lease-based"}, {c.DisableConfChangeValidation, "disable-conf-change-validation=true"},
+		{c.DisableProposalForwarding, "disable-proposal-forwarding=true"}, {c.MaxCachedEntriesSize > 0, fmt.Sprintf("max-cached=%d", c.MaxCachedEntriesSize)},
 		{c.LeaseDriftTicks > 0, fmt.Sprintf("lease-drift=%d", c.LeaseDriftTicks)},
 	} {
 		if o.on {
@@ -159,6 +203,9 @@ func confStateArgs(cs *pb.ConfState) string {
 		if len(list.ids) > 0 {
 			args += fmt.Sprintf(" %s=(%s)", list.name, strings.Trim(strings.ReplaceAll(fmt.Sprint(list.ids), " ", ","), "[]"))
 		}
+	}
+	if cs.AutoLeave {
+		args += " auto-leave=true"
 	}
 	return args
 }
@@ -200,9 +247,18 @@ func (e *exporter) message(data []byte) {
 		args += fmt.Sprintf(" snapshot=%d/%d%s", s.Metadata.Term, s.Metadata.Index, confStateArgs(&s.Metadata.ConfState))
 	}
 	for i := range m.Entries {
-		args += "\n" + raft.DescribeEntry(m.Entries[i], nil)
+		args += "\n" + entryLine(&m.Entries[i])
 	}
 	e.command("%s", args)
+}
+
+// entryLine renders an entry as scripts have it. A change of the configuration has more to it than its description, a context
+// for instance: then it is its bytes.
+func entryLine(e *pb.Entry) string {
+	if e.Type == pb.EntryNormal || len(e.Data) == 0 {
+		return raft.DescribeEntry(*e, nil)
+	}
+	return fmt.Sprintf("%d/%d %s 0x%x", e.Term, e.Index, e.Type, e.Data)
 }
 
 // ask writes what a client or an operator has asked for.
@@ -217,6 +273,12 @@ func (e *exporter) ask(in *recording.Record) {
 		e.command("step-down %d", e.id)
 	case recording.AddServer:
 		e.command("add-server %d %d", e.id, id)
+	case recording.AwaitCatchUp:
+		e.command("add-server %d %d await=true", e.id, id)
+	case recording.SkipTicks:
+		e.command("tick %d %d skipped=true", e.id, min(id, 10_000))
+	case recording.Bootstrap:
+		e.command("restart %d bootstrap=(%s)", e.id, strings.Trim(strings.ReplaceAll(fmt.Sprint(in.Numbers), " ", ","), "[]"))
 	case recording.ReadIndex:
 		e.command("step type=MsgReadIndex from=%d to=%d\n0/0 %q", e.id, e.id, in.Blob(0))
 	case recording.ReportUnreachable:

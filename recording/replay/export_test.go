@@ -2,7 +2,9 @@ package replay
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -40,7 +42,7 @@ func exportedLeads(t *testing.T, records []recording.Record) bool {
 		t.Fatal(err)
 	}
 	var script bytes.Buffer
-	if err := Export(records, &script); err != nil {
+	if err := Export(records, Lives(records)[0], &script); err != nil {
 		t.Fatal(err)
 	}
 	script.WriteString("raft-state\n----\n\n")
@@ -65,6 +67,58 @@ func exportedLeads(t *testing.T, records []recording.Record) bool {
 		t.Errorf("the script of node %d does not get to index %d: %s", want.ID, want.Commit, log[max(0, len(log)-100):])
 	}
 	return want.RaftState == raft.StateLeader
+}
+
+// Also where nodes crash and start again from what is on their disks, a script brings its node to where the recorded one was; unless
+// that one has stopped because its disk failed, which disks of scripts do not.
+func TestLaterLivesAreExportedToo(t *testing.T) {
+	seeds := uint64(30)
+	if testing.Short() {
+		seeds = 8
+	}
+	alike, later, stopped, interleaved := 0, 0, 0, 0
+	for seed := uint64(1); seed <= seeds; seed++ {
+		for n, data := range lives(t, sim.Config{Seed: seed, Steps: 3000}) {
+			records := read(t, data)
+			var script bytes.Buffer
+			if err := Export(records, Lives(records)[0], &script); err != nil {
+				t.Fatal(err)
+			}
+			text := script.String()
+			if strings.Contains(text, "force-disk") {
+				later++
+			}
+			if strings.Contains(text, "take-ready") {
+				interleaved++
+			}
+			ending := text[strings.LastIndex(text, "# ends"):]
+			switch {
+			case strings.HasPrefix(ending, "# ends as the recording did: "):
+				alike++
+			case strings.Contains(ending, "The recorded node stopped") && strings.Contains(text, "Here the storage failed"):
+				stopped++
+			default:
+				t.Errorf("seed %d, life %d %s", seed, n, ending)
+			}
+		}
+	}
+	t.Logf("%d end alike, %d were stopped by their disks; %d are later lives, in %d there is an input between Ready and Advance", alike, stopped, later, interleaved)
+	if later < alike/2 || stopped > alike/20 {
+		t.Error("that does not say much")
+	}
+}
+
+func TestWhatAScriptCannotSayIsNotExported(t *testing.T) {
+	c := recording.Record{Kind: recording.Start, Numbers: make([]uint64, 16)}
+	c.Numbers[0] = 65
+	for name, records := range map[string][]recording.Record{
+		"the start is lost": {{Kind: recording.Checkpoint}},
+		"a large id":        {c},
+	} {
+		if err := Export(records, Lives(records)[0], io.Discard); !errors.Is(err, ErrNoScript) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestEveryStepCanBePrinted(t *testing.T) {

@@ -15,7 +15,9 @@ import (
 
 // Step is an input that was done again.
 type Step struct {
-	// Number is the place of the input's record in the recording, from 0.
+	// Life is the number of the life, see Life.
+	Life int
+	// Number is the place of the input's record in the recording, from 0. The first of a life is its start, or a checkpoint.
 	Number int
 	Input  recording.Record
 	// Answers are what the storage answered meanwhile, as recorded.
@@ -45,61 +47,12 @@ func (d *Divergence) Error() string {
 }
 
 var (
-	// ErrIncomplete says that the beginning of the recording is missing: it is from a Ring that did not keep all.
-	ErrIncomplete = errors.New("replay: the recording does not begin with the start of the node")
+	// ErrIncomplete says that neither the start of a life nor a checkpoint is there: it is from a Ring that is too small for the
+	// state of the node.
+	ErrIncomplete = errors.New("replay: the recording has neither the start of the node nor a checkpoint")
 	// ErrEnd is what the storage of a replayed node answers where the recording has ended.
 	ErrEnd = errors.New("replay: the recording ends here")
 )
-
-// Read reads all of a recording. One that ends within a record is read up to there.
-func Read(in io.Reader) ([]recording.Record, error) {
-	var records []recording.Record
-	r := recording.NewReader(in)
-	for {
-		rec, err := r.Next()
-		switch {
-		case errors.Is(err, recording.ErrFormat):
-			return records, fmt.Errorf("record %d: %w", len(records), err)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return records, nil
-		case err != nil:
-			return records, fmt.Errorf("record %d: %w", len(records), err)
-		}
-		records = append(records, rec)
-	}
-}
-
-// Run replays a recording, and calls each, if it is not nil, after every input. The error is ErrIncomplete, a *Divergence, or what each
-// returned.
-func Run(records []recording.Record, each func(*Step) error) error {
-	if len(records) == 0 || records[0].Kind != recording.Start {
-		return ErrIncomplete
-	}
-	p := &player{records: records}
-	for p.at < len(records) {
-		s := Step{Number: p.at, Input: records[p.at]}
-		if s.Input.Kind.IsInput() {
-			p.do(&s)
-		}
-		if p.diverged != nil {
-			return p.diverged
-		}
-		if p.at == s.Number {
-			return &Divergence{Number: p.at, Want: s.Input} // the node has not even noticed it
-		}
-		for _, rec := range records[s.Number+1 : min(p.at, len(records))] {
-			if rec.Kind != recording.Batch {
-				s.Answers = append(s.Answers, rec)
-			}
-		}
-		if s.Node = p.node; each != nil {
-			if err := each(&s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // player drives a node by the records. It is the node's storage, and takes down its recording.
 type player struct {
@@ -107,11 +60,32 @@ type player struct {
 	at       int // the record that comes next
 	node     *raft.RawNode
 	diverged *Divergence
+	// quiet: the node is made to be restored, and what it writes means nothing. restored: it came from a checkpoint.
+	quiet, restored bool
+}
+
+// step repeats what the next record says.
+func (p *player) step(s *Step) (err error) {
+	defer p.caught(&err)
+	switch {
+	case s.Input.Kind == recording.Checkpoint:
+		p.at++
+		return p.restore(&s.Input)
+	case s.Input.Kind.IsInput():
+		p.do(s)
+	}
+	if p.diverged != nil {
+		return p.diverged
+	}
+	if p.at == s.Number {
+		return &Divergence{Number: p.at, Want: s.Input} // the node has not even noticed it
+	}
+	return nil
 }
 
 // Write takes what the node records, and compares. What comes behind the last record was not written any more.
 func (p *player) Write(frame []byte) (int, error) {
-	if string(frame) == recording.Header || p.diverged != nil {
+	if string(frame) == recording.Header || p.quiet || p.diverged != nil {
 		return len(frame), nil
 	}
 	if p.at < len(p.records) && !bytes.Equal(frame, recording.Encode(&p.records[p.at])) {

@@ -2,16 +2,22 @@ package replay
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/sim"
 	"github.com/ffd200af/raft/recording"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // lives runs a simulated cluster and returns what each life of each node has recorded.
@@ -62,7 +68,7 @@ func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
 		}
 	}
 	t.Logf("%d inputs, %d bytes each", replayed, bytes/replayed)
-	for k := recording.Start; k <= recording.Batch; k++ {
+	for k := recording.Start; k <= recording.Batch; k++ { // the others are not for a stream
 		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.AwaitCatchUp || k == recording.Bootstrap || k == recording.SetTimeout
 		if kinds[k] == 0 && !unseen && k.String()[:1] != "K" && seeds > 10 {
 			t.Errorf("there was no %s", k)
@@ -119,16 +125,108 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	}
 	n.TransferLeader(9)
 	_ = n.ForgetLeader()
+	if err := n.StepDown(); !errors.Is(err, raft.ErrTransferTarget) {
+		t.Error(err)
+	}
+	work()
+	// What comes while the application has a batch in hand, as it does with a Node.
+	if err := n.Propose([]byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	rd := n.Ready()
+	if err := errors.Join(n.Propose([]byte("second")), n.AddServer(3, []byte("there"))); err != nil {
+		t.Fatal(err)
+	}
+	n.ReadIndex([]byte("read"))
+	n.Tick()
+	if err := errors.Join(c.Storage.(*raft.MemoryStorage).Append(rd.Entries), c.Storage.(*raft.MemoryStorage).SetHardState(rd.HardState)); err != nil {
+		t.Fatal(err)
+	}
+	n.Advance(rd)
+	// Who only looks is not recorded.
+	n.LeaseRead()
+	n.WithProgress(func(uint64, raft.ProgressType, tracker.Progress) {})
+	if err := n.Verify(); err != nil || n.Status().Term != 2 {
+		t.Error(err, n.Status())
+	}
 	work()
 	if n.BasicStatus().RaftState != raft.StateLeader {
 		t.Error("it does not lead")
 	}
+	records := read(t, out.Bytes())
 	var last raft.BasicStatus
-	if err := Run(read(t, out.Bytes()), func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
+	if err := Run(records, func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if last != n.BasicStatus() {
 		t.Errorf("the replayed node is %+v, the recorded one %+v", last, n.BasicStatus())
+	}
+	var script bytes.Buffer
+	if err := Export(records, Lives(records)[0], &script); err != nil || !strings.Contains(script.String(), "# ends as the recording did") {
+		t.Errorf("%v\n%s", err, script.String())
+	}
+}
+
+// A Node is recorded by the same means, from its goroutine: what the application's goroutines do to it comes in the order in which the node
+// has taken it. Its next life goes into the same stream.
+func TestANodeWithGoroutinesIsReplayed(t *testing.T) {
+	var stream bytes.Buffer
+	storage := raft.NewMemoryStorage()
+	for life := range 2 {
+		c := raft.DefaultConfig(1, storage)
+		c.Recording, c.Logger = &stream, raft.DiscardLogger
+		var n raft.Node
+		if life == 0 {
+			n = raft.StartNode(c, []raft.Peer{{ID: 1}})
+		} else {
+			n = raft.RestartNode(c)
+		}
+		proposed := false
+		for done := false; !done; {
+			var rd raft.Ready
+			select {
+			case rd = <-n.Ready():
+			default:
+				n.Tick()
+				runtime.Gosched()
+				continue
+			}
+			if err := errors.Join(storage.Append(rd.Entries), storage.SetHardState(rd.HardState)); err != nil {
+				t.Error(err)
+			}
+			for _, e := range rd.CommittedEntries {
+				switch {
+				case e.Type == pb.EntryConfChange:
+					var cc pb.ConfChange
+					if err := cc.Unmarshal(e.Data); err != nil {
+						t.Error(err)
+					}
+					n.ApplyConfChange(cc)
+				case string(e.Data) == fmt.Sprint("life", life):
+					done = true
+				}
+			}
+			n.Advance()
+			if st := n.Status(); st.RaftState == raft.StateLeader && !proposed {
+				proposed = true
+				go func() { _ = n.Propose(context.Background(), fmt.Append(nil, "life", life)) }()
+			}
+		}
+		n.Stop()
+	}
+	records := read(t, stream.Bytes())
+	if err := Run(records, nil); err != nil {
+		t.Fatal(err)
+	}
+	all := Lives(records)
+	if len(all) != 2 {
+		t.Fatalf("%d lives", len(all))
+	}
+	for _, l := range all {
+		var script bytes.Buffer
+		if err := Export(records, l, &script); err != nil || !strings.Contains(script.String(), "# ends as the recording did") {
+			t.Errorf("%v\n%s", err, script.String())
+		}
 	}
 }
 
@@ -197,8 +295,9 @@ func TestARecordingMayEndAnywhere(t *testing.T) {
 	}
 }
 
-func TestARingThatLostTheBeginningIsReadAndNotReplayed(t *testing.T) {
-	ring := recording.NewRing(2000)
+// A ring that is too small for the state of the node can be read only.
+func TestARingWithoutRoomForACheckpointIsReadAndNotReplayed(t *testing.T) {
+	ring := recording.NewRing(500)
 	if _, err := sim.Run(sim.Config{Seed: 4, Nodes: 1, Steps: 300, Faults: sim.NoFaults(), Recording: func(uint64) io.Writer { return ring }}); err != nil {
 		t.Fatal(err)
 	}
@@ -210,11 +309,71 @@ func TestARingThatLostTheBeginningIsReadAndNotReplayed(t *testing.T) {
 	if records[0].Kind != recording.Lost || records[0].Number(0) == 0 || len(records) < 20 {
 		t.Errorf("%d records, the first %+v", len(records), records[0])
 	}
-	if out.Len() > 2100 {
+	if out.Len() > 600 {
 		t.Errorf("%d bytes are kept", out.Len())
 	}
 	if err := Run(records, nil); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A file to which each life of a node is appended is replayed life after life, also where a life ends within a record.
+func TestAllLivesInAFileAreReplayed(t *testing.T) {
+	files := map[uint64]*bytes.Buffer{}
+	starts := map[uint64]int{}
+	c := sim.Config{Seed: 9, Nodes: 3, Steps: 4000, Recording: func(id uint64) io.Writer {
+		if files[id] == nil {
+			files[id] = &bytes.Buffer{}
+		}
+		if starts[id]++; starts[id] > 1 {
+			files[id].Truncate(files[id].Len() - 3)
+		}
+		return files[id]
+	}}
+	if _, err := sim.Run(c); err != nil {
+		t.Fatal(err)
+	}
+	several := 0
+	for id, file := range files {
+		records := read(t, file.Bytes())
+		seen := map[int]int{}
+		if err := Run(records, func(s *Step) error { seen[s.Life]++; return nil }); err != nil {
+			t.Fatalf("node %d: %v", id, err)
+		}
+		if lives := Lives(records); len(lives) != starts[id] || len(seen) != starts[id] {
+			t.Errorf("node %d: %d lives are there and %d replayed, of %d", id, len(lives), len(seen), starts[id])
+		}
+		if starts[id] > 1 {
+			several++
+		}
+	}
+	if several == 0 {
+		t.Error("nobody was started again")
+	}
+}
+
+func TestLivesBeginWhereTheyCan(t *testing.T) {
+	list := func(kinds ...recording.Kind) (records []recording.Record) {
+		for _, k := range kinds {
+			records = append(records, recording.Record{Kind: k})
+		}
+		return records
+	}
+	const start, tick, lost, state = recording.Start, recording.Tick, recording.Lost, recording.Checkpoint
+	for _, tc := range []struct {
+		records []recording.Record
+		want    []Life
+	}{
+		{nil, nil},
+		{list(tick, tick), []Life{{1, 0, 2, 2}}},
+		{list(start, tick, state, start), []Life{{1, 0, 0, 3}, {2, 3, 3, 4}}},
+		{list(lost, start, tick), []Life{{1, 0, 1, 3}}},
+		{list(lost, tick, state, tick, start), []Life{{1, 0, 2, 4}, {2, 4, 4, 5}}},
+		{list(start, lost, start, tick), []Life{{1, 0, 0, 2}, {2, 2, 2, 4}}},
+	} {
+		if got := Lives(tc.records); !slices.Equal(got, tc.want) {
+			t.Errorf("%v: %v, want %v", tc.records, got, tc.want)
+		}
 	}
 }
 
@@ -238,14 +397,38 @@ func TestARecorderThatFailsDoesNotStopTheNode(t *testing.T) {
 	}
 }
 
+// summed puts right checksums behind the records in data, so that what was changed gets to the player.
+func summed(data []byte) []byte {
+	head := min(len(data), len(recording.Header))
+	out, rest := bytes.Clone(data[:head]), data[head:]
+	for len(rest) > 0 {
+		length, n := binary.Uvarint(rest)
+		if n <= 0 || length+2 > uint64(len(rest)-n) || length > 1<<20 {
+			break
+		}
+		end := n + int(length)
+		sum := crc32.Checksum(rest[n:end], crc32.MakeTable(crc32.Castagnoli))
+		out = append(append(out, rest[:end]...), byte(sum), byte(sum>>8))
+		rest = rest[end+2:]
+	}
+	return append(out, rest...)
+}
+
 // FuzzReplay gives anything to the player. It does not panic.
 func FuzzReplay(f *testing.F) {
 	data := lives(f, sim.Config{Seed: 4, Nodes: 1, Steps: 60, Faults: sim.NoFaults()})[0]
 	f.Add(data)
 	f.Add([]byte(recording.Header))
 	f.Add(append([]byte(recording.Header), recording.Encode(&recording.Record{Kind: recording.Lost, Numbers: []uint64{3}})...))
+	fromState := []byte(recording.Header)
+	for _, r := range oftenLives(f, sim.Config{Seed: 4, Nodes: 3, Steps: 200, Faults: sim.NoFaults()}, 30)[0] {
+		if fromState = append(fromState, recording.Encode(&r)...); r.Kind == recording.Start {
+			fromState = fromState[:len(recording.Header)] // a checkpoint stands for it
+		}
+	}
+	f.Add(fromState)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records, err := Read(bytes.NewReader(data))
+		records, err := Read(bytes.NewReader(summed(data)))
 		if err != nil && !errors.Is(err, recording.ErrFormat) {
 			t.Fatal(err)
 		}
