@@ -66,7 +66,7 @@ func TestTheOwnVoteOfAnEarlierCampaignDoesNotCount(t *testing.T) {
 }
 
 func TestTheEchoesOfAnEarlierReignConfirmNoRead(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
+	c := newTestCluster(t, 5, nil)
 	c.elect(1)
 	for i := range 5 {
 		c.node(1).ReadIndex([]byte{byte(i) + 1})
@@ -74,12 +74,13 @@ func TestTheEchoesOfAnEarlierReignConfirmNoRead(t *testing.T) {
 	}
 	c.elect(2)
 	c.elect(1)
-	c.isolate(1)
+	// Of the others only node 2 is left, and echoes the first round of the new reign.
+	c.cut = func(m *pb.Message) bool { return m.From > 2 || m.To > 2 }
 	answered := len(c.node(1).reads)
-	c.node(1).ReadIndex([]byte("alone"))
+	c.node(1).ReadIndex([]byte("of two in five"))
 	c.settle()
 	if got := len(c.node(1).reads); got != answered {
-		t.Errorf("%d reads were answered without a round", got-answered)
+		t.Errorf("%d reads were answered without a round of most", got-answered)
 	}
 }
 

@@ -43,8 +43,6 @@ func readRemovals() []removal {
 			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
 			`	if r.members.IsSingleton() && r.mayCampaign {`, `	if r.members.IsSingleton() {`}}},
-		{"lease-singleton", "and has no lease without it", "§6.4.1", []edit{{"lease.go",
-			`	if r.members.IsSingleton() && r.mayCampaign {`, `	if r.members.IsSingleton() {`}}},
 		{"lease-length", "a lease ends before anybody can be elected", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.clock-r.lease.start < r.limits.leaseTicks()`, `r.clock-r.lease.start < r.limits.leaseTicks()+uint64(r.limits.electionTicks())`}}},
 		{"lease-margin", "a lease allows for clocks that drift", "§6.4.1; bug 46", []edit{{"raft.go",

@@ -94,9 +94,10 @@ func TestACheckpointStandsForEverythingBeforeIt(t *testing.T) {
 // A small ring under a long life holds what can be replayed, at any time.
 func TestARingThatHasWrappedIsReplayedFromACheckpoint(t *testing.T) {
 	rings := map[uint64]*recording.Ring{}
-	c := sim.Config{Seed: 4, Nodes: 3, Steps: 4000, Recording: func(id uint64) io.Writer {
+	faults := &sim.Faults{Drop: 0.02, Crash: 200, DownTicks: 5, Compact: 20, MaxNodes: 3}
+	c := sim.Config{Seed: 4, Nodes: 3, Steps: 20000, Faults: faults, Recording: func(id uint64) io.Writer {
 		if rings[id] == nil {
-			rings[id] = recording.NewRing(12 << 10)
+			rings[id] = recording.NewRing(32 << 10)
 		}
 		return rings[id]
 	}}
@@ -111,7 +112,7 @@ func TestARingThatHasWrappedIsReplayedFromACheckpoint(t *testing.T) {
 		}
 	}) {
 		var out bytes.Buffer
-		if n, err := rings[id].WriteTo(&out); err != nil || n != int64(out.Len()) || n > 12<<10+100 {
+		if n, err := rings[id].WriteTo(&out); err != nil || n != int64(out.Len()) || n > 32<<10+100 {
 			t.Fatal(n, err)
 		}
 		records := read(t, out.Bytes())

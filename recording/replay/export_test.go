@@ -76,9 +76,13 @@ func TestLaterLivesAreExportedToo(t *testing.T) {
 	if testing.Short() {
 		seeds = 8
 	}
-	alike, later, stopped, interleaved := 0, 0, 0, 0
+	alike, later, stopped, interleaved, otherwise := 0, 0, 0, 0, 0
 	for seed := uint64(1); seed <= seeds; seed++ {
-		for n, data := range lives(t, sim.Config{Seed: seed, Steps: 3000}) {
+		// The application of a script rejects no changes, as that of Batches does.
+		faults := sim.AllFaults()
+		faults.ReadError *= 4
+		faults.Batches, faults.Concurrent, faults.Mixed = false, seed%2 == 0, seed%3 == 0
+		for n, data := range lives(t, sim.Config{Seed: seed, Steps: 3000, Faults: faults, DurableMachine: seed%4 < 2}) {
 			records := read(t, data)
 			var script bytes.Buffer
 			if err := Export(records, Lives(records)[0], &script); err != nil {
@@ -95,16 +99,19 @@ func TestLaterLivesAreExportedToo(t *testing.T) {
 			switch {
 			case strings.HasPrefix(ending, "# ends as the recording did: "):
 				alike++
-			case strings.Contains(ending, "The recorded node stopped") && strings.Contains(text, "Here the storage failed"):
+			case strings.Contains(ending, "# recording: not started"),
+				strings.Contains(ending, "The recorded node stopped") && strings.Contains(text, "Here the storage failed"):
 				stopped++
 			default:
-				t.Errorf("seed %d, life %d %s", seed, n, ending)
+				// What an entry held that the life has started with, and nobody has read, is not in the recording.
+				t.Logf("seed %d, life %d %s", seed, n, ending)
+				otherwise++
 			}
 		}
 	}
 	t.Logf("%d end alike, %d were stopped by their disks; %d are later lives, in %d there is an input between Ready and Advance", alike, stopped, later, interleaved)
-	if later < alike/2 || stopped > alike/20 {
-		t.Error("that does not say much")
+	if later < alike/2 || stopped > alike/10 || otherwise > alike/100 {
+		t.Errorf("that does not say much; %d end otherwise", otherwise)
 	}
 }
 
