@@ -136,7 +136,8 @@ func (r *raft) askLeader(rd *read) {
 // tickReads lets a follower ask again, once in an election timeout, for reads whose question or
 // answer may be lost. An answer to either will do: both are later than the read.
 func (r *raft) tickReads() {
-	if r.role != StateFollower || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
+	// While nobody takes messages away, asking once more says nothing new.
+	if r.role != StateFollower || !r.outbox.empty() || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
 	r.reads.askedAt = r.clock

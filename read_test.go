@@ -265,6 +265,23 @@ func TestAFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
 	}
 }
 
+func TestQuestionsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	if err := c.node(2).SetRandomizedElectionTimeout(1000); err != nil {
+		t.Fatal(err)
+	}
+	c.node(2).ReadIndex([]byte("r"))
+	c.tick(2, 100)
+	if got := c.answers(2, pb.MsgReadIndex); len(got) != 1 {
+		t.Errorf("%d questions wait", len(got))
+	}
+	c.tick(2, 10)
+	if got := c.answers(2, pb.MsgReadIndex); len(got) != 1 {
+		t.Errorf("it is asked %d times again", len(got))
+	}
+}
+
 func TestAnEchoOfARoundThatWasNotSentMeansNothing(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -39,6 +39,8 @@ func readRemovals() []removal {
 		{"read-asked-again", "a follower asks again for what may be lost", "§6.4", []edit{{"tick.go",
 			`		r.tickReads()
 `, ``}}},
+		{"read-questions", "questions do not pile up while nobody calls Ready", "bounds", []edit{{"read.go",
+			`r.role != StateFollower || !r.outbox.empty() ||`, `r.role != StateFollower ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
