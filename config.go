@@ -106,7 +106,9 @@ type Config struct {
 	DisableProposalForwarding bool
 
 	// DisableConfChangeValidation accepts configuration changes that the library
-	// would refuse. For applications that serialize and validate changes themselves.
+	// would refuse. For applications that serialize and validate changes themselves. Such a log may hold several changes
+	// that are not committed. Without this option a node takes all but the last one for committed when it starts, so switch it off
+	// again only when every change that was proposed with it is committed and applied everywhere.
 	DisableConfChangeValidation bool
 
 	// StepDownOnRemoval is accepted for compatibility. A leader always steps down
@@ -118,7 +120,8 @@ type Config struct {
 
 	// Seed seeds the generator from which election timeouts are drawn, together
 	// with ID, so that nodes may share a seed. With the same seed, the same calls give the
-	// same outputs to the byte. 0 draws a seed; Status reports the one in use.
+	// same outputs to the byte. 0 draws a seed; Status reports the one in use. With a seed that stays the same over
+	// restarts, a read context must not be used again after one: a late answer to the earlier life could answer it.
 	Seed uint64
 
 	// Recording, if not nil, gets everything that goes into the node, a record in each Write, so that what it did can be

@@ -60,7 +60,8 @@
 // RawNode.ReadIndex is confirmed by a round of heartbeats (thesis §6.4), on followers too. With
 // Config.LeaseDriftTicks the leader holds a lease besides (§6.4.1): RawNode.LeaseRead, or ReadIndex with
 // ReadOnlyLeaseBased, then need no message. Leases count ticks: every tick that is due has to be delivered, also
-// after a pause of the process (a time.Ticker drops them), and all members have to be configured alike.
+// after a pause of the process (a time.Ticker drops them), and before any message that comes after it; all members have to be
+// configured alike. A Node sees to the order itself.
 //
 // # Asynchronous storage writes
 //
@@ -68,6 +69,10 @@
 // and, in their Responses, what is to be sent when it is done (thesis §10.2.1). Write what one carries in one
 // atomic step, in order; each of the two may be behind, and Config.MaxCommittedSizePerReady bounds what the
 // apply thread has in hand. A leader whose own disk is silent shows it in BasicStatus.StalledTicks.
+//
+// The array of Responses is the node's, and is used again when the own response of the next message to the same thread has been
+// stepped. So a thread that shares a sync between several writes sends what each carries for others, or copies it, before
+// it steps the own responses of later ones.
 //
 // # Recordings
 //
@@ -95,7 +100,9 @@
 //     errors.Is(err, ErrProposalDropped), not with ==.
 //   - A configuration change that is refused is an error of the proposal, not a silent
 //     empty entry.
-//   - Election timeouts come from a generator in the node, seeded by Config.Seed.
+//   - Election timeouts come from a generator in the node, seeded by Config.Seed. A later term alone does not start the timer
+//     again, only a sign of the leader or a vote that is granted does (thesis Figure 3.1): a candidate that cannot win does not
+//     keep others from campaigning.
 //   - A request from an earlier term is always answered with the newer term, also
 //     without CheckQuorum and PreVote.
 //   - After ReportUnreachable a follower is probed when it is heard from again, not
@@ -118,8 +125,10 @@
 //     voter to campaign. Config.StepDownOnRemoval is not needed.
 //   - An order to campaign waits for committed configuration changes to be applied, and a snapshot until everything is
 //     applied that was handed out before it.
-//   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides.
-//   - A node starts at least in the term of its last entry, and takes all configuration changes in its log but the last one
+//   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides. With asynchronous
+//     storage writes its requests for votes wait until its log is durable.
+//   - With asynchronous storage writes, the arrays of Responses are used again.
+//   - A node starts at least in the term of its last entry or of its snapshot, and takes all configuration changes in its log but the last one
 //     for committed, so that a write of entries without its hard state loses nothing (see Storage).
 //   - A node does not campaign that knows of committed entries it does not have.
 //   - A node that does not vote says in the refusal of a vote what it knows to be committed (Commit, and its term in

@@ -136,7 +136,8 @@ type Ready struct {
 	// in Entries of this batch or an earlier one, or were in Storage at the start.
 	CommittedEntries []pb.Entry
 
-	// Messages are to be sent after HardState, Entries and Snapshot are persisted. If one
+	// Messages are to be sent after HardState, Entries and Snapshot are persisted; what a storage message carries in
+	// Responses is valid until the own response of the next one to that thread is stepped. If one
 	// contains MsgSnap, ReportSnapshot is owed when it is known whether it arrived.
 	Messages []pb.Message
 
