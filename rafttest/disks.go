@@ -81,7 +81,11 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 	if raft.IsEmptySnap(n.goBack(last)) {
 		ms.saved = pb.Snapshot{}
 	}
-	return ms.SetHardState(hs)
+	if err := ms.SetHardState(hs); err != nil {
+		return err
+	}
+	n.loses()
+	return nil
 }
 
 // machineDisk returns a node and its disk, if that is one of this package's.
