@@ -16,8 +16,14 @@ type observed struct {
 	leaders map[uint64]uint64    // by term
 	entries map[uint64]firstSeen // by index: those that were applied
 	written map[place]firstSeen  // those that were handed out to be written
-	broken  []error
-	seen    map[string]bool // what is in broken, so that it is told once
+	// committed are the terms of what a leader has committed, by index; commits, by which leader, in order; commit is the end.
+	committed map[uint64]uint64
+	commits   []commitMark
+	commit    uint64
+	believed  uint64         // the largest index that is committed by the word of a message that a script has made up
+	floors    map[ask]uint64 // what was committed when reads were asked for
+	broken    []error
+	seen      map[string]bool // what is in broken, so that it is told once
 }
 
 // place is a position in the log, with the term of what stands there.
@@ -26,11 +32,15 @@ type place struct{ term, index uint64 }
 // firstSeen is the first node that had an entry.
 type firstSeen struct {
 	node  uint64
+	prev  uint64 // the term of the entry before it, 0 if that is not known
 	entry pb.Entry
 }
 
 func newObserved() observed {
-	return observed{leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, written: map[place]firstSeen{}, seen: map[string]bool{}}
+	return observed{
+		leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, written: map[place]firstSeen{}, seen: map[string]bool{},
+		committed: map[uint64]uint64{}, floors: map[ask]uint64{},
+	}
 }
 
 func (o *observed) add(format string, args ...any) {
@@ -52,6 +62,9 @@ func (o *observed) leads(node, term uint64) {
 
 // applied notes that a node has applied an entry.
 func (o *observed) applied(node uint64, e *pb.Entry) {
+	if want, known := o.committed[e.Index]; known && want != e.Term {
+		o.add("state machine safety: node %d applies %d/%d, committed is %d/%d", node, e.Term, e.Index, want, e.Index)
+	}
 	first, ok := o.entries[e.Index]
 	if !ok {
 		o.entries[e.Index] = firstSeen{node: node, entry: *e}
@@ -63,36 +76,26 @@ func (o *observed) applied(node uint64, e *pb.Entry) {
 	}
 }
 
-// writes notes that a node is to write entries.
-func (o *observed) writes(node uint64, entries []pb.Entry) {
-	for i := range entries {
-		e := &entries[i]
-		at := place{term: e.Term, index: e.Index}
-		first, ok := o.written[at]
-		if !ok {
-			o.written[at] = firstSeen{node: node, entry: *e}
-			continue
-		}
-		if !sameEntry(&first.entry, e) {
-			o.add("log matching: node %d writes %s, node %d writes %s",
-				first.node, raft.DescribeEntry(first.entry, nil), node, raft.DescribeEntry(*e, nil))
-		}
+// writes notes that a node is to write an entry behind what it has told so far.
+func (o *observed) writes(n *Node, e *pb.Entry) {
+	at := place{term: e.Term, index: e.Index}
+	prev, _ := n.seen.told.term(e.Index - 1)
+	first, ok := o.written[at]
+	if !ok {
+		o.written[at] = firstSeen{node: n.id(), prev: prev, entry: *e}
+		return
+	}
+	if !sameEntry(&first.entry, e) {
+		o.add("log matching: node %d writes %s, node %d writes %s",
+			first.node, raft.DescribeEntry(first.entry, nil), n.id(), raft.DescribeEntry(*e, nil))
+	}
+	if prev != 0 && first.prev != 0 && prev != first.prev {
+		o.add("log matching: entry %d/%d follows term %d at node %d, and term %d at node %d", e.Term, e.Index, first.prev, first.node, prev, n.id())
 	}
 }
 
 func sameEntry(a, b *pb.Entry) bool {
 	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
-}
-
-// observe looks at a node after something was done to it.
-func (env *InteractionEnv) observe(idx int) {
-	n := &env.Nodes[idx]
-	if st := n.BasicStatus(); st.RaftState == raft.StateLeader {
-		env.observed.leads(st.ID, st.Term)
-	}
-	if err := n.Verify(); err != nil {
-		env.observed.add("node %d: %w", n.id(), err)
-	}
 }
 
 // handleCheck prints which safety properties are broken:
@@ -108,9 +111,14 @@ func handleCheck(env *InteractionEnv, a *args) error {
 // Check returns which safety properties the cluster has broken since it was set up, nil if none. Over all
 // nodes, crashed ones included: a term has one leader (election safety); logs that agree on an entry
 // agree on all before it, and an index and term name one entry, written or lost (log matching); no two nodes apply different entries at an
-// index, or have different contents when they have applied the same (state machine safety);
-// and no node has broken an invariant of its own (RawNode.Verify). A quarantined
-// node has broken none of these by that.
+// index, or have different contents when they have applied the same (state machine safety); a leader has everything that
+// was committed in earlier terms (leader completeness), and adds to its log only (leader append-only); what it commits is
+// durable on a quorum, and nobody else commits what no leader has (commit safety); no term or index of a node falls
+// (monotony); a node votes once a term, in all its lives together (one vote a term); what a response promises is synced before
+// the response leaves (promise before durability); a read is given an index that covers what was committed when it was
+// asked for (read safety); no invariant of a node is broken (invariants, see RawNode.Verify); and no node gives up for a
+// message of another, or refuses it as impossible (health). Messages that a script has made up (step) are believed: what
+// they lead to is broken all the same, but for what a leader says to be committed that does not exist here.
 func (env *InteractionEnv) Check() error {
 	broken := append([]error(nil), env.observed.broken...)
 	for i := range env.Nodes {

@@ -58,6 +58,91 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			"node 2 applies entry 14 after 12",
 		},
 		{
+			"a vote that was not synced",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Campaign(1))
+				noError(t, env.ProcessReady(1))
+				env.DeliverMsgs(pb.MsgVote, Recipient{ID: 1})
+				run(t, env, "process-ready 1 unsynced=true")
+			},
+			"promise before durability: node 1 sends MsgVoteResp in term 2, durable is term 1",
+		},
+		{
+			"an acknowledgement that was not synced, and counted",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Propose(0, []byte("bar")))
+				noError(t, env.ProcessReady(0))
+				env.DeliverMsgs(pb.MsgApp, Recipient{ID: 2})
+				run(t, env, "process-ready 2 unsynced=true")
+				noError(t, env.Stabilize())
+			},
+			"promise before durability: node 2 acknowledges 13 to 1, durable is 12\n" +
+				"commit safety: node 1 commits 1/13 in term 1, which is durable on 1 of the voters [1 2]",
+		},
+		{
+			"a vote that a crash takes back",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Campaign(1))
+				noError(t, env.ProcessReady(1))
+				env.DeliverMsgs(pb.MsgVote, Recipient{ID: 1})
+				noError(t, env.ProcessReady(0))
+				noError(t, env.Crash(0))
+				run(t, env, "force-disk 1 term=1 vote=1 commit=12 last=12")
+				noError(t, env.Restart(0))
+				noError(t, env.Campaign(0))
+				noError(t, env.ProcessReady(0))
+				env.DeliverMsgs(allTypes, Recipient{ID: 2}, Recipient{ID: 1, Drop: true})
+				run(t, env, "step type=MsgVoteResp from=2 to=1 term=2")
+			},
+			"one vote a term: node 1 leads term 2, in which it has voted for 2",
+		},
+		{
+			"a leader without what was committed",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Propose(0, []byte("bar")))
+				noError(t, env.ProcessReady(0))
+				noError(t, env.Campaign(1))
+				noError(t, env.ProcessReady(1))
+				run(t, env, "step type=MsgAppResp from=2 to=1 term=1 index=13")
+				run(t, env, "step type=MsgVoteResp from=1 to=2 term=2")
+			},
+			"leader completeness: node 2 leads term 2 without 1/13, which was committed in term 1",
+		},
+		{
+			"a commit that no leader has made",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.stepInput(1, pb.Message{
+					Type: pb.MsgApp, From: 1, To: 2, Term: 1, Index: 12, LogTerm: 1, Commit: 13, Entries: []pb.Entry{{Term: 1, Index: 13}},
+				}))
+				noError(t, env.ProcessReady(1))
+			},
+			"commit safety: node 2 commits 1/13 in term 1, which no leader has committed",
+		},
+		{
+			"an old answer to a read",
+			func(t *testing.T, env *InteractionEnv) {
+				run(t, env, "read-index 1 x")
+				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 11, RequestCtx: []byte("x")}})
+			},
+			`read safety: node 1 answers the read "x" with index 11, committed was 12 when it was asked for`,
+		},
+		{
+			"a term that falls",
+			func(t *testing.T, env *InteractionEnv) {
+				env.Nodes[0].seen.term = 7
+				run(t, env, "tick 1 1")
+			},
+			"monotony: the term of node 1 falls from 7 to 1",
+		},
+		{
+			"a message that is impossible",
+			func(t *testing.T, env *InteractionEnv) {
+				env.Messages = append(env.Messages, pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 1, Index: 99})
+				noError(t, env.Stabilize())
+			},
+			"health: node 1 refuses a message of another",
+		},
+		{
 			"entries applied twice",
 			func(t *testing.T, env *InteractionEnv) {
 				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 1, Index: 12, Data: []byte("foo")}}))

@@ -17,7 +17,7 @@ func commands() map[string]handler {
 	return map[string]handler{
 		// nodes.go
 		"add-nodes": handleAddNodes,
-		"crash":     onNode((*InteractionEnv).Crash),
+		"crash":     handleCrash,
 		"restart":   handleRestart,
 
 		// inputs.go
@@ -31,9 +31,10 @@ func commands() map[string]handler {
 		"compact":             handleCompact,
 
 		// operate.go
-		"add-server": handleAddServer,
-		"step-down":  onNode((*InteractionEnv).stepDown),
-		"lease-read": handleLeaseRead,
+		"add-server":     handleAddServer,
+		"await-catch-up": handleAwaitCatchUp,
+		"step-down":      onNode((*InteractionEnv).stepDown),
+		"lease-read":     handleLeaseRead,
 
 		"force-configuration": handleForceConfiguration,
 
@@ -42,6 +43,9 @@ func commands() map[string]handler {
 		"save-snapshot":   onNode((*InteractionEnv).saveSnapshot),
 		"report-snapshot": handleReportSnapshot,
 
+		// failing.go
+		"fail-read": handleFailRead,
+
 		// ticks.go
 		"tick":                            handleTick,
 		"tick-election":                   onNode((*InteractionEnv).tickElection),
@@ -49,10 +53,10 @@ func commands() map[string]handler {
 		"set-randomized-election-timeout": handleSetRandomizedElectionTimeout,
 
 		// process.go
-		"process-ready":         onNodes("handling Ready", (*InteractionEnv).ProcessReady),
-		"take-ready":            onNode((*InteractionEnv).takeReady),
+		"process-ready":         handleProcessReady,
+		"take-ready":            onNode((*InteractionEnv).takeBatch),
 		"advance":               onNode((*InteractionEnv).advance),
-		"process-append-thread": onNodes("processing append thread", (*InteractionEnv).ProcessAppendThread),
+		"process-append-thread": handleProcessAppendThread,
 		"process-apply-thread":  onNodes("processing apply thread", (*InteractionEnv).ProcessApplyThread),
 
 		// network.go

@@ -78,6 +78,8 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 		return fmt.Errorf("node %d is up", idx+1)
 	}
 	if replaced {
+		env.observed.believed = max(env.observed.believed, hs.Commit, other.applied)
+		defer n.loses()
 		return n.replaceDisk(ms, other, hs, again)
 	}
 	shorter, err := ms.cut(last)
@@ -91,7 +93,11 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 	if raft.IsEmptySnap(n.goBack(last)) {
 		ms.saved = pb.Snapshot{}
 	}
-	return ms.SetHardState(hs)
+	if err := ms.SetHardState(hs); err != nil {
+		return err
+	}
+	n.loses()
+	return nil
 }
 
 // machineDisk returns a node and its disk, if that is one of this package's.

@@ -28,12 +28,19 @@
 // it has nothing to say, and its error when it fails. Which arguments each takes stands
 // in the table of commands.go and at the function that carries it out.
 //
-// Building: add-nodes, crash, restart, force-configuration, force-disk, partition, heal.
+// Building: add-nodes, crash, restart, force-configuration, force-disk, fail-read, partition, heal.
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
-// read-index, lease-read, add-server, step-down, report-unreachable, report-snapshot, send-snapshot, save-snapshot, compact, step.
+// read-index, lease-read, add-server, await-catch-up, step-down, report-unreachable, report-snapshot, send-snapshot, save-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.
 // Moving on: process-ready, process-append-thread, process-apply-thread, deliver-msgs, stabilize.
 // Looking: status, raft-state, raft-log, check, log-level.
+//
+// A node that is started again may have other options, in add-nodes' words: restart 2 inflight=8. An application that breaks the
+// contract of Ready is played with process-ready 1 unsynced=true, and a crash in the middle of a write with crash 1
+// writing=true, behind which force-disk can take a part of it back.
+//
+// The command check looks at the whole run so far, not only at what is there in the end, and names each property that is broken by
+// the name it has in package sim: see Check.
 //
 // Each node has a state machine: its content is the initial content and the data of every entry
 // applied since, and there is a snapshot for every applied index, of which followers get

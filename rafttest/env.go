@@ -34,6 +34,9 @@ type Node struct {
 	// History is the node's state machine: a snapshot of it for every index at which it
 	// has been, the newest last. It survives a crash.
 	History []pb.Snapshot
+
+	seen  seen
+	reads *failingReads // nil if the application has a storage of its own
 }
 
 func (n *Node) id() uint64 { return n.Config.ID }

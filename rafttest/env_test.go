@@ -19,7 +19,7 @@ func newCluster(t testing.TB, n int, opts *InteractionOpts) *InteractionEnv {
 	for id := range uint64(n) {
 		snap.Metadata.ConfState.Voters = append(snap.Metadata.ConfState.Voters, id+1)
 	}
-	noError(t, env.AddNodes(n, defaultConfig(), snap))
+	noError(t, env.AddNodes(n, DefaultConfig(), snap))
 	return env
 }
 
@@ -172,7 +172,7 @@ func TestOptionsCustomizeNodes(t *testing.T) {
 
 func TestOnConfigMustNotChangeTheID(t *testing.T) {
 	env := NewInteractionEnv(&InteractionOpts{OnConfig: func(c *raft.Config) { c.ID++ }})
-	if err := env.AddNodes(1, defaultConfig(), pb.Snapshot{}); err == nil || len(env.Nodes) != 0 {
+	if err := env.AddNodes(1, DefaultConfig(), pb.Snapshot{}); err == nil || len(env.Nodes) != 0 {
 		t.Errorf("%v, %d nodes", err, len(env.Nodes))
 	}
 }

@@ -133,6 +133,9 @@ func handleReadIndex(env *InteractionEnv, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
+	if n, err := env.liveNode(idx); err == nil {
+		env.observed.asks(n, []byte(ctx))
+	}
 	return env.stepInput(idx, pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: []byte(ctx)}}})
 }
 

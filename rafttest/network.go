@@ -52,7 +52,8 @@ func (env *InteractionEnv) hasMessages(to uint64) bool {
 // handleDeliverMsgs delivers the messages to some nodes that are in flight, and drops those to others:
 //
 //	deliver-msgs [ID...] [drop=(2,3)] [type=MsgApp]
-//	    [from=ID] [term=N] [index=N] [logterm=N] [commit=N] [reject=true] [local=true] [newest=true] [keep=true]
+//	    [from=ID] [term=N] [index=N] [logterm=N] [commit=N] [hint=N] [entries=NUMBER]
+//	    [context=abc | context-hex=616263] [reject=true] [local=true] [newest=true] [keep=true]
 //
 // The other arguments pick among them: by what they say, local for those that do not leave their node, newest for
 // the last one of those that are left. With keep they stay in flight, to arrive again.
@@ -104,7 +105,7 @@ func (env *InteractionEnv) deliver(m *pb.Message, drop bool) {
 		return
 	}
 	env.printf("%s\n", raft.DescribeMessage(*m, nil))
-	if err := node.Step(*m); err != nil {
+	if err := env.gives(node, m); err != nil {
 		env.printf("%v\n", err)
 	}
 	env.observe(position(m.To))

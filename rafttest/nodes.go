@@ -12,9 +12,9 @@ import (
 // maxNodes bounds the size of a cluster, so that a mistyped script ends soon.
 const maxNodes = 64
 
-// defaultConfig is what nodes of scripts start with: short timeouts, and no limit that a script
+// DefaultConfig is what nodes of scripts start with: short timeouts, and no limit that a script
 // did not ask for.
-func defaultConfig() raft.Config {
+func DefaultConfig() raft.Config {
 	return raft.Config{
 		ElectionTick:    3,
 		HeartbeatTick:   1,
@@ -29,16 +29,16 @@ func defaultConfig() raft.Config {
 //	    [index=10] [content=foo]
 //	    [async-storage-writes=true] [prevote=true] [checkquorum=true] [read-only=safe|lease-based]
 //	    [max-committed-size-per-ready=BYTES] [max-size-per-msg=BYTES] [max-uncommitted=BYTES]
-//	    [inflight=MESSAGES] [max-inflight-bytes=BYTES]
-//	    [disable-conf-change-validation=true] [step-down-on-removal=true] [disable-proposal-forwarding=true]
-//	    [max-cached=BYTES] [catch-up-rounds=N] [snapshot-ticks=TICKS]
+//	    [inflight=MESSAGES] [max-inflight-bytes=BYTES] [max-cached-entries-size=BYTES]
+//	    [lease-drift=TICKS] [snapshot-ticks=TICKS] [catch-up-rounds=N] [disable-proposal-forwarding=true]
+//	    [disable-conf-change-validation=true] [step-down-on-removal=true]
 //	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
 //	    [saved-snapshots=true]
 //
 // With saved-snapshots, others get the snapshot that save-snapshot has saved, and not the newest state.
 func handleAddNodes(env *InteractionEnv, a *args) error {
 	n := int(a.number("number of nodes", maxNodes))
-	cfg := defaultConfig()
+	cfg := DefaultConfig()
 	snap := readSnapshotArgs(a)
 	readConfigArgs(a, &cfg)
 	var saved bool
@@ -85,17 +85,18 @@ func readConfigArgs(a *args, cfg *raft.Config) {
 	a.setUint("max-inflight-bytes", &cfg.MaxInflightBytes)
 	a.setBool("disable-conf-change-validation", &cfg.DisableConfChangeValidation)
 	a.setBool("step-down-on-removal", &cfg.StepDownOnRemoval)
-	a.setBool("disable-proposal-forwarding", &cfg.DisableProposalForwarding)
-	a.setUint("max-cached", &cfg.MaxCachedEntriesSize)
-	a.setInt("catch-up-rounds", &cfg.CatchUpRounds)
+	a.setUint("max-cached-entries-size", &cfg.MaxCachedEntriesSize)
 	a.setInt("snapshot-ticks", &cfg.SnapshotTicks)
+	a.setInt("catch-up-rounds", &cfg.CatchUpRounds)
+	a.setBool("disable-proposal-forwarding", &cfg.DisableProposalForwarding)
 	a.setInt("election-tick", &cfg.ElectionTick)
 	a.setInt("heartbeat-tick", &cfg.HeartbeatTick)
 	a.setUint("seed", &cfg.Seed)
 	setLease(a, cfg)
-	reads := "safe"
+	reads := ""
 	a.setString("read-only", &reads)
 	switch reads {
+	case "":
 	case "safe":
 		cfg.ReadOnlyOption = raft.ReadOnlySafe
 	case "lease-based":
@@ -142,7 +143,8 @@ func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
 		}
 	}
 	cfg.ID = id
-	cfg.Storage = storage
+	reads := &failingReads{machineStorage: storage}
+	cfg.Storage = reads
 	cfg.Applied = snap.Metadata.Index
 	cfg.Logger = env.Output
 	if cfg.Seed == 0 {
@@ -158,45 +160,78 @@ func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	env.Nodes = append(env.Nodes, Node{RawNode: rn, Storage: storage, Config: &cfg, History: []pb.Snapshot{snap}})
-	env.observe(len(env.Nodes) - 1)
+	env.Nodes = append(env.Nodes, Node{RawNode: rn, Storage: storage, Config: &cfg, History: []pb.Snapshot{snap}, reads: reads})
+	env.starts(len(env.Nodes) - 1)
 	return nil
 }
 
 // Crash stops a node and drops everything that it has not persisted: its storage messages that were
 // not performed, and the acknowledgements on their way back. Messages that it has sent to
 // others stay in flight; those to it are dropped when they are delivered.
-//
-//	crash ID
 func (env *InteractionEnv) Crash(idx int) error {
 	n, err := env.liveNode(idx)
 	if err != nil {
 		return err
 	}
 	n.RawNode, n.taken = nil, nil
-	n.AppendWork, n.ApplyWork = nil, nil
+	n.AppendWork, n.ApplyWork, n.seen.syncWork = nil, nil, nil
+	n.onDisk()
 	env.Messages = without(env.Messages, func(m *pb.Message) bool { return m.To == n.id() && staysOnNode(m) })
 	return nil
 }
 
+// handleCrash stops a node. With writing that happens while it does its next write, that of its Ready or the oldest storage
+// message: all of it is on the disk, unless force-disk says otherwise, and nothing that waits for it was done.
+//
+//	crash ID [writing=true]
+func handleCrash(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	var writing bool
+	a.setBool("writing", &writing)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !writing:
+	case len(n.AppendWork) > 0:
+		m, _ := n.takeWrite()
+		hs, snapshot := storageWork(&m)
+		err = n.persist(hs, m.Entries, snapshot, false)
+	case !n.Config.AsyncStorageWrites && n.Err() == nil && n.HasReady():
+		rd := env.takeReady(n)
+		err = n.persist(rd.HardState, rd.Entries, rd.Snapshot, false)
+	}
+	if err != nil {
+		return err
+	}
+	return env.Crash(idx)
+}
+
 // handleRestart starts a node that may be up, and is crashed then. With applied, the state machine is stored less often
 // than it changes, and goes back to where it was at that index. With bootstrap, a node whose disk is empty gets its first
-// configuration:
+// configuration. Options are those of add-nodes, and change those that the node had before:
 //
-//	restart ID [applied=INDEX] [bootstrap=(1,2,3)]
+//	restart ID [applied=INDEX] [bootstrap=(1,2,3)] [OPTION=VALUE...]
 func handleRestart(env *InteractionEnv, a *args) error {
 	idx := a.node()
 	applied := uint64(math.MaxUint64)
 	a.setUint("applied", &applied)
 	var first []uint64
 	a.setIDs("bootstrap", &first)
-	if err := a.done(); err != nil {
-		return err
-	}
 	n, err := env.node(idx)
 	if err != nil {
 		return err
 	}
+	cfg := *n.Config
+	readConfigArgs(a, &cfg)
+	if err := a.done(); err != nil {
+		return err
+	}
+	*n.Config = cfg
 	if !n.crashed() {
 		if err := env.Crash(idx); err != nil {
 			return err
@@ -226,11 +261,12 @@ func (env *InteractionEnv) Restart(idx int) error {
 		}
 	}
 	n.Config.Applied = n.machine().Metadata.Index
+	n.reads.mend()
 	rn, err := raft.NewRawNode(n.Config)
 	if err != nil {
 		return err
 	}
 	n.RawNode = rn
-	env.observe(idx)
+	env.starts(idx)
 	return nil
 }

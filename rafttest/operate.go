@@ -27,6 +27,17 @@ func handleAddServer(env *InteractionEnv, a *args) error {
 	})
 }
 
+// handleAwaitCatchUp makes a leader watch a learner until it has caught up; how that ends appears in CatchUps:
+//
+//	await-catch-up ID LEARNER
+func handleAwaitCatchUp(env *InteractionEnv, a *args) error {
+	idx, id := a.node(), a.number("learner", math.MaxUint64)
+	if err := a.done(); err != nil {
+		return err
+	}
+	return env.input(idx, func(n *Node) error { return n.RawNode.AwaitCatchUp(id) })
+}
+
 // stepDown makes a leader give the leadership to the voter that is best suited:
 //
 //	step-down ID
@@ -44,6 +55,7 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 	}
 	return env.input(idx, func(n *Node) error {
 		if index, ok := n.RawNode.LeaseRead(); ok {
+			env.observed.leaseRead(n, index)
 			env.printf("%d\n", index)
 		} else {
 			env.printf("no lease\n")

@@ -10,9 +10,19 @@ import (
 // ProcessReady takes one Ready from a node and prints it. Without async storage writes it then persists,
 // applies and sends what is in it, and advances the node. With them it hands the storage
 // messages to the node's threads, and sends the others.
+func (env *InteractionEnv) ProcessReady(idx int) error { return env.processReady(idx, false) }
+
+// handleProcessReady processes Readies. With unsynced, the application does not wait until what it has written is durable:
+// a crash may take it back, see force-disk.
 //
-//	process-ready ID...
-func (env *InteractionEnv) ProcessReady(idx int) error {
+//	process-ready ID... [unsynced=true]
+func handleProcessReady(env *InteractionEnv, a *args) error {
+	var unsynced bool
+	a.setBool("unsynced", &unsynced)
+	return onNodes("handling Ready", func(env *InteractionEnv, idx int) error { return env.processReady(idx, unsynced) })(env, a)
+}
+
+func (env *InteractionEnv) processReady(idx int, unsynced bool) error {
 	n, err := env.liveNode(idx)
 	if err != nil {
 		return err
@@ -20,22 +30,21 @@ func (env *InteractionEnv) ProcessReady(idx int) error {
 	if err := n.Err(); err != nil {
 		return err
 	}
-	rd := n.Ready()
-	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
-	env.observed.writes(n.id(), rd.Entries)
+	rd := env.takeReady(n)
 	defer env.observe(idx)
+	env.observed.answers(n, rd.ReadStates)
 	if n.Config.AsyncStorageWrites {
 		env.dispatchReady(n, rd)
 		return nil
 	}
-	return env.finish(n, rd)
+	return env.finish(n, rd, rd.MustSync && !unsynced)
 }
 
-// takeReady takes one Ready from a node without async storage writes and prints it. Nothing is done with it before advance; what
+// takeBatch takes one Ready from a node without async storage writes and prints it. Nothing is done with it before advance; what
 // the node gets meanwhile is what comes while an application works on a batch.
 //
 //	take-ready ID
-func (env *InteractionEnv) takeReady(idx int) error {
+func (env *InteractionEnv) takeBatch(idx int) error {
 	n, err := env.liveNode(idx)
 	if err != nil {
 		return err
@@ -43,9 +52,8 @@ func (env *InteractionEnv) takeReady(idx int) error {
 	if n.taken != nil || n.Config.AsyncStorageWrites {
 		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
 	}
-	rd := n.Ready()
-	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
-	env.observed.writes(n.id(), rd.Entries)
+	rd := env.takeReady(n)
+	env.observed.answers(n, rd.ReadStates)
 	n.taken = &rd
 	env.observe(idx)
 	return n.Err()
@@ -65,15 +73,15 @@ func (env *InteractionEnv) advance(idx int) error {
 	rd := *n.taken
 	n.taken = nil
 	defer env.observe(idx)
-	return env.finish(n, rd)
+	return env.finish(n, rd, rd.MustSync)
 }
 
 // finish persists, sends and applies what is in a Ready, and advances the node.
-func (env *InteractionEnv) finish(n *Node, rd raft.Ready) error {
-	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot); err != nil {
+func (env *InteractionEnv) finish(n *Node, rd raft.Ready, sync bool) error {
+	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, sync); err != nil {
 		return err
 	}
-	env.Messages = append(env.Messages, rd.Messages...)
+	env.post(n, rd.Messages)
 	if err := env.apply(n, rd.CommittedEntries); err != nil {
 		return err
 	}
@@ -81,25 +89,46 @@ func (env *InteractionEnv) finish(n *Node, rd raft.Ready) error {
 	return nil
 }
 
+// takeReady takes a Ready and prints it.
+func (env *InteractionEnv) takeReady(n *Node) raft.Ready {
+	var rd raft.Ready
+	env.watchHealth(n, func() { rd = n.Ready() })
+	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
+	env.handsOut(n, rd.Entries, &rd.Snapshot)
+	return rd
+}
+
 // dispatchReady hands out the messages of a Ready with async storage writes.
 func (env *InteractionEnv) dispatchReady(n *Node, rd raft.Ready) {
-	for _, m := range rd.Messages {
-		switch m.To {
+	for i := range rd.Messages {
+		switch m := rd.Messages[i]; m.To {
 		case raft.LocalAppendThread:
 			n.AppendWork = append(n.AppendWork, m)
+			n.seen.syncWork = append(n.seen.syncWork, rd.MustSync)
 		case raft.LocalApplyThread:
 			n.ApplyWork = append(n.ApplyWork, m)
 		default:
-			env.Messages = append(env.Messages, m)
+			env.post(n, rd.Messages[i:i+1])
 		}
 	}
 }
 
 // ProcessAppendThread performs the oldest storage write of a node that was not performed yet, and sends
 // the messages that have waited for it. It prints both.
-//
-//	process-append-thread ID...
 func (env *InteractionEnv) ProcessAppendThread(idx int) error {
+	return env.processAppendThread(idx, false)
+}
+
+// handleProcessAppendThread performs storage writes; unsynced is as for process-ready:
+//
+//	process-append-thread ID... [unsynced=true]
+func handleProcessAppendThread(env *InteractionEnv, a *args) error {
+	var unsynced bool
+	a.setBool("unsynced", &unsynced)
+	return onNodes("processing append thread", func(env *InteractionEnv, idx int) error { return env.processAppendThread(idx, unsynced) })(env, a)
+}
+
+func (env *InteractionEnv) processAppendThread(idx int, unsynced bool) error {
 	n, err := env.liveNode(idx)
 	if err != nil {
 		return err
@@ -107,19 +136,32 @@ func (env *InteractionEnv) ProcessAppendThread(idx int) error {
 	if len(n.AppendWork) == 0 {
 		return fmt.Errorf("node %d has no storage write to perform", n.id())
 	}
-	m := n.AppendWork[0]
-	n.AppendWork = n.AppendWork[1:]
+	m, sync := n.takeWrite()
 	responses := env.announce(&m)
-	var snapshot pb.Snapshot
+	hs, snapshot := storageWork(&m)
+	if err := n.persist(hs, m.Entries, snapshot, sync && !unsynced); err != nil {
+		return err
+	}
+	env.respond(n, responses)
+	return nil
+}
+
+// takeWrite takes the oldest storage write, and whether it has to be synced.
+func (n *Node) takeWrite() (m pb.Message, sync bool) {
+	m, sync = n.AppendWork[0], true
+	n.AppendWork = n.AppendWork[1:]
+	if work := n.seen.syncWork; len(work) > 0 {
+		sync, n.seen.syncWork = work[0], work[1:]
+	}
+	return m, sync
+}
+
+// storageWork is what a storage message asks for besides entries.
+func storageWork(m *pb.Message) (hs pb.HardState, snapshot pb.Snapshot) {
 	if m.Snapshot != nil {
 		snapshot = *m.Snapshot
 	}
-	hs := pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-	if err := n.persist(hs, m.Entries, snapshot); err != nil {
-		return err
-	}
-	env.respond(responses)
-	return nil
+	return pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, snapshot
 }
 
 // ProcessApplyThread applies the oldest batch of committed entries of a node that was not applied yet,
@@ -140,7 +182,7 @@ func (env *InteractionEnv) ProcessApplyThread(idx int) error {
 	if err := env.apply(n, m.Entries); err != nil {
 		return err
 	}
-	env.respond(responses)
+	env.respond(n, responses)
 	env.observe(idx)
 	return nil
 }
@@ -154,21 +196,24 @@ func (env *InteractionEnv) announce(m *pb.Message) []pb.Message {
 }
 
 // respond prints and sends the responses of a storage message.
-func (env *InteractionEnv) respond(responses []pb.Message) {
+func (env *InteractionEnv) respond(n *Node, responses []pb.Message) {
 	env.printf("Responses:\n")
 	for i := range responses {
 		env.printf("%s\n", raft.DescribeMessage(responses[i], nil))
 	}
-	env.Messages = append(env.Messages, responses...)
+	env.post(n, responses)
 }
 
 // apply applies committed entries to the state machine of a node.
 func (env *InteractionEnv) apply(n *Node, entries []pb.Entry) error {
 	for i := range entries {
 		e := &entries[i]
+		if e.Index <= n.seen.restored {
+			continue // it was with the apply thread when a snapshot that covers it arrived
+		}
 		next := n.machine()
 		if e.Index != next.Metadata.Index+1 {
-			env.observed.add("node %d applies entry %d after %d", n.id(), e.Index, next.Metadata.Index)
+			env.observed.add("state machine safety: node %d applies entry %d after %d", n.id(), e.Index, next.Metadata.Index)
 		}
 		data, cs, err := n.applyConfChange(e)
 		if err != nil {

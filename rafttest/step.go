@@ -28,6 +28,7 @@ func handleStep(env *InteractionEnv, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
+	env.observed.believes(&m)
 	return env.stepInput(position(at), m)
 }
 
@@ -51,14 +52,7 @@ func readMessage(a *args) (pb.Message, uint64) {
 	a.setUint("vote", &m.Vote)
 	a.setBool("reject", &m.Reject)
 	a.setUint("hint", &m.RejectHint)
-	if context, ok := a.value("context"); ok {
-		m.Context = []byte(context)
-	}
-	if digits, ok := a.value("context-hex"); ok {
-		context, err := hex.DecodeString(digits)
-		if err != nil {
-			a.fail("context-hex: %w", err)
-		}
+	if context, ok := a.context(); ok {
 		m.Context = context
 	}
 	if id, ok := a.value("snapshot"); ok {
@@ -72,6 +66,22 @@ func readMessage(a *args) (pb.Message, uint64) {
 		}
 	}
 	return m, at
+}
+
+// context reads the context of a message; false if none is given.
+func (a *args) context() ([]byte, bool) {
+	if text, ok := a.value("context"); ok {
+		return []byte(text), true
+	}
+	digits, ok := a.value("context-hex")
+	if !ok {
+		return nil, false
+	}
+	context, err := hex.DecodeString(digits)
+	if err != nil {
+		a.fail("context-hex: %w", err)
+	}
+	return context, true
 }
 
 // parseID reads TERM/INDEX.

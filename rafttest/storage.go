@@ -42,13 +42,14 @@ func (s *machineStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	return hs, s.newest.Metadata.ConfState, err
 }
 
-// persist does the storage work of a Ready or of a storage message.
-func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot) error {
+// persist does the storage work of a Ready or of a storage message. Without sync it is not durable until a later one is.
+func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
 	if !raft.IsEmptySnap(snapshot) {
 		if err := n.ApplySnapshot(snapshot); err != nil {
 			return err
 		}
 		n.become(snapshot)
+		n.seen.restored = snapshot.Metadata.Index
 		if ms, ok := n.Storage.(*machineStorage); ok {
 			ms.saved = snapshot
 		}
@@ -56,10 +57,15 @@ func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot
 	if err := n.Append(entries); err != nil {
 		return err
 	}
-	if raft.IsEmptyHardState(hs) {
-		return nil
+	if !raft.IsEmptyHardState(hs) {
+		if err := n.SetHardState(hs); err != nil {
+			return err
+		}
 	}
-	return n.SetHardState(hs)
+	if sync {
+		n.onDisk() // with whatever was written before
+	}
+	return nil
 }
 
 // become makes s the newest state of the state machine.

@@ -182,7 +182,7 @@ func configArgs(c *raft.Config) string {
 	}{
 		{c.AsyncStorageWrites, "async-storage-writes=true"}, {c.PreVote, "prevote=true"}, {c.CheckQuorum, "checkquorum=true"},
 		{c.ReadOnlyOption == raft.ReadOnlyLeaseBased, "read-only=lease-based"}, {c.DisableConfChangeValidation, "disable-conf-change-validation=true"},
-		{c.DisableProposalForwarding, "disable-proposal-forwarding=true"}, {c.MaxCachedEntriesSize > 0, fmt.Sprintf("max-cached=%d", c.MaxCachedEntriesSize)},
+		{c.DisableProposalForwarding, "disable-proposal-forwarding=true"}, {c.MaxCachedEntriesSize > 0, fmt.Sprintf("max-cached-entries-size=%d", c.MaxCachedEntriesSize)},
 		{c.LeaseDriftTicks > 0, fmt.Sprintf("lease-drift=%d", c.LeaseDriftTicks)},
 	} {
 		if o.on {

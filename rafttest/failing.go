@@ -1,0 +1,72 @@
+package rafttest
+
+import (
+	"errors"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// failingReads is a disk as its node sees it: a read fails when it is told to. What commands read of the disk does not
+// count as one.
+type failingReads struct {
+	*machineStorage
+	// failNext makes the next read of entries fail for good; unavailable, the next one of older entries, or of the
+	// snapshot, for the moment.
+	failNext, unavailable bool
+	failed                bool // for good
+}
+
+var errRead = errors.New("the disk cannot be read")
+
+// mend ends the failures, if there is anything that could fail.
+func (s *failingReads) mend() {
+	if s != nil {
+		s.failNext, s.unavailable, s.failed = false, false, false
+	}
+}
+
+// Entries implements raft.Storage. What is to be applied next is never out of reach for the moment only.
+func (s *failingReads) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
+	if s.failNext {
+		s.failNext, s.failed = false, true
+		return nil, errRead
+	}
+	if s.unavailable && lo <= s.newest.Metadata.Index {
+		s.unavailable = false
+		return nil, raft.ErrUnavailable
+	}
+	return s.machineStorage.Entries(lo, hi, maxSize)
+}
+
+// Snapshot implements raft.Storage.
+func (s *failingReads) Snapshot() (pb.Snapshot, error) {
+	if s.unavailable {
+		s.unavailable = false
+		return pb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
+	}
+	return s.machineStorage.Snapshot()
+}
+
+// handleFailRead makes the next read that a node does of its disk's entries fail, after which it gives up, or with moment
+// the next read of older entries or of the snapshot, which it tries again later:
+//
+//	fail-read ID [moment=true]
+func handleFailRead(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	var moment bool
+	a.setBool("moment", &moment)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.liveNode(idx)
+	if err != nil || n.reads == nil {
+		return err
+	}
+	if moment {
+		n.reads.unavailable = true
+	} else {
+		n.reads.failNext = true
+	}
+	return nil
+}

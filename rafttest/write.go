@@ -1,0 +1,124 @@
+package rafttest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// What programs write that make scripts.
+
+// StepCommand returns the command that gives a message to its recipient, see step.
+func StepCommand(m *pb.Message) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "step type=%s from=%d to=%d", m.Type, m.From, m.To)
+	for _, field := range []struct {
+		name  string
+		value uint64
+	}{
+		{"term", m.Term}, {"index", m.Index}, {"logterm", m.LogTerm}, {"commit", m.Commit}, {"vote", m.Vote}, {"hint", m.RejectHint},
+	} {
+		if field.value != 0 {
+			fmt.Fprintf(&out, " %s=%d", field.name, field.value)
+		}
+	}
+	if m.Reject {
+		out.WriteString(" reject=true")
+	}
+	out.WriteString(contextArg(m.Context))
+	if m.Snapshot != nil {
+		out.WriteString(snapshotArgs(m.Snapshot))
+	}
+	for i := range m.Entries {
+		out.WriteString("\n" + raft.DescribeEntry(m.Entries[i], nil))
+	}
+	return out.String()
+}
+
+// DeliverCommand returns the command that delivers a message that was sent, and is in flight for ever: the newest of those
+// that look like it.
+func DeliverCommand(m *pb.Message) string {
+	out := fmt.Sprintf("deliver-msgs %d from=%d type=%s term=%d index=%d logterm=%d commit=%d", m.To, m.From, m.Type, m.Term, m.Index, m.LogTerm, m.Commit)
+	if m.RejectHint != 0 {
+		out += fmt.Sprintf(" hint=%d", m.RejectHint)
+	}
+	if m.Type == pb.MsgApp {
+		out += fmt.Sprintf(" entries=%d", len(m.Entries))
+	}
+	if m.Reject {
+		out += " reject=true"
+	}
+	return out + contextArg(m.Context) + " newest=true keep=true"
+}
+
+// contextArg: some contexts are words, others are bytes.
+func contextArg(context []byte) string {
+	if len(context) == 0 {
+		return ""
+	}
+	for _, b := range context {
+		if !('0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z') {
+			return fmt.Sprintf(" context-hex=%x", context)
+		}
+	}
+	return " context=" + string(context)
+}
+
+func snapshotArgs(s *pb.Snapshot) string {
+	cs := &s.Metadata.ConfState
+	out := fmt.Sprintf(" snapshot=%d/%d", s.Metadata.Term, s.Metadata.Index)
+	for _, list := range []struct {
+		name string
+		ids  []uint64
+	}{
+		{"voters", cs.Voters}, {"learners", cs.Learners}, {"voters-outgoing", cs.VotersOutgoing}, {"learners-next", cs.LearnersNext},
+	} {
+		if len(list.ids) > 0 {
+			ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(list.ids), " ", ","), "[]")
+			out += fmt.Sprintf(" %s=(%s)", list.name, ids)
+		}
+	}
+	if len(s.Data) > 0 {
+		out += fmt.Sprintf(" content=%s", s.Data)
+	}
+	return out
+}
+
+// ConfigOptions returns the options of add-nodes that set what is different in two configurations, each after a blank.
+func ConfigOptions(from, to *raft.Config) string {
+	var out strings.Builder
+	number := func(name string, a, b uint64) {
+		if a != b {
+			fmt.Fprintf(&out, " %s=%d", name, b)
+		}
+	}
+	flag := func(name string, a, b bool) {
+		if a != b {
+			fmt.Fprintf(&out, " %s=%t", name, b)
+		}
+	}
+	number("election-tick", uint64(from.ElectionTick), uint64(to.ElectionTick))
+	number("heartbeat-tick", uint64(from.HeartbeatTick), uint64(to.HeartbeatTick))
+	number("seed", from.Seed, to.Seed)
+	number("inflight", uint64(from.MaxInflightMsgs), uint64(to.MaxInflightMsgs))
+	number("max-inflight-bytes", from.MaxInflightBytes, to.MaxInflightBytes)
+	number("max-size-per-msg", from.MaxSizePerMsg, to.MaxSizePerMsg)
+	number("max-committed-size-per-ready", from.MaxCommittedSizePerReady, to.MaxCommittedSizePerReady)
+	number("max-uncommitted", from.MaxUncommittedEntriesSize, to.MaxUncommittedEntriesSize)
+	number("max-cached-entries-size", from.MaxCachedEntriesSize, to.MaxCachedEntriesSize)
+	number("lease-drift", uint64(from.LeaseDriftTicks), uint64(to.LeaseDriftTicks))
+	number("snapshot-ticks", uint64(from.SnapshotTicks), uint64(to.SnapshotTicks))
+	number("catch-up-rounds", uint64(from.CatchUpRounds), uint64(to.CatchUpRounds))
+	flag("async-storage-writes", from.AsyncStorageWrites, to.AsyncStorageWrites)
+	flag("prevote", from.PreVote, to.PreVote)
+	flag("checkquorum", from.CheckQuorum, to.CheckQuorum)
+	flag("disable-proposal-forwarding", from.DisableProposalForwarding, to.DisableProposalForwarding)
+	flag("disable-conf-change-validation", from.DisableConfChangeValidation, to.DisableConfChangeValidation)
+	flag("step-down-on-removal", from.StepDownOnRemoval, to.StepDownOnRemoval)
+	if from.ReadOnlyOption != to.ReadOnlyOption {
+		fmt.Fprintf(&out, " read-only=%s", [...]string{raft.ReadOnlySafe: "safe", raft.ReadOnlyLeaseBased: "lease-based"}[to.ReadOnlyOption])
+	}
+	return out.String()
+}
