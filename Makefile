@@ -6,7 +6,7 @@ FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
 
-.PHONY: all test lint unit race fuzz fuzz-long prove bench run
+.PHONY: all test lint unit race fuzz fuzz-long prove mutate bench run
 
 all: test
 
@@ -37,6 +37,10 @@ fuzz:
 # What a night is for: simulator, histories, explorer and fuzzers, new seeds every day.
 prove:
 	./.ci/prove $(MINUTES)
+
+# Each safety rule taken out, and who notices: half an hour, or an hour on a busy machine.
+mutate:
+	go run ./cmd/raftmutate -write docs/mutations.md
 
 fuzz-long:
 	@./.ci/fuzz $(FUZZLONG)

@@ -55,6 +55,7 @@ func commands() map[string]handler {
 		// process.go
 		"process-ready":         handleProcessReady,
 		"take-ready":            onNode((*InteractionEnv).takeBatch),
+		"carry-out":             handleCarryOut,
 		"advance":               onNode((*InteractionEnv).advance),
 		"process-append-thread": handleProcessAppendThread,
 		"process-apply-thread":  onNodes("processing apply thread", (*InteractionEnv).ProcessApplyThread),

@@ -30,7 +30,7 @@ type Node struct {
 	AppendWork []pb.Message
 	ApplyWork  []pb.Message
 	// taken is the Ready that waits for advance; nil if there is none.
-	taken *raft.Ready
+	taken *batch
 	// History is the node's state machine: a snapshot of it for every index at which it
 	// has been, the newest last. It survives a crash.
 	History []pb.Snapshot

@@ -49,13 +49,14 @@ func (s *failingReads) Snapshot() (pb.Snapshot, error) {
 }
 
 // handleFailRead makes the next read that a node does of its disk's entries fail, after which it gives up, or with moment
-// the next read of older entries or of the snapshot, which it tries again later:
+// the next read of older entries or of the snapshot, which it tries again later. With never, none fails that has not yet:
 //
-//	fail-read ID [moment=true]
+//	fail-read ID [moment=true | never=true]
 func handleFailRead(env *InteractionEnv, a *args) error {
 	idx := a.node()
-	var moment bool
+	var moment, never bool
 	a.setBool("moment", &moment)
+	a.setBool("never", &never)
 	if err := a.done(); err != nil {
 		return err
 	}
@@ -63,9 +64,12 @@ func handleFailRead(env *InteractionEnv, a *args) error {
 	if err != nil || n.reads == nil {
 		return err
 	}
-	if moment {
+	switch {
+	case never:
+		n.reads.failNext, n.reads.unavailable = false, false
+	case moment:
 		n.reads.unavailable = true
-	} else {
+	default:
 		n.reads.failNext = true
 	}
 	return nil

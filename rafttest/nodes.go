@@ -196,7 +196,9 @@ func handleCrash(env *InteractionEnv, a *args) error {
 		return err
 	}
 	switch {
-	case !writing:
+	case !writing || n.taken != nil && n.taken.carriedOut:
+	case n.taken != nil:
+		err = n.persist(n.taken.HardState, n.taken.Entries, n.taken.Snapshot, false)
 	case len(n.AppendWork) > 0:
 		m, _ := n.takeWrite()
 		hs, snapshot := storageWork(&m)

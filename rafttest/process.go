@@ -37,52 +37,7 @@ func (env *InteractionEnv) processReady(idx int, unsynced bool) error {
 		env.dispatchReady(n, rd)
 		return nil
 	}
-	return env.finish(n, rd, rd.MustSync && !unsynced)
-}
-
-// takeBatch takes one Ready from a node without async storage writes and prints it. Nothing is done with it before advance; what
-// the node gets meanwhile is what comes while an application works on a batch.
-//
-//	take-ready ID
-func (env *InteractionEnv) takeBatch(idx int) error {
-	n, err := env.liveNode(idx)
-	if err != nil {
-		return err
-	}
-	if n.taken != nil || n.Config.AsyncStorageWrites {
-		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
-	}
-	rd := env.takeReady(n)
-	env.observed.answers(n, rd.ReadStates)
-	n.taken = &rd
-	env.observe(idx)
-	return n.Err()
-}
-
-// advance does what is in the Ready that was taken, and advances the node.
-//
-//	advance ID
-func (env *InteractionEnv) advance(idx int) error {
-	n, err := env.liveNode(idx)
-	if err != nil {
-		return err
-	}
-	if n.taken == nil {
-		return fmt.Errorf("node %d has no Ready in hand", n.id())
-	}
-	rd := *n.taken
-	n.taken = nil
-	defer env.observe(idx)
-	return env.finish(n, rd, rd.MustSync)
-}
-
-// finish persists, sends and applies what is in a Ready, and advances the node.
-func (env *InteractionEnv) finish(n *Node, rd raft.Ready, sync bool) error {
-	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, sync); err != nil {
-		return err
-	}
-	env.post(n, rd.Messages)
-	if err := env.apply(n, rd.CommittedEntries); err != nil {
+	if err := env.carryOut(n, rd, rd.MustSync && !unsynced); err != nil {
 		return err
 	}
 	n.Advance(rd)

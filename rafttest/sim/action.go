@@ -266,12 +266,16 @@ func (w *world) propose(n *node, data []byte, more uint64) error {
 		if more == 0 {
 			return rn.Propose(data)
 		}
-		m := pb.Message{Type: pb.MsgProp, To: n.id, Entries: []pb.Entry{{Data: data}}}
-		for i := range more {
-			m.Entries = append(m.Entries, pb.Entry{Data: make([]byte, (i*i*i+more)%maxFiller)})
-		}
-		return rn.Step(m)
+		return rn.Step(proposal(n, data, more))
 	})
+}
+
+func proposal(n *node, data []byte, more uint64) pb.Message {
+	m := pb.Message{Type: pb.MsgProp, To: n.id, Entries: []pb.Entry{{Data: data}}}
+	for i := range more {
+		m.Entries = append(m.Entries, pb.Entry{Data: make([]byte, (i*i*i+more)%maxFiller)})
+	}
+	return m
 }
 
 // maxFiller bounds the size of an entry, in bytes. It is above most of the limits that nodes have.

@@ -49,6 +49,7 @@ type node struct {
 	leads               bool
 	role                raft.StateType
 	lives               int
+	options             raft.Config // in this life
 }
 
 // gone: what the node has promised cannot be relied upon.
@@ -158,9 +159,9 @@ func (s *faultyStorage) Snapshot() (pb.Snapshot, error) {
 	return s.Disk.Snapshot()
 }
 
-// options are those of a node in this life. Where the faults say so they are other ones in each life and on each node, but for
-// what has to be the same everywhere.
-func (w *world) options(n *node) raft.Config {
+// drawOptions returns the options of a node for another life. Where the faults say so they are other ones in each life and on each
+// node, but for what has to be the same everywhere.
+func (w *world) drawOptions(n *node) raft.Config {
 	c := w.base
 	n.lives++
 	if !w.cfg.Faults.Mixed {
@@ -180,7 +181,8 @@ func (w *world) options(n *node) raft.Config {
 // start starts a RawNode from the disk.
 func (w *world) start(n *node) {
 	n.store = faultyStorage{Disk: n.disk, node: n, durableMachine: w.cfg.DurableMachine, failNext: n.store.failNext}
-	c := w.options(n)
+	n.options = w.drawOptions(n)
+	c := n.options
 	c.ID, c.Storage, c.Applied = n.id, &n.store, n.rep.applied
 	if w.cfg.Recording != nil {
 		c.Recording = w.cfg.Recording(n.id)

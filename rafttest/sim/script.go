@@ -21,6 +21,8 @@ type scriptWriter struct {
 	ticking, ticks uint64
 	// texts are what stands in the script for the data of proposals.
 	texts map[string]string
+	// options are those that each node has in the script.
+	options []raft.Config
 }
 
 // script writes down actions that lead to a failure, but for the comment at the top.
@@ -37,6 +39,12 @@ func (sh *shrinker) script(actions []action) string {
 		voters = append(voters, fmt.Sprint(i+1))
 	}
 	sw.command("add-nodes %d voters=(%s) index=%d%s", sh.cfg.Nodes, strings.Join(voters, ","), firstIndex, sw.config())
+	for _, n := range w.nodes {
+		sw.options = append(sw.options, *sw.base)
+		if changed := sw.changed(n); changed != "" {
+			sw.command("restart %d%s", n.id, changed)
+		}
+	}
 	for i := range actions {
 		sw.action(&actions[i])
 	}
@@ -56,6 +64,14 @@ func (sw *scriptWriter) config() string {
 	return " saved-snapshots=true" + rafttest.ConfigOptions(&usual, sw.base)
 }
 
+// changed renders what a node has other options for than in its last life.
+func (sw *scriptWriter) changed(n *node) string {
+	before := &sw.options[n.id-1]
+	out := rafttest.ConfigOptions(before, &n.options)
+	*before = n.options
+	return out
+}
+
 func (sw *scriptWriter) flushTicks() {
 	if sw.ticks > 0 {
 		sw.command("tick %d %d", sw.ticking, sw.ticks)
@@ -71,6 +87,12 @@ func (sw *scriptWriter) action(a *action) {
 	if a.kind == doJoin {
 		sw.command("add-nodes 1%s", sw.config())
 		sw.do(a)
+		sw.options = append(sw.options, *sw.base)
+		if n := sw.w.nodes[len(sw.w.nodes)-1]; n.rn != nil {
+			if changed := sw.changed(n); changed != "" {
+				sw.command("restart %d%s", n.id, changed)
+			}
+		}
 		return
 	}
 	if !sw.w.has(a.node) {
@@ -122,10 +144,28 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 		sw.deliver()
 	case doReady:
 		sw.command("process-ready %d%s", n.id, unsynced)
+	case doTake:
+		if sw.base.AsyncStorageWrites {
+			sw.command("process-ready %d", n.id)
+			return
+		}
+		sw.command("take-ready %d", n.id)
+	case doCarryOut:
+		sw.command("carry-out %d%s", n.id, unsynced)
+	case doAcknowledge:
+		sw.command("advance %d", n.id)
+	case doAcks:
+		sw.command("deliver-msgs %d local=true", n.id)
+	case doRepair:
+		if before.up {
+			sw.command("fail-read %d never=true", n.id)
+		}
 	case doAppend, doApply:
 		if before.work > len(n.appendWork)+len(n.applyWork) {
 			sw.command("process-%s-thread %d%s", a.kind, n.id, unsynced)
-			sw.command("deliver-msgs %d local=true", n.id)
+			if !sw.w.cfg.Faults.Concurrent {
+				sw.command("deliver-msgs %d local=true", n.id)
+			}
 		}
 	case doCrash, doCrashWriting:
 		if before.up {
@@ -133,14 +173,18 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 		}
 	case doRestart:
 		if !before.up && !n.lost {
-			sw.command("restart %d applied=%d", n.id, n.rep.applied)
+			sw.command("restart %d applied=%d%s", n.id, n.rep.applied, sw.changed(n))
 		}
 	case doCompact:
 		sw.compact(n, before)
 	case doReadError:
-		sw.command("fail-read %d", n.id)
+		if before.up {
+			sw.command("fail-read %d", n.id)
+		}
 	case doUnavailable:
-		sw.command("fail-read %d moment=true", n.id)
+		if before.up {
+			sw.command("fail-read %d moment=true", n.id)
+		}
 	case doLoseDisk:
 		sw.forceDisk(n, &n.durable)
 	default:
@@ -175,7 +219,7 @@ func (sw *scriptWriter) deliver() {
 	m := f.Message
 	m.Entries = slices.Clone(m.Entries)
 	for i := range m.Entries {
-		if e := &m.Entries[i]; e.Type == pb.EntryNormal && len(e.Data) > 0 {
+		if e := &m.Entries[i]; m.Type == pb.MsgApp && e.Type == pb.EntryNormal && len(e.Data) > 0 {
 			e.Data = []byte(sw.text(e.Data))
 		}
 	}
@@ -243,11 +287,27 @@ func (sw *scriptWriter) text(data []byte) string {
 	return text
 }
 
+func (sw *scriptWriter) propose(n *node, a *action) {
+	if a.n == 0 {
+		sw.command("propose %d %s", n.id, sw.text(a.data))
+		return
+	}
+	m := proposal(n, a.data, a.n)
+	for i := range m.Entries {
+		if data := m.Entries[i].Data; len(data) > 0 {
+			m.Entries[i].Data = []byte(sw.text(data))
+		}
+	}
+	sw.command("%s", rafttest.StepCommand(&m))
+}
+
 // ask writes what a client or an operator asks for.
 func (sw *scriptWriter) ask(n *node, a *action) {
 	switch a.kind {
 	case doPropose:
-		sw.command("propose %d %s", n.id, sw.text(a.data))
+		sw.propose(n, a)
+	case doSkip:
+		sw.command("tick %d %d skipped=true", n.id, a.n)
 	case doConfChange:
 		var cc pb.ConfChangeV2
 		if cc.Unmarshal(a.data) == nil {

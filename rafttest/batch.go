@@ -1,0 +1,96 @@
+package rafttest
+
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft"
+)
+
+// What an application does with a Ready, without async storage writes, in commands of their own: a node gets other things
+// meanwhile.
+
+// batch is a Ready that is in the application's hands.
+type batch struct {
+	raft.Ready
+	carriedOut bool
+}
+
+// takeBatch takes one Ready from a node without async storage writes and prints it. Nothing is done with it before carry-out.
+//
+//	take-ready ID
+func (env *InteractionEnv) takeBatch(idx int) error {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	if n.taken != nil || n.Config.AsyncStorageWrites {
+		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
+	}
+	rd := env.takeReady(n)
+	env.observed.answers(n, rd.ReadStates)
+	n.taken = &batch{Ready: rd}
+	env.observe(idx)
+	return n.Err()
+}
+
+// handleCarryOut does what is in the Ready that was taken; unsynced is as for process-ready:
+//
+//	carry-out ID [unsynced=true]
+func handleCarryOut(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	var unsynced bool
+	a.setBool("unsynced", &unsynced)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.batchNode(idx)
+	if err != nil {
+		return err
+	}
+	if n.taken.carriedOut {
+		return fmt.Errorf("what the Ready of node %d says is done", n.id())
+	}
+	defer env.observe(idx)
+	n.taken.carriedOut = true
+	return env.carryOut(n, n.taken.Ready, n.taken.MustSync && !unsynced)
+}
+
+// advance tells a node that the Ready that was taken is done, after it has been done if it was not.
+//
+//	advance ID
+func (env *InteractionEnv) advance(idx int) error {
+	n, err := env.batchNode(idx)
+	if err != nil {
+		return err
+	}
+	b := *n.taken
+	n.taken = nil
+	defer env.observe(idx)
+	if !b.carriedOut {
+		if err := env.carryOut(n, b.Ready, b.MustSync); err != nil {
+			return err
+		}
+	}
+	n.Advance(b.Ready)
+	return nil
+}
+
+func (env *InteractionEnv) batchNode(idx int) (*Node, error) {
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return nil, err
+	}
+	if n.taken == nil {
+		return nil, fmt.Errorf("node %d has no Ready in hand", n.id())
+	}
+	return n, nil
+}
+
+// carryOut persists, sends and applies what is in a Ready.
+func (env *InteractionEnv) carryOut(n *Node, rd raft.Ready, sync bool) error {
+	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, sync); err != nil {
+		return err
+	}
+	env.post(n, rd.Messages)
+	return env.apply(n, rd.CommittedEntries)
+}
