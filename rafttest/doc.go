@@ -32,7 +32,7 @@
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
 // read-index, lease-read, add-server, await-catch-up, step-down, report-unreachable, report-snapshot, send-snapshot, save-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.
-// Moving on: process-ready, process-append-thread, process-apply-thread, deliver-msgs, stabilize.
+// Moving on: process-ready, or take-ready, carry-out and advance apart; process-append-thread, process-apply-thread, deliver-msgs, stabilize.
 // Looking: status, raft-state, raft-log, check, log-level.
 //
 // A node that is started again may have other options, in add-nodes' words: restart 2 inflight=8. An application that breaks the

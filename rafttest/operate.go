@@ -8,23 +8,15 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps. With
-// await, it only tells when a learner has caught up:
+// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps:
 //
-//	add-server ID SERVER [await=true]
+//	add-server ID SERVER
 func handleAddServer(env *InteractionEnv, a *args) error {
 	idx, id := a.node(), a.number("server", math.MaxUint64)
-	var await bool
-	a.setBool("await", &await)
 	if err := a.done(); err != nil {
 		return err
 	}
-	return env.input(idx, func(n *Node) error {
-		if await {
-			return n.AwaitCatchUp(id)
-		}
-		return n.RawNode.AddServer(id, nil)
-	})
+	return env.input(idx, func(n *Node) error { return n.RawNode.AddServer(id, nil) })
 }
 
 // handleAwaitCatchUp makes a leader watch a learner until it has caught up; how that ends appears in CatchUps:

@@ -156,7 +156,9 @@ func TestPlantedMistakesLeadToShortScripts(t *testing.T) {
 		breaks []Property
 	}{
 		"a vote is not synced": {
-			plant{unsynced: func(n *node, hs pb.HardState, _ []pb.Entry) bool { return hs.Vote != raft.None && hs.Vote != n.hard.Vote }},
+			plant{unsynced: func(n *node, hs pb.HardState, _ []pb.Entry) bool {
+				return hs.Vote != raft.None && hs.Vote != n.hard.Vote
+			}},
 			storm, []Property{Promise, OneVote},
 		},
 		"entries are not synced": {

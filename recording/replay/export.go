@@ -274,7 +274,7 @@ func (e *exporter) ask(in *recording.Record) {
 	case recording.AddServer:
 		e.command("add-server %d %d", e.id, id)
 	case recording.AwaitCatchUp:
-		e.command("add-server %d %d await=true", e.id, id)
+		e.command("await-catch-up %d %d", e.id, id)
 	case recording.SkipTicks:
 		e.command("tick %d %d skipped=true", e.id, min(id, 10_000))
 	case recording.Bootstrap:
