@@ -30,7 +30,9 @@ type Node interface {
 	// Step gives the node a message from a peer. It returns when the node has it; what the node
 	// refuses is dropped. Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
-	// Ready returns the channel of batches. Each has to be followed by Advance.
+	// Ready returns the channel of batches. Each has to be followed by Advance. With asynchronous storage
+	// writes there is no Advance: the next batch may be made while the application works on this one, and the
+	// arrays of Messages and ReadStates are the application's.
 	Ready() <-chan Ready
 	// Advance says that the batch received last is done, as RawNode.Advance does.
 	Advance()

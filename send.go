@@ -223,13 +223,13 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		return wrapStorage("snapshot", err)
 	}
 	id := snapshotID(&snapshot)
+	if id.index == 0 || id.index > r.log.lastIndex() {
+		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.index, r.log.first, r.log.lastIndex()))
+	}
 	if id.index > r.log.committed {
 		// A commit index is not synced, so that it may be behind after a crash. It catches up with the first commit of the term.
 		pr.Pause()
 		return nil
-	}
-	if id.index == 0 {
-		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, commit index %d", errBadSnapshot, id.index, r.log.first, r.log.committed))
 	}
 	if id.index+1 < r.log.first {
 		// It would not connect with the log: the follower would need the next one at once.
