@@ -98,6 +98,7 @@ func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 		{"a snapshot without a term", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 0, three)}, ErrMalformed},
 		{"a snapshot of a later term", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 3, three)}, ErrMalformed},
 		{"a snapshot near the end", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(near, 2, three)}, ErrOutOfRange},
+		{"a snapshot without members", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{})}, ErrMalformed},
 		{"a snapshot without voters", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Learners: []uint64{2}})}, ErrMalformed},
 		{"a snapshot with a voter that is a learner", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2}, Learners: []uint64{2}})}, ErrMalformed},
 		{"a snapshot with node none", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Term: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{0, 2}})}, ErrMalformed},

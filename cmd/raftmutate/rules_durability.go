@@ -13,8 +13,15 @@ func durabilityRemovals() []removal {
 			`return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term`, `return entsnum != 0 || st.Vote != None && st.Vote != prevst.Vote`}}},
 		{"sync-entries", "entries are synced", "§3.8; bug 27", []edit{{"rawnode.go",
 			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.snapshot != 0`}}},
-		{"sync-snapshot", "a snapshot is synced", "§5", []edit{{"rawnode.go",
-			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`}}},
+		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
+			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
+			{"rawnode.go", `	if from > commit {
+		return false
+	}
+	return from <`, `	if from > commit || r.log.unstable.snapshot != nil {
+		return false
+	}
+	return from <`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
 			`		rd.MustSync = hasConfChange(committed)
 `, ``}}},

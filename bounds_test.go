@@ -1,0 +1,34 @@
+package raft
+
+import (
+	"errors"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// A log that comes near the largest index takes nothing more, before anything could wrap.
+func TestALogThatIsAboutToWrapTakesNoProposals(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	n := c.node(1)
+	n.storage = NewMemoryStorage()
+	if err := n.storage.ApplySnapshot(*snapAt(maxCounter-4, 2, pb.ConfState{Voters: []uint64{1}})); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.Storage = n.storage
+	c.start(n)
+	c.elect(1) // its first entry is at maxCounter-3
+	c.propose(1, "x")
+	c.settle()
+	if err := n.Step(pb.Message{Type: pb.MsgProp, To: 1, Entries: make([]pb.Entry, 3)}); !errors.Is(err, ErrLogFull) {
+		t.Errorf("three entries more: %v", err)
+	}
+	c.propose(1, "the last one")
+	c.settle()
+	if err := n.Propose([]byte("one more")); !errors.Is(err, ErrLogFull) {
+		t.Errorf("one entry more: %v", err)
+	}
+	if st := n.BasicStatus(); st.RaftState != StateLeader || st.Applied != maxCounter-1 {
+		t.Errorf("it is %s and has applied up to %d below the bound", st.RaftState, maxCounter-st.Applied)
+	}
+}
