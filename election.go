@@ -84,7 +84,8 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 
 // voteRequest returns a message that asks for a vote. A vote is given to the log that the request names. Before term and own vote are
 // durable a crash may take them back, and the next life campaign in the same term and be given that vote; so what is not
-// durable of the log has to be first. Where all of it is, the request need not wait: the next life names the same log.
+// durable of the log has to be first. Where all of it is, the request need not wait: whatever leaders of earlier terms append in
+// between, the next life has everything of that log that is committed (thesis §3.6.3).
 func (r *raft) voteRequest(t pb.MessageType, to uint64) *pb.Message {
 	if t == pb.MsgVote && r.log.stable() < r.log.lastIndex() {
 		return r.respond(t, to)

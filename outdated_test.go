@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -124,4 +125,19 @@ func TestAVoteThatIsGrantedStartsTheElectionTimerAgain(t *testing.T) {
 	c.ready(1)
 	c.tick(1, 11)
 	c.wantRole(1, StateFollower, 2)
+}
+
+// Until a snapshot is durable, Storage holds what it replaces.
+func TestEntriesThatASnapshotReplacesAreNotRead(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	n := c.node(1)
+	if err := n.storage.Append(entriesOf(2, 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c.writing(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(5, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})})
+	for lo := uint64(1); lo <= 5; lo++ {
+		if entries, err := n.raft.log.entries(lo, 6, noLimit); !errors.Is(err, ErrCompacted) {
+			t.Errorf("from %d on: %v, %v", lo, entries, err)
+		}
+	}
 }

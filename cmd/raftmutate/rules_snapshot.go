@@ -27,6 +27,11 @@ func snapshotRemovals() []removal {
 		return 0
 	}
 `, ``}}},
+		{"snapshot-replaces", "what a snapshot replaces is not read any more", "§5", []edit{{"log.go",
+			`	if lo < l.first {
+		return nil, ErrCompacted
+	}
+	if lo >= l.unstable.stable {`, `	if lo >= l.unstable.stable {`}}},
 		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"unstable.go",
 			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
 		{"snapshot-no-match", "a snapshot on its way is not yet there", "§5.3; bug 33", []edit{{"progress/progress.go",
