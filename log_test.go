@@ -294,3 +294,40 @@ func TestLimitBytesKeepsAPrefixOfAtLeastOneEntry(t *testing.T) {
 		}
 	})
 }
+
+// answering is a Storage that answers every question for entries in its own way.
+type answering struct {
+	Storage
+	answer func(lo, hi uint64) []pb.Entry
+}
+
+func (s answering) Entries(lo, hi, _ uint64) ([]pb.Entry, error) { return s.answer(lo, hi), nil }
+
+func TestWhatStorageAnswersIsLookedAt(t *testing.T) {
+	ms := NewMemoryStorage()
+	if err := ms.Append(entriesOf(1, 1, 1, 1, 1, 1, 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		answer func(lo, hi uint64) []pb.Entry
+		fine   bool
+	}{
+		"what was asked for": {func(lo, hi uint64) []pb.Entry { return entriesOf(lo, make([]uint64, hi-lo)...) }, true},
+		"a part of it":       {func(lo, _ uint64) []pb.Entry { return entriesOf(lo, 1) }, true},
+		"nothing":            {func(uint64, uint64) []pb.Entry { return nil }, false},
+		"more":               {func(lo, hi uint64) []pb.Entry { return entriesOf(lo, make([]uint64, hi-lo+1)...) }, false},
+		"other entries":      {func(lo, _ uint64) []pb.Entry { return entriesOf(lo+1, 1, 1) }, false},
+		"a gap":              {func(lo, _ uint64) []pb.Entry { return append(entriesOf(lo, 1), entriesOf(lo+2, 1)...) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := openLog(answering{Storage: ms, answer: tc.answer}, pb.HardState{Term: 1, Commit: 8}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = l.storedEntries(2, 6, noLimit)
+			if tc.fine && err != nil || !tc.fine && !errors.Is(err, ErrStorage) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

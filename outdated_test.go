@@ -141,3 +141,14 @@ func TestEntriesThatASnapshotReplacesAreNotRead(t *testing.T) {
 		}
 	}
 }
+
+// An append thread cannot acknowledge what it was not given.
+func TestWhatWasNotHandedOutIsNotAcknowledged(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	n := c.node(1)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2, 2)})
+	c.step(pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: 1, Term: 2, Index: 3, LogTerm: 2, RejectHint: n.raft.log.unstable.generation})
+	if got := n.raft.log.stable(); got != 1 {
+		t.Errorf("entries up to %d count as durable, and nobody has written them", got)
+	}
+}
