@@ -1,8 +1,9 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -65,14 +66,13 @@ type action struct {
 	data []byte     // propose; conf-change: the encoded change, a ConfChangeV2
 }
 
-// readContext is the context of a read; readNumber is its inverse.
-func readContext(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+// readContext is the context of a read, a word, which scripts use too; readNumber is its inverse.
+func readContext(number uint64) []byte { return fmt.Appendf(nil, "r%07d", number) }
 
 func readNumber(context []byte) (uint64, bool) {
-	if len(context) != 8 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(context), true
+	digits, ok := strings.CutPrefix(string(context), "r")
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, ok && err == nil
 }
 
 // The actions. Each can be done to a node in any state: what makes no sense does nothing and reports false.

@@ -49,6 +49,8 @@ type Config struct {
 	KeepHistory bool
 	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.
 	TraceLines int
+
+	plant *plant // of tests
 }
 
 // Faults say what goes wrong. Probabilities are per message. Means are in ticks, over the whole cluster; 0 is

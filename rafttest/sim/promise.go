@@ -48,6 +48,7 @@ func (w *world) promisesTerm(n *node, m *pb.Message) {
 // persist carries out a write of a node, and notes what is durable then. A write without sync is not, until a later
 // one is.
 func (w *world) persist(n *node, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) {
+	sync = sync && w.syncs(n, hs, entries)
 	if err := n.disk.Write(hs, entries, snapshot, sync); err != nil {
 		w.failf(Durability, n, "the disk of node %d fails: %v", n.id, err)
 		return

@@ -97,7 +97,7 @@ func (w *world) deliverLike(n *node, a *action) {
 		}
 	}
 	if best >= 0 {
-		w.delivered = &w.flights[best].Message
+		w.delivered = &w.flights[best]
 		w.deliver(best)
 	}
 }

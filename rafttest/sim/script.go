@@ -8,6 +8,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
 )
 
 // scriptWriter turns actions into commands of package rafttest, while it repeats them in a world of its own: a command
@@ -22,16 +23,14 @@ type scriptWriter struct {
 	texts map[string]string
 }
 
-// script writes down actions that lead to a failure. Commands that rafttest has no use for, such as reads of a disk that
-// fail for the moment, are left out.
-func (sh *shrinker) script(actions []action, f *Failure) string {
+// script writes down actions that lead to a failure, but for the comment at the top.
+func (sh *shrinker) script(actions []action) string {
 	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes)
 	if err != nil {
 		return ""
 	}
 	w.keep = true
 	sw := scriptWriter{w: w, base: &sh.sim.w.base, texts: map[string]string{}}
-	fmt.Fprintf(&sw.out, "# A run of the simulator (package sim), made small.\n# Broken: %s. %s.\n", f.Property, f.Detail)
 	sw.command("log-level error")
 	var voters []string
 	for i := range sh.cfg.Nodes {
@@ -53,23 +52,8 @@ func (sw *scriptWriter) command(format string, args ...any) {
 
 // config renders what differs from the defaults of scripts.
 func (sw *scriptWriter) config() string {
-	c := sw.base
-	out := fmt.Sprintf(" saved-snapshots=true election-tick=%d heartbeat-tick=%d seed=%d inflight=%d max-size-per-msg=%d max-committed-size-per-ready=%d",
-		c.ElectionTick, c.HeartbeatTick, c.Seed, c.MaxInflightMsgs, c.MaxSizePerMsg, c.MaxCommittedSizePerReady)
-	for _, o := range []struct {
-		on   bool
-		text string
-	}{
-		{c.AsyncStorageWrites, "async-storage-writes=true"}, {c.PreVote, "prevote=true"}, {c.CheckQuorum, "checkquorum=true"},
-		{c.ReadOnlyOption == raft.ReadOnlyLeaseBased, "read-only=lease-based"},
-		{c.LeaseDriftTicks > 0, fmt.Sprintf("lease-drift=%d", c.LeaseDriftTicks)},
-		{c.MaxUncommittedEntriesSize > 0, fmt.Sprintf("max-uncommitted=%d", c.MaxUncommittedEntriesSize)},
-	} {
-		if o.on {
-			out += " " + o.text
-		}
-	}
-	return out
+	usual := rafttest.DefaultConfig()
+	return " saved-snapshots=true" + rafttest.ConfigOptions(&usual, sw.base)
 }
 
 func (sw *scriptWriter) flushTicks() {
@@ -81,12 +65,9 @@ func (sw *scriptWriter) flushTicks() {
 
 // action repeats an action, and writes what does the same in a script.
 func (sw *scriptWriter) action(a *action) {
-	if a.kind == doTick && a.node == sw.ticking {
-		sw.ticks++
-		sw.do(a)
-		return
+	if a.kind != doTick || a.node != sw.ticking {
+		sw.flushTicks()
 	}
-	sw.flushTicks()
 	if a.kind == doJoin {
 		sw.command("add-nodes 1%s", sw.config())
 		sw.do(a)
@@ -96,37 +77,74 @@ func (sw *scriptWriter) action(a *action) {
 		return
 	}
 	n := sw.w.node(a.node)
-	wasUp, work := n.rn != nil, len(n.appendWork)+len(n.applyWork)
-	log, hard := written(n)
-	sw.w.delivered = nil
+	before := sw.look(n)
 	sw.do(a)
+	if a.kind == doTick {
+		sw.ticking = a.node
+		sw.ticks++
+	} else {
+		sw.write(n, a, &before)
+	}
+	if before.up && n.rn == nil && a.kind != doCrash && a.kind != doCrashWriting {
+		sw.flushTicks()
+		sw.command("crash %d", n.id)
+	}
+}
+
+// nodeBefore is a node before an action, as far as a script has to know.
+type nodeBefore struct {
+	up       bool
+	work     int // of its threads
+	log      logView
+	hard     pb.HardState
+	snapshot uint64 // the index of the last one
+	base     uint64
+}
+
+func (sw *scriptWriter) look(n *node) nodeBefore {
+	sw.w.delivered = nil
+	b := nodeBefore{up: n.rn != nil, work: len(n.appendWork) + len(n.applyWork), base: n.durable.base}
+	b.log, b.hard = written(n)
+	if s, err := n.disk.Snapshot(); err == nil {
+		b.snapshot = s.Metadata.Index
+	}
+	return b
+}
+
+// write writes an action that was just done.
+func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
+	unsynced := ""
+	if sw.w.unsynced {
+		unsynced = " unsynced=true"
+	}
 	switch a.kind {
-	case doTick:
-		sw.ticking, sw.ticks = a.node, 1
 	case doDeliver:
-		sw.deliver(n)
+		sw.deliver()
 	case doReady:
-		sw.command("process-ready %d", n.id)
+		sw.command("process-ready %d%s", n.id, unsynced)
 	case doAppend, doApply:
-		if work > len(n.appendWork)+len(n.applyWork) {
-			sw.command("process-%s-thread %d", a.kind, n.id)
+		if before.work > len(n.appendWork)+len(n.applyWork) {
+			sw.command("process-%s-thread %d%s", a.kind, n.id, unsynced)
 			sw.command("deliver-msgs %d local=true", n.id)
 		}
 	case doCrash, doCrashWriting:
-		if wasUp {
-			sw.crash(n, a, &log, hard, work)
+		if before.up {
+			sw.crash(n, a, before)
 		}
-		return
 	case doRestart:
-		if n.rn != nil && !wasUp {
+		if !before.up && !n.lost {
 			sw.command("restart %d applied=%d", n.id, n.rep.applied)
 		}
+	case doCompact:
+		sw.compact(n, before)
+	case doReadError:
+		sw.command("fail-read %d", n.id)
+	case doUnavailable:
+		sw.command("fail-read %d moment=true", n.id)
+	case doLoseDisk:
+		sw.forceDisk(n, &n.durable)
 	default:
 		sw.ask(n, a)
-	}
-	if wasUp && n.rn == nil {
-		sw.flushTicks()
-		sw.command("crash %d", n.id)
 	}
 }
 
@@ -143,32 +161,46 @@ func written(n *node) (logView, pb.HardState) {
 	return log, hard
 }
 
-// deliver picks the message out of those that were ever sent, which all stay in flight.
-func (sw *scriptWriter) deliver(n *node) {
-	m := sw.w.delivered
-	if m == nil {
+// deliver picks the message out of those that were ever sent, which all stay in flight. One that was never sent like this
+// is given by hand.
+func (sw *scriptWriter) deliver() {
+	f := sw.w.delivered
+	if f == nil {
 		return
 	}
-	out := fmt.Sprintf("deliver-msgs %d from=%d type=%s term=%d index=%d logterm=%d commit=%d", n.id, m.From, m.Type, m.Term, m.Index, m.LogTerm, m.Commit)
-	if m.Reject {
-		out += " reject=true"
+	if !f.tampered {
+		sw.command("%s", rafttest.DeliverCommand(&f.Message))
+		return
 	}
-	sw.command("%s newest=true keep=true", out)
+	m := f.Message
+	m.Entries = slices.Clone(m.Entries)
+	for i := range m.Entries {
+		if e := &m.Entries[i]; e.Type == pb.EntryNormal && len(e.Data) > 0 {
+			e.Data = []byte(sw.text(e.Data))
+		}
+	}
+	sw.command("%s", rafttest.StepCommand(&m))
+}
+
+func (sw *scriptWriter) compact(n *node, before *nodeBefore) {
+	if s, err := n.disk.Snapshot(); err == nil && s.Metadata.Index != before.snapshot {
+		sw.command("save-snapshot %d", n.id)
+	}
+	if n.durable.base != before.base {
+		sw.command("compact %d %d", n.id, n.durable.base)
+	}
 }
 
 // crash writes a crash, and puts the disk into the state in which it was left.
-func (sw *scriptWriter) crash(n *node, a *action, log *logView, hard pb.HardState, work int) {
-	wrote := n.hard != hard || !slices.Equal(n.durable.terms, log.terms)
-	if a.kind == doCrashWriting && wrote && a.n > 0 {
-		if sw.base.AsyncStorageWrites && work > 0 {
-			sw.command("process-append-thread %d", n.id)
-		} else {
-			sw.command("process-ready %d", n.id)
-		}
+func (sw *scriptWriter) crash(n *node, a *action, before *nodeBefore) {
+	lost := n.hard != before.hard || !slices.Equal(n.durable.terms, before.log.terms) || n.durable.base != before.log.base
+	writing := ""
+	if a.kind == doCrashWriting && lost && a.n > 0 {
+		writing = " writing=true"
 	}
-	sw.command("crash %d", n.id)
-	if wrote {
-		sw.forceDisk(n, log)
+	sw.command("crash %d%s", n.id, writing)
+	if lost {
+		sw.forceDisk(n, &before.log)
 	}
 }
 
@@ -228,16 +260,13 @@ func (sw *scriptWriter) ask(n *node, a *action) {
 		sw.command("transfer-leadership from=%d to=%d", n.id, a.peer)
 	case doStepDown, doForget, doCampaign, doLeaseRead:
 		sw.command("%s %d", a.kind, n.id)
+	case doAwait:
+		sw.command("await-catch-up %d %d", n.id, a.peer)
 	case doRead:
-		sw.command("read-index %d r%d", n.id, a.n)
-	case doCompact:
-		sw.command("save-snapshot %d", n.id)
-		sw.command("compact %d %d", n.id, n.durable.base)
+		sw.command("read-index %d %s", n.id, readContext(uint64(len(sw.w.floors))-1))
 	case doUnreachable:
 		sw.command("report-unreachable %d %d", n.id, a.peer)
 	case doSnapStatus:
 		sw.command("report-snapshot %d %d failed=%t", n.id, a.peer, a.n == 1)
-	case doLoseDisk:
-		sw.forceDisk(n, &n.durable)
 	}
 }

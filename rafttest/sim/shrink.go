@@ -12,9 +12,13 @@ type Shrunk struct {
 	Failure *Failure
 	// Actions is how many there are, Of how many there were, Replays how many tries that took.
 	Actions, Of, Replays int
-	// Script is the run in the language of package rafttest; see its "check". It replays the failure without the
-	// simulator, if that has to do with more than one node's bookkeeping.
+	// Script is the run in the language of package rafttest. It replays the failure without the simulator, and ends with
+	// the command check.
 	Script string
+	// Shown: that was tried, and the check names the same property (for NoPanic, the replay panics). Scripts cannot show what
+	// only the simulator looks at: SameResults, Durability, and a Disk or StateMachine of one's own. If the failure is not
+	// shown, the first comment of the script says so.
+	Shown bool
 }
 
 // ErrNoFailure is returned by Shrink for a Config whose run fails no property.
@@ -28,7 +32,8 @@ const maxReplays = 20_000
 
 // Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it records what was done to
 // the nodes, messages that arrived included, and repeats it with parts left out. Messages are delivered by what
-// they say, so that those that are left out before do not matter. It repeats the run at most 20,000 times.
+// they say, so that those that are left out before do not matter. It prefers a run whose script shows the failure to a shorter
+// one whose script does not. It repeats the run at most 20,000 times, and replays a script at most 300 times.
 func Shrink(cfg Config) (*Shrunk, error) {
 	rec := &recorder{}
 	s, err := simulate(cfg, rec)
@@ -43,11 +48,14 @@ func Shrink(cfg Config) (*Shrunk, error) {
 	if actions = sh.replay(actions); actions == nil {
 		return nil, ErrNotShrunk
 	}
-	actions = sh.reduce(actions)
+	sh.clocks = s.clocks()
+	sh.clocks.slip = max(sh.clocks.slip, sh.clocks.excess(actions, sh.cfg.Nodes))
+	actions = sh.reduce(actions, sh.replay, func() bool { return sh.replays >= maxReplays*3/4 })
 	if tidy := sh.replay(tidyTicks(actions)); tidy != nil {
 		actions = tidy
 	}
-	return sh.result(actions, len(rec.actions)), nil
+	actions, shown := sh.show(actions)
+	return sh.result(actions, len(rec.actions), shown), nil
 }
 
 // shrinker repeats actions in worlds like that of a simulation.
@@ -56,6 +64,10 @@ type shrinker struct {
 	sim      *simulation
 	property Property
 	replays  int
+	scripts  int // how many were replayed
+	clocks   clocks
+	// longer are lists of actions that have failed on the way to the shortest one, each a good deal shorter than the last.
+	longer [][]action
 }
 
 // world repeats actions, and returns the world and the position of the one that broke the property, -1 if none did.
@@ -88,21 +100,23 @@ func (sh *shrinker) replay(actions []action) []action {
 	return rec.actions
 }
 
-// reduce leaves out ever smaller parts, as long as what is left still fails, until nothing more can go.
-func (sh *shrinker) reduce(actions []action) []action {
-	for size := (len(actions) + 1) / 2; sh.replays < maxReplays; {
+// reduce leaves out ever smaller parts, as long as what is left still fails, until nothing more can go or it is done. try
+// repeats actions and returns what there was to do up to the failure, nil if there was none.
+func (sh *shrinker) reduce(actions []action, try func([]action) []action, done func() bool) []action {
+	sh.keep(actions)
+	for size := (len(actions) + 1) / 2; !done(); {
 		before := len(actions)
-		for at := len(actions) - size; at > -size && sh.replays < maxReplays; at -= size {
+		for at := len(actions) - size; at > -size && !done(); at -= size {
 			from, to := max(at, 0), min(at+size, len(actions))
 			if from >= to {
 				continue
 			}
-			rest := sh.without(actions, from, to)
-			if len(rest) == len(actions) {
-				continue
-			}
-			if less := sh.replay(rest); less != nil && len(less) < len(actions) {
-				actions = less
+			for _, rest := range sh.without(actions, from, to) {
+				if less := try(rest); less != nil && len(less) < len(actions) {
+					actions = less
+					sh.keep(actions)
+					break
+				}
 			}
 		}
 		switch {
@@ -113,6 +127,13 @@ func (sh *shrinker) reduce(actions []action) []action {
 		}
 	}
 	return actions
+}
+
+// keep remembers actions that fail.
+func (sh *shrinker) keep(actions []action) {
+	if k := len(sh.longer); k == 0 || len(actions) < len(sh.longer[k-1])*7/8 {
+		sh.longer = append(sh.longer, actions)
+	}
 }
 
 // tidyTicks puts ticks of a node together that have only ticks of others between them.
@@ -129,24 +150,24 @@ func tidyTicks(actions []action) []action {
 	return tidy
 }
 
-// without returns the actions but for those from from to to. Where leases count on the clocks, ticks stay: the run would fail
-// for want of them.
-func (sh *shrinker) without(actions []action, from, to int) []action {
-	rest := append([]action(nil), actions[:from]...)
-	if sh.property == ReadSafety && sh.sim.w.base.LeaseDriftTicks > 0 {
-		for i := from; i < to; i++ {
-			if actions[i].kind == doTick {
-				rest = append(rest, actions[i])
-			}
-		}
+// without returns ways to leave out the actions from from to to. Where leases count on the clocks, ticks go as long as the
+// clocks can still have run like that: otherwise the run would fail for want of them.
+func (sh *shrinker) without(actions []action, from, to int) [][]action {
+	ways := [][]action{append(append([]action(nil), actions[:from]...), actions[to:]...)}
+	if sh.property != ReadSafety || sh.sim.w.base.LeaseDriftTicks == 0 {
+		return ways
 	}
-	return append(rest, actions[to:]...)
+	ways = append(ways, thin(actions, from, to)...)
+	return slices.DeleteFunc(ways, func(rest []action) bool {
+		return len(rest) == len(actions) || sh.clocks.excess(rest, sh.cfg.Nodes) > sh.clocks.slip
+	})
 }
 
-func (sh *shrinker) result(actions []action, of int) *Shrunk {
+func (sh *shrinker) result(actions []action, of int, shown bool) *Shrunk {
 	rec := &recorder{describe: true}
 	w, _ := sh.world(actions, rec)
 	f := *w.failure
 	f.Event, f.Trace = uint64(len(actions)), rec.lines
-	return &Shrunk{Failure: &f, Actions: len(actions), Of: of, Replays: sh.replays, Script: sh.script(actions, &f)}
+	script := headline(&f, shown) + sh.script(actions)
+	return &Shrunk{Failure: &f, Actions: len(actions), Of: of, Replays: sh.replays, Shown: shown, Script: script}
 }

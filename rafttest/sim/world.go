@@ -43,14 +43,17 @@ type world struct {
 	// keep: messages stay for ever, so that they can be delivered by what they say.
 	keep bool
 	// delivered is the message that was delivered last, when actions are repeated.
-	delivered *pb.Message
+	delivered *flight
+	// unsynced: in the last action a write was not synced that had to be.
+	unsynced bool
 }
 
 // flight is a message on its way. Who has sent it does not always stand in it: a forwarded order to transfer the
 // leadership names the one to whom.
 type flight struct {
 	pb.Message
-	sender uint64
+	sender   uint64
+	tampered bool // it is not as it was sent
 }
 
 type answerAt struct {
@@ -149,6 +152,7 @@ func (w *world) begin() {
 	w.answers = w.answers[:0]
 	w.reads = w.reads[:0]
 	w.news = w.news[:0]
+	w.unsynced = false
 }
 
 // send takes messages of a node to others. What they promise is checked here.
@@ -158,7 +162,9 @@ func (w *world) send(n *node, msgs []pb.Message) {
 		w.checkPromise(n, m)
 		w.hash = mix(w.hash, uint64(m.Type)<<56^m.From<<48^m.To<<40^m.Term<<20^m.Index)
 		w.stats.Messages++
-		w.sent = append(w.sent, w.launch(flight{Message: *m, sender: n.id}))
+		f := flight{Message: *m, sender: n.id}
+		w.tampered(n, &f)
+		w.sent = append(w.sent, w.launch(f))
 	}
 }
 
