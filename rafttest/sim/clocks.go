@@ -98,16 +98,20 @@ func withoutTicks(actions []action, from, to, ticks int) []action {
 	return append(rest, actions[to:]...)
 }
 
-// withoutRound leaves out a tick, and the next one of each other node.
+// withoutRound leaves out a tick, and one of each other node that ticks at about that time: a node that is down does not.
 func withoutRound(actions []action, at int) []action {
 	rest := append([]action(nil), actions[:at]...)
-	gone := map[uint64]bool{}
+	gone, own := map[uint64]bool{}, 0
 	for i := at; i < len(actions); i++ {
-		if a := &actions[i]; a.kind == doTick && !gone[a.node] {
+		a := &actions[i]
+		if a.kind == doTick && a.node == actions[at].node {
+			own++
+		}
+		if a.kind == doTick && !gone[a.node] && own <= 2 {
 			gone[a.node] = true
 			continue
 		}
-		rest = append(rest, actions[i])
+		rest = append(rest, *a)
 	}
 	return rest
 }

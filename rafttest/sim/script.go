@@ -175,8 +175,8 @@ func (sw *scriptWriter) deliver() {
 	m := f.Message
 	m.Entries = slices.Clone(m.Entries)
 	for i := range m.Entries {
-		if e := &m.Entries[i]; e.Type == pb.EntryNormal && len(e.Data) > 0 {
-			e.Data = []byte(sw.text(e.Data))
+		if text := sw.texts[string(m.Entries[i].Data)]; text != "" {
+			m.Entries[i].Data = []byte(text)
 		}
 	}
 	sw.command("%s", rafttest.StepCommand(&m))
