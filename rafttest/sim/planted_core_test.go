@@ -19,86 +19,22 @@ func TestAWrongCoreLeadsToAShortScriptThatShowsIt(t *testing.T) {
 		disk   func(uint64) Disk
 		tune   func(*raft.Config)
 	}{
-		{
-			name: "votes leave before they are synced", breaks: Promise,
-			plant: plant{unsynced: func(_ *node, _ pb.HardState, entries []pb.Entry) bool { return len(entries) == 0 }},
-		},
-		{
-			name: "so do acknowledgements, with asynchronous writes", breaks: Promise, tune: async,
-			plant: plant{unsynced: func(_ *node, _ pb.HardState, entries []pb.Entry) bool { return len(entries) > 1 }},
-		},
-		{
-			name: "followers are told that everything is committed", breaks: CommitSafety,
-			plant: plant{tamper: func(_ *node, m *pb.Message) bool {
-				if m.Type != pb.MsgApp || len(m.Entries) == 0 {
-					return false
-				}
-				m.Commit = m.Entries[len(m.Entries)-1].Index
-				return true
-			}},
-		},
-		{
-			name: "an acknowledgement promises more than there is", breaks: CommitSafety,
-			plant: plant{tamper: func(n *node, m *pb.Message) bool {
-				if m.Type != pb.MsgAppResp || !m.Reject {
-					return false
-				}
-				m.Reject, m.RejectHint, m.LogTerm = false, 0, 0
-				return true
-			}},
-		},
-		{
-			name: "a vote is given to a log that is behind", breaks: LeaderCompleteness,
-			plant: plant{tamper: func(n *node, m *pb.Message) bool {
-				if m.Type != pb.MsgVoteResp || !m.Reject || n.hard.Vote != raft.None {
-					return false
-				}
-				m.Reject, m.Commit, m.RejectHint = false, 0, 0
-				return true
-			}},
-		},
-		{
-			name: "a vote is given twice", breaks: ElectionSafety,
-			plant: plant{tamper: func(_ *node, m *pb.Message) bool {
-				if m.Type != pb.MsgVoteResp || !m.Reject {
-					return false
-				}
-				m.Reject, m.Commit, m.RejectHint = false, 0, 0
-				return true
-			}},
-		},
-		{name: "a vote is forgotten in a crash", breaks: OneVote, disk: newForgetfulDisk},
-		{
-			name: "a leader answers reads with what it has from its predecessor", breaks: ReadSafety,
-			plant: plant{tamper: func(_ *node, m *pb.Message) bool {
-				if m.Type != pb.MsgReadIndexResp || m.Index <= firstIndex {
-					return false
-				}
-				m.Index--
-				return true
-			}},
-		},
-		{
-			name: "an entry changes on its way", breaks: LogMatching,
-			plant: plant{tamper: func(_ *node, m *pb.Message) bool {
-				if m.Type != pb.MsgApp || m.To != 3 || len(m.Entries) != 1 || m.Entries[0].Type != pb.EntryNormal || len(m.Entries[0].Data) == 0 {
-					return false
-				}
-				m.Entries = []pb.Entry{{Term: m.Entries[0].Term, Index: m.Entries[0].Index, Data: []byte("another")}}
-				return true
-			}},
-		},
+		{"votes leave before they are synced", Promise, plant{unsynced: votesOnly}, nil, plain},
+		{"so do acknowledgements, with asynchronous writes", Promise, plant{unsynced: batches}, nil, async},
+		{"followers are told that everything is committed", CommitSafety, plant{tamper: commitsAll}, nil, plain},
+		{"a refusal acknowledges", CommitSafety, plant{tamper: acknowledges}, nil, plain},
+		{"a vote is given to a log that is behind", LeaderCompleteness, plant{tamper: votesForAnyLog}, nil, plain},
+		{"a vote is given twice", ElectionSafety, plant{tamper: votesForAll}, nil, plain},
+		{"a vote is forgotten in a crash", OneVote, plant{}, newForgetfulDisk, plain},
+		{"a read is answered with less than is committed", ReadSafety, plant{tamper: readsBehind}, nil, plain},
+		{"an entry changes on its way", LogMatching, plant{tamper: changesEntries}, nil, plain},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := firstBroken(t, tc.breaks, func(seed uint64) Config {
-				c := Config{
-					Seed: seed, Nodes: 3, Clients: 2, Steps: 1000, NewDisk: tc.disk, SkipDiskCheck: tc.disk != nil, Tune: plain, plant: &tc.plant,
+				return Config{
+					Seed: seed, Nodes: 3, Clients: 2, Steps: 1000, NewDisk: tc.disk, SkipDiskCheck: tc.disk != nil, Tune: tc.tune, plant: &tc.plant,
 					Faults: &Faults{Crash: 6, DownTicks: 2, Drop: 0.05, Partition: 60, PartitionTicks: 20, Campaign: 6},
 				}
-				if tc.tune != nil {
-					c.Tune = tc.tune
-				}
-				return c
 			})
 			small, err := Shrink(cfg)
 			if err != nil {
@@ -113,6 +49,53 @@ func TestAWrongCoreLeadsToAShortScriptThatShowsIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+func votesOnly(_ *node, _ pb.HardState, entries []pb.Entry) bool { return len(entries) == 0 }
+
+func batches(_ *node, _ pb.HardState, entries []pb.Entry) bool { return len(entries) > 1 }
+
+func commitsAll(_ *node, m *pb.Message) bool {
+	if m.Type != pb.MsgApp || len(m.Entries) == 0 {
+		return false
+	}
+	m.Commit = m.Entries[len(m.Entries)-1].Index
+	return true
+}
+
+func acknowledges(_ *node, m *pb.Message) bool { return m.Type == pb.MsgAppResp && agrees(m) }
+
+func votesForAll(_ *node, m *pb.Message) bool { return m.Type == pb.MsgVoteResp && agrees(m) }
+
+// votesForAnyLog leaves alone who has voted already.
+func votesForAnyLog(n *node, m *pb.Message) bool {
+	return n.hard.Vote == raft.None && votesForAll(n, m)
+}
+
+// agrees turns a refusal into its opposite.
+func agrees(m *pb.Message) bool {
+	was := m.Reject
+	if was {
+		m.Reject, m.RejectHint, m.LogTerm, m.Commit = false, 0, 0, 0
+	}
+	return was
+}
+
+func readsBehind(_ *node, m *pb.Message) bool {
+	if m.Type != pb.MsgReadIndexResp || m.Index <= firstIndex {
+		return false
+	}
+	m.Index--
+	return true
+}
+
+func changesEntries(_ *node, m *pb.Message) bool {
+	if m.Type != pb.MsgApp || m.To != 3 || len(m.Entries) != 1 || len(m.Entries[0].Data) == 0 {
+		return false
+	}
+	e := m.Entries[0]
+	m.Entries = []pb.Entry{{Term: e.Term, Index: e.Index, Data: []byte("another")}}
+	return true
 }
 
 // firstBroken returns the first configuration whose run breaks a property before it breaks others.

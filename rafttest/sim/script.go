@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ffd200af/raft"
@@ -228,7 +227,10 @@ func (sw *scriptWriter) entry(n *node, index uint64) string {
 	if v := sw.w.check.slot(index).find(term); v != nil {
 		e.Type, e.Data = v.typ, v.data
 	}
-	return raft.DescribeEntry(e, func(data []byte) string { return strconv.Quote(sw.texts[string(data)]) })
+	if text := sw.texts[string(e.Data)]; text != "" {
+		e.Data = []byte(text)
+	}
+	return rafttest.EntryLine(&e)
 }
 
 // text is what stands for the data of a proposal: printable and of the same length, because sizes decide how entries
