@@ -9,14 +9,19 @@ const far = 12
 // shorten leaves out what goes only together, or in exchange, and then again what can be left out alone. Where the clocks
 // matter there is nothing to exchange, and too much to look at.
 func (sh *shrinker) shorten(actions []action, try func([]action) []action, done func() bool) []action {
-	for !sh.timed() && !done() {
+	for !done() {
 		before := len(actions)
-		actions = sh.swap(actions, try, done)
-		actions = sh.pairs(actions, try, done)
+		if !sh.timed() {
+			actions = sh.swap(actions, try, done)
+			actions = sh.pairs(actions, try, done)
+			if len(actions) == before {
+				return actions
+			}
+		}
+		actions = sh.reduce(actions, try, done)
 		if len(actions) == before {
 			return actions
 		}
-		actions = sh.reduce(actions, try, done)
 	}
 	return actions
 }
