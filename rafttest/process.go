@@ -49,7 +49,9 @@ func (env *InteractionEnv) takeReady(n *Node) raft.Ready {
 	var rd raft.Ready
 	env.watchHealth(n, func() { rd = n.Ready() })
 	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
-	env.handsOut(n, rd.Entries, &rd.Snapshot)
+	if n.Err() == nil {
+		env.handsOut(n, rd.Entries, &rd.Snapshot)
+	}
 	return rd
 }
 

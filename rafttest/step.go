@@ -21,6 +21,7 @@ import (
 //	2/4 "data"
 //	2/5 EntryConfChangeV2 v4 l5
 //	2/6 EntryConfChangeV2 0x0802120408001004
+//	2/6 EntryConfChangeV2 explicit v6
 //
 // It goes to the node with the id at, which is the recipient unless given.
 func handleStep(env *InteractionEnv, a *args) error {
@@ -121,8 +122,12 @@ func (a *args) parseEntry(line string) pb.Entry {
 		if rest == "" {
 			break // the end of a joint configuration, which leaders propose without data
 		}
+		transition := "auto"
+		if word, changes, _ := strings.Cut(rest, " "); word == "implicit" || word == "explicit" {
+			transition, rest = word, changes
+		}
 		var cc pb.ConfChangeV2
-		if cc, err = parseConfChange(rest, "auto"); err == nil {
+		if cc, err = parseConfChange(rest, transition); err == nil {
 			e.Data, err = cc.Marshal()
 		}
 	}

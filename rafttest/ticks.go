@@ -13,12 +13,15 @@ func (env *InteractionEnv) Tick(idx int, num int) error {
 	if num < 0 || num > maxTicks {
 		return fmt.Errorf("%d ticks are too many: at most %d", num, maxTicks)
 	}
-	return env.input(idx, func(n *Node) error {
-		for range num {
-			n.RawNode.Tick()
-		}
-		return nil
-	})
+	if _, err := env.liveNode(idx); err != nil {
+		return err
+	}
+	for range num {
+		// A look after each: a leader that steps down in one may campaign in the next.
+		env.Nodes[idx].RawNode.Tick()
+		env.observe(idx)
+	}
+	return nil
 }
 
 // handleTick. With quiesced, the ticks make no election and no heartbeat; with skipped, the clock passes over them:

@@ -32,9 +32,21 @@ func StepCommand(m *pb.Message) string {
 		out.WriteString(snapshotArgs(m.Snapshot))
 	}
 	for i := range m.Entries {
-		out.WriteString("\n" + raft.DescribeEntry(m.Entries[i], nil))
+		out.WriteString("\n" + EntryLine(&m.Entries[i]))
 	}
 	return out.String()
+}
+
+// EntryLine returns an entry as step and force-disk read it: unlike raft.DescribeEntry with how a change of the
+// configuration is gone about.
+func EntryLine(e *pb.Entry) string {
+	line := raft.DescribeEntry(*e, nil)
+	var cc pb.ConfChangeV2
+	if e.Type == pb.EntryConfChangeV2 && cc.Unmarshal(e.Data) == nil && cc.Transition != pb.ConfChangeTransitionAuto {
+		how := map[pb.ConfChangeTransition]string{pb.ConfChangeTransitionJointImplicit: "implicit", pb.ConfChangeTransitionJointExplicit: "explicit"}[cc.Transition]
+		line = strings.Replace(line, e.Type.String(), e.Type.String()+" "+how, 1)
+	}
+	return line
 }
 
 // DeliverCommand returns the command that delivers a message that was sent, and is in flight for ever: the newest of those

@@ -79,13 +79,13 @@ func thin(actions []action, from, to int) [][]action {
 		for i := range count {
 			fewest = min(fewest, count[i])
 		}
-		ways = append(ways, withoutTicks(actions, from, to, fewest))
+		ways = append(ways, withoutTicks(actions, from, to, fewest, false), withoutTicks(actions, from, to, fewest, true))
 	}
-	return append(ways, withoutTicks(actions, from, to, 0))
+	return append(ways, withoutTicks(actions, from, to, 0, false))
 }
 
-// withoutTicks leaves out what is no tick, and that many ticks of each node.
-func withoutTicks(actions []action, from, to, ticks int) []action {
+// withoutTicks leaves out that many ticks of each node, and what is no tick unless it is to stay.
+func withoutTicks(actions []action, from, to, ticks int, stay bool) []action {
 	rest := append([]action(nil), actions[:from]...)
 	gone := map[uint64]int{}
 	for i := from; i < to; i++ {
@@ -93,21 +93,27 @@ func withoutTicks(actions []action, from, to, ticks int) []action {
 			if gone[a.node]++; gone[a.node] > ticks {
 				rest = append(rest, *a)
 			}
+		} else if stay {
+			rest = append(rest, *a)
 		}
 	}
 	return append(rest, actions[to:]...)
 }
 
-// withoutRound leaves out a tick, and the next one of each other node.
+// withoutRound leaves out a tick, and one of each other node that ticks at about that time: a node that is down does not.
 func withoutRound(actions []action, at int) []action {
 	rest := append([]action(nil), actions[:at]...)
-	gone := map[uint64]bool{}
+	gone, own := map[uint64]bool{}, 0
 	for i := at; i < len(actions); i++ {
-		if a := &actions[i]; a.kind == doTick && !gone[a.node] {
+		a := &actions[i]
+		if a.kind == doTick && a.node == actions[at].node {
+			own++
+		}
+		if a.kind == doTick && !gone[a.node] && own <= 2 {
 			gone[a.node] = true
 			continue
 		}
-		rest = append(rest, actions[i])
+		rest = append(rest, *a)
 	}
 	return rest
 }

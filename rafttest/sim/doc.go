@@ -45,7 +45,8 @@
 //
 //	raftscript -rewrite failure.txt
 //
-// Failures that a script cannot show are those of what a state machine answers, and those about time.
+// Failures that a script cannot show are those of what a state machine answers or a Disk has, and those about time;
+// Shrunk.Shown tells, and so does the script.
 //
 // # Experiments
 //

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ffd200af/raft"
@@ -219,8 +218,8 @@ func (sw *scriptWriter) deliver() {
 	m := f.Message
 	m.Entries = slices.Clone(m.Entries)
 	for i := range m.Entries {
-		if e := &m.Entries[i]; m.Type == pb.MsgApp && e.Type == pb.EntryNormal && len(e.Data) > 0 {
-			e.Data = []byte(sw.text(e.Data))
+		if text := sw.texts[string(m.Entries[i].Data)]; text != "" {
+			m.Entries[i].Data = []byte(text)
 		}
 	}
 	sw.command("%s", rafttest.StepCommand(&m))
@@ -272,7 +271,10 @@ func (sw *scriptWriter) entry(n *node, index uint64) string {
 	if v := sw.w.check.slot(index).find(term); v != nil {
 		e.Type, e.Data = v.typ, v.data
 	}
-	return raft.DescribeEntry(e, func(data []byte) string { return strconv.Quote(sw.texts[string(data)]) })
+	if text := sw.texts[string(e.Data)]; text != "" {
+		e.Data = []byte(text)
+	}
+	return rafttest.EntryLine(&e)
 }
 
 // text is what stands for the data of a proposal: printable and of the same length, because sizes decide how entries

@@ -50,7 +50,8 @@ func Shrink(cfg Config) (*Shrunk, error) {
 	}
 	sh.clocks = s.clocks()
 	sh.clocks.slip = max(sh.clocks.slip, sh.clocks.excess(actions, sh.cfg.Nodes))
-	actions = sh.reduce(actions, sh.replay, func() bool { return sh.replays >= maxReplays*3/4 })
+	done := func() bool { return sh.replays >= maxReplays*3/4 }
+	actions = sh.shorten(sh.reduce(actions, sh.replay, done), sh.replay, done)
 	if tidy := sh.replay(tidyTicks(actions)); tidy != nil {
 		actions = tidy
 	}
@@ -112,9 +113,8 @@ func (sh *shrinker) reduce(actions []action, try func([]action) []action, done f
 				continue
 			}
 			for _, rest := range sh.without(actions, from, to) {
-				if less := try(rest); less != nil && len(less) < len(actions) {
+				if less := sh.accepts(actions, rest, try); less != nil {
 					actions = less
-					sh.keep(actions)
 					break
 				}
 			}
@@ -154,13 +154,20 @@ func tidyTicks(actions []action) []action {
 // clocks can still have run like that: otherwise the run would fail for want of them.
 func (sh *shrinker) without(actions []action, from, to int) [][]action {
 	ways := [][]action{append(append([]action(nil), actions[:from]...), actions[to:]...)}
-	if sh.property != ReadSafety || sh.sim.w.base.LeaseDriftTicks == 0 {
-		return ways
+	if sh.timed() {
+		ways = append(ways, thin(actions, from, to)...)
 	}
-	ways = append(ways, thin(actions, from, to)...)
-	return slices.DeleteFunc(ways, func(rest []action) bool {
-		return len(rest) == len(actions) || sh.clocks.excess(rest, sh.cfg.Nodes) > sh.clocks.slip
-	})
+	return slices.DeleteFunc(ways, func(rest []action) bool { return len(rest) == len(actions) })
+}
+
+// timed reports whether the failure may come from how the clocks run.
+func (sh *shrinker) timed() bool {
+	return sh.property == ReadSafety && sh.sim.w.base.LeaseDriftTicks > 0
+}
+
+// timely reports whether the clocks can have run like that, if it matters.
+func (sh *shrinker) timely(actions []action) bool {
+	return !sh.timed() || sh.clocks.excess(actions, sh.cfg.Nodes) <= sh.clocks.slip
 }
 
 func (sh *shrinker) result(actions []action, of int, shown bool) *Shrunk {
