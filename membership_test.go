@@ -66,7 +66,7 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	c.heal()
 	c.wantConfig("voters=(2 3)", 1)
 	c.wantRole(1, StateLeader, 2)
-	if err := c.node(1).Propose([]byte("d")); !errors.Is(err, ErrProposalDropped) {
+	if err := c.node(1).Propose([]byte("d")); !errors.Is(err, ErrNotMember) {
 		t.Errorf("a proposal at a leader that is about to go: %v", err)
 	}
 	for _, m := range late {
@@ -79,6 +79,26 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	}
 	if got := c.appliedData(1); got != "a b c " {
 		t.Errorf("the removed leader applied %q", got)
+	}
+}
+
+// What the smaller quorum has already is committed with the change, and not when somebody acknowledges something next.
+func TestASmallerQuorumCommitsAtOnce(t *testing.T) {
+	c := newTestCluster(t, 2, nil)
+	c.elect(1)
+	if err := c.tryChange(1, "r2"); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(1)
+	c.deliver()
+	c.propose(1, "x")
+	c.ready(1) // it is durable on node 1
+	c.wire = nil
+	c.ready(2)
+	c.deliver() // node 2 acknowledges the change
+	c.ready(1)  // which is applied
+	if st := c.node(1).BasicStatus(); st.Commit != 4 {
+		t.Errorf("committed up to %d, the only voter has 4", st.Commit)
 	}
 }
 
