@@ -185,3 +185,12 @@ func TestAFollowerThatForgetsItsLeaderVotesForAnother(t *testing.T) {
 	}
 	c.wantRole(1, StateLeader, 2)
 }
+
+func TestALearnerObeysNoOrderToCampaign(t *testing.T) {
+	c := withLearner(t)
+	term := c.node(1).BasicStatus().Term
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 2, Term: term})
+	c.settle()
+	c.wantRole(2, StateFollower, term)
+	c.wantRole(1, StateLeader, term)
+}
