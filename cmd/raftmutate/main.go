@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -56,8 +57,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		t.rows = parse(string(before))
 	}
 	l.tryAll(t, chosen, *jobs, stdout)
-	if t.err == nil && *write != "" {
-		t.err = os.WriteFile(*write, []byte(t.markdown()), 0o644)
+	if *write != "" {
+		t.err = errors.Join(t.err, os.WriteFile(*write, []byte(t.markdown()), 0o644))
 	}
 	if t.err != nil {
 		fmt.Fprintln(stderr, t.err)
@@ -120,7 +121,7 @@ func (l *laboratory) tryAll(t *table, names []string, jobs int, out io.Writer) {
 				o, err := l.try(find(name))
 				mu.Lock()
 				if err != nil {
-					t.err = err
+					t.err = errors.Join(t.err, err)
 				} else {
 					t.rows[name] = o.row()
 					fmt.Fprintf(out, "%-28s %5.1fs  %s\n", name, time.Since(begin).Seconds(), o)

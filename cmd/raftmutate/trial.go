@@ -132,7 +132,8 @@ func (l *laboratory) test(o *outcome, overlay string, which ...string) error {
 		return slices.ContainsFunc(o.tests, func(other string) bool { return strings.HasPrefix(other, name+"/") })
 	})
 	if !o.noticed() {
-		return fmt.Errorf("the tests: %w\n%s", err, tail(out))
+		// Without a test that says so: it has run out of memory, or of time.
+		o.tests = append(o.tests, "the tests do not end")
 	}
 	return nil
 }
