@@ -83,7 +83,8 @@ func durabilityRemovals() []removal {
 			`			if change != 0 {
 				hs.Commit = change
 			}
-`, ``}}},
+`, `			_ = change
+`}}},
 		{"dead-disk", "a leader whose own disk is silent steps down", "§6.2", []edit{{"tick.go",
 			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
