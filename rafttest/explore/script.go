@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
 )
 
 // scriptWriter writes a script. Its messages are given to the nodes by hand, as they were sent; what the nodes of the
@@ -101,58 +101,4 @@ func (w *scriptWriter) acknowledgements(n *node) {
 }
 
 // message gives a message to a node.
-func (w *scriptWriter) message(m *pb.Message) {
-	args := fmt.Sprintf("step type=%s from=%d to=%d", m.Type, m.From, m.To)
-	for _, field := range []struct {
-		name  string
-		value uint64
-	}{
-		{"term", m.Term}, {"index", m.Index}, {"logterm", m.LogTerm}, {"commit", m.Commit}, {"vote", m.Vote}, {"hint", m.RejectHint},
-	} {
-		if field.value != 0 {
-			args += fmt.Sprintf(" %s=%d", field.name, field.value)
-		}
-	}
-	if m.Reject {
-		args += " reject=true"
-	}
-	if len(m.Context) > 0 {
-		args += " " + contextArg(m.Context)
-	}
-	if m.Snapshot != nil {
-		args += snapshotArgs(m.Snapshot)
-	}
-	for i := range m.Entries {
-		args += "\n" + raft.DescribeEntry(m.Entries[i], nil)
-	}
-	w.command("%s", args)
-}
-
-func snapshotArgs(s *pb.Snapshot) string {
-	cs := &s.Metadata.ConfState
-	args := fmt.Sprintf(" snapshot=%d/%d", s.Metadata.Term, s.Metadata.Index)
-	for _, list := range []struct {
-		name string
-		ids  []uint64
-	}{
-		{"voters", cs.Voters}, {"learners", cs.Learners}, {"voters-outgoing", cs.VotersOutgoing}, {"learners-next", cs.LearnersNext},
-	} {
-		if len(list.ids) > 0 {
-			args += fmt.Sprintf(" %s=%s", list.name, idList(list.ids))
-		}
-	}
-	if len(s.Data) > 0 {
-		args += fmt.Sprintf(" content=%s", s.Data)
-	}
-	return args
-}
-
-// contextArg: the contexts of reads are bytes, that of a transfer is a word.
-func contextArg(context []byte) string {
-	for _, b := range context {
-		if b < 'A' || b > 'z' {
-			return fmt.Sprintf("context-hex=%x", context)
-		}
-	}
-	return "context=" + string(context)
-}
+func (w *scriptWriter) message(m *pb.Message) { w.command("%s", rafttest.StepCommand(m)) }
