@@ -274,3 +274,19 @@ func TestAFollowerThatForgetsItsLeaderReportsItsReadsAsDropped(t *testing.T) {
 		t.Errorf("answered %+v", got)
 	}
 }
+
+// A node that does not vote campaigns in no later term, so what it says comes in the one that it is left in.
+func TestARefusalOfAnEarlierTermTellsWhatIsCommitted(t *testing.T) {
+	for _, typ := range []pb.MessageType{pb.MsgVoteResp, pb.MsgPreVoteResp} {
+		c := newTestCluster(t, 3, preVote)
+		c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2)})
+		c.step(voteFrom(3, 1, 5, entryID{1, 1}))
+		c.ready(1)
+		if err := c.node(1).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		c.step(pb.Message{Type: typ, From: 2, To: 1, Term: 2, Reject: true, Commit: 2, RejectHint: 2})
+		c.wantCommit(1, 2)
+		c.wantRole(1, StateFollower, 5)
+	}
+}

@@ -57,6 +57,11 @@ func (r *raft) checkLeader(m *pb.Message) error {
 // be handled, with this node in its term if the message may move it there.
 func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
+		if isRefusal(m) {
+			// It decides nothing any more. But what it says to be committed is so in every term, and a node that does not vote
+			// may stay in its term for ever.
+			_ = r.hearRefusal(m) // an error has quarantined the node
+		}
 		r.answerStale(m)
 		return false
 	}
@@ -78,6 +83,11 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	}
 	r.becomeFollower(m.Term, lead)
 	return true
+}
+
+// isRefusal: a vote or a pre-vote was refused.
+func isRefusal(m *pb.Message) bool {
+	return m.Reject && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp)
 }
 
 // answerStale tells the sender of a request from an earlier term about this one. An old
@@ -118,7 +128,7 @@ func (r *raft) route(m *pb.Message) error {
 		}
 		return nil
 	}
-	if m.Reject && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp) {
+	if isRefusal(m) {
 		if err := r.hearRefusal(m); err != nil {
 			return err
 		}

@@ -119,6 +119,10 @@ func electionRemovals() []removal {
 			`	if !r.mayCampaign {
 		r.nameCommit(resp)
 	}`, ``}}},
+		{"refusal-of-term", "also in a refusal of an earlier term", "§4.1; bugs 38, 40", []edit{{"step.go",
+			`		if isRefusal(m) {
+			// It`, `		if false {
+			// It`}}},
 		{"candidate-tells", "a candidate tells such a node what is committed", "§4.1; bug 38", []edit{{"election.go",
 			`		if r.tellCommit {
 			r.nameCommit(m)
