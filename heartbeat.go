@@ -21,13 +21,13 @@ func (r *raft) sendHeartbeats() {
 	}
 }
 
-// confirmReads sends the round that reads wait for. Where one voter decides alone, nobody
-// has to be asked.
+// confirmReads sends the round that reads wait for. A leader that decides alone has nobody to
+// ask.
 func (r *raft) confirmReads() {
 	if !r.readRoundDue() {
 		return
 	}
-	if r.members.IsSingleton() && r.mayCampaign {
+	if r.members.DecidesAlone(r.id) {
 		r.startRound()
 		r.answerReads(r.reads.round)
 		return

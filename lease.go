@@ -81,7 +81,7 @@ func (r *raft) hasLease() bool {
 	if r.role != StateLeader || r.log.committed < r.termStart || r.transferee != None || r.campaignOrdered {
 		return false
 	}
-	if r.members.IsSingleton() && r.mayCampaign {
+	if r.members.DecidesAlone(r.id) {
 		return r.leases() // there is nobody to be elected
 	}
 	return r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks()

@@ -63,7 +63,7 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	r.switchConfig(cfg)
 }
 
-// switchConfig makes cfg active. A smaller quorum may commit entries at once.
+// switchConfig makes cfg active. A smaller quorum may commit entries, and confirm reads, at once.
 func (r *raft) switchConfig(cfg tracker.Config) {
 	r.setConfig(cfg)
 	r.logger.Infof("%x uses configuration %s", r.id, cfg)
@@ -76,6 +76,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	r.trackLearners()
 	r.endLease()
 	r.advanceCommit()
+	r.reconfirmReads()
 	r.retire()
 }
 

@@ -214,6 +214,13 @@ func (rs *reads) echoed(id uint64) uint64 {
 	return 0
 }
 
+// reconfirmReads answers the reads that the echoes so far confirm in another configuration.
+func (r *raft) reconfirmReads() {
+	if r.reads.waiting() > 0 {
+		r.answerReads(r.confirmedRound())
+	}
+}
+
 // confirmedRound is the newest round that a quorum of the active configuration has echoed. The
 // leader echoes itself.
 func (r *raft) confirmedRound() uint64 {

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/ffd200af/raft/progress"
@@ -165,26 +166,22 @@ func (ms *Members) AutoLeave() bool { return ms.autoLeave }
 
 // IsJoint reports whether there are outgoing voters.
 func (ms *Members) IsJoint() bool {
-	_, outgoing := ms.voters()
-	return outgoing > 0
+	return slices.ContainsFunc(ms.list, func(m member) bool { return m.is&inOutgoing != 0 })
 }
 
-// IsSingleton reports whether one voter decides everything.
-func (ms *Members) IsSingleton() bool {
-	incoming, outgoing := ms.voters()
-	return incoming == 1 && outgoing == 0
-}
-
-func (ms *Members) voters() (incoming, outgoing int) {
+// DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
+func (ms *Members) DecidesAlone(id uint64) bool {
+	votes := false
 	for i := range ms.list {
-		if ms.list[i].is&inIncoming != 0 {
-			incoming++
+		if !ms.IsVoter(i) {
+			continue
 		}
-		if ms.list[i].is&inOutgoing != 0 {
-			outgoing++
+		if ms.list[i].id != id {
+			return false
 		}
+		votes = votes || ms.list[i].is&inIncoming != 0
 	}
-	return incoming, outgoing
+	return votes
 }
 
 // Track starts a leader's term: of every member nothing is known, and it is to be probed

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"maps"
 	"testing"
 	"unsafe"
 
@@ -97,8 +98,15 @@ func TestMembersAnswerLikeTheMaps(t *testing.T) {
 			}
 			return
 		}
-		if ms.Committed() != p.Committed() || ms.QuorumActive() != p.QuorumActive() || ms.IsSingleton() != p.IsSingleton() || ms.IsJoint() != (len(p.Voters[1]) > 0) || ms.AutoLeave() != p.AutoLeave {
+		if ms.Committed() != p.Committed() || ms.QuorumActive() != p.QuorumActive() || ms.IsJoint() != (len(p.Voters[1]) > 0) || ms.AutoLeave() != p.AutoLeave {
 			t.Fatalf("committed %d and %d, active %t and %t", ms.Committed(), p.Committed(), ms.QuorumActive(), p.QuorumActive())
+		}
+		for id := uint64(1); id <= 10; id++ {
+			only := quorum.MajorityConfig(set(id))
+			alone := maps.Equal(p.Voters[0], only) && (len(p.Voters[1]) == 0 || maps.Equal(p.Voters[1], only))
+			if ms.DecidesAlone(id) != alone {
+				t.Fatalf("in %s node %d decides alone: %t", p.Config, id, !alone)
+			}
 		}
 		yes, no, result := ms.Tally()
 		wantYes, wantNo, want := p.TallyVotes()
@@ -186,8 +194,8 @@ func TestOneVoterDecidesWhateverItsLearners(t *testing.T) {
 	ms.Switch(Config{Voters: quorum.JointConfig{set(2), nil}, Learners: set(1, 3)}, 1)
 	ms.Track(4)
 	ms.Progress(1).Match = 7
-	if !ms.IsSingleton() || ms.Committed() != 7 {
-		t.Errorf("singleton %t, committed %d", ms.IsSingleton(), ms.Committed())
+	if !ms.DecidesAlone(2) || ms.DecidesAlone(1) || ms.Committed() != 7 {
+		t.Errorf("alone %t, committed %d", ms.DecidesAlone(2), ms.Committed())
 	}
 	if !ms.Progress(0).IsLearner || ms.Progress(1).IsLearner {
 		t.Error("the Progress does not know who is a learner")

@@ -68,7 +68,7 @@ func membershipRemovals() []removal {
 			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return target.Match == last`}}},
 		{"smaller-quorum", "a smaller quorum commits at once", "§4.1; bug 40", []edit{{"membership.go",
 			`	r.advanceCommit()
-	r.retire()`, `	r.retire()`}}},
+	r.reconfirmReads()`, `	r.reconfirmReads()`}}},
 		{"member-proposes", "a leader that is no member proposes nothing", "§4.2.2", []edit{{"propose.go",
 			`	if r.members.Find(r.id) < 0 {`, `	if false {`}}},
 		{"strangers-answer", "answers of strangers do not count", "§4.1", []edit{

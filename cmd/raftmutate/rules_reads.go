@@ -44,7 +44,14 @@ func readRemovals() []removal {
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
-			`	if r.members.IsSingleton() && r.mayCampaign {`, `	if r.members.IsSingleton() {`}}},
+			`	if r.members.DecidesAlone(r.id) {`, `	if r.members.DecidesAlone(r.members.ID(0)) {`}}},
+		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
+			`	return votes
+`, `	return votes && !ms.IsJoint()
+`}}},
+		{"read-reconfirm", "a read is confirmed by the quorum of the configuration as it is", "§6.4; §4.1", []edit{{"membership.go",
+			`	r.reconfirmReads()
+`, ``}}},
 		{"lease-length", "a lease ends before anybody can be elected", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.clock-r.lease.start < r.limits.leaseTicks()`, `r.clock-r.lease.start < r.limits.leaseTicks()+uint64(r.limits.electionTicks())`}}},
 		{"lease-margin", "a lease allows for clocks that drift", "§6.4.1; bug 46", []edit{{"raft.go",
