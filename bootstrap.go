@@ -1,8 +1,10 @@
 package raft
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
@@ -18,53 +20,95 @@ type Peer struct {
 
 // Errors of Bootstrap.
 var (
-	// ErrBootstrapNotEmpty: the Storage holds a log already.
+	// ErrBootstrapNotEmpty: the Storage holds a log already, which is no beginning of what Bootstrap with these peers has written.
 	ErrBootstrapNotEmpty = errors.New("raft: cannot bootstrap a storage that is not empty")
 	// ErrBootstrapPeers: the list of peers is empty, or names a node twice or none.
 	ErrBootstrapPeers = errors.New("raft: cannot bootstrap with these peers")
 )
 
 // bootstrap gives an empty node its first log: one committed configuration change per
-// peer, in term 1, so that every node that is bootstrapped with the same list has the
+// peer, so that every node that is bootstrapped with the same list has the
 // same log. They are applied here as well, because a node without a configuration could
 // never elect a leader that would commit them.
 func (r *raft) bootstrap(peers []Peer) error {
-	last, err := r.log.storage.LastIndex()
+	first, err := firstEntries(peers)
 	if err != nil {
-		return wrapStorage("last index", err)
-	}
-	if last != 0 || r.log.lastIndex() != 0 || r.term != 0 {
-		return fmt.Errorf("%w: last index %d, term %d", ErrBootstrapNotEmpty, r.log.lastIndex(), r.term)
-	}
-	if len(peers) == 0 {
-		return fmt.Errorf("%w: the list is empty", ErrBootstrapPeers)
-	}
-	entries := make([]pb.Entry, 0, len(peers))
-	for i, p := range peers {
-		for _, earlier := range peers[:i] {
-			if earlier.ID == p.ID {
-				return fmt.Errorf("%w: %x stands twice", ErrBootstrapPeers, p.ID)
-			}
-		}
-		if p.ID == None || IsLocalMsgTarget(p.ID) {
-			return fmt.Errorf("%w: %x is not the id of a node", ErrBootstrapPeers, p.ID)
-		}
-		cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID, Context: p.Context}
-		data, err := cc.Marshal()
-		if err != nil {
-			return fmt.Errorf("raft: encoding the change that adds %x: %w", p.ID, err)
-		}
-		entries = append(entries, pb.Entry{Type: pb.EntryConfChange, Data: data})
-	}
-	r.becomeFollower(1, None)
-	r.log.appendOwn(r.term, entries, payloadBytes(entries))
-	if err := r.log.commitTo(r.log.lastIndex()); err != nil {
 		return err
 	}
+	has, err := r.bootstrapped(first)
+	if err != nil {
+		return err
+	}
+	if r.term == 0 {
+		r.becomeFollower(bootstrapTerm, None)
+	}
+	if rest := first[has:]; len(rest) > 0 {
+		r.log.appendOwn(bootstrapTerm, rest, payloadBytes(rest))
+	}
+	r.log.committed = uint64(len(first))
 	for _, p := range peers {
 		r.applyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID}.AsV2())
 	}
 	return nil
+}
+
+// firstEntries are the configuration changes that add peers, without index and term.
+func firstEntries(peers []Peer) ([]pb.Entry, error) {
+	if len(peers) == 0 {
+		return nil, fmt.Errorf("%w: the list is empty", ErrBootstrapPeers)
+	}
+	entries := make([]pb.Entry, 0, len(peers))
+	for i, p := range peers {
+		if slices.ContainsFunc(peers[:i], func(earlier Peer) bool { return earlier.ID == p.ID }) {
+			return nil, fmt.Errorf("%w: %x stands twice", ErrBootstrapPeers, p.ID)
+		}
+		if p.ID == None || IsLocalMsgTarget(p.ID) {
+			return nil, fmt.Errorf("%w: %x is not the id of a node", ErrBootstrapPeers, p.ID)
+		}
+		cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID, Context: p.Context}
+		data, err := cc.Marshal()
+		if err != nil {
+			return nil, fmt.Errorf("raft: encoding the change that adds %x: %w", p.ID, err)
+		}
+		entries = append(entries, pb.Entry{Type: pb.EntryConfChange, Data: data})
+	}
+	return entries, nil
+}
+
+// bootstrapped returns how many of the first entries the node has. There are some, and none is known to be committed, when a
+// crash has torn the write that Bootstrap has asked for.
+func (r *raft) bootstrapped(first []pb.Entry) (int, error) {
+	stored, err := r.log.storage.LastIndex()
+	if err != nil {
+		return 0, wrapStorage("last index", err)
+	}
+	notEmpty := fmt.Errorf("%w: last index %d, term %d", ErrBootstrapNotEmpty, r.log.lastIndex(), r.term)
+	if stored == 0 && r.log.lastIndex() == 0 {
+		if r.term != 0 {
+			return 0, notEmpty
+		}
+		return 0, nil
+	}
+	if r.role != StateFollower || r.log.committed != 0 || r.log.lastIndex() != stored {
+		return 0, notEmpty
+	}
+	has, err := r.log.firstConfiguration()
+	if err != nil {
+		return 0, err
+	}
+	if n := uint64(len(first)); has == 0 || has > n || has < n && has < stored {
+		return 0, notEmpty
+	}
+	for i := range has {
+		at, err := r.log.entries(i+1, i+2, noLimit)
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.Equal(at[0].Data, first[i].Data) {
+			return 0, notEmpty
+		}
+	}
+	return int(has), nil
 }
 
 func (r *recorder) noteBootstrap(peers []Peer) {

@@ -119,56 +119,6 @@ func TestStatusAndWithProgressShowWhatTheLeaderKnows(t *testing.T) {
 	}
 }
 
-func TestBootstrapGivesEveryNodeTheSameLog(t *testing.T) {
-	peers := []Peer{{ID: 1, Context: []byte("a")}, {ID: 2}, {ID: 3}}
-	c := &testCluster{tb: t, sent: map[pb.MessageType]int{}}
-	for id := uint64(1); id <= 3; id++ {
-		storage := NewMemoryStorage()
-		n := &testNode{storage: storage, cfg: testConfig(id, storage)}
-		c.nodes = append(c.nodes, n)
-		c.start(n)
-		if err := n.Bootstrap(peers); err != nil {
-			t.Fatal(err)
-		}
-		if err := n.Bootstrap(peers); !errors.Is(err, ErrBootstrapNotEmpty) {
-			t.Errorf("a second time: %v", err)
-		}
-	}
-	rd := c.node(1).Ready()
-	if len(rd.Entries) != 3 || len(rd.CommittedEntries) != 3 || rd.HardState != (pb.HardState{Term: 1, Commit: 3}) {
-		t.Fatalf("%d entries, %d committed, %v", len(rd.Entries), len(rd.CommittedEntries), rd.HardState)
-	}
-	c.node(1).persist(t, rd)
-	c.node(1).apply(t, rd.CommittedEntries)
-	c.node(1).Advance(rd)
-	c.settle()
-	c.elect(2)
-	c.propose(2, "x")
-	c.settle()
-	c.wantApplied("x ")
-}
-
-func TestBootstrapRefusesPeersThatCannotBe(t *testing.T) {
-	for name, peers := range map[string][]Peer{
-		"none":        nil,
-		"id none":     {{ID: 1}, {ID: None}},
-		"twice":       {{ID: 1}, {ID: 2}, {ID: 1}},
-		"a thread id": {{ID: LocalApplyThread}},
-	} {
-		cfg := testConfig(1, NewMemoryStorage())
-		rn, err := NewRawNode(&cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := rn.Bootstrap(peers); !errors.Is(err, ErrBootstrapPeers) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if rn.HasReady() {
-			t.Errorf("%s: something has changed", name)
-		}
-	}
-}
-
 func TestProposalsAreDroppedWithTheReason(t *testing.T) {
 	t.Run("no leader", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)

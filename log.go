@@ -150,13 +150,18 @@ func (l *raftLog) noticeCompaction() error {
 	return nil
 }
 
-// commitTo moves the commit index forward, never back.
+// commitTo moves the commit index forward, never back, and never into the first configuration.
 func (l *raftLog) commitTo(index uint64) error {
 	if index <= l.committed {
 		return nil
 	}
 	if index > l.lastIndex() {
 		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.lastIndex())
+	}
+	if l.committed == 0 {
+		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {
+			return err
+		}
 	}
 	l.committed = index
 	return nil

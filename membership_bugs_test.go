@@ -268,21 +268,21 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	// first. Node 1 comes back with an empty disk and reads them again.
 	c := newTestCluster(t, 0, nil)
 	c.join(nil)
-	add := func(index, id uint64) pb.Entry {
+	add := func(term, index, id uint64) pb.Entry {
 		cc := pb.ConfChange{NodeID: id}
 		data, err := cc.Marshal()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pb.Entry{Type: pb.EntryConfChange, Term: 1, Index: index, Data: data}
+		return pb.Entry{Type: pb.EntryConfChange, Term: term, Index: index, Data: data}
 	}
-	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Commit: 100, Entries: []pb.Entry{add(1, 1)}})
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Commit: 100, Entries: []pb.Entry{add(1, 1, 1), {Term: 2, Index: 2}}})
 	c.ready(1)
 	c.wantConfig("voters=(1)", 1)
 	c.tick(1, 40)
 	c.ready(1)
 	c.wantRole(1, StateFollower, 5)
-	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 1, LogTerm: 1, Commit: 3, Entries: []pb.Entry{add(2, 2), add(3, 3)}})
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
 	c.ready(1)
 	c.wantConfig("voters=(1 2 3)", 1)
 }

@@ -24,9 +24,15 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 		return hs, nil
 	}
 	// A leader appends a configuration change when the one before it is applied. So of those that are there, all but the last
-	// one are committed.
+	// one are committed. The first configuration counts as one.
 	change := uint64(0)
-	for lo := l.committed + 1; lo <= l.lastIndex(); {
+	if l.committed == 0 {
+		var err error
+		if change, err = l.firstConfiguration(); err != nil {
+			return hs, err
+		}
+	}
+	for lo := max(l.committed, change) + 1; lo <= l.lastIndex(); {
 		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
 		if errors.Is(err, ErrCompacted) {
 			return hs, fmt.Errorf("%w: entry %d was compacted before it was applied", ErrStorage, lo)

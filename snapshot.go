@@ -40,7 +40,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		}
 		r.restore(s, cfg)
 	}
-	r.acknowledge(leader, r.log.committed)
+	r.acknowledge(leader, max(r.log.committed, id.index))
 	return nil
 }
 

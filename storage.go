@@ -22,7 +22,8 @@ import (
 //     the snapshot has taken the place of the whole log, in one step; the old entries from i on are gone; the new ones are
 //     there one after the other; the hard state is there. No commit index is then beyond the log, for nothing committed
 //     is ever overwritten, and what the lost hard state would have said of the term and
-//     of earlier configuration changes is made up for from the entries. Never legal is a new entry with an old one
+//     of earlier configuration changes is made up for from the entries; a first write that was torn is finished by another
+//     Bootstrap. Never legal is a new entry with an old one
 //     behind it: an index and a term stand for all of the log up to there, and a leader that finds the old entry in its
 //     place takes what is in front of it for its own. Nor is a log that is gone before its snapshot is there.
 //   - Durable before the Ready's messages leave, if Ready.MustSync is set.

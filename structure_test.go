@@ -15,7 +15,7 @@ import (
 var layers = [][]string{
 	{"doc.go", "errors.go", "entry.go", "timeout.go", "logger.go"},
 	{"ready.go", "storage.go", "terms.go", "cache.go", "unstable.go", "memory_storage.go", "entry_chunks.go", "packed_snapshot.go"},
-	{"log.go", "describe.go", "status.go", "config.go", "message.go", "recorder.go"},
+	{"log.go", "first_configuration.go", "describe.go", "status.go", "config.go", "message.go", "recorder.go"},
 	{"raft.go", "recovery.go", "send.go", "read.go", "lease.go", "catchup.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go", "transfer.go"},
 	{"role.go"},

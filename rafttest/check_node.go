@@ -47,6 +47,23 @@ func (env *InteractionEnv) starts(idx int) {
 	env.observe(idx)
 }
 
+// bootstraps notes that a node has got the first configuration, which ends at an index and is committed.
+func (env *InteractionEnv) bootstraps(idx int, end uint64) {
+	o, s := &env.observed, &env.Nodes[idx].seen
+	for i := uint64(1); i <= end; i++ {
+		if i > s.told.last() {
+			s.told.put(i, 1)
+		}
+		if o.committed[i] == 0 {
+			o.committed[i] = 1
+		}
+	}
+	if o.commit == 0 {
+		o.commit, o.commits = end, append(o.commits, commitMark{term: 1, index: end})
+	}
+	env.observe(idx)
+}
+
 // observe looks at a node after something was done to it: at its state, and how that has changed.
 func (env *InteractionEnv) observe(idx int) {
 	n := &env.Nodes[idx]

@@ -247,7 +247,11 @@ func handleRestart(env *InteractionEnv, a *args) error {
 	for _, id := range first {
 		peers = append(peers, raft.Peer{ID: id})
 	}
-	return n.Bootstrap(peers)
+	if err := n.Bootstrap(peers); err != nil {
+		return err
+	}
+	env.bootstraps(idx, uint64(len(peers)))
+	return nil
 }
 
 // Restart starts a node from what it has persisted; the state machine goes on from where it was. A node

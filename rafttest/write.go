@@ -42,7 +42,11 @@ func StepCommand(m *pb.Message) string {
 func EntryLine(e *pb.Entry) string {
 	line := raft.DescribeEntry(*e, nil)
 	var cc pb.ConfChangeV2
-	if e.Type == pb.EntryConfChangeV2 && cc.Unmarshal(e.Data) == nil && cc.Transition != pb.ConfChangeTransitionAuto {
+	switch {
+	case e.Type != pb.EntryConfChangeV2 || len(e.Data) == 0 || cc.Unmarshal(e.Data) != nil:
+	case len(cc.Changes) == 0:
+		return fmt.Sprintf("%s 0x%x", line, e.Data) // without data it is another entry
+	case cc.Transition != pb.ConfChangeTransitionAuto:
 		how := map[pb.ConfChangeTransition]string{pb.ConfChangeTransitionJointImplicit: "implicit", pb.ConfChangeTransitionJointExplicit: "explicit"}[cc.Transition]
 		line = strings.Replace(line, e.Type.String(), e.Type.String()+" "+how, 1)
 	}

@@ -27,6 +27,32 @@ func membershipRemovals() []removal {
 			defer r.applyConfChange(cc)
 		}
 `}}},
+		{"first-whole", "the first configuration is committed as one", "§4.1; bug 41", []edit{{"log.go",
+			`		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {`, `		if false {
+			splits, err := l.splitsFirstConfiguration(index)
+			_ = splits`}}},
+		{"first-complete", "when something behind it shows where it ends", "§4.1; bug 41", []edit{{"first_configuration.go",
+			` || end == l.lastIndex()), err`, `), err`}}},
+		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
+			`		if change, err = l.firstConfiguration(); err != nil {`, `		if _, err = l.firstConfiguration(); err != nil {`}}},
+		{"first-again", "a node whose first write was torn bootstraps again", "§3.8", []edit{{"bootstrap.go",
+			`	if r.role != StateFollower || r.log.committed != 0`, `	if true || r.log.committed != 0`}}},
+		{"first-once", "a node bootstraps once", "§4.1", []edit{{"bootstrap.go",
+			` || r.log.committed != 0 || r.log.lastIndex() != stored {`, ` || r.log.lastIndex() != stored {`}}},
+		{"first-same", "and with the peers that its log begins with", "§4.1", []edit{{"bootstrap.go",
+			`		if !bytes.Equal(at[0].Data, first[i].Data) {`, `		if !bytes.Equal(at[0].Data, at[0].Data) {`}}},
+		{"first-all", "with all of them", "§4.1", []edit{{"bootstrap.go",
+			`has == 0 || has > n || has < n && has < stored {`, `has == 0 || has > n {`}}},
+		{"first-no-more", "and no others", "§4.1", []edit{{"bootstrap.go",
+			`has == 0 || has > n || has < n && has < stored {
+		return 0, notEmpty
+	}`, `has == 0 || has < n && has < stored {
+		return 0, notEmpty
+	} else {
+		has = min(has, n)
+	}`}}},
+		{"first-acknowledged", "what a node has of it, it acknowledges", "§5", []edit{{"snapshot.go",
+			`	r.acknowledge(leader, max(r.log.committed, id.index))`, `	r.acknowledge(leader, r.log.committed)`}}},
 		{"one-voter", "a simple change alters one voter at most", "§4.1", []edit{{"confchange/config.go",
 			`n > 1 {`, `n > 99 {`}}},
 		{"joint-outgoing", "a joint configuration needs the majority of the old one, too", "§4.3", []edit{{"confchange/config.go",

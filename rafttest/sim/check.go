@@ -10,11 +10,14 @@ import (
 // checker is the observer of the whole run. It never forgets, and looks at what an event has changed only: each entry
 // is looked at when a node gets it, when it is committed, and when it is applied.
 type checker struct {
-	first   uint64   // every log begins behind this index
-	leaders []uint64 // by term
-	slots   []slot   // slots[i] is index first+1+i
-	commit  uint64   // the largest index that any leader has committed
-	commits []commitMark
+	// Every log begins behind this entry.
+	first, firstTerm uint64
+	// bootstrapped is the index of the last entry that all first members have begun with, if they have bootstrapped.
+	bootstrapped uint64
+	leaders      []uint64 // by term
+	slots        []slot   // slots[i] is index first+1+i
+	commit       uint64   // the largest index that any leader has committed
+	commits      []commitMark
 	// snapshots are the hashes of the snapshots that were taken, by index.
 	snapshots map[uint64]uint64
 	// configs are the configurations that changes have led to, by index.
@@ -42,8 +45,8 @@ type variant struct {
 	data       []byte
 }
 
-func newChecker(first uint64) checker {
-	return checker{first: first, commit: first, snapshots: map[uint64]uint64{}, configs: map[uint64]string{}}
+func newChecker(first, term uint64) checker {
+	return checker{first: first, firstTerm: term, commit: first, snapshots: map[uint64]uint64{}, configs: map[uint64]string{}}
 }
 
 func (c *checker) slot(index uint64) *slot {
@@ -169,7 +172,7 @@ func (w *world) checkNewLeader(n *node, term uint64) {
 // committedTerm is the term of a committed entry.
 func (c *checker) committedTerm(index uint64) uint64 {
 	if index <= c.first {
-		return firstTerm
+		return c.firstTerm
 	}
 	return c.slots[index-c.first-1].committed
 }
@@ -274,6 +277,9 @@ func (w *world) checkSnapshot(n *node, s *pb.Snapshot) {
 
 // checkConfig checks that a change leads to the same configuration everywhere.
 func (w *world) checkConfig(n *node, index uint64, cs *pb.ConfState) {
+	if index < w.check.bootstrapped {
+		return // whoever has bootstrapped has all of them from the start, and others one after the other
+	}
 	got := raft.DescribeConfState(*cs)
 	if other, seen := w.check.configs[index]; seen && other != got {
 		w.failf(SameResults, n, "at %d node %d has the configuration %s, others have %s", index, n.id, got, other)

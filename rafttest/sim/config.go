@@ -15,6 +15,9 @@ type Config struct {
 	Seed uint64
 	// Nodes is the number of first voters, 0 for 1 to 5. More may join.
 	Nodes int
+	// Bootstrap has the first voters begin with RawNode.Bootstrap on empty disks. Otherwise they begin with a snapshot that they
+	// share.
+	Bootstrap bool
 	// Steps is the number of events after which the faults end and everybody has to recover. 0 means 10,000.
 	Steps int
 	// Clients is the number of clients, 0 for 1 to 4.

@@ -17,6 +17,8 @@
 //
 // # The world
 //
+// The first members begin with a snapshot that they share or, with Config.Bootstrap, from nothing.
+//
 // Time is virtual and comes in events: ticks of clocks that drift, messages that arrive, writes that are done, clients
 // that ask, faults that begin and end. The network delays, drops, duplicates and reorders, and is cut in one direction or
 // both. A node without asynchronous storage writes stands still while it writes, and one that is paused makes up for the

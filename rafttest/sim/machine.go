@@ -59,14 +59,20 @@ func sessionLimits() session.Limits {
 // firstState is the state that all first members start from: the session limits are agreed.
 func firstState(newMachine func() StateMachine, index uint64) ([]byte, error) {
 	rep := replica{machine: newMachine()}
-	if err := rep.machine.Restore(nil); err != nil {
-		return nil, err
-	}
-	h := session.Header{Kind: session.Configure, Limits: sessionLimits()}
-	if _, err := rep.table.Apply(index, h, nil); err != nil {
+	if err := rep.begin(index); err != nil {
 		return nil, err
 	}
 	return rep.snapshot()
+}
+
+// begin makes the state the initial one. The limits are agreed at an index at which no command stands.
+func (r *replica) begin(index uint64) error {
+	r.table = session.Table{}
+	h := session.Header{Kind: session.Configure, Limits: sessionLimits()}
+	if _, err := r.table.Apply(index, h, nil); err != nil {
+		return err
+	}
+	return r.machine.Restore(nil)
 }
 
 // apply carries out the data of an entry. Entries that are no command of a client have no answer.
@@ -98,9 +104,8 @@ func (r *replica) snapshot() ([]byte, error) {
 // restore replaces the state by that of a snapshot; one at index 0 is the initial state.
 func (r *replica) restore(s *pb.Snapshot) error {
 	r.applied, r.term = s.Metadata.Index, s.Metadata.Term
-	r.table = session.Table{}
 	if r.applied == 0 {
-		return r.machine.Restore(nil)
+		return r.begin(1)
 	}
 	if len(s.Data) < 4 {
 		return fmt.Errorf("sim: the snapshot at %d has %d bytes", r.applied, len(s.Data))
@@ -109,6 +114,7 @@ func (r *replica) restore(s *pb.Snapshot) error {
 	if n > len(s.Data)-4 {
 		return fmt.Errorf("sim: the snapshot at %d is cut off", r.applied)
 	}
+	r.table = session.Table{}
 	if err := r.table.UnmarshalBinary(s.Data[4 : 4+n]); err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ const (
 func (w *world) newNode() *node {
 	n := &node{id: uint64(len(w.nodes)) + 1, rep: replica{machine: w.cfg.NewMachine()}}
 	n.disk = w.cfg.NewDisk(n.id)
+	if err := n.rep.restore(&pb.Snapshot{}); err != nil {
+		w.failf(SameResults, n, "node %d has no initial state: %v", n.id, err)
+	}
 	n.durable = newLogView(0, 0)
 	n.told = newLogView(0, 0)
 	w.nodes = append(w.nodes, n)
@@ -111,8 +114,11 @@ func (w *world) start(n *node) {
 	if n.store.failed {
 		w.failf(Healthy, n, "node %d starts although its disk cannot be read", n.id)
 	}
-	n.rn = rn
 	n.told.copyFrom(&n.durable)
+	if w.bootstraps(n) && !w.bootstrap(n, rn) {
+		return
+	}
+	n.rn = rn
 	st := rn.BasicStatus()
 	if st.Term < n.hard.Term {
 		w.failf(Monotony, n, "node %d starts in term %d, durable is %s", n.id, st.Term, raft.DescribeHardState(n.hard))

@@ -53,7 +53,9 @@ func newSimulation(cfg Config, rec *recorder) (*simulation, error) {
 		if n.rn == nil {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, w.failure)
 		}
-		s.addHost(n)
+		h := s.addHost(n)
+		// The first write is the one that cannot be made up for by anybody else.
+		h.crashWriting = drawn.Bootstrap && drawn.Faults.CrashWriting > 0 && s.r.chance(0.3)
 	}
 	return s, nil
 }

@@ -64,6 +64,23 @@ func TestActionsLeadWhereTheRunLed(t *testing.T) {
 	}
 }
 
+// Whoever joins gets the log from its beginning, and whoever crashes at first bootstraps again.
+func TestClustersThatBootstrap(t *testing.T) {
+	var all Stats
+	for seed := uint64(1); seed <= 20; seed++ {
+		res := run(t, Config{Seed: seed, Bootstrap: true})
+		all.add(&res.Stats)
+	}
+	faults := &Faults{CrashWriting: 50, Tear: true, DownTicks: 5}
+	for seed := uint64(1); seed <= 20; seed++ {
+		res := run(t, Config{Seed: seed, Nodes: 3, Steps: 2000, Faults: faults, Bootstrap: true})
+		all.add(&res.Stats)
+	}
+	if all.Joined == 0 || all.TornWrites == 0 || all.Commands == 0 {
+		t.Errorf("%s", &all)
+	}
+}
+
 // Each kind of fault, and whatever else a run is for, does happen.
 func TestSeedsSeeEverything(t *testing.T) {
 	var all Stats

@@ -22,6 +22,8 @@ type scriptWriter struct {
 	texts map[string]string
 	// options are those that each node has in the script.
 	options []raft.Config
+	// bootstrap is the option of a restart that bootstraps.
+	bootstrap string
 }
 
 // script writes down actions that lead to a failure, but for the comment at the top.
@@ -33,23 +35,34 @@ func (sh *shrinker) script(actions []action) string {
 	w.keep = true
 	sw := scriptWriter{w: w, base: &sh.sim.w.base, texts: map[string]string{}}
 	sw.command("log-level error")
-	var voters []string
-	for i := range sh.cfg.Nodes {
-		voters = append(voters, fmt.Sprint(i+1))
-	}
-	sw.command("add-nodes %d voters=(%s) index=%d%s", sh.cfg.Nodes, strings.Join(voters, ","), firstIndex, sw.config())
-	for _, n := range w.nodes {
-		sw.options = append(sw.options, *sw.base)
-		if changed := sw.changed(n); changed != "" {
-			sw.command("restart %d%s", n.id, changed)
-		}
-	}
+	sw.firstMembers()
 	for i := range actions {
 		sw.action(&actions[i])
 	}
 	sw.flushTicks()
 	sw.command("check")
 	return sw.out.String()
+}
+
+// firstMembers writes how the cluster begins.
+func (sw *scriptWriter) firstMembers() {
+	var ids []string
+	for _, n := range sw.w.nodes {
+		ids = append(ids, fmt.Sprint(n.id))
+	}
+	voters := strings.Join(ids, ",")
+	if len(sw.w.peers) > 0 {
+		sw.bootstrap = " bootstrap=(" + voters + ")"
+		sw.command("add-nodes %d%s", len(ids), sw.config())
+	} else {
+		sw.command("add-nodes %d voters=(%s) index=%d%s", len(ids), voters, firstIndex, sw.config())
+	}
+	for _, n := range sw.w.nodes {
+		sw.options = append(sw.options, *sw.base)
+		if changed := sw.bootstrap + sw.changed(n); changed != "" {
+			sw.command("restart %d%s", n.id, changed)
+		}
+	}
 }
 
 // command writes a command without expectations; they are filled in by whoever replays it (raftscript -rewrite).
@@ -172,7 +185,11 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 		}
 	case doRestart:
 		if !before.up && !n.lost {
-			sw.command("restart %d applied=%d%s", n.id, n.rep.applied, sw.changed(n))
+			bootstrap := ""
+			if sw.w.bootstraps(n) {
+				bootstrap = sw.bootstrap
+			}
+			sw.command("restart %d applied=%d%s%s", n.id, n.rep.applied, bootstrap, sw.changed(n))
 		}
 	case doCompact:
 		sw.compact(n, before)

@@ -15,6 +15,7 @@ var (
 	seeds  = flag.Int("seeds", 40, "how many seeds TestSeeds runs")
 	length = flag.Duration("length", 0, "how long TestSeeds runs, however many seeds that are; 0 leaves it to -seeds")
 	from   = flag.Uint64("from", 1, "the first seed of TestSeeds")
+	boots  = flag.Bool("bootstrap", false, "whether the clusters of TestSeeds begin with Bootstrap")
 	steps  = flag.Int("steps", 0, "events of each run, 0 for the default")
 	script = flag.String("script", "", "file to which TestSeeds writes a script of the first failure, made small")
 )
@@ -22,7 +23,7 @@ var (
 // TestSeeds runs seeds, as many at a time as there are processors:
 //
 //	go test ./rafttest/sim -run TestSeeds -seeds 1000 -from 1 -script failure.txt
-//	go test ./rafttest/sim -run TestSeeds -length 10m -timeout 0
+//	go test ./rafttest/sim -run TestSeeds -length 10m -timeout 0 -bootstrap
 func TestSeeds(t *testing.T) {
 	var (
 		mu      sync.Mutex
@@ -41,7 +42,7 @@ func TestSeeds(t *testing.T) {
 		}
 		return seed >= *from+uint64(*seeds)
 	}
-	config := func(seed uint64) Config { return Config{Seed: seed, Steps: *steps} }
+	config := func(seed uint64) Config { return Config{Seed: seed, Steps: *steps, Bootstrap: *boots} }
 	work := func() {
 		for !stop.Load() {
 			seed := *from + next.Add(1) - 1

@@ -18,6 +18,7 @@ type world struct {
 	base  raft.Config // of every node, but for id and storage
 	nodes []*node     // nodes[i] has the id i+1
 	check checker
+	peers []raft.Peer // that the first members bootstrap with, if they do
 	// floors are the commit indexes of the cluster at which reads were asked for, by the read's number.
 	floors []uint64
 
@@ -68,35 +69,11 @@ type readAt struct {
 	dropped bool
 }
 
-// firstIndex and firstTerm are where all logs begin: the first members start from a snapshot, and whoever joins later
-// needs it.
-const (
-	firstIndex = 2
-	firstTerm  = 1
-)
-
 // newWorld builds the cluster of the first members.
 func newWorld(cfg *Config, base raft.Config, voters int) (*world, error) {
-	w := &world{cfg: cfg, base: base, check: newChecker(firstIndex), hash: cfg.Seed, verifies: cfg.Seed%4 == 0}
-	data, err := firstState(cfg.NewMachine, firstIndex)
-	if err != nil {
+	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 0}
+	if err := w.firstMembers(voters); err != nil {
 		return nil, err
-	}
-	first := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: firstIndex, Term: firstTerm}}
-	for i := range voters {
-		first.Metadata.ConfState.Voters = append(first.Metadata.ConfState.Voters, uint64(i)+1)
-	}
-	for range voters {
-		n := w.newNode()
-		if err := n.disk.Write(pb.HardState{}, nil, first, true); err != nil {
-			return nil, err
-		}
-		n.durable = newLogView(firstIndex, firstTerm)
-		n.conf = first.Metadata.ConfState
-		if err := n.rep.restore(&first); err != nil {
-			return nil, err
-		}
-		w.start(n)
 	}
 	return w, nil
 }

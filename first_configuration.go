@@ -1,0 +1,42 @@
+package raft
+
+import (
+	"fmt"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// The peers of Bootstrap were not added one by one, each by those before it, as other members are (thesis §4.1). A beginning of that list
+// is no configuration: who took it for one would elect a leader that nobody else knows of. So all of it becomes committed at once.
+
+// bootstrapTerm is the term of the first configuration. Nobody leads in it: the first election is in the next term.
+const bootstrapTerm = 1
+
+// firstConfiguration is the index of the last entry of the first configuration, with which a log begins if Bootstrap has written it,
+// here or elsewhere; 0 if it begins otherwise. If the log ends there, others may have more of it.
+func (l *raftLog) firstConfiguration() (uint64, error) {
+	if term, ok := l.term(1); !ok || term != bootstrapTerm || l.first != 1 {
+		return 0, nil
+	}
+	end := uint64(0)
+	for end < l.lastIndex() {
+		entries, err := l.entries(end+1, l.lastIndex()+1, defaultMaxSizePerMsg)
+		if err != nil {
+			return 0, fmt.Errorf("reading the first configuration: %w", err)
+		}
+		for i := range entries {
+			if entries[i].Term != bootstrapTerm || entries[i].Type != pb.EntryConfChange {
+				return end, nil
+			}
+			end++
+		}
+	}
+	return end, nil
+}
+
+// splitsFirstConfiguration reports whether a commit index may leave a part of the first configuration out: it does, or no entry
+// behind it shows that this is all of it.
+func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
+	end, err := l.firstConfiguration()
+	return end > 0 && (index < end || end == l.lastIndex()), err
+}

@@ -1,0 +1,96 @@
+package sim
+
+import (
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// A cluster begins in one of two ways. Its first members start from a snapshot that they share, and whoever joins later needs it;
+// or each calls RawNode.Bootstrap on an empty disk, and all logs begin with the configuration changes from there.
+
+// firstIndex and firstTerm are where all logs begin that begin with a snapshot.
+const (
+	firstIndex = 2
+	firstTerm  = 1
+)
+
+// firstMembers starts them.
+func (w *world) firstMembers(voters int) error {
+	ids := make([]uint64, voters)
+	for i := range ids {
+		ids[i] = uint64(i) + 1
+	}
+	if w.cfg.Bootstrap {
+		return w.beginEmpty(ids)
+	}
+	return w.beginFromSnapshot(ids)
+}
+
+func (w *world) beginFromSnapshot(voters []uint64) error {
+	w.check = newChecker(firstIndex, firstTerm)
+	data, err := firstState(w.cfg.NewMachine, firstIndex)
+	if err != nil {
+		return err
+	}
+	first := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: firstIndex, Term: firstTerm}}
+	first.Metadata.ConfState.Voters = voters
+	for range voters {
+		n := w.newNode()
+		if err := n.disk.Write(pb.HardState{}, nil, first, true); err != nil {
+			return err
+		}
+		n.durable = newLogView(firstIndex, firstTerm)
+		n.conf = first.Metadata.ConfState
+		if err := n.rep.restore(&first); err != nil {
+			return err
+		}
+		w.start(n)
+	}
+	return nil
+}
+
+// beginEmpty has the first members bootstrap. What they agree upon is committed from then on.
+func (w *world) beginEmpty(voters []uint64) error {
+	w.check = newChecker(0, 0)
+	for i, id := range voters {
+		w.peers = append(w.peers, raft.Peer{ID: id})
+		cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: id}
+		data, err := cc.Marshal()
+		if err != nil {
+			return err
+		}
+		index := uint64(i) + 1
+		v := variant{term: firstTerm, typ: pb.EntryConfChange, data: data}
+		if i > 0 {
+			v.prev = firstTerm
+		}
+		s := w.check.slot(index)
+		s.variant, s.committed = v, firstTerm
+		w.check.commit, w.check.lastConfChange, w.check.bootstrapped = index, index, index
+	}
+	w.check.commits = append(w.check.commits, commitMark{term: firstTerm, index: w.check.commit})
+	for range voters {
+		w.start(w.newNode())
+	}
+	return nil
+}
+
+// bootstraps reports whether a node that starts has to bootstrap: it is one of the first members, and nothing that it has
+// promised was ever on its disk.
+func (w *world) bootstraps(n *node) bool {
+	return n.id <= uint64(len(w.peers)) && n.durable.base == 0 && n.hard == (pb.HardState{})
+}
+
+// bootstrap gives a node the first log, which is committed, and so counts as told. It reports whether the node has it.
+func (w *world) bootstrap(n *node, rn *raft.RawNode) bool {
+	if err := rn.Bootstrap(w.peers); err != nil {
+		if !n.store.failed {
+			w.failf(Healthy, n, "node %d cannot bootstrap: %v", n.id, err)
+		}
+		return false
+	}
+	for i := n.told.last() + 1; i <= w.check.bootstrapped; i++ {
+		n.told.put(i, firstTerm)
+	}
+	return true
+}
