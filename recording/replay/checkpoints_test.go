@@ -55,7 +55,7 @@ func TestACheckpointStandsForEverythingBeforeIt(t *testing.T) {
 	}
 	compared, restored, leaders := 0, 0, 0
 	for seed := uint64(1); seed <= seeds; seed++ {
-		c := sim.Config{Seed: seed, Steps: 2500}
+		c := sim.Config{Seed: seed, Bootstrap: seed%3 == 0, Steps: 2500}
 		if seed%3 == 0 {
 			c.Tune = func(c *raft.Config) { c.MaxCachedEntriesSize = 4096 }
 		}

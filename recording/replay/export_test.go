@@ -20,7 +20,7 @@ func TestAnExportedScriptLeadsToTheSameState(t *testing.T) {
 		t.Run(fmt.Sprintf("async %t", async), func(t *testing.T) {
 			leaders := 0
 			for seed := uint64(1); seed <= 6; seed++ {
-				recordings := lives(t, sim.Config{Seed: seed, Nodes: 3, Steps: 600, Faults: sim.NoFaults(), Tune: func(c *raft.Config) { c.AsyncStorageWrites = async }})
+				recordings := lives(t, sim.Config{Seed: seed, Bootstrap: seed%2 == 0, Nodes: 3, Steps: 600, Faults: sim.NoFaults(), Tune: func(c *raft.Config) { c.AsyncStorageWrites = async }})
 				for _, data := range recordings {
 					if exportedLeads(t, read(t, data)) {
 						leaders++
@@ -82,7 +82,7 @@ func TestLaterLivesAreExportedToo(t *testing.T) {
 		faults := sim.AllFaults()
 		faults.ReadError *= 4
 		faults.Batches, faults.Concurrent, faults.Mixed = false, seed%2 == 0, seed%3 == 0
-		for n, data := range lives(t, sim.Config{Seed: seed, Steps: 3000, Faults: faults, DurableMachine: seed%4 < 2}) {
+		for n, data := range lives(t, sim.Config{Seed: seed, Bootstrap: seed%3 == 0, Steps: 3000, Faults: faults, DurableMachine: seed%4 < 2}) {
 			records := read(t, data)
 			var script bytes.Buffer
 			if err := Export(records, Lives(records)[0], &script); err != nil {
