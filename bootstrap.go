@@ -29,13 +29,13 @@ var (
 // bootstrap gives an empty node its first log: one committed configuration change per
 // peer, so that every node that is bootstrapped with the same list has the
 // same log. They are applied here as well, because a node without a configuration could
-// never elect a leader that would commit them.
-func (r *raft) bootstrap(peers []Peer) error {
+// never elect a leader that would commit them. stored is the commit index that Storage has.
+func (r *raft) bootstrap(peers []Peer, stored uint64) error {
 	first, err := firstEntries(peers)
 	if err != nil {
 		return err
 	}
-	has, err := r.bootstrapped(first)
+	has, err := r.bootstrapped(first, stored)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (r *raft) bootstrap(peers []Peer) error {
 	if rest := first[has:]; len(rest) > 0 {
 		r.log.appendOwn(bootstrapTerm, rest, payloadBytes(rest))
 	}
-	r.log.committed = uint64(len(first))
+	r.log.committed = max(r.log.committed, uint64(len(first)))
 	for _, p := range peers {
 		r.applyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID}.AsV2())
 	}
@@ -75,28 +75,28 @@ func firstEntries(peers []Peer) ([]pb.Entry, error) {
 	return entries, nil
 }
 
-// bootstrapped returns how many of the first entries the node has. There are some, and none is known to be committed, when a
+// bootstrapped returns how many of the first entries the node has. There are some, and none was stored as committed, when a
 // crash has torn the write that Bootstrap has asked for.
-func (r *raft) bootstrapped(first []pb.Entry) (int, error) {
-	stored, err := r.log.storage.LastIndex()
+func (r *raft) bootstrapped(first []pb.Entry, committed uint64) (int, error) {
+	last, err := r.log.storage.LastIndex()
 	if err != nil {
 		return 0, wrapStorage("last index", err)
 	}
 	notEmpty := fmt.Errorf("%w: last index %d, term %d", ErrBootstrapNotEmpty, r.log.lastIndex(), r.term)
-	if stored == 0 && r.log.lastIndex() == 0 {
+	if last == 0 && r.log.lastIndex() == 0 {
 		if r.term != 0 {
 			return 0, notEmpty
 		}
 		return 0, nil
 	}
-	if r.role != StateFollower || r.log.committed != 0 || r.log.lastIndex() != stored {
+	if committed != 0 || r.role != StateFollower || r.members.Len() > 0 || r.log.lastIndex() != last {
 		return 0, notEmpty
 	}
 	has, err := r.log.firstConfiguration()
 	if err != nil {
 		return 0, err
 	}
-	if n := uint64(len(first)); has == 0 || has > n || has < n && has < stored {
+	if n := uint64(len(first)); has == 0 || has > n || has < n && has < last {
 		return 0, notEmpty
 	}
 	for i := range has {

@@ -166,6 +166,9 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 	if err := r.log.commitTo(id.index); err != nil {
 		return false, r.quarantine("learning what is committed", err)
 	}
+	if r.log.committed < id.index {
+		return false, nil // it is a part of the first configuration
+	}
 	r.logger.Infof("%x learns that %v is committed", r.id, id)
 	return true, nil
 }

@@ -18,14 +18,14 @@ func (l *raftLog) firstConfiguration() (uint64, error) {
 	if term, ok := l.term(1); !ok || term != bootstrapTerm || l.first != 1 {
 		return 0, nil
 	}
-	end := uint64(0)
-	for end < l.lastIndex() {
-		entries, err := l.entries(end+1, l.lastIndex()+1, defaultMaxSizePerMsg)
+	end, limit := uint64(0), l.terms.lastNotAfter(l.lastIndex(), bootstrapTerm)
+	for end < limit {
+		entries, err := l.entries(end+1, limit+1, defaultMaxSizePerMsg)
 		if err != nil {
-			return 0, fmt.Errorf("reading the first configuration: %w", err)
+			return 0, fmt.Errorf("%w: the first configuration: %w", ErrStorage, err)
 		}
 		for i := range entries {
-			if entries[i].Term != bootstrapTerm || entries[i].Type != pb.EntryConfChange {
+			if entries[i].Type != pb.EntryConfChange {
 				return end, nil
 			}
 			end++

@@ -19,6 +19,9 @@ func (r *raft) sendHeartbeats() {
 			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
 		}
 	}
+	if r.members.DecidesAlone(r.id) {
+		r.reconfirmReads() // nobody's answer would
+	}
 }
 
 // confirmReads sends the round that reads wait for. A leader that decides alone has nobody to

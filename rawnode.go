@@ -425,15 +425,15 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 
 // Bootstrap gives a node with an empty Storage its first configuration: the same
 // list, in the same order, on every first member. It is an alternative to a Storage that starts
-// from a snapshot. Call it whenever a first member starts and its Storage has no hard state: if a crash has left a beginning of the
-// entries that an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
+// from a snapshot. Call it whenever a first member starts and the hard state in its Storage has no commit index: if a crash has left a
+// part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
 	rn.raft.record.noteBootstrap(peers)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
-	if err := rn.raft.bootstrap(peers); err != nil {
+	if err := rn.raft.bootstrap(peers, rn.hard.Commit); err != nil {
 		return err
 	}
 	rn.hard = pb.HardState{} // all of the hard state is news

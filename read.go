@@ -214,7 +214,7 @@ func (rs *reads) echoed(id uint64) uint64 {
 	return 0
 }
 
-// reconfirmReads answers the reads that the echoes so far confirm in another configuration.
+// reconfirmReads answers the reads that the echoes so far confirm in the configuration as it is.
 func (r *raft) reconfirmReads() {
 	if r.reads.waiting() > 0 {
 		r.answerReads(r.confirmedRound())

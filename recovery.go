@@ -20,18 +20,21 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 		// begin, in which nobody has led; one of a later term is a group that begins with another's state.
 		hs.Term, hs.Vote = last.term, None
 	}
-	if trusting {
-		return hs, nil
-	}
-	// A leader appends a configuration change when the one before it is applied. So of those that are there, all but the last
-	// one are committed. The first configuration counts as one.
-	change := uint64(0)
+	change := uint64(0) // the last one before lo
 	if l.committed == 0 {
 		var err error
 		if change, err = l.firstConfiguration(); err != nil {
 			return hs, err
 		}
+		if change < l.lastIndex() {
+			hs.Commit = change // it is complete, and was never anything but committed
+		}
 	}
+	if trusting {
+		return hs, nil
+	}
+	// A leader appends a configuration change when the one before it is applied. So of those that are there, all but the last
+	// one are committed. The first configuration counts as one.
 	for lo := max(l.committed, change) + 1; lo <= l.lastIndex(); {
 		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
 		if errors.Is(err, ErrCompacted) {

@@ -37,14 +37,17 @@ func (r *raft) beginWrite() write {
 // endWrite acts on the durability of a write: a leader and a candidate count
 // themselves now.
 func (r *raft) endWrite(w *write) error {
-	if w.snapshot != 0 {
-		r.log.acknowledgeSnapshot(w.snapshot)
-	}
+	restored := w.snapshot != 0 && r.log.acknowledgeSnapshot(w.snapshot)
 	if r.log.unstable.acknowledged(w.generation, w.index) && r.role == StateLeader {
 		r.advanceOwnMatch()
 	}
 	if w.voteTerm != 0 {
-		return r.countOwnVote(w.voteTerm)
+		if err := r.countOwnVote(w.voteTerm); err != nil {
+			return err
+		}
+	}
+	if restored && r.postponed != nil {
+		r.resumePostponed() // nothing may be left to apply
 	}
 	return nil
 }

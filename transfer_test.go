@@ -194,3 +194,46 @@ func TestALearnerObeysNoOrderToCampaign(t *testing.T) {
 	c.wantRole(2, StateFollower, term)
 	c.wantRole(1, StateLeader, term)
 }
+
+// The leader is told that a snapshot is durable before the node itself is, and may order it to campaign at once.
+func TestAnOrderToCampaignWaitsForASnapshotToBeDurable(t *testing.T) {
+	storage := NewMemoryStorage()
+	cfg := testConfig(1, storage)
+	cfg.AsyncStorageWrites = true
+	rn, err := NewRawNode(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(m pb.Message) {
+		t.Helper()
+		if err := rn.Step(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 5, Term: 2, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}
+	step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: &s})
+	var acks []pb.Message
+	for _, m := range rn.Ready().Messages {
+		if m.To != LocalAppendThread {
+			continue
+		}
+		if err := storage.ApplySnapshot(*m.Snapshot); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range m.Responses {
+			if a.To == 1 {
+				acks = append(acks, a)
+			}
+		}
+	}
+	step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 2})
+	if rn.raft.role != StateFollower || len(acks) == 0 {
+		t.Fatalf("it is a %s before its snapshot is durable, with %d acknowledgements to come", rn.raft.role, len(acks))
+	}
+	for _, a := range acks {
+		step(a)
+	}
+	if rn.raft.role != StateCandidate || rn.raft.term != 3 {
+		t.Errorf("it is a %s in term %d", rn.raft.role, rn.raft.term)
+	}
+}

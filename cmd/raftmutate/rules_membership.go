@@ -35,18 +35,22 @@ func membershipRemovals() []removal {
 			` || end == l.lastIndex()), err`, `), err`}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
 			`		if change, err = l.firstConfiguration(); err != nil {`, `		if _, err = l.firstConfiguration(); err != nil {`}}},
+		{"first-recovered", "the first configuration is committed if the log goes on behind it", "§4.1; §3.8", []edit{{"recovery.go",
+			`			hs.Commit = change // it is complete`, `			_ = change // it is complete`}}},
+		{"order-after-snapshot", "an order to campaign is obeyed when the snapshot that it waits for is durable", "§3.10; §5", []edit{{"storage_writes.go",
+			`	if restored && r.postponed != nil {`, `	if false && restored {`}}},
 		{"first-again", "a node whose first write was torn bootstraps again", "§3.8", []edit{{"bootstrap.go",
-			`	if r.role != StateFollower || r.log.committed != 0`, `	if true || r.log.committed != 0`}}},
+			`	if committed != 0 || r.role != StateFollower ||`, `	if true ||`}}},
 		{"first-once", "a node bootstraps once", "§4.1", []edit{{"bootstrap.go",
-			` || r.log.committed != 0 || r.log.lastIndex() != stored {`, ` || r.log.lastIndex() != stored {`}}},
+			`	if committed != 0 || r.role != StateFollower || r.members.Len() > 0 ||`, `	if`}}},
 		{"first-same", "and with the peers that its log begins with", "§4.1", []edit{{"bootstrap.go",
 			`		if !bytes.Equal(at[0].Data, first[i].Data) {`, `		if !bytes.Equal(at[0].Data, at[0].Data) {`}}},
 		{"first-all", "with all of them", "§4.1", []edit{{"bootstrap.go",
-			`has == 0 || has > n || has < n && has < stored {`, `has == 0 || has > n {`}}},
+			`has == 0 || has > n || has < n && has < last {`, `has == 0 || has > n {`}}},
 		{"first-no-more", "and no others", "§4.1", []edit{{"bootstrap.go",
-			`has == 0 || has > n || has < n && has < stored {
+			`has == 0 || has > n || has < n && has < last {
 		return 0, notEmpty
-	}`, `has == 0 || has < n && has < stored {
+	}`, `has == 0 || has < n && has < last {
 		return 0, notEmpty
 	} else {
 		has = min(has, n)

@@ -44,11 +44,16 @@ func readRemovals() []removal {
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
-			`	if r.members.DecidesAlone(r.id) {`, `	if r.members.DecidesAlone(r.members.ID(0)) {`}}},
+			`	if r.members.DecidesAlone(r.id) {
+		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {
+		r.startRound()`}}},
 		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
 			`	return votes
 `, `	return votes && !ms.IsJoint()
 `}}},
+		{"read-heartbeat-alone", "a heartbeat that nobody answers confirms the reads of a leader that decides alone", "§6.4", []edit{{"heartbeat.go",
+			`		r.reconfirmReads() // nobody's answer would
+`, ``}}},
 		{"read-reconfirm", "a read is confirmed by the quorum of the configuration as it is", "§6.4; §4.1", []edit{{"membership.go",
 			`	r.reconfirmReads()
 `, ``}}},

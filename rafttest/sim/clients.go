@@ -77,7 +77,7 @@ func (s *simulation) wake(i int, mean int, sub uint8) {
 func (s *simulation) clientEvent(e *event) {
 	i := int(e.life)
 	c := &s.clients[i]
-	if e.arg != c.token {
+	if e.arg != c.token || s.quiet {
 		return
 	}
 	if e.sub == clientNext {
@@ -188,6 +188,9 @@ func (s *simulation) serveRead(h *host, i int) {
 func (s *simulation) readAnswers(h *host) {
 	for _, a := range s.w.reads {
 		owner := s.owners[a.number]
+		if owner.client == lastReader {
+			h.lastRead = false
+		}
 		if owner.client < 0 {
 			continue // it was asked for the sake of the check
 		}

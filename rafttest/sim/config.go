@@ -48,7 +48,7 @@ type Config struct {
 	DurableMachine bool
 
 	// RecoverTicks bounds the ticks between the end of the faults and the moment at which a leader is elected, all
-	// clients have finished an operation, and all members have caught up. 0 means 1,000, which is 100 election timeouts of the
+	// clients have finished an operation, and all members have caught up; and those that a last read of each then takes. 0 means 1,000, which is 100 election timeouts of the
 	// usual length.
 	RecoverTicks int
 	// SkipDiskCheck leaves it to the other properties to find out that a Disk loses what it has synced.

@@ -37,7 +37,8 @@
 // observer sees what leaves a node: a Ready is compared with everything that was ever in a log, a message with what
 // the disk of its sender has synced, a commit index with the disks of a quorum, a read with what was committed when it was
 // asked for, the results and the snapshots of a replica with those of others. When the faults are over, the
-// cluster has to elect, to answer its clients and to catch up in a bounded number of ticks.
+// cluster has to elect, to answer its clients and to catch up in a bounded number of ticks, and then, without clients, to answer a read
+// of each member.
 //
 // # Failures
 //

@@ -119,7 +119,11 @@ func (s *simulation) recover() {
 			s.w.failf(Progress, nil, "no recovery within %d ticks of the end of the faults: %s", s.cfg.RecoverTicks, s.standing())
 		}
 	}
-	s.cfg.RecoverTicks = int((s.now - began) / tickTime)
+	took := int((s.now - began) / tickTime)
+	if s.w.failure == nil {
+		s.lastReads()
+	}
+	s.cfg.RecoverTicks = took
 	for _, h := range s.hosts {
 		if h.rn != nil && s.w.failure == nil {
 			s.w.verify(h.node)

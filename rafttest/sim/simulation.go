@@ -31,6 +31,7 @@ type simulation struct {
 	retired    uint64 // nodes that were removed, a bit for each id; ids are never used again
 	recovering bool
 	target     uint64 // the commit index when recovery began
+	quiet      bool   // clients ask for nothing any more
 	probed     uint64 // the commit index at which leases were probed last
 	elected    int    // the elections after which a read was probed
 }
@@ -54,7 +55,8 @@ type host struct {
 	failWriting  bool // its next write
 	downNoted    bool // that the node is down
 
-	reads []pendingRead // answered by raft, and waiting for the replica to apply
+	reads    []pendingRead // answered by raft, and waiting for the replica to apply
+	lastRead bool          // it has been asked for its last read, see lastReads
 }
 
 // microseconds of ticks.

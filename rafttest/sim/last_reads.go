@@ -1,0 +1,37 @@
+package sim
+
+// When everybody has recovered, nobody asks for anything any more but each member for one read. It has to end, with an answer or
+// without one: in a busy cluster the next read would help one along that waits for what never comes.
+
+// lastReader owns the reads that are asked for in the end.
+const lastReader = -2
+
+func (s *simulation) lastReads() {
+	s.quiet = true
+	members(&s.leader().conf, func(id uint64) {
+		h := s.host(id)
+		if h.rn == nil || h.blocked || h.lastRead {
+			return
+		}
+		// The next thing that happens to it is mostly a tick, which may come before Ready.
+		h.lastRead = true
+		s.w.askReadIndex(h.node)
+		s.owners = append(s.owners, readOwner{client: lastReader})
+	})
+	end := s.now + ticks(s.cfg.RecoverTicks)
+	for s.w.failure == nil && s.readsWait() {
+		if s.now > end || !s.step() {
+			s.w.failf(Progress, nil, "a read does not end within %d ticks: %s", s.cfg.RecoverTicks, s.standing())
+		}
+	}
+}
+
+// readsWait reports whether one of the last reads waits at a node that is up.
+func (s *simulation) readsWait() bool {
+	for _, h := range s.hosts {
+		if h.lastRead && h.rn != nil {
+			return true
+		}
+	}
+	return false
+}
