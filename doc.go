@@ -117,7 +117,7 @@
 //   - Reads share rounds of heartbeats, one for all that were queued before it; a read that cannot be
 //     answered becomes a ReadState with Dropped set instead of disappearing. A follower adds 16 bytes to the
 //     context that it sends, so that an answer that comes twice answers one read, and asks again for what
-//     may be lost.
+//     may be lost. A node that does not vote forgets a leader that is silent for an election timeout, and drops them.
 //   - ReadOnlyLeaseBased keeps a lease that allows for drift, and falls back to a round. For its sake
 //     nodes keep silent for an election timeout after a restart, and after the last sign of a leader neither
 //     vote nor campaign before one has passed, whatever asks them to; only a transfer overrides it.

@@ -18,14 +18,17 @@ func (r *raft) tick() {
 	if r.reads.waiting() > 0 {
 		r.tickReads()
 	}
-	if r.electionElapsed >= r.electionTimeout && r.mayCampaign {
+	if r.electionElapsed < r.electionTimeout {
+		return
+	}
+	if r.mayCampaign {
 		r.electionElapsed = 0
 		_ = r.campaign() // an error has quarantined the node
-		if r.role == StateFollower {
-			// It may not campaign now. The leader is gone for it all the same: the count begins
-			// again, and must not keep it from voting.
-			r.forgetLeader()
-		}
+	}
+	if r.role == StateFollower && r.lead != None {
+		// It may not campaign, now or at all. The leader is gone for it all the same: it must not keep it from voting, nor
+		// clients waiting.
+		r.forgetLeader()
 	}
 }
 

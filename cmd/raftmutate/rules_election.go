@@ -100,8 +100,9 @@ func electionRemovals() []removal {
 		{"stickiness-ends", "a leader that was silent for an election timeout keeps nobody from voting", "§4.2.3", []edit{{"election.go",
 			`heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()`, `heard := r.lead != None`}}},
 		{"silent-leader-forgotten", "who may not campaign forgets a silent leader all the same", "§4.2.3", []edit{{"tick.go",
-			`			r.forgetLeader()
-`, ``}}},
+			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
+		{"silent-leader-learner", "and who never votes", "§6.4", []edit{{"tick.go",
+			`if r.role == StateFollower && r.lead != None {`, `if r.mayCampaign && r.role == StateFollower && r.lead != None {`}}},
 		{"campaign-behind", "nobody campaigns who knows of committed entries that it lacks", "§3.6; bug 41", []edit{{"election.go",
 			`if r.log.lastIndex() < r.heardCommit {`, `if false {`}}},
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
