@@ -113,7 +113,9 @@ func electionRemovals() []removal {
 			`if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {`, `if r.log.unstable.snapshot != nil {`}}},
 		{"learner-campaigns", "only voters campaign", "§4.2.1; bug 38", []edit{
 			{"election.go", `	if r.role == StateLeader || !r.mayCampaign {`, `	if r.role == StateLeader {`},
-			{"tick.go", `if r.electionElapsed >= r.electionTimeout && r.mayCampaign {`, `if r.electionElapsed >= r.electionTimeout {`}}},
+			{"tick.go", `	if r.mayCampaign {
+		r.electionElapsed = 0`, `	if true {
+		r.electionElapsed = 0`}}},
 		{"learner-votes", "a learner votes: it may have been promoted without knowing it", "§4.2.1; bug 38", []edit{{"election.go",
 			`	if r.hasPromised() && !req.transfer {`, `	if !r.mayCampaign || r.hasPromised() && !req.transfer {`}}},
 		{"refusal-tells", "who does not vote tells in its refusal what is committed", "§4.1; bugs 38, 40", []edit{{"election.go",

@@ -244,7 +244,7 @@ func (s *simulation) canLose(id uint64) bool {
 	if lead == nil || len(lead.conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.check.lastConfChange {
 		return false
 	}
-	if lead.rn.HasReady() || slices.Contains(lead.conf.Learners, id) {
+	if lead.stage != idle || lead.rn.HasReady() || slices.Contains(lead.conf.Learners, id) {
 		return false // a change may be in what it has not handed out yet, or be about to promote the learner
 	}
 	for _, n := range s.w.nodes {
