@@ -42,8 +42,10 @@ func (r *raft) bootstrap(peers []Peer, stored uint64) error {
 	if r.term == 0 {
 		r.becomeFollower(bootstrapTerm, None)
 	}
-	if rest := first[has:]; len(rest) > 0 {
-		r.log.appendOwn(bootstrapTerm, rest, payloadBytes(rest))
+	if has < len(first) {
+		// All of it is written again: what is durable of it may be applied while the rest is not.
+		r.log.truncate(1)
+		r.log.appendOwn(bootstrapTerm, first, payloadBytes(first))
 	}
 	r.log.committed = max(r.log.committed, uint64(len(first)))
 	for _, p := range peers {

@@ -7,7 +7,8 @@ import (
 )
 
 // The peers of Bootstrap were not added one by one, each by those before it, as other members are (thesis §4.1). A beginning of that list
-// is no configuration: who took it for one would elect a leader that nobody else knows of. So all of it becomes committed at once.
+// is no configuration: who took it for one would elect a leader that nobody else knows of. So all of it becomes committed at
+// once, when all of it is durable.
 
 // bootstrapTerm is the term of the first configuration. Nobody leads in it: the first election is in the next term.
 const bootstrapTerm = 1
@@ -20,7 +21,8 @@ func (l *raftLog) firstConfiguration() (uint64, error) {
 	}
 	end, limit := uint64(0), l.terms.lastNotAfter(l.lastIndex(), bootstrapTerm)
 	for end < limit {
-		entries, err := l.entries(end+1, limit+1, defaultMaxSizePerMsg)
+		// A leader that there was in this term begins with an entry of another kind, and may have gone on for long.
+		entries, err := l.entries(end+1, min(end+64, limit)+1, noLimit)
 		if err != nil {
 			return 0, fmt.Errorf("%w: the first configuration: %w", ErrStorage, err)
 		}
@@ -35,8 +37,25 @@ func (l *raftLog) firstConfiguration() (uint64, error) {
 }
 
 // splitsFirstConfiguration reports whether a commit index may leave a part of the first configuration out: it does, or no entry
-// behind it shows that this is all of it.
+// behind it shows that this is all of it. Nor may a crash: what is committed may be applied while more is being written.
 func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	end, err := l.firstConfiguration()
-	return end > 0 && (index < end || end == l.lastIndex()), err
+	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
+}
+
+// commitFirstConfiguration commits the first configuration if it is all there and durable. Nobody has to say so, and whoever did may be
+// gone.
+func (l *raftLog) commitFirstConfiguration() error {
+	end, err := l.firstConfiguration()
+	if err == nil && end < l.lastIndex() && end <= l.stable() {
+		l.committed = end
+	}
+	return err
+}
+
+// recoverFirstConfiguration returns the end of the first configuration with which a log begins, if it does, and whether that is all of it: the
+// log goes on behind it, or some of it was committed here, which happens to all of it at once.
+func (l *raftLog) recoverFirstConfiguration() (end uint64, complete bool, err error) {
+	end, err = l.firstConfiguration()
+	return end, end < l.lastIndex() || l.committed > 0, err
 }

@@ -123,8 +123,7 @@ func (l *raftLog) append(s logSlice) error {
 		return fmt.Errorf("%w: append of %v, commit index %d", ErrCommittedConflict, idOf(&fresh[0]), l.committed)
 	}
 	if at <= l.lastIndex() {
-		l.unstable.truncate(at)
-		l.terms.truncate(at)
+		l.truncate(at)
 	}
 	l.unstable.append(fresh)
 	before := len(l.terms.bounds)
@@ -135,6 +134,12 @@ func (l *raftLog) append(s logSlice) error {
 		_ = l.noticeCompaction() // an error leaves the history as long as it is
 	}
 	return nil
+}
+
+// truncate ends the log before an index.
+func (l *raftLog) truncate(at uint64) {
+	l.unstable.truncate(at)
+	l.terms.truncate(at)
 }
 
 // noticeCompaction asks Storage for its first index after it has moved.

@@ -278,6 +278,8 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	}
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Commit: 100, Entries: []pb.Entry{add(1, 1, 1), {Term: 2, Index: 2}}})
 	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
+	c.ready(1)
 	c.wantConfig("voters=(1)", 1)
 	c.tick(1, 40)
 	c.ready(1)

@@ -425,8 +425,8 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 
 // Bootstrap gives a node with an empty Storage its first configuration: the same
 // list, in the same order, on every first member. It is an alternative to a Storage that starts
-// from a snapshot. Call it whenever a first member starts and the hard state in its Storage has no commit index: if a crash has left a
-// part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
+// from a snapshot. Call it whenever a first member starts that has applied nothing, and whose Storage has no commit index in the hard
+// state: if a crash has left a part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
 	rn.raft.record.noteBootstrap(peers)

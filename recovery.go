@@ -20,15 +20,16 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 		// begin, in which nobody has led; one of a later term is a group that begins with another's state.
 		hs.Term, hs.Vote = last.term, None
 	}
-	change := uint64(0) // the last one before lo
-	if l.committed == 0 {
-		var err error
-		if change, err = l.firstConfiguration(); err != nil {
-			return hs, err
-		}
-		if change < l.lastIndex() {
-			hs.Commit = change // it is complete, and was never anything but committed
-		}
+	first, complete, err := l.recoverFirstConfiguration()
+	if err != nil {
+		return hs, err
+	}
+	change := uint64(0) // the last one before lo that is not known to be committed
+	if first > l.committed {
+		change = first
+	}
+	if complete {
+		hs.Commit = max(hs.Commit, first)
 	}
 	if trusting {
 		return hs, nil

@@ -41,6 +41,11 @@ func (r *raft) endWrite(w *write) error {
 	if r.log.unstable.acknowledged(w.generation, w.index) && r.role == StateLeader {
 		r.advanceOwnMatch()
 	}
+	if r.log.committed == 0 {
+		if err := r.log.commitFirstConfiguration(); err != nil {
+			return r.quarantine("committing the first configuration", err)
+		}
+	}
 	if w.voteTerm != 0 {
 		if err := r.countOwnVote(w.voteTerm); err != nil {
 			return err

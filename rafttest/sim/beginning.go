@@ -75,10 +75,10 @@ func (w *world) beginEmpty(voters []uint64) error {
 	return nil
 }
 
-// bootstraps reports whether a node that starts has to bootstrap: it is one of the first members, and nothing on its disk
+// bootstraps reports whether a node that starts has to bootstrap: it is one of the first members, and has nothing that
 // says that it has.
 func (w *world) bootstraps(n *node) bool {
-	return n.id <= uint64(len(w.peers)) && n.durable.base == 0 && n.hard.Commit == 0
+	return n.id <= uint64(len(w.peers)) && n.rep.applied == 0 && n.hard.Commit == 0
 }
 
 // bootstrap gives a node the first log, which is committed, and so counts as told. It reports whether the node has it.
