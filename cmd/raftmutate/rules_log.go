@@ -30,7 +30,7 @@ func logRemovals() []removal {
 		{"conflict-replaced", "an entry that conflicts is replaced, with all behind it", "§3.5", []edit{{"log.go",
 			`if entries[i].Index > last || !l.has(idOf(&entries[i])) {`, `if entries[i].Index > last {`}}},
 		{"terms-truncated", "what is known of terms goes with the entries", "§3.5", []edit{{"log.go",
-			`		l.terms.truncate(at)
+			`	l.terms.truncate(at)
 `, ``}}},
 		{"committed-stays", "a committed entry is never replaced", "§3.6; bug 32", []edit{
 			{"log.go", `	if at <= l.committed {`, `	if false {`},
