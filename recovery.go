@@ -51,7 +51,7 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 			if change != 0 {
 				hs.Commit = change
 			}
-			change = entries[i].Index
+			change = lo + uint64(i) // not what a Storage may have spoilt
 		}
 		lo += uint64(len(entries))
 	}
