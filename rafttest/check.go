@@ -20,8 +20,8 @@ type observed struct {
 	committed map[uint64]uint64
 	commits   []commitMark
 	commit    uint64
-	believed  uint64         // the largest index that is committed by the word of a message that a script has made up
-	floors    map[ask]uint64 // what was committed when reads were asked for
+	believed  uint64           // the largest index that is committed by the word of a message that a script has made up
+	floors    map[ask][]uint64 // what was committed when the reads were asked for that wait
 	broken    []error
 	seen      map[string]bool // what is in broken, so that it is told once
 }
@@ -39,7 +39,7 @@ type firstSeen struct {
 func newObserved() observed {
 	return observed{
 		leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, written: map[place]firstSeen{}, seen: map[string]bool{},
-		committed: map[uint64]uint64{}, floors: map[ask]uint64{},
+		committed: map[uint64]uint64{}, floors: map[ask][]uint64{},
 	}
 }
 

@@ -43,6 +43,7 @@ func (env *InteractionEnv) starts(idx int) {
 		told: told, durable: n.seen.durable, hard: n.seen.hard, grant: n.seen.grant, excused: n.seen.excused,
 		term: st.Term, vote: st.Vote, commit: st.Commit, applied: st.Applied, commitSeen: told.base,
 	}
+	env.observed.forgetsReads(n.id())
 	env.checkCommit(n, false)
 	env.observe(idx)
 }
@@ -165,6 +166,12 @@ func (env *InteractionEnv) checkCommit(n *Node, led bool) {
 	o.commit = max(o.commit, s.commit)
 	o.commits = append(o.commits, commitMark{term: s.term, index: s.commit})
 	env.checkQuorum(n, s.commit)
+	term, _ := s.told.term(s.commit)
+	for i := range env.Nodes {
+		if other := &env.Nodes[i]; other.seen.leads && other.seen.term > s.term && !other.seen.told.covers(s.commit, term) {
+			o.add("leader completeness: node %d leads term %d without %d/%d, which is committed now in term %d", other.id(), other.seen.term, term, s.commit, s.term)
+		}
+	}
 }
 
 // checkQuorum: what a leader commits is on the disks of a quorum of its configuration. Of members that do not exist
@@ -213,8 +220,9 @@ func (env *InteractionEnv) gives(n *Node, m *pb.Message) error {
 func (env *InteractionEnv) watchHealth(n *Node, do func()) {
 	was := n.Err()
 	do()
-	excused := n.seen.excused || n.reads != nil && n.reads.failed
-	if err := n.Err(); was == nil && err != nil && !excused {
+	err := n.Err()
+	excused := n.seen.excused || n.reads != nil && n.reads.failed && errors.Is(err, raft.ErrStorage)
+	if was == nil && err != nil && !excused {
 		env.observed.add("health: node %d is quarantined: %w", n.id(), err)
 	}
 }

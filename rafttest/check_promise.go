@@ -1,7 +1,7 @@
 package rafttest
 
 import (
-	"math"
+	"slices"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -25,6 +25,12 @@ func (o *observed) promises(n *Node, m *pb.Message) {
 	s := &n.seen
 	switch m.Type {
 	case pb.MsgAppResp, pb.MsgVoteResp, pb.MsgHeartbeatResp:
+	case pb.MsgVote:
+		// The vote is for this log. Until the term is durable, a later life may ask for votes in it again, and be given this one.
+		if m.Term > s.hard.Term && !s.durable.covers(m.Index, m.LogTerm) {
+			o.add("promise before durability: node %d asks for votes for a log up to %d/%d, durable is %d", n.id(), m.LogTerm, m.Index, s.durable.last())
+		}
+		return
 	default:
 		return
 	}
@@ -80,21 +86,43 @@ type ask struct {
 	context string
 }
 
-// asks notes how much is committed when a read is asked for. Of a context that is used again, the first time counts.
+// asks notes how much is committed when a read is asked for.
 func (o *observed) asks(n *Node, context []byte) {
 	a := ask{node: n.id(), context: string(context)}
-	if _, again := o.floors[a]; !again {
-		o.floors[a] = o.commit
-	}
+	o.floors[a] = append(o.floors[a], o.commit)
 }
 
-// answers checks the indexes that reads were given.
+// answers checks the indexes that reads were given, or that they were dropped. Of reads with the same context nobody can tell which is
+// answered: the latest that the answer is good for.
 func (o *observed) answers(n *Node, states []raft.ReadState) {
 	for i := range states {
 		rs := &states[i]
-		floor := o.floors[ask{node: n.id(), context: string(rs.RequestCtx)}]
-		if !rs.Dropped && rs.Index != math.MaxUint64 && rs.Index < floor {
-			o.add("read safety: node %d answers the read %q with index %d, committed was %d when it was asked for", n.id(), rs.RequestCtx, rs.Index, floor)
+		a := ask{node: n.id(), context: string(rs.RequestCtx)}
+		floors, asked := o.floors[a]
+		if !asked {
+			continue // by a message that the script has made up
+		}
+		// They never fall.
+		good := len(floors) - 1
+		for good >= 0 && rs.Index < floors[good] {
+			good--
+		}
+		switch {
+		case good >= 0:
+			o.floors[a] = slices.Delete(floors, good, good+1)
+		case len(floors) == 0:
+			o.add("read safety: node %d answers the read %q once more", n.id(), rs.RequestCtx)
+		default:
+			o.add("read safety: node %d answers the read %q with index %d, committed was %d when it was asked for", n.id(), rs.RequestCtx, rs.Index, floors[0])
+		}
+	}
+}
+
+// forgetsReads: a life has ended, and nobody waits any more.
+func (o *observed) forgetsReads(id uint64) {
+	for a := range o.floors {
+		if a.node == id {
+			delete(o.floors, a)
 		}
 	}
 }

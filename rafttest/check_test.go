@@ -109,6 +109,29 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			"leader completeness: node 2 leads term 2 without 1/13, which was committed in term 1",
 		},
 		{
+			"a leader without what is committed later",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Propose(0, []byte("bar")))
+				noError(t, env.ProcessReady(0))
+				noError(t, env.Campaign(1))
+				noError(t, env.ProcessReady(1))
+				run(t, env, "step type=MsgVoteResp from=1 to=2 term=2")
+				run(t, env, "step type=MsgAppResp from=2 to=1 term=1 index=13")
+			},
+			"leader completeness: node 2 leads term 2 without 1/13, which is committed now in term 1",
+		},
+		{
+			"a vote that is asked for with what was not synced",
+			func(t *testing.T, env *InteractionEnv) {
+				noError(t, env.Propose(0, []byte("bar")))
+				noError(t, env.ProcessReady(0))
+				env.DeliverMsgs(pb.MsgApp, Recipient{ID: 2})
+				noError(t, env.Campaign(1))
+				run(t, env, "process-ready 2 unsynced=true")
+			},
+			"promise before durability: node 2 asks for votes for a log up to 1/13, durable is 12",
+		},
+		{
 			"a commit that no leader has made",
 			func(t *testing.T, env *InteractionEnv) {
 				noError(t, env.stepInput(1, pb.Message{
@@ -125,6 +148,26 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 11, RequestCtx: []byte("x")}})
 			},
 			`read safety: node 1 answers the read "x" with index 11, committed was 12 when it was asked for`,
+		},
+		{
+			"an answer to an earlier read of the same name",
+			func(t *testing.T, env *InteractionEnv) {
+				run(t, env, "read-index 1 x")
+				noError(t, env.Propose(0, []byte("bar")))
+				noError(t, env.Stabilize())
+				run(t, env, "read-index 1 x")
+				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 12, RequestCtx: []byte("x")}})
+			},
+			`read safety: node 1 answers the read "x" with index 12, committed was 13 when it was asked for`,
+		},
+		{
+			"one answer too many",
+			func(t *testing.T, env *InteractionEnv) {
+				run(t, env, "read-index 1 x")
+				noError(t, env.Stabilize())
+				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 12, RequestCtx: []byte("x")}})
+			},
+			`read safety: node 1 answers the read "x" once more`,
 		},
 		{
 			"a term that falls",

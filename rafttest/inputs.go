@@ -133,10 +133,13 @@ func handleReadIndex(env *InteractionEnv, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
-	if n, err := env.liveNode(idx); err == nil {
-		env.observed.asks(n, []byte(ctx))
-	}
-	return env.stepInput(idx, pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: []byte(ctx)}}})
+	return env.input(idx, func(n *Node) error {
+		err := n.RawNode.Step(pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: []byte(ctx)}}})
+		if err == nil {
+			env.observed.asks(n, []byte(ctx))
+		}
+		return err
+	})
 }
 
 // stepInput gives a node a message that comes from its application.

@@ -17,7 +17,8 @@ var (
 	from  = flag.Uint64("from", 1, "the first seed")
 )
 
-// patience bounds the search in one history. What takes longer is counted as unknown and told; it fails nothing.
+// patience bounds the search in one history. What takes longer is counted as unknown and told; more than a
+// tenth of that fails the test.
 const patience = 2 * time.Second
 
 // model is a register per key, which can be set, appended to, and read. An output of nil is unknown.

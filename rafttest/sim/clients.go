@@ -189,7 +189,7 @@ func (s *simulation) readAnswers(h *host) {
 	for _, a := range s.w.reads {
 		owner := s.owners[a.number]
 		if owner.client == lastReader {
-			h.lastRead = false
+			h.lastRead = noRead
 		}
 		if owner.client < 0 {
 			continue // it was asked for the sake of the check

@@ -9,7 +9,8 @@ import (
 // Property is a promise of the library, or of a Disk or a StateMachine, that a run checks.
 type Property string
 
-// The properties. All but Progress and Durability are checked after every event, for what the event has changed.
+// The properties. All but Progress and Durability are checked after every event, for what the event has changed; Invariants on every
+// fourth seed, and at the end of the others.
 const (
 	// ElectionSafety: a term has at most one leader (thesis §3.4).
 	ElectionSafety Property = "election safety"

@@ -188,7 +188,7 @@ func (s *simulation) wentDown(h *host) {
 func (s *simulation) endLife(h *host) {
 	h.downNoted = true
 	h.life++
-	h.lastRead = false
+	h.lastRead = noRead
 	for i := range h.waiting {
 		if h.waiting[i].kind == evDeliver {
 			s.lose(h.waiting[i].arg)

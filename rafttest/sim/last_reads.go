@@ -8,16 +8,7 @@ const lastReader = -2
 
 func (s *simulation) lastReads() {
 	s.quiet = true
-	members(&s.leader().conf, func(id uint64) {
-		h := s.host(id)
-		if h.rn == nil || h.blocked || h.lastRead {
-			return
-		}
-		// The next thing that happens to it is mostly a tick, which may come before Ready.
-		h.lastRead = true
-		s.w.askReadIndex(h.node)
-		s.owners = append(s.owners, readOwner{client: lastReader})
-	})
+	members(&s.leader().conf, func(id uint64) { s.host(id).lastRead = readDue })
 	end := s.now + ticks(s.cfg.RecoverTicks)
 	for s.w.failure == nil && s.readsWait() {
 		if s.now > end || !s.step() {
@@ -26,12 +17,29 @@ func (s *simulation) lastReads() {
 	}
 }
 
-// readsWait reports whether one of the last reads waits at a node that is up.
+// lastRead is how far a host is with its last read. A node that is down by then may stay so.
+type lastRead uint8
+
+const (
+	noRead    lastRead = iota
+	readDue            // it is to be asked when it is not blocked any more
+	readWaits          // it was asked
+)
+
+// readsWait asks those that are due, and reports whether one of the last reads waits at a node that is up.
 func (s *simulation) readsWait() bool {
+	waits := false
 	for _, h := range s.hosts {
-		if h.lastRead && h.rn != nil {
-			return true
+		if h.rn == nil || h.lastRead == noRead {
+			continue
+		}
+		waits = true
+		if h.lastRead == readDue && !h.blocked {
+			// The next thing that happens to it is mostly a tick, which may come before Ready.
+			h.lastRead = readWaits
+			s.w.askReadIndex(h.node)
+			s.owners = append(s.owners, readOwner{client: lastReader})
 		}
 	}
-	return false
+	return waits
 }

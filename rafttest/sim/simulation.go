@@ -56,7 +56,7 @@ type host struct {
 	downNoted    bool // that the node is down
 
 	reads    []pendingRead // answered by raft, and waiting for the replica to apply
-	lastRead bool          // it has been asked for its last read, see lastReads
+	lastRead lastRead      // see lastReads
 }
 
 // microseconds of ticks.

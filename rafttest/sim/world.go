@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -71,7 +72,7 @@ type readAt struct {
 
 // newWorld builds the cluster of the first members.
 func newWorld(cfg *Config, base raft.Config, voters int) (*world, error) {
-	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 0}
+	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 1}
 	if err := w.firstMembers(voters); err != nil {
 		return nil, err
 	}
@@ -177,7 +178,7 @@ func (w *world) quarantined(n *node) bool {
 		w.stats.Quarantines++
 		w.stats.Noticed++
 		n.lost = true
-	case n.store.failed:
+	case n.store.failed && errors.Is(err, raft.ErrStorage):
 		w.stats.Quarantines++
 	default:
 		w.failf(Healthy, n, "node %d is quarantined: %v", n.id, err)
