@@ -4,7 +4,7 @@
 //
 // It is a deterministic state machine and nothing else. It consumes ticks, messages and
 // proposals, and hands back batches of work; storage, network, clock and state
-// machine are the application's. It starts no goroutine, reads no clock and opens no file:
+// machine are the application's. It starts no goroutine, but for the one behind a Node, reads no clock and opens no file:
 // the same calls give the same outputs, to the byte.
 //
 // # The loop
@@ -95,7 +95,8 @@
 //     is due, commit index included, instead of one per proposal per follower.
 //   - Step returns a typed error where input is corrupt or hostile, and a node
 //     whose invariants break is quarantined (RawNode.Err); nothing panics.
-//   - NewRawNode returns an error for a log that ends before the commit index, instead of panicking.
+//   - NewRawNode returns an error for a log that ends before the commit index, instead of panicking. Instead of panicking, StartNode and
+//     RestartNode return a Node that is stopped, whose methods say why; StartNode without peers is such a case.
 //   - Dropped proposals return errors that say why; compare with
 //     errors.Is(err, ErrProposalDropped), not with ==.
 //   - A configuration change that is refused is an error of the proposal, not a silent

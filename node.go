@@ -2,6 +2,7 @@ package raft
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,8 @@ type Node interface {
 	Propose(ctx context.Context, data []byte) error
 	// ProposeConfChange asks to append a configuration change, like Propose.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
-	// Step gives the node a message from a peer. It returns when the node has it; what the node
-	// refuses is dropped. Messages of local types are ignored.
+	// Step gives the node a message from a peer, with everything that it points to. It returns when the node has it, which may
+	// read it later; what the node refuses is dropped. Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of batches. Each has to be followed by Advance. With asynchronous storage
 	// writes there is no Advance: the next batch may be made while the application works on this one, and the
@@ -37,7 +38,7 @@ type Node interface {
 	// Advance says that the batch received last is done, as RawNode.Advance does.
 	Advance()
 	// ApplyConfChange makes a committed configuration change active, as
-	// RawNode.ApplyConfChange does. It returns nil once the node is stopped.
+	// RawNode.ApplyConfChange does. The ConfState is empty once the node is stopped.
 	ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState
 	// TransferLeadership asks to hand the leadership from lead to transferee.
 	TransferLeadership(ctx context.Context, lead, transferee uint64)
@@ -55,19 +56,34 @@ type Node interface {
 }
 
 // StartNode starts a node with an empty Storage and gives it its first configuration, see
-// RawNode.Bootstrap. If that fails, for instance because config cannot be used, the
+// RawNode.Bootstrap. With a Storage that is not empty it is RestartNode, and a warning is logged. If the node cannot
+// start, for instance because config cannot be used or there are no peers, the
 // error is logged, and the node that is returned is one that is stopped for that reason: its
 // methods return the error. NewNode returns it at once.
 func StartNode(c *Config, peers []Peer) Node {
-	return orStopped(c, func() (Node, error) { return NewNode(c, peers) })
+	rn, err := NewRawNode(c)
+	if err != nil {
+		return stoppedNode(c, err)
+	}
+	switch err := rn.Bootstrap(peers); {
+	case errors.Is(err, ErrBootstrapNotEmpty):
+		rn.raft.logger.Warningf("%x starts with what it has: %v", c.ID, err)
+	case err != nil:
+		return stoppedNode(c, err)
+	}
+	return startNode(rn)
 }
 
 // RestartNode starts a node from what its Storage holds. Failures are as with StartNode.
 func RestartNode(c *Config) Node {
-	return orStopped(c, func() (Node, error) { return NewNode(c, nil) })
+	n, err := NewNode(c, nil)
+	if err != nil {
+		return stoppedNode(c, err)
+	}
+	return n
 }
 
-// NewNode starts a node, and bootstraps it if peers are given.
+// NewNode starts a node, and bootstraps it if peers are given. ErrBootstrapNotEmpty is an error here.
 func NewNode(c *Config, peers []Peer) (Node, error) {
 	rn, err := NewRawNode(c)
 	if err != nil {
@@ -78,25 +94,26 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 			return nil, err
 		}
 	}
-	n := newNode()
-	go n.run(rn)
-	return n, nil
+	return startNode(rn), nil
 }
 
-func orStopped(c *Config, start func() (Node, error)) Node {
-	n, err := start()
-	if err == nil {
-		return n
-	}
+func startNode(rn *RawNode) *node {
+	n := newNode()
+	go n.run(rn)
+	return n
+}
+
+// stoppedNode logs err and returns a node that is stopped for that reason.
+func stoppedNode(c *Config, err error) *node {
 	if c.Logger != nil {
 		c.Logger.Errorf("node does not start: %v", err)
 	} else {
 		defaultLogger().Errorf("node does not start: %v", err)
 	}
-	stopped := newNode()
-	stopped.err = err
-	close(stopped.done)
-	return stopped
+	n := newNode()
+	n.err = err
+	close(n.done)
+	return n
 }
 
 // maxTicksWaiting is the number of ticks that may wait for a busy node.
@@ -174,10 +191,10 @@ func (n *node) run(rn *RawNode) {
 			n.makeUpTicks(rn)
 		case q := <-n.calls:
 			q.serve(rn)
-			serveWaiting(rn, n.calls)
+			serveWaiting(rn, n.calls, func() bool { return true })
 		case q := <-proposals:
 			q.serve(rn)
-			serveWaiting(rn, n.proposals)
+			serveWaiting(rn, n.proposals, func() bool { return rn.raft.lead != None })
 		case ready <- batch:
 			batch, waiting = Ready{}, false
 		case <-n.advance:
@@ -203,9 +220,9 @@ func ownBatch(rn *RawNode) Ready {
 // mostTogether is how many calls are served before anything else has its turn.
 const mostTogether = 64
 
-// serveWaiting serves the calls that wait by now, so that they share a batch.
-func serveWaiting(rn *RawNode, calls <-chan request) {
-	for range mostTogether {
+// serveWaiting serves the calls that wait by now, so that they share a batch, while it may.
+func serveWaiting(rn *RawNode, calls <-chan request, may func() bool) {
+	for i := 0; i < mostTogether && may(); i++ {
 		select {
 		case q := <-calls:
 			q.serve(rn)
@@ -298,7 +315,11 @@ func (n *node) Propose(ctx context.Context, data []byte) error {
 }
 
 func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
-	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.ProposeConfChange(cc) })
+	typ, data, err := pb.MarshalConfChange(cc) // here: cc is the caller's
+	if err != nil {
+		return err
+	}
+	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.proposeConfChange(typ, data) })
 }
 
 func (n *node) Step(ctx context.Context, m pb.Message) error {
@@ -332,9 +353,9 @@ func (n *node) Advance() {
 }
 
 func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
-	var cs *pb.ConfState
+	cs, v2 := &pb.ConfState{}, cc.AsV2()
 	_ = n.do(context.Background(), n.calls, true, func(rn *RawNode) error {
-		cs = rn.ApplyConfChange(cc)
+		cs = rn.ApplyConfChange(v2)
 		return nil
 	})
 	return cs

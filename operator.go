@@ -3,6 +3,7 @@ package raft
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Operator is what the Nodes of this library can do beyond the interface of v3.6:
@@ -28,6 +29,8 @@ type Operator interface {
 type waiter struct {
 	id     uint64
 	result chan error // has room for the one result
+	// older is how much of the news for the next batch was there before.
+	older int
 }
 
 func (n *node) AddServer(ctx context.Context, id uint64, ccContext []byte) error {
@@ -40,45 +43,43 @@ func (n *node) AwaitCatchUp(ctx context.Context, id uint64) error {
 
 // await begins a wait and sees it through.
 func (n *node) await(ctx context.Context, id uint64, begin func(*RawNode) error) error {
-	w := waiter{id: id, result: make(chan error, 1)}
+	result := make(chan error, 1)
 	err := n.do(ctx, n.calls, true, func(rn *RawNode) error {
+		older := len(rn.raft.news())
 		if err := begin(rn); err != nil {
 			return err
 		}
 		if rn.raft.catching.find(id) == nil {
-			w.result <- nil // it votes already
+			result <- nil // it votes already
 			return nil
 		}
-		n.waiters = append(n.waiters, w)
+		n.waiters = append(n.waiters, waiter{id: id, result: result, older: older})
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-w.result:
-		return err
-	case <-ctx.Done():
-		_ = n.do(context.Background(), n.calls, false, func(*RawNode) error { n.leave(w); return nil })
-		return ctx.Err()
-	case <-n.done:
-		return n.ended()
-	}
-}
-
-// leave forgets a waiter.
-func (n *node) leave(w waiter) {
-	for i := range n.waiters {
-		if n.waiters[i] == w {
-			n.waiters = append(n.waiters[:i], n.waiters[i+1:]...)
-			return
+	if err == nil {
+		select {
+		case err := <-result:
+			return err
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-n.done:
+			return n.ended()
 		}
 	}
+	if ctx.Err() != nil {
+		_ = n.do(context.Background(), n.calls, false, func(*RawNode) error { n.leave(result); return nil })
+	}
+	return err
 }
 
-// tellWaiters passes the news of a batch on.
+// leave forgets a waiter, if it has begun to wait.
+func (n *node) leave(result chan error) {
+	n.waiters = slices.DeleteFunc(n.waiters, func(w waiter) bool { return w.result == result })
+}
+
+// tellWaiters passes the news of a batch on, to those who were waiting when it was made.
 func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
-	for _, c := range news {
+	for i, c := range news {
 		var err error
 		if c.State == CatchUpGivenUp {
 			err = fmt.Errorf("%w: %x, %d rounds", ErrCatchUpGivenUp, c.ID, c.Rounds)
@@ -88,7 +89,7 @@ func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
 		}
 		rest := n.waiters[:0]
 		for _, w := range n.waiters {
-			if w.id == c.ID {
+			if w.id == c.ID && w.older <= i {
 				w.result <- err
 			} else {
 				rest = append(rest, w)
@@ -96,6 +97,9 @@ func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
 		}
 		clear(n.waiters[len(rest):])
 		n.waiters = rest
+	}
+	for i := range n.waiters {
+		n.waiters[i].older = 0
 	}
 }
 

@@ -110,6 +110,11 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 	if err != nil {
 		return err
 	}
+	return rn.proposeConfChange(typ, data)
+}
+
+// proposeConfChange proposes an encoded change.
+func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 	m := pb.Message{Type: pb.MsgProp, From: rn.raft.id, Entries: []pb.Entry{{Type: typ, Data: data}}}
 	return rn.raft.step(&m)
 }

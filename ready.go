@@ -148,7 +148,8 @@ type Ready struct {
 	// which passes a configuration change is synced.
 	MustSync bool
 
-	// CatchUps is news of learners, for AddServer and AwaitCatchUp.
+	// CatchUps is news of learners, for AddServer and AwaitCatchUp, since the last Ready: it may be older than a wait that has begun
+	// since.
 	CatchUps []CatchUp
 }
 
