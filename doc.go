@@ -130,7 +130,8 @@
 //     storage writes its requests for votes wait until its log is durable.
 //   - With asynchronous storage writes, the arrays of Responses are used again.
 //   - What Bootstrap writes is committed as one: a node that gets it from a leader bit by bit, or finds a part of it after a
-//     crash, commits it when the entry behind it shows that this is all, and it is durable. Bootstrap adds the rest to a part.
+//     crash, commits it when the entry behind it shows that this is all, and it is durable. It is handed out in one batch, whatever
+//     its size, and active with that. A snapshot that ends within it is not sent. Bootstrap adds the rest to a part.
 //   - A node starts at least in the term of its last entry or of its snapshot, and takes all other configuration changes in its log but the last one
 //     for committed, so that a write of entries without its hard state loses nothing (see Storage).
 //   - A node does not campaign that knows of committed entries it does not have.

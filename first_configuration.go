@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -8,7 +9,8 @@ import (
 
 // The peers of Bootstrap were not added one by one, each by those before it, as other members are (thesis §4.1). A beginning of that list
 // is no configuration: who took it for one would elect a leader that nobody else knows of. So all of it becomes committed at
-// once, when all of it is durable.
+// once, when all of it is durable; is handed out at once to be applied, and active with that; and no snapshot that ends within it
+// is sent to others.
 
 // bootstrapTerm is the term of the first configuration. Nobody leads in it: the first election is in the next term.
 const bootstrapTerm = 1
@@ -40,6 +42,9 @@ func (l *raftLog) firstConfiguration() (uint64, error) {
 // behind it shows that this is all of it. Nor may a crash: what is committed may be applied while more is being written.
 func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	end, err := l.firstConfiguration()
+	if errors.Is(err, ErrUnavailable) {
+		return true, nil // the leader will tell of it again
+	}
 	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
 }
 
@@ -47,10 +52,50 @@ func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 // gone.
 func (l *raftLog) commitFirstConfiguration() error {
 	end, err := l.firstConfiguration()
+	if errors.Is(err, ErrUnavailable) {
+		return nil
+	}
 	if err == nil && end < l.lastIndex() && end <= l.stable() {
 		l.committed = end
 	}
 	return err
+}
+
+// firstToApply returns all of the first configuration, whatever its size, of what may be applied before hi; nil if the log begins
+// otherwise.
+func (l *raftLog) firstToApply(hi uint64) ([]pb.Entry, error) {
+	end, err := l.firstConfiguration()
+	if err != nil || end == 0 {
+		return nil, err
+	}
+	end = min(end, hi-1) // somebody may have added to it what is none of it
+	if l.unstable.base == 1 {
+		return l.unstable.slice(1, end+1), nil
+	}
+	// All of it is durable, though some may be in memory too.
+	var entries []pb.Entry
+	for n := uint64(0); n < end; n = uint64(len(entries)) {
+		more, err := l.storedEntries(n+1, end+1, noLimit)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, more...)
+	}
+	return entries, nil
+}
+
+// endsInFirstConfiguration reports whether a snapshot may end within the first configuration. Whoever began with it would not know
+// that there is more, which is committed, and may be lost to those who do.
+func (l *raftLog) endsInFirstConfiguration(s *pb.SnapshotMetadata) (bool, error) {
+	// Each change adds one voter.
+	if next, ok := l.term(s.Index + 1); !ok || next != bootstrapTerm || uint64(len(s.ConfState.Voters)) < s.Index {
+		return false, nil
+	}
+	entries, err := l.entries(s.Index+1, s.Index+2, noLimit)
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrCompacted) {
+		return true, nil
+	}
+	return err == nil && entries[0].Type == pb.EntryConfChange, err
 }
 
 // recoverFirstConfiguration returns the end of the first configuration with which a log begins, if it does, and whether that is all of it: the

@@ -219,6 +219,11 @@ func (l *raftLog) toApply(maxBytes uint64, allowUnstable bool) ([]pb.Entry, erro
 	if lo >= hi {
 		return nil, nil
 	}
+	if lo == 1 {
+		if first, err := l.firstToApply(hi); err != nil || first != nil {
+			return first, err
+		}
+	}
 	if lo >= l.unstable.base {
 		return limitBytes(l.unstable.slice(lo, hi), maxBytes), nil
 	}

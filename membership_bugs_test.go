@@ -16,7 +16,10 @@ func TestBug40TheLeaderRemovedFromAGroupOfTwoLeavesAWorkingGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Node 1 is switched off as soon as it is out: what it has sent by then has to do.
-	for c.node(1).raft.role == StateLeader {
+	for round := 0; c.node(1).raft.role == StateLeader; round++ {
+		if round == 10 {
+			t.Fatal("it goes on to lead")
+		}
 		c.ready(1)
 		c.deliver()
 		c.ready(2)

@@ -290,3 +290,44 @@ func TestARefusalOfAnEarlierTermTellsWhatIsCommitted(t *testing.T) {
 		c.wantRole(1, StateFollower, 5)
 	}
 }
+
+// Only where changes are not validated may a leader be removed and added again by one batch.
+func TestALeaderThatIsAddedAgainLeadsOn(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.DisableConfChangeValidation = true })
+	c.elect(1)
+	n := c.node(1)
+	c.isolate(3)
+	for _, change := range []string{"r1", "v1"} {
+		if err := c.tryChange(1, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.ready(1)
+	changes := c.wire
+	c.wire = nil
+	c.propose(1, "x")
+	c.ready(1) // it is durable here before the configuration changes
+	later := c.wire
+	c.wire = changes
+	c.deliver()
+	c.ready(2)
+	c.deliver()
+	c.ready(1)
+	c.wire = append(c.wire, later...)
+	c.settle()
+	c.wantRole(1, StateLeader, n.raft.term)
+	c.wantConfig("voters=(1 2 3)", 1)
+	if n.raft.transferee != None || n.raft.retiring {
+		t.Errorf("it hands over to %d, retiring %t", n.raft.transferee, n.raft.retiring)
+	}
+	// Two of three have it.
+	if got := c.appliedData(1); got != "x " {
+		t.Errorf("applied %q", got)
+	}
+	orders := c.sent[pb.MsgTimeoutNow]
+	c.heal()
+	c.change(1, "r1")
+	if n.raft.role != StateFollower || c.sent[pb.MsgTimeoutNow] != orders+1 {
+		t.Errorf("removed for good it is %s and has ordered %d campaigns", n.raft.role, c.sent[pb.MsgTimeoutNow]-orders)
+	}
+}

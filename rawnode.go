@@ -347,6 +347,9 @@ func (r *raft) fillCommitted(rd *Ready) error {
 		rd.CommittedEntries = committed
 		rd.MustSync = hasConfChange(committed)
 		r.log.applying = committed[n-1].Index
+		if committed[0].Index == 1 && r.members.Len() == 0 {
+			r.adoptFirstConfiguration(committed)
+		}
 	}
 	return nil
 }
@@ -429,7 +432,7 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 }
 
 // Bootstrap gives a node with an empty Storage its first configuration: the same
-// list, in the same order, on every first member. It is an alternative to a Storage that starts
+// list, in the same order, on every first member. All of it takes effect at once. It is an alternative to a Storage that starts
 // from a snapshot. Call it whenever a first member starts that has applied nothing, and whose Storage has no commit index in the hard
 // state: if a crash has left a part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.

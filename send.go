@@ -237,6 +237,11 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		pr.Pause()
 		return nil
 	}
+	if splits, err := r.log.endsInFirstConfiguration(&snapshot.Metadata); splits || err != nil {
+		r.logger.Warningf("%x: the snapshot at %v ends within the first configuration", r.id, id)
+		pr.Pause()
+		return err
+	}
 	m := r.send(pb.MsgSnap, to)
 	m.Snapshot = &snapshot
 	pr.BecomeSnapshot(id.index)

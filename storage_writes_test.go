@@ -354,3 +354,21 @@ func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 		}
 	})
 }
+
+// A write is what was handed out, not what was learnt since.
+func TestWhatIsLearntBetweenReadyAndAdvanceIsWrittenNext(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1)
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	rd := n.Ready()
+	if err := n.Step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 5, Index: 1, LogTerm: 1}); err != nil {
+		t.Fatal(err)
+	}
+	n.persist(t, rd)
+	n.Advance(rd)
+	if hs := n.Ready().HardState; hs.Term != 5 || hs.Vote != 2 {
+		t.Errorf("the next write has %v", hs)
+	}
+}

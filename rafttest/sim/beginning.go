@@ -6,7 +6,7 @@ import (
 )
 
 // A cluster begins in one of two ways. Its first members start from a snapshot that they share, and whoever joins later needs it;
-// or each calls RawNode.Bootstrap on an empty disk, and all logs begin with the configuration changes from there.
+// or they call RawNode.Bootstrap on an empty disk, and all logs begin with the configuration changes from there.
 
 // firstIndex and firstTerm are where all logs begin that begin with a snapshot.
 const (
@@ -75,10 +75,15 @@ func (w *world) beginEmpty(voters []uint64) error {
 	return nil
 }
 
-// bootstraps reports whether a node that starts has to bootstrap: it is one of the first members, and has nothing that
-// says that it has.
+// bootstraps reports whether a node that starts bootstraps: it is one of the first members, and has nothing that
+// says that it has. In half of the clusters only some of them do: the others get all of it
+// from the log of a leader.
 func (w *world) bootstraps(n *node) bool {
-	return n.id <= uint64(len(w.peers)) && n.rep.applied == 0 && n.hard.Commit == 0
+	first, drawn := uint64(len(w.peers)), w.cfg.Seed/4
+	if n.id > first || n.rep.applied > 0 || n.hard.Commit > 0 {
+		return false
+	}
+	return drawn%2 == 0 || (drawn/2+n.id)%2 == 0 || n.id == 1+drawn/4%first
 }
 
 // bootstrap gives a node the first log, which is committed, and so counts as told. It reports whether the node has it.

@@ -15,8 +15,8 @@ type Config struct {
 	Seed uint64
 	// Nodes is the number of first voters, 0 for 1 to 5. More may join.
 	Nodes int
-	// Bootstrap has the first voters begin with RawNode.Bootstrap on empty disks. Otherwise they begin with a snapshot that they
-	// share.
+	// Bootstrap has the first voters, in half of the clusters only some of them, begin with RawNode.Bootstrap on empty disks. Otherwise they
+	// begin with a snapshot that they share.
 	Bootstrap bool
 	// Steps is the number of events after which the faults end and everybody has to recover. 0 means 10,000.
 	Steps int
@@ -243,7 +243,7 @@ func drawNodes(r *rng, f *Faults) raft.Config {
 		MaxInflightBytes:   []uint64{0, 0, 300, 1 << 20}[r.below(4)],
 		AsyncStorageWrites: r.chance(0.5), PreVote: r.chance(0.6), CheckQuorum: r.chance(0.7),
 		MaxSizePerMsg:             []uint64{0, 64, 256, 1 << 20}[r.below(4)],
-		MaxCommittedSizePerReady:  []uint64{0, 64, 1 << 20}[r.below(3)],
+		MaxCommittedSizePerReady:  []uint64{0, 40, 1 << 20}[r.below(3)],
 		MaxCachedEntriesSize:      []uint64{0, 512, 1 << 16}[r.below(3)],
 		MaxInflightMsgs:           []int{1, 2, 8, 256}[r.below(4)],
 		DisableProposalForwarding: r.chance(0.1),

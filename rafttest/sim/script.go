@@ -59,10 +59,18 @@ func (sw *scriptWriter) firstMembers() {
 	}
 	for _, n := range sw.w.nodes {
 		sw.options = append(sw.options, *sw.base)
-		if changed := sw.bootstrap + sw.changed(n); changed != "" {
+		if changed := sw.bootstrapping(n) + sw.changed(n); changed != "" {
 			sw.command("restart %d%s", n.id, changed)
 		}
 	}
+}
+
+// bootstrapping is the option of a node that bootstraps when it starts.
+func (sw *scriptWriter) bootstrapping(n *node) string {
+	if !sw.w.bootstraps(n) {
+		return ""
+	}
+	return sw.bootstrap
 }
 
 // command writes a command without expectations; they are filled in by whoever replays it (raftscript -rewrite).
@@ -185,11 +193,7 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 		}
 	case doRestart:
 		if !before.up && !n.lost {
-			bootstrap := ""
-			if sw.w.bootstraps(n) {
-				bootstrap = sw.bootstrap
-			}
-			sw.command("restart %d applied=%d%s%s", n.id, n.rep.applied, bootstrap, sw.changed(n))
+			sw.command("restart %d applied=%d%s%s", n.id, n.rep.applied, sw.bootstrapping(n), sw.changed(n))
 		}
 	case doCompact:
 		sw.compact(n, before)

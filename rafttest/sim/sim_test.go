@@ -17,12 +17,12 @@ var (
 	from   = flag.Uint64("from", 1, "the first seed of TestSeeds")
 	boots  = flag.Bool("bootstrap", false, "whether the clusters of TestSeeds begin with Bootstrap")
 	steps  = flag.Int("steps", 0, "events of each run, 0 for the default")
-	script = flag.String("script", "", "file to which TestSeeds writes a script of the first failure, made small")
+	script = flag.String("script", "", "file to which TestSeeds writes a script of the first failure, made small; relative to this package")
 )
 
 // TestSeeds runs seeds, as many at a time as there are processors:
 //
-//	go test ./rafttest/sim -run TestSeeds -seeds 1000 -from 1 -script failure.txt
+//	go test ./rafttest/sim -run TestSeeds -seeds 1000 -from 1 -script "$PWD/failure.txt"
 //	go test ./rafttest/sim -run TestSeeds -length 10m -timeout 0 -bootstrap
 func TestSeeds(t *testing.T) {
 	var (
