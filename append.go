@@ -36,7 +36,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	// What this append matched, not this log's own end: behind it there may be entries of
 	// an earlier term that the leader does not have.
 	matched := req.last().index
-	if err := r.log.commitTo(min(req.commit(), matched)); err != nil {
+	if err := r.commitAsTold(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
 	}
 	r.acknowledge(req.From, matched)

@@ -28,3 +28,28 @@ func (r *raft) advanceOwnMatch() {
 		r.advanceCommit()
 	}
 }
+
+// commitAsTold moves the commit index to where another node says. What the first configuration holds back is kept.
+func (r *raft) commitAsTold(index uint64) error {
+	if err := r.log.commitTo(index); err != nil {
+		return err
+	}
+	if r.log.committed < index {
+		if r.postponed == nil {
+			r.postponed = &postponed{}
+		}
+		r.postponed.commit = max(r.postponed.commit, index)
+	}
+	return nil
+}
+
+// commitFirstConfiguration commits the first configuration when all of it is durable, and what it has held back.
+func (r *raft) commitFirstConfiguration() error {
+	if err := r.log.commitFirstConfiguration(); err != nil || r.log.committed == 0 || r.postponed == nil {
+		return err
+	}
+	// What is committed is in the log of every later leader, whatever has become of this one since.
+	index := min(r.postponed.commit, r.log.lastIndex())
+	r.postponed.commit = 0
+	return r.log.commitTo(index)
+}

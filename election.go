@@ -163,11 +163,11 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 	if id.index <= r.log.committed || !r.log.has(id) {
 		return false, nil
 	}
-	if err := r.log.commitTo(id.index); err != nil {
+	if err := r.commitAsTold(id.index); err != nil {
 		return false, r.quarantine("learning what is committed", err)
 	}
 	if r.log.committed < id.index {
-		return false, nil // it is a part of the first configuration
+		return false, nil // the first configuration holds it back
 	}
 	r.logger.Infof("%x learns that %v is committed", r.id, id)
 	return true, nil

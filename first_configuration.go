@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -48,8 +49,7 @@ func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
 }
 
-// commitFirstConfiguration commits the first configuration if it is all there and durable. Nobody has to say so, and whoever did may be
-// gone.
+// commitFirstConfiguration commits the first configuration if it is all there and durable. Nobody has to say so.
 func (l *raftLog) commitFirstConfiguration() error {
 	end, err := l.firstConfiguration()
 	if errors.Is(err, ErrUnavailable) {
@@ -87,15 +87,20 @@ func (l *raftLog) firstToApply(hi uint64) ([]pb.Entry, error) {
 // endsInFirstConfiguration reports whether a snapshot may end within the first configuration. Whoever began with it would not know
 // that there is more, which is committed, and may be lost to those who do.
 func (l *raftLog) endsInFirstConfiguration(s *pb.SnapshotMetadata) (bool, error) {
-	// Each change adds one voter.
-	if next, ok := l.term(s.Index + 1); !ok || next != bootstrapTerm || uint64(len(s.ConfState.Voters)) < s.Index {
+	// Each change adds one voter, and the snapshot has them all: they are active together.
+	if next, ok := l.term(s.Index + 1); !ok || next != bootstrapTerm || uint64(len(s.ConfState.Voters)) <= s.Index {
 		return false, nil
 	}
 	entries, err := l.entries(s.Index+1, s.Index+2, noLimit)
 	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrCompacted) {
 		return true, nil
 	}
-	return err == nil && entries[0].Type == pb.EntryConfChange, err
+	if err != nil || entries[0].Type != pb.EntryConfChange {
+		return false, err
+	}
+	var cc pb.ConfChange
+	added := cc.Unmarshal(entries[0].Data) == nil && cc.Type == pb.ConfChangeAddNode && slices.Contains(s.ConfState.Voters, cc.NodeID)
+	return added, nil
 }
 
 // recoverFirstConfiguration returns the end of the first configuration with which a log begins, if it does, and whether that is all of it: the

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // emptyCluster creates nodes with empty disks that hand out one entry at a time.
@@ -143,22 +145,32 @@ func (c *testCluster) snapshotAt(n *testNode, index uint64, cs *pb.ConfState) {
 	}
 }
 
-// Where the log begins otherwise, a change behind a snapshot is one like any other, in term 1 too.
+// Where the log begins otherwise, a change behind a snapshot is one like any other, in term 1 too: there may be no later snapshot for long.
 func TestASnapshotBeforeAChangeInTheFirstTermIsSent(t *testing.T) {
-	storage := NewMemoryStorage()
-	snapshot := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 11, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}
-	if err := storage.ApplySnapshot(snapshot); err != nil {
-		t.Fatal(err)
-	}
-	cfg := testConfig(1, storage)
-	l, err := openLog(storage, pb.HardState{}, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	change := bootstrapLog(t, []Peer{{ID: 4}})[:1]
-	l.appendOwn(1, change, 0)
-	if within, err := l.endsInFirstConfiguration(&snapshot.Metadata); within || err != nil {
-		t.Errorf("a snapshot of node %d ends within the first configuration: %v", cfg.ID, err)
+	changes := bootstrapLog(t, []Peer{{ID: 5}, {ID: 6}})
+	for name, tc := range map[string]struct {
+		index  uint64
+		change pb.Entry
+		within bool
+	}{
+		"of the first configuration": {3, changes[0], true},
+		"a newcomer":                 {3, changes[1], false},
+		"far behind":                 {5, changes[0], false},
+		"an entry":                   {3, pb.Entry{}, false},
+	} {
+		snapshot := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: tc.index, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3, 4, 5}}}}
+		storage := NewMemoryStorage()
+		if err := storage.ApplySnapshot(snapshot); err != nil {
+			t.Fatal(err)
+		}
+		l, err := openLog(storage, pb.HardState{}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.appendOwn(1, []pb.Entry{tc.change}, 0)
+		if within, err := l.endsInFirstConfiguration(&snapshot.Metadata); within != tc.within || err != nil {
+			t.Errorf("before %s it ends within the first configuration: %t, %v", name, within, err)
+		}
 	}
 }
 
@@ -225,5 +237,40 @@ func TestWhatIsAddedToTheFirstConfigurationIsNotApplied(t *testing.T) {
 	}
 	if rd := rn.Ready(); len(rd.CommittedEntries) != 3 {
 		t.Errorf("it hands out %v", rd.CommittedEntries)
+	}
+}
+
+// What is committed is so in every term. Who has said it may be gone, and those who lead later may not know that this node votes.
+func TestWhatIsToldOfCommitmentBeforeItIsDurableCountsInALaterTerm(t *testing.T) {
+	log := bootstrapLog(t, []Peer{{ID: 1}, {ID: 2}, {ID: 3}})
+	for name, tell := range map[string]pb.Message{
+		"append":   {Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 4, LogTerm: 2, Commit: 4},
+		"snapshot": {Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 4, Term: 2, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}},
+		"refusal":  {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 4, RejectHint: 2},
+	} {
+		rn := torn(t, log[:2])
+		rn.raft.setConfig(tracker.Config{Voters: quorum.JointConfig{{1: {}, 2: {}}}}) // responses come from members
+		for _, m := range []pb.Message{
+			{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 2, LogTerm: 1, Entries: log[2:]},
+			tell,
+		} {
+			if err := rn.Step(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rd := rn.Ready()
+		if err := rn.Step(pb.Message{Type: pb.MsgVote, From: 3, To: 1, Term: 5}); err != nil {
+			t.Fatal(err)
+		}
+		if st := rn.BasicStatus(); st.Commit != 0 || st.Term != 5 {
+			t.Fatalf("%s: committed %d in term %d before it is durable", name, st.Commit, st.Term)
+		}
+		if err := rn.raft.log.storage.(*MemoryStorage).Append(rd.Entries); err != nil {
+			t.Fatal(err)
+		}
+		rn.Advance(rd)
+		if st := rn.BasicStatus(); st.Commit != 4 {
+			t.Errorf("%s: committed %d, want 4", name, st.Commit)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (r *raft) confirmReads() {
 // committed thanks to it, and it must not vote or acknowledge any more.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
 	r.heardFromLeader(m.From)
-	if err := r.log.commitTo(m.Commit); err != nil {
+	if err := r.commitAsTold(m.Commit); err != nil {
 		return r.quarantine("handling a heartbeat", err)
 	}
 	r.respond(pb.MsgHeartbeatResp, m.From).Context = m.Context

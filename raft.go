@@ -142,6 +142,17 @@ type postponed struct {
 	// applied after it, and a configuration change among them would take back the snapshot's configuration.
 	snapshot *pb.Snapshot
 	from     uint64
+	// commit is up to where the log is known to be committed, while that cannot be acted upon: the first configuration is
+	// not durable. Whoever said so may be gone by then.
+	commit uint64
+}
+
+// lasting is what a new term or role changes nothing about.
+func (p *postponed) lasting() *postponed {
+	if p == nil || p.commit == 0 {
+		return nil
+	}
+	return &postponed{commit: p.commit}
 }
 
 // hasSnapshot: no more entries are handed out then, so that it does not wait for ever.

@@ -32,7 +32,7 @@ func (r *raft) resetVolatile() {
 	r.members.ResetVotes()
 	r.members.Untrack()
 	r.ownVotePending = false
-	r.postponed = nil
+	r.postponed = r.postponed.lasting()
 	r.leadership.end()
 }
 

@@ -237,10 +237,12 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		pr.Pause()
 		return nil
 	}
-	if splits, err := r.log.endsInFirstConfiguration(&snapshot.Metadata); splits || err != nil {
+	if splits, err := r.log.endsInFirstConfiguration(&snapshot.Metadata); err != nil {
+		return err
+	} else if splits {
 		r.logger.Warningf("%x: the snapshot at %v ends within the first configuration", r.id, id)
 		pr.Pause()
-		return err
+		return nil
 	}
 	m := r.send(pb.MsgSnap, to)
 	m.Snapshot = &snapshot

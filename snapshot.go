@@ -26,7 +26,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.committed)
 	case r.log.has(id):
 		// The log has what the snapshot covers and more: keep the suffix.
-		if err := r.log.commitTo(id.index); err != nil {
+		if err := r.commitAsTold(id.index); err != nil {
 			return r.quarantine("handling a snapshot", err)
 		}
 	default:

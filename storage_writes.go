@@ -42,7 +42,7 @@ func (r *raft) endWrite(w *write) error {
 		r.advanceOwnMatch()
 	}
 	if r.log.committed == 0 {
-		if err := r.log.commitFirstConfiguration(); err != nil {
+		if err := r.commitFirstConfiguration(); err != nil {
 			return r.quarantine("committing the first configuration", err)
 		}
 	}
