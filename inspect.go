@@ -88,7 +88,9 @@ func (rn *RawNode) SetRandomizedElectionTimeout(ticks int) error {
 	if ticks <= 0 || ticks > maxTicks {
 		return &ConfigError{Field: "randomized election timeout", Reason: "must be positive and not too large"}
 	}
-	rn.raft.record.note(recording.SetTimeout, uint64(ticks))
+	if err := rn.raft.admit(recording.SetTimeout, uint64(ticks)); err != nil {
+		return err
+	}
 	rn.raft.electionTimeout = uint32(ticks)
 	return nil
 }

@@ -48,10 +48,28 @@ func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState:
 // Err returns why the node is quarantined, a *QuarantineError, or nil.
 func (rn *RawNode) Err() error { return rn.raft.err }
 
+// admit lets an input in that is no message; those come through raft.step. A quarantined node
+// takes none, so that a recording ends with the input that broke the node. An input is recorded
+// before it has any effect.
+func (r *raft) admit(kind recording.Kind, numbers ...uint64) error {
+	if r.err == nil {
+		r.record.note(kind, numbers...)
+	}
+	return r.err
+}
+
+// admitBytes is admit for an input with a blob.
+func (r *raft) admitBytes(kind recording.Kind, blob []byte, numbers ...uint64) error {
+	if r.err == nil {
+		r.record.noteBytes(kind, blob, numbers...)
+	}
+	return r.err
+}
+
 // Tick advances the node's clock by one tick. Elections and heartbeats are counted in
 // ticks, see Config.
 func (rn *RawNode) Tick() {
-	if rn.raft.err == nil {
+	if rn.raft.admit(recording.Tick) == nil {
 		rn.raft.tick()
 	}
 }
@@ -59,19 +77,19 @@ func (rn *RawNode) Tick() {
 // TickQuiesced advances the clock without elections or heartbeats, for
 // applications that put idle groups to sleep by common agreement of their members.
 func (rn *RawNode) TickQuiesced() {
-	rn.raft.record.note(recording.TickQuiesced)
-	rn.raft.clock++
-	rn.raft.elapse()
+	if rn.raft.admit(recording.TickQuiesced) == nil {
+		rn.raft.clock++
+		rn.raft.elapse()
+	}
 }
 
 // SkipTicks lets the clock of a leader pass over ticks that were due and not delivered, after a pause of the process for
 // instance: its lease must not last longer for it. They make no election and no heartbeat. Other nodes take no notice: what
 // they have promised a leader must not end sooner. A Node does that by itself.
 func (rn *RawNode) SkipTicks(n uint64) {
-	if n == 0 {
+	if n == 0 || rn.raft.admit(recording.SkipTicks, n) != nil {
 		return
 	}
-	rn.raft.record.note(recording.SkipTicks, n)
 	if rn.raft.role == StateLeader {
 		rn.raft.clock += min(n, maxTicks) // more makes no difference to a lease, and nothing wraps
 	}
@@ -81,9 +99,8 @@ func (rn *RawNode) SkipTicks(n uint64) {
 // nothing on a leader and on a node that may not lead (not a voter, or a committed
 // configuration change is not applied yet).
 func (rn *RawNode) Campaign() error {
-	rn.raft.record.note(recording.Campaign)
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if err := rn.raft.admit(recording.Campaign); err != nil {
+		return err
 	}
 	return rn.raft.campaign()
 }
@@ -92,9 +109,8 @@ func (rn *RawNode) Campaign() error {
 // change it any more. nil means that the proposal was appended or sent to the leader, not that
 // it will be committed. An error that matches ErrProposalDropped means that it was not.
 func (rn *RawNode) Propose(data []byte) error {
-	rn.raft.record.noteBytes(recording.Propose, data)
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if err := rn.raft.admitBytes(recording.Propose, data); err != nil {
+		return err
 	}
 	return rn.raft.propose([]pb.Entry{{Data: data}})
 }
@@ -127,9 +143,8 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 // ErrProposalDropped; nothing has begun then. When the leadership is lost, the next leader has to be
 // asked to go on.
 func (rn *RawNode) AddServer(id uint64, context []byte) error {
-	rn.raft.record.noteBytes(recording.AddServer, context, id)
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if err := rn.raft.admitBytes(recording.AddServer, context, id); err != nil {
+		return err
 	}
 	return rn.raft.addServer(id, context)
 }
@@ -138,9 +153,8 @@ func (rn *RawNode) AddServer(id uint64, context []byte) error {
 // (CaughtUp) or when there is no point in waiting (CatchUpGivenUp). Status.CatchUp has the
 // same for all learners, without asking. The error matches ErrNotLeader or ErrNotLearner.
 func (rn *RawNode) AwaitCatchUp(id uint64) error {
-	rn.raft.record.note(recording.AwaitCatchUp, id)
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if err := rn.raft.admit(recording.AwaitCatchUp, id); err != nil {
+		return err
 	}
 	return rn.raft.awaitCatchUp(id)
 }
@@ -151,8 +165,8 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // stores the result with its snapshots. A change that the application rejects is
 // applied as an empty ConfChange{}.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
-	rn.raft.record.noteConfChange(cc)
 	if rn.raft.err == nil {
+		rn.raft.record.noteConfChange(cc)
 		rn.raft.applyConfChange(cc.AsV2())
 	}
 	cs := rn.raft.members.ConfState()
@@ -174,9 +188,8 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 // suited: one that was heard from recently, with the longest log. The error matches
 // ErrNotLeader, or ErrTransferTarget if there is no other voter.
 func (rn *RawNode) StepDown() error {
-	rn.raft.record.note(recording.StepDown)
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if err := rn.raft.admit(recording.StepDown); err != nil {
+		return err
 	}
 	return rn.raft.stepDown()
 }
@@ -196,11 +209,10 @@ func (rn *RawNode) ForgetLeader() error {
 // becomes a ReadState with Dropped set. While 8192 answers wait for Ready to be called, further reads that cannot be
 // answered are dropped without one.
 func (rn *RawNode) ReadIndex(rctx []byte) {
-	rn.raft.record.noteBytes(recording.ReadIndex, rctx)
-	r := rn.raft
-	if r.err != nil {
+	if rn.raft.admitBytes(recording.ReadIndex, rctx) != nil {
 		return
 	}
+	r := rn.raft
 	if len(rctx) == 0 || r.readIndex(r.id, rctx) != nil && r.mayDropRead() {
 		r.answer(droppedRead(rctx))
 	}
@@ -268,10 +280,9 @@ func (rn *RawNode) Ready() (rd Ready) {
 // what was written last. Most batches of an idle group are messages and nothing else.
 func (rn *RawNode) fill(rd *Ready) {
 	r := rn.raft
-	if r.err != nil || rn.lent {
+	if rn.lent || rn.raft.admit(recording.Ready) != nil {
 		return
 	}
-	r.record.note(recording.Ready)
 	if r.async != nil {
 		r.outbox.returned()
 		r.reads.returned()
@@ -393,9 +404,8 @@ func (rn *RawNode) addStorageMessages(rd *Ready) {
 func (rn *RawNode) Advance(Ready) { rn.advance() }
 
 func (rn *RawNode) advance() {
-	rn.raft.record.note(recording.Advance)
 	r := rn.raft
-	if !rn.lent || r.err != nil {
+	if rn.raft.admit(recording.Advance) != nil || !rn.lent {
 		return
 	}
 	rn.lent = false
@@ -416,8 +426,7 @@ func (rn *RawNode) advance() {
 // ReportUnreachable tells a leader that the last messages to a peer were not
 // delivered. What was in flight is then sent again, after the peer's next sign of life.
 func (rn *RawNode) ReportUnreachable(id uint64) {
-	rn.raft.record.note(recording.ReportUnreachable, id)
-	if rn.raft.err == nil {
+	if rn.raft.admit(recording.ReportUnreachable, id) == nil {
 		rn.raft.reportUnreachable(id)
 	}
 }
@@ -425,8 +434,7 @@ func (rn *RawNode) ReportUnreachable(id uint64) {
 // ReportSnapshot tells a leader how the transmission of a snapshot to a follower
 // ended. Without it the follower gets no entries until Config.SnapshotTicks have passed.
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
-	rn.raft.record.note(recording.ReportSnapshot, id, uint64(status))
-	if rn.raft.err == nil {
+	if rn.raft.admit(recording.ReportSnapshot, id, uint64(status)) == nil {
 		rn.raft.reportSnapshot(id, status == SnapshotFailure)
 	}
 }
@@ -437,10 +445,10 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 // state: if a crash has left a part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
-	rn.raft.record.noteBootstrap(peers)
 	if rn.raft.err != nil {
 		return rn.raft.err
 	}
+	rn.raft.record.noteBootstrap(peers)
 	if err := rn.raft.bootstrap(peers, rn.hard.Commit); err != nil {
 		return err
 	}

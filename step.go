@@ -9,11 +9,11 @@ import (
 // step is the one door for messages: check the shape, apply the term rule, call the
 // role. A refused message has changed nothing.
 func (r *raft) step(m *pb.Message) error {
-	if r.record != nil {
-		r.record.step(m)
-	}
 	if r.err != nil {
 		return r.err
+	}
+	if r.record != nil {
+		r.record.step(m)
 	}
 	if err := checkMessage(m, r.id, r.async != nil); err != nil {
 		return refusal(m, err)

@@ -1,14 +1,9 @@
 package raft
 
-import (
-	"math"
-
-	"github.com/ffd200af/raft/recording"
-)
+import "math"
 
 // tick advances the logical clock by one tick.
 func (r *raft) tick() {
-	r.record.note(recording.Tick)
 	r.clock++
 	r.elapse()
 	if r.role == StateLeader {

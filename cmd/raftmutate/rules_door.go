@@ -55,6 +55,10 @@ func doorRemovals() []removal {
 			`	if r.err != nil {
 		return r.err
 	}
-	if err := checkMessage`, `	if err := checkMessage`}}},
+	if r.record != nil {`, `	if r.record != nil {`}}},
+		{"quarantine-recorded", "a recording ends with the input that broke the node", "replay", []edit{{"rawnode.go",
+			`	if r.err == nil {
+		r.record.note(kind, numbers...)
+	}`, `	r.record.note(kind, numbers...)`}}},
 	}
 }
