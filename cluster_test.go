@@ -15,6 +15,7 @@ type testNode struct {
 	cfg     Config
 	applied []pb.Entry
 	reads   []ReadState
+	dropped [][]byte // contexts of reads
 	news    []CatchUp
 	// configured is told of every configuration that was applied, by an entry or a snapshot.
 	configured func(index uint64, snapshot bool, cs *pb.ConfState)
@@ -219,6 +220,7 @@ func (c *testCluster) ready(id uint64) bool {
 	}
 	node.apply(c.tb, rd.CommittedEntries)
 	node.reads = append(node.reads, rd.ReadStates...)
+	node.dropped = append(node.dropped, rd.DroppedReads...)
 	node.news = append(node.news, rd.CatchUps...)
 	node.Advance(rd)
 	c.verify(node)

@@ -154,6 +154,9 @@ func DescribeReady(rd Ready, f EntryFormatter) string {
 	if len(rd.ReadStates) > 0 {
 		fmt.Fprintln(&out, "ReadStates", describeReadStates(rd.ReadStates))
 	}
+	if len(rd.DroppedReads) > 0 {
+		fmt.Fprintln(&out, "DroppedReads", rd.DroppedReads)
+	}
 	if len(rd.CatchUps) > 0 {
 		fmt.Fprintln(&out, "CatchUps", describeCatchUps(rd.CatchUps))
 	}
@@ -188,15 +191,11 @@ func describeCatchUps(news []CatchUp) string {
 	return "[" + strings.Join(words, " ") + "]"
 }
 
-// describeReadStates returns [{12 [99 116 120]} {dropped [100]}]: index and context.
+// describeReadStates returns [{12 [99 116 120]}]: index and context.
 func describeReadStates(states []ReadState) string {
 	words := make([]string, 0, len(states))
 	for _, rs := range states {
-		index := strconv.FormatUint(rs.Index, 10)
-		if rs.Dropped {
-			index = "dropped"
-		}
-		words = append(words, fmt.Sprintf("{%s %v}", index, rs.RequestCtx))
+		words = append(words, fmt.Sprintf("{%d %v}", rs.Index, rs.RequestCtx))
 	}
 	return "[" + strings.Join(words, " ") + "]"
 }

@@ -190,7 +190,7 @@ func (c *testCluster) largestCommit() uint64 {
 // checkReads: no read is answered with an index from before it was asked for.
 func (c *testCluster) checkReads(answers []ReadState) {
 	for _, rs := range answers {
-		if floor := c.floors[string(rs.RequestCtx)]; !rs.Dropped && rs.Index < floor {
+		if floor := c.floors[string(rs.RequestCtx)]; rs.Index < floor {
 			c.tb.Fatalf("a read is answered at %d; %d was committed before it was asked for", rs.Index, floor)
 		}
 	}

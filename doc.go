@@ -85,7 +85,7 @@
 // Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
 // LeaseDriftTicks, MaxCachedEntriesSize, Recording; RawNode.Err, Verify, SkipTicks, AddServer, AwaitCatchUp, StepDown, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
-// Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, ReadState.Dropped; typed errors; package session.
+// Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed errors; package session.
 //
 // # Differences
 //
@@ -115,8 +115,8 @@
 //   - Ready.MustSync is set for a snapshot too: the acknowledgement in the same batch promises it.
 //     It is set, too, with a committed configuration change: nobody else may be able to tell of it after
 //     a crash.
-//   - Reads share rounds of heartbeats, one for all that were queued before it; a read that cannot be
-//     answered becomes a ReadState with Dropped set instead of disappearing. A follower adds 16 bytes to the
+//   - Reads share rounds of heartbeats, one for all that were queued before it; Ready.DroppedReads
+//     reports the reads that cannot be answered. A follower adds 16 bytes to the
 //     context that it sends, so that an answer that comes twice answers one read, and asks again for what
 //     may be lost. A node that does not vote forgets a leader that is silent for an election timeout, and drops them.
 //   - ReadOnlyLeaseBased keeps a lease that allows for drift, and falls back to a round. For its sake

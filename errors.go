@@ -40,9 +40,6 @@ var (
 	ErrCatchUpGivenUp = errors.New("raft: the server has not caught up")
 	// ErrNotLearner is returned for a server that was to be a learner of the configuration.
 	ErrNotLearner = errors.New("raft: not a learner")
-	// ErrReadDropped is returned for a read that this node cannot answer now: it knows no
-	// leader, or too many reads wait already.
-	ErrReadDropped = errors.New("raft: read dropped")
 )
 
 // Reasons for which a proposal is dropped. Each matches ErrProposalDropped.

@@ -111,7 +111,6 @@ func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 		{"a proposed configuration change that cannot be decoded", 1, pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: []pb.Entry{{Type: pb.EntryConfChange, Data: []byte{0x0a}}}}, ErrBadConfChange},
 		{"a proposal of an unknown type", 1, pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: []pb.Entry{{Type: -1}}}, ErrMalformed},
 		{"a read without a context", 1, pb.Message{Type: pb.MsgReadIndex, From: 1, To: 1}, ErrMalformed},
-		{"a read with an empty context", 1, pb.Message{Type: pb.MsgReadIndex, From: 1, To: 1, Entries: []pb.Entry{{}}}, ErrMalformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newTestCluster(t, 3, nil)

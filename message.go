@@ -303,7 +303,7 @@ func checkProposal(m *pb.Message) error {
 }
 
 func checkRead(m *pb.Message) error {
-	if len(m.Entries) != 1 || len(m.Entries[0].Data) == 0 {
+	if len(m.Entries) != 1 {
 		return fmt.Errorf("%w: a read needs one entry that holds its context", ErrMalformed)
 	}
 	return nil

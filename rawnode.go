@@ -203,18 +203,13 @@ func (rn *RawNode) ForgetLeader() error {
 }
 
 // ReadIndex asks for a linearizable read (thesis §6.4). A later Ready has a ReadState with the same
-// rctx, which must not be empty and belongs to the node from now on: the application has to
-// apply everything up to its Index, and may then answer from its state machine. On a follower the
-// leader is asked, and asked again once in an election timeout. A read that cannot be answered
-// becomes a ReadState with Dropped set. While 8192 answers wait for Ready to be called, further reads that cannot be
-// answered are dropped without one.
+// rctx, which belongs to the node from now on. The application has to apply everything up to its
+// Index, and may then answer from its state machine. A follower asks the leader, and asks again
+// once per election timeout. A read that cannot be answered is dropped: there is no leader, it
+// changes, or 4096 reads wait. Ready.DroppedReads reports it.
 func (rn *RawNode) ReadIndex(rctx []byte) {
-	if rn.raft.admitBytes(recording.ReadIndex, rctx) != nil {
-		return
-	}
-	r := rn.raft
-	if len(rctx) == 0 || r.readIndex(r.id, rctx) != nil && r.mayDropRead() {
-		r.answer(droppedRead(rctx))
+	if rn.raft.admitBytes(recording.ReadIndex, rctx) == nil {
+		rn.raft.readIndex(rn.raft.id, rctx)
 	}
 }
 
@@ -342,6 +337,7 @@ func (r *raft) fillOutput(rd *Ready) {
 	if r.reads.answered() {
 		rd.ReadStates = r.reads.take()
 	}
+	rd.DroppedReads = r.reads.takeDropped()
 	if len(r.news()) > 0 {
 		rd.CatchUps = r.catching.take()
 	}

@@ -2,7 +2,6 @@ package raft
 
 import (
 	"encoding/binary"
-	"math"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -22,10 +21,10 @@ import (
 //
 // With leases (lease.go) every broadcast is a round, and reads may be answered at once.
 //
-// Nothing is dropped in silence: a read that this node accepted and cannot answer becomes a
-// ReadState with Dropped set.
+// A read of this node that cannot be answered is dropped. Ready.DroppedReads reports its context;
+// a program that does not look there sees no answer, and asks again after a while.
 
-// maxReads bounds the reads that wait on a node; one more is refused with ErrReadDropped.
+// maxReads bounds the reads that wait on a node. One more is dropped.
 const maxReads = 4096
 
 // read is one read that waits.
@@ -48,6 +47,8 @@ type reads struct {
 	// answers are to be handed out with the next Ready.
 	answers []ReadState
 	lent    []ReadState // with the application
+	// dropped are the contexts of own reads that cannot be answered, for the next Ready.
+	dropped [][]byte
 
 	// contexts is where the contexts of rounds are written: they are handed out, so no
 	// array is written twice.
@@ -79,33 +80,48 @@ func (rs *reads) waiting() int {
 // answered reports whether there are answers to hand out.
 func (rs *reads) answered() bool { return rs != nil && len(rs.answers) > 0 }
 
-// readIndex starts a read: on the leader from its lease or by queueing it, on a follower by
-// sending it to the leader.
-func (r *raft) readIndex(from uint64, context []byte) error {
+// readIndex starts a read of this node, or of a peer that takes this node for the leader.
+func (r *raft) readIndex(from uint64, context []byte) {
 	if from == None {
 		from = r.id
 	}
-	rd := read{from: from, context: context}
+	if !r.startRead(&read{from: from, context: context}) {
+		r.logger.Debugf("%x drops a read of %x: %s, leader %x", r.id, from, r.role, r.lead)
+		r.dropRead(from, context)
+	}
+}
+
+// startRead answers a read from the leader's lease, queues it on the leader, or sends it from a
+// follower to the leader. It returns false for a read that has to be dropped.
+func (r *raft) startRead(rd *read) bool {
 	rs := r.openReads()
 	switch {
 	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:
-		return ErrReadDropped
+		return false
 	case r.role == StateLeader && r.leaseReads && r.hasLease():
 		rd.index = r.log.committed
-		r.answerRead(&rd)
-		return nil
+		r.answerRead(rd)
+		return true
 	case r.role == StateLeader:
-	case r.role == StateFollower && r.lead != None && from == r.id:
-		rd.asked = rs.unique(context)
+	case r.role == StateFollower && r.lead != None && rd.from == r.id:
+		rd.asked = rs.unique(rd.context)
 		if len(rs.queue) == 0 {
 			rs.askedAt = r.clock
 		}
-		r.askLeader(&rd)
+		r.askLeader(rd)
 	default:
-		return ErrReadDropped // a peer's read was meant for a leader, which this node is not any more
+		return false // a peer's read was meant for a leader, and this node no longer leads
 	}
-	rs.queue = append(rs.queue, rd)
-	return nil
+	rs.queue = append(rs.queue, *rd)
+	return true
+}
+
+// dropRead ends a read without an answer. The peer that sent it asks again, or drops it with its
+// own change of leader. Beyond maxReads contexts, nothing is reported.
+func (r *raft) dropRead(from uint64, context []byte) {
+	if rs := r.openReads(); from == r.id && len(rs.dropped) < maxReads {
+		rs.dropped = append(rs.dropped, context)
+	}
 }
 
 // unique returns the context followed by something that no other read has: an answer that the
@@ -263,9 +279,6 @@ func (r *raft) answer(rs ReadState) {
 	reads.answers = append(reads.answers, rs)
 }
 
-// mayDropRead reports whether there is room to say that a read was dropped.
-func (r *raft) mayDropRead() bool { return r.reads == nil || len(r.reads.answers) < 2*maxReads }
-
 // takeReadAnswer is a follower's receipt of an answer to a read that it has sent. Others
 // mean nothing.
 func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
@@ -289,9 +302,7 @@ func (r *raft) dropReads() {
 		return
 	}
 	for i := range r.reads.queue {
-		if rd := &r.reads.queue[i]; rd.from == r.id {
-			r.answer(droppedRead(rd.context))
-		}
+		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
 	}
 	clear(r.reads.queue)
 	r.reads.queue = r.reads.queue[:0]
@@ -299,8 +310,14 @@ func (r *raft) dropReads() {
 	r.reads.echoes = r.reads.echoes[:0]
 }
 
-func droppedRead(context []byte) ReadState {
-	return ReadState{Index: math.MaxUint64, RequestCtx: context, Dropped: true}
+// takeDropped gives the contexts of dropped reads to the application.
+func (rs *reads) takeDropped() [][]byte {
+	if rs == nil {
+		return nil
+	}
+	dropped := rs.dropped
+	rs.dropped = nil
+	return dropped
 }
 
 // take lends the answers to the application.

@@ -1,7 +1,7 @@
 package raft
 
 import (
-	"errors"
+	"slices"
 	"fmt"
 	"testing"
 
@@ -20,7 +20,7 @@ func (c *testCluster) readAt(id uint64, context string) []ReadState {
 
 func (c *testCluster) wantRead(got []ReadState, context string, index uint64) {
 	c.tb.Helper()
-	if len(got) != 1 || string(got[0].RequestCtx) != context || got[0].Index != index || got[0].Dropped {
+	if len(got) != 1 || string(got[0].RequestCtx) != context || got[0].Index != index {
 		c.tb.Fatalf("answered %+v, want %s at %d", got, context, index)
 	}
 }
@@ -131,19 +131,28 @@ func TestBug45ACutOffLeaderAnswersNoRead(t *testing.T) {
 }
 
 func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
-	wantDrop := func(t *testing.T, got []ReadState) {
-		t.Helper()
-		if len(got) != 1 || !got[0].Dropped || got[0].Index != noLimit {
-			t.Errorf("got %+v, want one dropped read", got)
-		}
-	}
 	t.Run("no leader", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
-		wantDrop(t, c.readAt(1, "x"))
-		m := pb.Message{Type: pb.MsgReadIndex, To: 1, Entries: []pb.Entry{{Data: []byte("x")}}}
-		if err := c.node(1).Step(m); !errors.Is(err, ErrReadDropped) {
+		c.node(1).ReadIndex([]byte("x"))
+		m := pb.Message{Type: pb.MsgReadIndex, To: 1, Entries: []pb.Entry{{Data: []byte("y")}}}
+		if err := c.node(1).Step(m); err != nil {
 			t.Errorf("Step: %v", err)
 		}
+		if c.node(1).HasReady() {
+			t.Error("there is a Ready with nothing that a program written for v3.6 knows")
+		}
+		if err := c.node(1).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		c.settle()
+		c.wantDroppedReads(1, "x", "y")
+	})
+	t.Run("a peer's, sent to a node that does not lead", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.step(pb.Message{Type: pb.MsgReadIndex, From: 3, To: 2, Entries: []pb.Entry{{Data: []byte("x")}}})
+		c.settleTicking(1)
+		c.wantDroppedReads(2)
 	})
 	t.Run("the leader is deposed", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
@@ -154,7 +163,7 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.elect(2)
 		c.heal()
 		c.settleTicking(2)
-		wantDrop(t, c.node(1).reads)
+		c.wantDroppedReads(1, "x")
 	})
 	t.Run("the leader that was asked is gone", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
@@ -163,7 +172,7 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.node(2).ReadIndex([]byte("x"))
 		c.settle()
 		c.elect(3)
-		wantDrop(t, c.node(2).reads)
+		c.wantDroppedReads(2, "x")
 	})
 	t.Run("too many wait", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
@@ -173,13 +182,36 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 			c.node(1).ReadIndex([]byte("x"))
 		}
 		c.settle()
-		if len(c.node(1).reads) != 0 {
-			t.Fatalf("%d answers", len(c.node(1).reads))
-		}
-		c.node(1).ReadIndex([]byte("x"))
-		c.settle()
-		wantDrop(t, c.node(1).reads)
+		c.wantDroppedReads(1)
+		c.node(1).ReadIndex([]byte("y"))
+		c.settleTicking(1)
+		c.wantDroppedReads(1, "y")
 	})
+	t.Run("too many are dropped before the next Ready", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		for range 2 * maxReads {
+			c.node(1).ReadIndex([]byte("x"))
+		}
+		if err := c.node(1).Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		c.settle()
+		if got := len(c.node(1).dropped); got != maxReads {
+			t.Errorf("%d contexts, want %d", got, maxReads)
+		}
+	})
+}
+
+// wantDroppedReads: these reads of the node, and no others, were dropped; none was answered.
+func (c *testCluster) wantDroppedReads(id uint64, contexts ...string) {
+	c.tb.Helper()
+	var got []string
+	for _, context := range c.node(id).dropped {
+		got = append(got, string(context))
+	}
+	if !slices.Equal(got, contexts) || len(c.node(id).reads) != 0 {
+		c.tb.Errorf("node %d dropped %q, want %q; answered %+v", id, got, contexts, c.node(id).reads)
+	}
 }
 
 // asked returns the questions that a follower has sent.
@@ -296,10 +328,9 @@ func TestAnEchoOfARoundThatWasNotSentMeansNothing(t *testing.T) {
 	}
 }
 
-func TestAReadWithoutAContextIsDropped(t *testing.T) {
-	c := newTestCluster(t, 1, nil)
+func TestAReadWithoutAContextIsAnswered(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
 	c.elect(1)
-	if got := c.readAt(1, ""); len(got) != 1 || !got[0].Dropped {
-		t.Errorf("answered %+v", got)
-	}
+	c.wantRead(c.readAt(1, ""), "", 2)
+	c.wantRead(c.readAt(2, ""), "", 2)
 }

@@ -50,11 +50,6 @@ type SoftState struct {
 type ReadState struct {
 	Index      uint64
 	RequestCtx []byte // as it was given to ReadIndex
-
-	// Dropped: the read cannot be answered, because there is no leader or it has changed. Index
-	// is then the largest one there is, which is never applied, so that an application that does not look
-	// here waits in vain instead of reading something old.
-	Dropped bool
 }
 
 // CatchUpState says how a learner keeps up with the leader.
@@ -147,6 +142,11 @@ type Ready struct {
 	// written before, when others hear of it. With asynchronous storage writes see to it that a commit index
 	// which passes a configuration change is synced.
 	MustSync bool
+
+	// DroppedReads are the contexts of reads that cannot be answered: this node knew no leader, the
+	// leader changed, or too many reads waited. A dropped read alone makes no Ready: its context comes
+	// with the next one. The array belongs to the application.
+	DroppedReads [][]byte
 
 	// CatchUps is news of learners, for AddServer and AwaitCatchUp, since the last Ready: it may be older than a wait that has begun
 	// since.

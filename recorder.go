@@ -134,8 +134,12 @@ func (r *recorder) batch(batch *Ready) {
 		object(&rd.Messages[i])
 	}
 	for _, s := range rd.ReadStates {
-		numbers(s.Index, uint64(len(s.RequestCtx)), boolNumber(s.Dropped))
+		numbers(s.Index, uint64(len(s.RequestCtx)), 0)
 		h.Write(s.RequestCtx)
+	}
+	for _, context := range rd.DroppedReads {
+		numbers(uint64(len(context)))
+		h.Write(context)
 	}
 	for _, c := range rd.CatchUps {
 		numbers(c.ID, uint64(c.State), uint64(c.Rounds), uint64(c.LastTicks), uint64(c.Ticks), c.Target)

@@ -38,7 +38,7 @@ func (r *raft) step(m *pb.Message) error {
 // refusal wraps the causes that are about the message itself.
 func refusal(m *pb.Message, err error) error {
 	if errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
-		errors.Is(err, ErrStepLocalMsg) || errors.Is(err, ErrReadDropped) {
+		errors.Is(err, ErrStepLocalMsg) {
 		return err
 	}
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
@@ -121,7 +121,8 @@ func (r *raft) route(m *pb.Message) error {
 	case pb.MsgForgetLeader:
 		return r.handleForgetLeader()
 	case pb.MsgReadIndex:
-		return r.readIndex(m.From, readContext(m))
+		r.readIndex(m.From, readContext(m))
+		return nil
 	case pb.MsgReadIndexResp:
 		if r.role == StateFollower {
 			r.takeReadAnswer(m.From, m.Index, readContext(m))

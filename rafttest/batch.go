@@ -28,6 +28,7 @@ func (env *InteractionEnv) takeBatch(idx int) error {
 	}
 	rd := env.takeReady(n)
 	env.observed.answers(n, rd.ReadStates)
+	env.observed.drops(n, rd.DroppedReads)
 	n.taken = &batch{Ready: rd}
 	env.observe(idx)
 	return n.Err()

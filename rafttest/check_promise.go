@@ -92,8 +92,8 @@ func (o *observed) asks(n *Node, context []byte) {
 	o.floors[a] = append(o.floors[a], o.commit)
 }
 
-// answers checks the indexes that reads were given, or that they were dropped. Of reads with the same context nobody can tell which is
-// answered: the latest that the answer is good for.
+// answers checks the indexes that reads were given. Of reads with the same context nobody can tell
+// which is answered: the latest that the answer is good for.
 func (o *observed) answers(n *Node, states []raft.ReadState) {
 	for i := range states {
 		rs := &states[i]
@@ -114,6 +114,21 @@ func (o *observed) answers(n *Node, states []raft.ReadState) {
 			o.add("read safety: node %d answers the read %q once more", n.id(), rs.RequestCtx)
 		default:
 			o.add("read safety: node %d answers the read %q with index %d, committed was %d when it was asked for", n.id(), rs.RequestCtx, rs.Index, floors[0])
+		}
+	}
+}
+
+// drops notes the reads that were dropped: of those with the same context, the latest.
+func (o *observed) drops(n *Node, contexts [][]byte) {
+	for _, context := range contexts {
+		a := ask{node: n.id(), context: string(context)}
+		floors, asked := o.floors[a]
+		switch {
+		case !asked: // by a message that the script has made up
+		case len(floors) == 0:
+			o.add("read safety: node %d drops the read %q after its answer", n.id(), context)
+		default:
+			o.floors[a] = floors[:len(floors)-1]
 		}
 	}
 }

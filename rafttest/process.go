@@ -33,6 +33,7 @@ func (env *InteractionEnv) processReady(idx int, unsynced bool) error {
 	rd := env.takeReady(n)
 	defer env.observe(idx)
 	env.observed.answers(n, rd.ReadStates)
+	env.observed.drops(n, rd.DroppedReads)
 	if n.Config.AsyncStorageWrites {
 		env.dispatchReady(n, rd)
 		return nil

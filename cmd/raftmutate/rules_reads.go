@@ -32,10 +32,16 @@ func readRemovals() []removal {
 `}}},
 		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
 			`	if from != r.lead || r.reads == nil {`, `	if r.reads == nil {`}}},
-		{"read-dropped-told", "a read that cannot be answered is told to be dropped", "§6.4", []edit{{"read.go",
-			`			r.answer(droppedRead(rd.context))
-`, `			_ = rd
+		{"read-dropped-told", "a read that cannot be answered is reported as dropped", "§6.4", []edit{{"read.go",
+			`		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
+`, `		_ = i
 `}}},
+		{"read-dropped-apart", "a dropped read is no answer, and makes no Ready", "drop-in", []edit{{"read.go",
+			`		rs.dropped = append(rs.dropped, context)
+`, `		r.answer(ReadState{Index: noLimit, RequestCtx: context})
+`}}},
+		{"read-dropped-bound", "the contexts of dropped reads are bounded", "bounds", []edit{{"read.go",
+			`from == r.id && len(rs.dropped) < maxReads`, `from == r.id`}}},
 		{"read-asked-again", "a follower asks again for what may be lost", "§6.4", []edit{{"tick.go",
 			`		r.tickReads()
 `, ``}}},

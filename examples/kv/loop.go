@@ -176,6 +176,7 @@ func (l *loop) handle(rd raft.Ready) error {
 	// 2. Send. The transport drops what it cannot take; Raft sends again.
 	l.peers.send(rd.Messages)
 	l.confirmReads(rd.ReadStates)
+	l.dropReads(rd.DroppedReads)
 	for _, c := range rd.CatchUps {
 		l.log.Info("a replica that is being added", "id", c.ID, "state", c.State, "rounds", c.Rounds, "lastTicks", c.LastTicks)
 	}

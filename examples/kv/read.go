@@ -81,6 +81,10 @@ func (l *loop) askReads() {
 				continue
 			}
 		}
+		if l.node.BasicStatus().Lead == raft.None {
+			(&readBatch{requests: requests}).fail(errReadDropped) // before the next Ready says so
+			continue
+		}
 		id := l.ids.next()
 		l.reads.asked[id] = &readBatch{requests: requests, mode: readSafe}
 		l.node.ReadIndex(id[:])
@@ -97,20 +101,29 @@ func (l *loop) leaseRead() (index uint64, ok bool) {
 // confirmReads takes the answers of the node. Its array is used again after Advance.
 func (l *loop) confirmReads(states []raft.ReadState) {
 	for i := range states {
-		var id requestID
-		copy(id[:], states[i].RequestCtx)
-		batch := l.reads.asked[id]
-		if batch == nil {
-			continue // it has taken too long
+		if batch := l.askedFor(states[i].RequestCtx); batch != nil {
+			batch.index, batch.ticks = states[i].Index, 0
+			l.reads.confirmed = append(l.reads.confirmed, batch)
 		}
-		delete(l.reads.asked, id)
-		if states[i].Dropped {
-			batch.fail(errReadDropped)
-			continue
-		}
-		batch.index, batch.ticks = states[i].Index, 0
-		l.reads.confirmed = append(l.reads.confirmed, batch)
 	}
+}
+
+// dropReads fails the reads that the node has dropped. Their clients try again.
+func (l *loop) dropReads(contexts [][]byte) {
+	for _, context := range contexts {
+		if batch := l.askedFor(context); batch != nil {
+			batch.fail(errReadDropped)
+		}
+	}
+}
+
+// askedFor takes the batch that waits for a read index under this context; nil if it was given up.
+func (l *loop) askedFor(context []byte) *readBatch {
+	var id requestID
+	copy(id[:], context)
+	batch := l.reads.asked[id]
+	delete(l.reads.asked, id)
+	return batch
 }
 
 // serveReads answers the reads whose index is applied.

@@ -191,7 +191,7 @@ func (n *node) input(s step, m *pb.Message) {
 	case acknowledge:
 		n.acknowledge(s.number())
 	}
-	if err != nil && !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, raft.ErrReadDropped) && !errors.Is(err, raft.ErrStepPeerNotFound) {
+	if err != nil && !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, raft.ErrStepPeerNotFound) {
 		n.fail("refuses: %w", err)
 	}
 }
@@ -212,9 +212,7 @@ func (n *node) takeReady(torn bool) {
 	}
 	n.inputs = 0
 	for _, rs := range rd.ReadStates {
-		if !rs.Dropped {
-			n.answers = append(n.answers, answer{int(rs.RequestCtx[0] - 'a'), rs.Index})
-		}
+		n.answers = append(n.answers, answer{int(rs.RequestCtx[0] - 'a'), rs.Index})
 	}
 	if n.world.Async {
 		n.dispatch(rd.Messages)

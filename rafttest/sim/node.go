@@ -173,6 +173,7 @@ func (w *world) takeReady(n *node) {
 	}
 	w.checkReady(n, rd.Entries, &rd.Snapshot)
 	w.takeReads(n, rd.ReadStates)
+	w.takeDropped(n, rd.DroppedReads)
 	w.news = append(w.news, rd.CatchUps...)
 	if w.base.AsyncStorageWrites {
 		w.dispatch(n, &rd)
@@ -350,10 +351,22 @@ func (w *world) takeReads(n *node, states []raft.ReadState) {
 			w.failf(ReadSafety, n, "node %d answers a read that nobody asked for: %q", n.id, s.RequestCtx)
 			return
 		}
-		if floor := w.floors[number]; !s.Dropped && s.Index < floor {
+		if floor := w.floors[number]; s.Index < floor {
 			w.failf(ReadSafety, n, "node %d answers a read with index %d, committed was %d when it was asked for", n.id, s.Index, floor)
 		}
-		w.reads = append(w.reads, readAt{node: n, number: number, index: s.Index, dropped: s.Dropped})
+		w.reads = append(w.reads, readAt{node: n, number: number, index: s.Index})
+	}
+}
+
+// takeDropped notes the reads that will not be answered.
+func (w *world) takeDropped(n *node, contexts [][]byte) {
+	for _, context := range contexts {
+		number, ok := readNumber(context)
+		if !ok || number >= uint64(len(w.floors)) {
+			w.failf(ReadSafety, n, "node %d drops a read that nobody asked for: %q", n.id, context)
+			return
+		}
+		w.reads = append(w.reads, readAt{node: n, number: number, dropped: true})
 	}
 }
 

@@ -166,8 +166,8 @@ func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
 		}
 	}
 	t.Logf("%d disks came back without what was durable, %d nodes noticed it, runs broke %v", lost, noticed, broken)
-	if noticed == 0 || broken[LeaderCompleteness] == 0 {
-		t.Error("want that some nodes notice it, and that some runs lack a committed entry")
+	if noticed == 0 || len(broken) == 0 {
+		t.Error("no node notices it, or no run breaks a property")
 	}
 }
 
