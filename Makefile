@@ -6,7 +6,7 @@ FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
 
-.PHONY: all test lint unit race fuzz fuzz-long planted prove mutate bench run
+.PHONY: all test lint unit race fuzz programs programs-short fuzz-long planted prove mutate bench run
 
 all: test
 
@@ -33,6 +33,14 @@ race:
 # One fuzz target at a time, a bounded number of executions each.
 fuzz:
 	@./.ci/fuzz $(FUZZTIME)
+
+# The tests of published programs, with v3.6.0 and with this library: half an hour.
+programs:
+	go run ./interop/programs
+
+# The share of CI: with this library only, and v3.6.0 runs what fails.
+programs-short:
+	go run ./interop/programs -short
 
 # Bugs that were put there on purpose: found, made small, and told by a script.
 planted:

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A side is a program laid out with one of the two libraries.
+type side struct {
+	library
+	dir  string // the modules of the program, as in its repository
+	base string // holds dir, test binaries and output
+	p    *program
+}
+
+// layOut puts the modules of a program and the library into a folder below base.
+func layOut(p *program, lib library, base string) (*side, error) {
+	s := &side{library: lib, p: p, base: filepath.Join(base, lib.name)}
+	s.dir = filepath.Join(s.base, "src")
+	if err := os.RemoveAll(s.base); err != nil {
+		return nil, err
+	}
+	for _, m := range p.modules {
+		if err := m.layOut(filepath.Join(s.dir, m.dir)); err != nil {
+			return nil, err
+		}
+	}
+	raft := filepath.Join(s.base, "raft")
+	if p.raftDir != "" {
+		raft = filepath.Join(s.dir, p.raftDir)
+		if err := os.RemoveAll(raft); err != nil {
+			return nil, err
+		}
+	}
+	if err := lib.copyTo(raft, p.raft, p.raftDir == ""); err != nil {
+		return nil, err
+	}
+	done := map[string]bool{}
+	for _, suite := range p.suites {
+		if !done[suite.dir] {
+			done[suite.dir] = true
+			if err := s.replace(suite.dir, raft); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// layOut copies a module to dir, where its files can be written.
+func (m *module) layOut(dir string) error {
+	d, err := download(m.path, m.version)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(dir, os.DirFS(d.Dir)); err != nil {
+		return err
+	}
+	gomod := filepath.Join(dir, "go.mod")
+	if _, err := os.Stat(gomod); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text := fmt.Sprintf("module %s\n\ngo 1.21\n\n%s", m.path, m.gomod)
+	return os.WriteFile(gomod, []byte(text), 0o644)
+}
+
+// replace lets the module in dir use the copies of raft and of the program's other modules.
+func (s *side) replace(dir, raft string) error {
+	args := []string{"mod", "edit"}
+	for _, m := range s.p.modules {
+		if m.dir != dir {
+			args = append(args, "-replace="+m.path+"="+filepath.Join(s.dir, m.dir))
+		}
+	}
+	if s.p.raftDir == "" {
+		args = append(args, "-replace="+s.p.raft+"="+raft)
+	}
+	_, err := output(filepath.Join(s.dir, dir), s.env(), "go", args...)
+	return err
+}
+
+// env is what the environment has more for the program's builds and tests.
+func (s *side) env() []string {
+	return append([]string{"GOWORK=off", "GOFLAGS=-mod=mod -buildvcs=false"}, s.p.env...)
+}
