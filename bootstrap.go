@@ -117,10 +117,10 @@ func (r *recorder) noteBootstrap(peers []Peer) {
 	if r == nil {
 		return
 	}
-	var rec recording.Record
-	rec.Kind = recording.Bootstrap
+	var ids []uint64
+	var contexts [][]byte
 	for _, p := range peers {
-		rec.Numbers, rec.Blobs = append(rec.Numbers, p.ID), append(rec.Blobs, p.Context)
+		ids, contexts = append(ids, p.ID), append(contexts, p.Context)
 	}
-	r.out.Add(&rec)
+	r.add(recording.Bootstrap, contexts, ids...)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ffd200af/raft/internal/checkpoint"
+	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -16,7 +17,7 @@ type recorder struct {
 	out *recording.Writer
 	rec recording.Record
 	// Scratch for numbers, blobs and encodings; a record is written before the next one begins.
-	numbers [16]uint64
+	numbers []uint64
 	blobs   [][]byte
 	bytes   []byte
 
@@ -40,8 +41,8 @@ func (r *recorder) add(kind recording.Kind, blobs [][]byte, numbers ...uint64) {
 			r.checkpoint(room)
 		}
 	}
-	n := copy(r.numbers[:], numbers)
-	r.rec = recording.Record{Kind: kind, Numbers: r.numbers[:n], Blobs: blobs}
+	r.numbers = append(r.numbers[:0], numbers...)
+	r.rec = recording.Record{Kind: kind, Numbers: r.numbers, Blobs: blobs}
 	r.out.Add(&r.rec)
 }
 
@@ -93,15 +94,7 @@ func (r *recorder) noteConfChange(cc pb.ConfChangeI) {
 
 // start writes the configuration, which is normalized and has a seed.
 func (r *recorder) start(c *Config) {
-	flags := uint64(0)
-	for i, on := range [...]bool{c.AsyncStorageWrites, c.CheckQuorum, c.PreVote, c.DisableProposalForwarding, c.DisableConfChangeValidation} {
-		if on {
-			flags |= 1 << i
-		}
-	}
-	r.add(recording.Start, nil, c.ID, uint64(c.ElectionTick), uint64(c.HeartbeatTick), c.Applied, flags, c.MaxSizePerMsg,
-		c.MaxCommittedSizePerReady, c.MaxUncommittedEntriesSize, c.MaxCachedEntriesSize, uint64(c.MaxInflightMsgs), c.MaxInflightBytes,
-		uint64(c.ReadOnlyOption), uint64(c.LeaseDriftTicks), uint64(c.CatchUpRounds), uint64(c.SnapshotTicks), c.Seed)
+	r.add(recording.Start, nil, options.Encode(c)...)
 }
 
 // batch writes the fingerprint of what a Ready hands out: of all of it, so that one bit more or less is noticed.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -74,35 +75,17 @@ func readSnapshotArgs(a *args) pb.Snapshot {
 	return snap
 }
 
+// readConfigArgs reads the options that are there.
 func readConfigArgs(a *args, cfg *raft.Config) {
-	a.setBool("async-storage-writes", &cfg.AsyncStorageWrites)
-	a.setBool("prevote", &cfg.PreVote)
-	a.setBool("checkquorum", &cfg.CheckQuorum)
-	a.setUint("max-committed-size-per-ready", &cfg.MaxCommittedSizePerReady)
-	a.setUint("max-size-per-msg", &cfg.MaxSizePerMsg)
-	a.setUint("max-uncommitted", &cfg.MaxUncommittedEntriesSize)
-	a.setInt("inflight", &cfg.MaxInflightMsgs)
-	a.setUint("max-inflight-bytes", &cfg.MaxInflightBytes)
-	a.setBool("disable-conf-change-validation", &cfg.DisableConfChangeValidation)
-	a.setBool("step-down-on-removal", &cfg.StepDownOnRemoval)
-	a.setUint("max-cached-entries-size", &cfg.MaxCachedEntriesSize)
-	a.setInt("snapshot-ticks", &cfg.SnapshotTicks)
-	a.setInt("catch-up-rounds", &cfg.CatchUpRounds)
-	a.setBool("disable-proposal-forwarding", &cfg.DisableProposalForwarding)
-	a.setInt("election-tick", &cfg.ElectionTick)
-	a.setInt("heartbeat-tick", &cfg.HeartbeatTick)
-	a.setUint("seed", &cfg.Seed)
-	setLease(a, cfg)
-	reads := ""
-	a.setString("read-only", &reads)
-	switch reads {
-	case "":
-	case "safe":
-		cfg.ReadOnlyOption = raft.ReadOnlySafe
-	case "lease-based":
-		cfg.ReadOnlyOption = raft.ReadOnlyLeaseBased
-	default:
-		a.fail("read-only: %q is neither safe nor lease-based", reads)
+	for _, o := range options.All() {
+		if o.Arg == "" {
+			continue
+		}
+		if text, ok := a.value(o.Arg); ok {
+			if err := o.Parse(cfg, text); err != nil {
+				a.fail("%s: %w", o.Arg, err)
+			}
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -55,9 +54,6 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 		return nil
 	})
 }
-
-// setLease reads the argument that turns leases on, in ticks of drift.
-func setLease(a *args, cfg *raft.Config) { a.setInt("lease-drift", &cfg.LeaseDriftTicks) }
 
 // handleForceConfiguration writes a configuration to the disk of a node that is down, as an operator does who
 // has lost a majority for ever. The log stays as it is, with the changes that are in it:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -105,36 +106,10 @@ func snapshotArgs(s *pb.Snapshot) string {
 // ConfigOptions returns the options of add-nodes that set what is different in two configurations, each after a blank.
 func ConfigOptions(from, to *raft.Config) string {
 	var out strings.Builder
-	number := func(name string, a, b uint64) {
-		if a != b {
-			fmt.Fprintf(&out, " %s=%d", name, b)
+	for _, o := range options.All() {
+		if o.Arg != "" && o.Get(from) != o.Get(to) {
+			fmt.Fprintf(&out, " %s=%s", o.Arg, o.Format(to))
 		}
-	}
-	flag := func(name string, a, b bool) {
-		if a != b {
-			fmt.Fprintf(&out, " %s=%t", name, b)
-		}
-	}
-	number("election-tick", uint64(from.ElectionTick), uint64(to.ElectionTick))
-	number("heartbeat-tick", uint64(from.HeartbeatTick), uint64(to.HeartbeatTick))
-	number("seed", from.Seed, to.Seed)
-	number("inflight", uint64(from.MaxInflightMsgs), uint64(to.MaxInflightMsgs))
-	number("max-inflight-bytes", from.MaxInflightBytes, to.MaxInflightBytes)
-	number("max-size-per-msg", from.MaxSizePerMsg, to.MaxSizePerMsg)
-	number("max-committed-size-per-ready", from.MaxCommittedSizePerReady, to.MaxCommittedSizePerReady)
-	number("max-uncommitted", from.MaxUncommittedEntriesSize, to.MaxUncommittedEntriesSize)
-	number("max-cached-entries-size", from.MaxCachedEntriesSize, to.MaxCachedEntriesSize)
-	number("lease-drift", uint64(from.LeaseDriftTicks), uint64(to.LeaseDriftTicks))
-	number("snapshot-ticks", uint64(from.SnapshotTicks), uint64(to.SnapshotTicks))
-	number("catch-up-rounds", uint64(from.CatchUpRounds), uint64(to.CatchUpRounds))
-	flag("async-storage-writes", from.AsyncStorageWrites, to.AsyncStorageWrites)
-	flag("prevote", from.PreVote, to.PreVote)
-	flag("checkquorum", from.CheckQuorum, to.CheckQuorum)
-	flag("disable-proposal-forwarding", from.DisableProposalForwarding, to.DisableProposalForwarding)
-	flag("disable-conf-change-validation", from.DisableConfChangeValidation, to.DisableConfChangeValidation)
-	flag("step-down-on-removal", from.StepDownOnRemoval, to.StepDownOnRemoval)
-	if from.ReadOnlyOption != to.ReadOnlyOption {
-		fmt.Fprintf(&out, " read-only=%s", [...]string{raft.ReadOnlySafe: "safe", raft.ReadOnlyLeaseBased: "lease-based"}[to.ReadOnlyOption])
 	}
 	return out.String()
 }

@@ -11,9 +11,8 @@ type Kind byte
 
 // The inputs of a node, named as the methods of raft.RawNode; those that are messages are a Step. A record is written before the input has any effect.
 const (
-	// Start: [id, election ticks, heartbeat ticks, applied, flags, max size per message, max committed size per Ready, max
-	// uncommitted size, max cached size, max inflight messages, max inflight bytes, read-only option, lease drift
-	// ticks, catch-up rounds, snapshot ticks, seed]. The seed is the one that is used, never 0.
+	// Start: [options], the Config with its zero values filled in, see the section on options. The
+	// seed is the one that is used, never 0.
 	Start             Kind = 1
 	Tick              Kind = 2
 	TickQuiesced      Kind = 3

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -13,9 +14,7 @@ import (
 func Describe(r *recording.Record) string {
 	switch r.Kind {
 	case recording.Start:
-		c := Config(r)
-		return fmt.Sprintf("Start %x election=%d heartbeat=%d applied=%d async=%t prevote=%t checkquorum=%t seed=%d",
-			c.ID, c.ElectionTick, c.HeartbeatTick, c.Applied, c.AsyncStorageWrites, c.PreVote, c.CheckQuorum, c.Seed)
+		return describeStart(r)
 	case recording.Step:
 		var m pb.Message
 		if err := m.Unmarshal(r.Blob(0)); err != nil {
@@ -48,6 +47,22 @@ func Describe(r *recording.Record) string {
 		return fmt.Sprintf("Storage.InitialState: %s %s", raft.DescribeHardState(hs), raft.DescribeConfState(cs))
 	}
 	return describeNumbers(r)
+}
+
+// describeStart renders a start with all options that are not zero.
+func describeStart(r *recording.Record) string {
+	c, err := Config(r)
+	var b strings.Builder
+	fmt.Fprintf(&b, "Start %x applied=%d", c.ID, c.Applied)
+	for _, o := range options.All() {
+		if o.Arg != "" && o.Get(c) != 0 {
+			fmt.Fprintf(&b, " %s=%s", o.Arg, o.Format(c))
+		}
+	}
+	if err != nil {
+		b.WriteString(" and an option that is not known here")
+	}
+	return b.String()
 }
 
 // describeNumbers renders what is numbers, and bytes that nobody wants to see.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
 	"github.com/ffd200af/raft/recording"
 )
 
@@ -148,7 +149,12 @@ func (e *exporter) advancedNext(number int) bool {
 // start makes a cluster of as many nodes as it takes for this one to have its id. The others do nothing. Then it puts the disk
 // in place that the node was started with.
 func (e *exporter) start(s *Step) {
-	c := Config(&s.Input)
+	c, err := Config(&s.Input)
+	if err != nil {
+		e.err = err
+		return
+	}
+	usual := rafttest.DefaultConfig()
 	e.id, e.async = c.ID, c.AsyncStorageWrites
 	d, err := diskOf(s, e.life)
 	if err != nil {
@@ -157,7 +163,7 @@ func (e *exporter) start(s *Step) {
 	}
 	e.comment("Exported from the recording of node %d, life %d.", c.ID, s.Life)
 	e.command("log-level error")
-	e.command("add-nodes %d%s", c.ID, configArgs(c))
+	e.command("add-nodes %d%s", c.ID, rafttest.ConfigOptions(&usual, c))
 	if d.isNew() {
 		return
 	}
@@ -168,28 +174,6 @@ func (e *exporter) start(s *Step) {
 	e.command("force-disk %d term=%d vote=%d commit=%d begin=%d/%d applied=%d%s%s", c.ID, d.hard.Term, d.hard.Vote, d.hard.Commit,
 		d.term(d.first-1), d.first-1, max(c.Applied, d.first-1), confStateArgs(&d.conf), d.lines())
 	e.command("restart %d", c.ID)
-}
-
-// configArgs renders what a script can say of a configuration.
-func configArgs(c *raft.Config) string {
-	out := fmt.Sprintf(" election-tick=%d heartbeat-tick=%d seed=%d inflight=%d max-size-per-msg=%d max-committed-size-per-ready=%d max-uncommitted=%d"+
-		" max-inflight-bytes=%d catch-up-rounds=%d snapshot-ticks=%d",
-		c.ElectionTick, c.HeartbeatTick, c.Seed, c.MaxInflightMsgs, c.MaxSizePerMsg, c.MaxCommittedSizePerReady, c.MaxUncommittedEntriesSize,
-		c.MaxInflightBytes, c.CatchUpRounds, c.SnapshotTicks)
-	for _, o := range []struct {
-		on   bool
-		text string
-	}{
-		{c.AsyncStorageWrites, "async-storage-writes=true"}, {c.PreVote, "prevote=true"}, {c.CheckQuorum, "checkquorum=true"},
-		{c.ReadOnlyOption == raft.ReadOnlyLeaseBased, "read-only=lease-based"}, {c.DisableConfChangeValidation, "disable-conf-change-validation=true"},
-		{c.DisableProposalForwarding, "disable-proposal-forwarding=true"}, {c.MaxCachedEntriesSize > 0, fmt.Sprintf("max-cached-entries-size=%d", c.MaxCachedEntriesSize)},
-		{c.LeaseDriftTicks > 0, fmt.Sprintf("lease-drift=%d", c.LeaseDriftTicks)},
-	} {
-		if o.on {
-			out += " " + o.text
-		}
-	}
-	return out
 }
 
 func confStateArgs(cs *pb.ConfState) string {

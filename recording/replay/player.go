@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -52,6 +53,9 @@ var (
 	ErrIncomplete = errors.New("replay: the recording has neither the start of the node nor a checkpoint")
 	// ErrEnd is what the storage of a replayed node answers where the recording has ended.
 	ErrEnd = errors.New("replay: the recording ends here")
+	// ErrUnknownOption says that a newer version of the library has made the recording: the node was
+	// started with an option that this version does not know.
+	ErrUnknownOption = errors.New("replay: the node was started with an option that this version of the library does not know")
 )
 
 // player drives a node by the records. It is the node's storage, and takes down its recording.
@@ -71,6 +75,13 @@ func (p *player) step(s *Step) (err error) {
 	case s.Input.Kind == recording.Checkpoint:
 		p.at++
 		return p.restore(&s.Input)
+	case s.Input.Kind == recording.Start:
+		c, err := Config(&s.Input)
+		if err != nil {
+			return err
+		}
+		c.Storage, c.Recording, c.Logger = p, p, raft.DiscardLogger
+		p.node, s.Err = raft.NewRawNode(c)
 	case s.Input.Kind.IsInput():
 		p.do(s)
 	}
@@ -102,16 +113,9 @@ func (p *player) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// do repeats an input.
+// do repeats an input of a node that was started.
 func (p *player) do(s *Step) {
-	in := &s.Input
-	if in.Kind == recording.Start {
-		c := Config(in)
-		c.Storage, c.Recording, c.Logger = p, p, raft.DiscardLogger
-		p.node, s.Err = raft.NewRawNode(c)
-		return
-	}
-	n := p.node
+	in, n := &s.Input, p.node
 	if n == nil {
 		return // it did not start, and nothing can follow
 	}
@@ -174,14 +178,11 @@ func (p *player) operate(s *Step) {
 }
 
 // Config returns the configuration that a Start record holds, without Storage, Logger and Recording.
-func Config(start *recording.Record) *raft.Config {
-	n := start.Number
-	on := func(i int) bool { return n(4)>>i&1 != 0 }
-	return &raft.Config{
-		ID: n(0), ElectionTick: int(n(1)), HeartbeatTick: int(n(2)), Applied: n(3),
-		AsyncStorageWrites: on(0), CheckQuorum: on(1), PreVote: on(2), DisableProposalForwarding: on(3), DisableConfChangeValidation: on(4),
-		MaxSizePerMsg: n(5), MaxCommittedSizePerReady: n(6), MaxUncommittedEntriesSize: n(7), MaxCachedEntriesSize: n(8),
-		MaxInflightMsgs: int(n(9)), MaxInflightBytes: n(10), ReadOnlyOption: raft.ReadOnlyOption(n(11)), LeaseDriftTicks: int(n(12)),
-		CatchUpRounds: int(n(13)), SnapshotTicks: int(n(14)), Seed: n(15),
+// The error is ErrUnknownOption or nil; with it comes what is known.
+func Config(start *recording.Record) (*raft.Config, error) {
+	c := &raft.Config{}
+	if !options.Decode(c, start.Numbers) {
+		return c, ErrUnknownOption
 	}
+	return c, nil
 }
