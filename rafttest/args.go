@@ -128,7 +128,7 @@ func (a *args) value(name string) (string, bool) {
 	return vals[0], true
 }
 
-// setString, setUint, setInt, setBool and setIDs leave *to alone if name is not there.
+// setString, setUint, setBool and setIDs leave *to alone if name is not there.
 func (a *args) setString(name string, to *string) {
 	if v, ok := a.value(name); ok {
 		*to = v
@@ -138,12 +138,6 @@ func (a *args) setString(name string, to *string) {
 func (a *args) setUint(name string, to *uint64) {
 	if v, ok := a.value(name); ok {
 		*to = a.parse(name, v, math.MaxUint64)
-	}
-}
-
-func (a *args) setInt(name string, to *int) {
-	if v, ok := a.value(name); ok {
-		*to = int(a.parse(name, v, math.MaxInt32))
 	}
 }
 
