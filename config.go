@@ -31,8 +31,8 @@ type TraceLogger interface{}
 // TracingEvent is empty; it exists for compatibility.
 type TracingEvent struct{}
 
-// Config holds what a node needs to start. NewRawNode copies it and reads it only
-// once. DefaultConfig fills one in for common use.
+// Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in MaxCommittedSizePerReady,
+// MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are zero. DefaultConfig fills one in for common use.
 type Config struct {
 	// ID is this node's identity in the cluster: not None, not one of the local
 	// storage threads, never reused by another node or by this one with an older disk.
@@ -172,8 +172,8 @@ func DefaultConfig(id uint64, storage Storage) *Config {
 	}
 }
 
-// normalized returns a copy of c with the zero values that mean something filled
-// in, or a ConfigError for the first field that cannot be used.
+// normalized returns a copy of c with the zero values that mean something filled in, or a ConfigError for the first field
+// that cannot be used. In c itself it fills in the fields of which v3.6 does that: programs read them afterwards.
 func (c *Config) normalized() (Config, error) {
 	n := *c
 	if err := n.validate(); err != nil {
@@ -200,6 +200,8 @@ func (c *Config) normalized() (Config, error) {
 	if n.Logger == nil {
 		n.Logger = defaultLogger()
 	}
+	c.MaxCommittedSizePerReady, c.MaxUncommittedEntriesSize = n.MaxCommittedSizePerReady, n.MaxUncommittedEntriesSize
+	c.MaxInflightBytes, c.Logger = n.MaxInflightBytes, n.Logger
 	return n, nil
 }
 

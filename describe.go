@@ -42,15 +42,15 @@ func DescribeSnapshot(snap pb.Snapshot) string {
 }
 
 // DescribeEntry renders an entry as `term/index type data`, for instance `1/5
-// EntryNormal "foo"`. A configuration change's data is rendered as its changes, "v2 r3", or
-// as an error in brackets if it cannot be decoded. If f is nil, normal data is
-// rendered with %q.
+// EntryNormal "foo"`. A configuration change's data is rendered as its changes, "v2 r3", or as the error if
+// it cannot be decoded. If f is nil, normal data is rendered with %q. The data of unknown types is left out.
 func DescribeEntry(e pb.Entry, f EntryFormatter) string {
 	head := fmt.Sprintf("%d/%d %s", e.Term, e.Index, e.Type)
 	var data string
 	switch {
 	case isConfChange(&e):
 		data = describeConfChange(&e)
+	case e.Type != pb.EntryNormal:
 	case f == nil:
 		data = strconv.Quote(string(e.Data))
 	default:
@@ -62,12 +62,21 @@ func DescribeEntry(e pb.Entry, f EntryFormatter) string {
 	return head + " " + data
 }
 
+// describeConfChange renders what can be decoded, whether it is legal or not.
 func describeConfChange(e *pb.Entry) string {
-	cc, err := decodeConfChange(e)
-	if err != nil {
-		return "[" + err.Error() + "]"
+	var v1 pb.ConfChange
+	var v2 pb.ConfChangeV2
+	var err error
+	if e.Type == pb.EntryConfChange {
+		err = v1.Unmarshal(e.Data)
+		v2 = v1.AsV2()
+	} else {
+		err = v2.Unmarshal(e.Data)
 	}
-	return pb.ConfChangesToString(cc.Changes)
+	if err != nil {
+		return err.Error()
+	}
+	return pb.ConfChangesToString(v2.Changes)
 }
 
 // DescribeEntries renders entries with DescribeEntry, each followed by a newline.

@@ -98,6 +98,15 @@ func payloadBytes(entries []pb.Entry) uint64 {
 	return n
 }
 
+// encodedBytes is the encoded size of entries.
+func encodedBytes(entries []pb.Entry) uint64 {
+	var n uint64
+	for i := range entries {
+		n += uint64(entries[i].Size())
+	}
+	return n
+}
+
 // limitBytes returns the longest prefix of entries whose encoded size is at most
 // max bytes, but at least one entry, so that large entries get through.
 func limitBytes(entries []pb.Entry, max uint64) []pb.Entry {

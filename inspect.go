@@ -28,7 +28,9 @@ func (rn *RawNode) Status() Status {
 	s.Progress = make(map[uint64]tracker.Progress, r.members.Len())
 	for i := range r.members.Len() {
 		pr := *r.members.Progress(i)
-		pr.Inflights = pr.Inflights.Clone()
+		if pr.Inflights = pr.Inflights.Clone(); pr.Inflights == nil {
+			pr.Inflights = tracker.NewInflights(r.limits.inflight.Messages, r.limits.inflight.Bytes)
+		}
 		s.Progress[r.members.ID(i)] = pr
 	}
 	if len(r.catching.list) > 0 {

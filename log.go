@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -173,9 +174,7 @@ func (l *raftLog) commitTo(index uint64) error {
 }
 
 // entries returns a run of entries that starts at lo and ends before hi, of at most
-// maxBytes but at least one entry. It may end early where Storage ends and
-// the unstable tail begins, because joining them would take a copy. The error is
-// ErrCompacted, or anything that Storage answered.
+// maxBytes but at least one entry. The error is ErrCompacted, or anything that Storage answered.
 func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	if lo >= hi {
 		return nil, nil
@@ -189,7 +188,25 @@ func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	if kept := l.unstable.cached(lo, hi); kept != nil {
 		return limitBytes(kept, maxBytes), nil
 	}
-	return l.storedEntries(lo, min(hi, l.unstable.stable), maxBytes)
+	stored, err := l.storedEntries(lo, min(hi, l.unstable.stable), maxBytes)
+	return l.withTail(stored, hi, maxBytes), err
+}
+
+// withTail returns entries from Storage together with those of the unstable tail that follow them before hi, as far as all
+// have at most maxBytes. A program that compares batches expects them in one; they are copied for that.
+func (l *raftLog) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
+	if len(stored) == 0 {
+		return stored
+	}
+	next, size := endOf(stored), encodedBytes(stored)
+	if next >= hi || next < l.unstable.base || size >= maxBytes {
+		return stored
+	}
+	tail := limitBytes(l.unstable.slice(next, hi), maxBytes-size)
+	if len(tail) == 1 && size+uint64(tail[0].Size()) > maxBytes {
+		return stored
+	}
+	return slices.Concat(stored, tail)
 }
 
 // storedEntries reads [lo, hi) from Storage and does not trust the answer.
@@ -235,7 +252,7 @@ func (l *raftLog) toApply(maxBytes uint64, allowUnstable bool) ([]pb.Entry, erro
 		// The application may compact only what it has applied.
 		return nil, fmt.Errorf("%w: entry %d was compacted before it was applied", ErrStorage, lo)
 	}
-	return entries, err
+	return l.withTail(entries, hi, maxBytes), err
 }
 
 // applyEnd is the index behind the last entry that may be handed out to be applied. A

@@ -53,7 +53,7 @@ func SetLogger(l Logger) {
 }
 
 // ResetDefaultLogger undoes SetLogger: the default is again a DefaultLogger that
-// writes to standard error, without debug lines and without timestamps.
+// writes to standard error, with timestamps and without debug lines.
 func ResetDefaultLogger() { processLogger.Store(nil) }
 
 // defaultLogger returns the Logger for a node that has none of its own.
@@ -61,10 +61,10 @@ func defaultLogger() Logger {
 	if l := processLogger.Load(); l != nil {
 		return *l
 	}
-	return &DefaultLogger{Logger: log.New(os.Stderr, "raft ", 0)}
+	return &DefaultLogger{Logger: log.New(os.Stderr, "raft", log.LstdFlags)}
 }
 
-// DefaultLogger writes lines "LEVEL text" through a log.Logger, which must be set.
+// DefaultLogger writes lines "LEVEL: text" through a log.Logger, which must be set.
 // Debug lines are left out until EnableDebug. EnableDebug and EnableTimestamps are to be called
 // before the first line; all else is safe for concurrent use.
 type DefaultLogger struct {
@@ -75,12 +75,12 @@ type DefaultLogger struct {
 var _ Logger = (*DefaultLogger)(nil)
 
 // calldepth makes the log.Logger's file and line, if it shows them, those of the caller
-// of the level's method.
+// of the level's method, seen from line.
 const calldepth = 3
 
 func (l *DefaultLogger) line(level, text string) {
 	// There is nobody to tell that a log line could not be written.
-	_ = l.Output(calldepth, level+" "+text)
+	_ = l.Output(calldepth, level+": "+text)
 }
 
 // EnableTimestamps adds date and time to the flags of the log.Logger.
@@ -139,17 +139,17 @@ func (l *DefaultLogger) Fatalf(format string, v ...interface{}) {
 	os.Exit(1)
 }
 
-// Panic writes a line and panics with its text.
+// Panic writes a line without a level and panics with its text.
 func (l *DefaultLogger) Panic(v ...interface{}) {
 	text := fmt.Sprint(v...)
-	l.line("PANIC", text)
+	_ = l.Output(calldepth-1, text)
 	panic(text)
 }
 
-// Panicf writes a line and panics with its text.
+// Panicf writes a line without a level and panics with its text.
 func (l *DefaultLogger) Panicf(format string, v ...interface{}) {
 	text := fmt.Sprintf(format, v...)
-	l.line("PANIC", text)
+	_ = l.Output(calldepth-1, text)
 	panic(text)
 }
 

@@ -34,7 +34,7 @@ func speak(l Logger) {
 }
 
 func TestDefaultLoggerWritesLevelsAndText(t *testing.T) {
-	const quiet = "INFO b1\nINFO b2\nWARN c1\nWARN c2\nERROR d1\nERROR d2\nPANIC e1\nPANIC e2\n"
+	const quiet = "INFO: b1\nINFO: b2\nWARN: c1\nWARN: c2\nERROR: d1\nERROR: d2\ne1\ne2\n"
 	var buf bytes.Buffer
 	l := &DefaultLogger{Logger: log.New(&buf, "", 0)}
 	speak(l)
@@ -44,7 +44,7 @@ func TestDefaultLoggerWritesLevelsAndText(t *testing.T) {
 	buf.Reset()
 	l.EnableDebug()
 	speak(l)
-	if got := buf.String(); got != "DEBUG a1\nDEBUG a2\n"+quiet {
+	if got := buf.String(); got != "DEBUG: a1\nDEBUG: a2\n"+quiet {
 		t.Errorf("with debug lines:\n%s", got)
 	}
 }
@@ -54,7 +54,7 @@ func TestDefaultLoggerShowsWhoHasCalledItAndWhen(t *testing.T) {
 	l := &DefaultLogger{Logger: log.New(&buf, "", log.Lshortfile)}
 	l.EnableTimestamps()
 	speak(l)
-	form := regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d logger_test\.go:\d+: [A-Z]+ [b-e][12]$`)
+	form := regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d logger_test\.go:\d+: ([A-Z]+: [bcd]|e)[12]$`)
 	for line := range strings.Lines(buf.String()) {
 		if line = strings.TrimSuffix(line, "\n"); !form.MatchString(line) {
 			t.Errorf("line %q", line)

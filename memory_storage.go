@@ -46,7 +46,7 @@ func (ms *MemoryStorage) SetHardState(st pb.HardState) error {
 }
 
 // Entries implements Storage. What it returns is a part of the log itself, and a copy only where that lies
-// in pieces.
+// in pieces. An empty log has nothing, not even for lo == hi: the error is ErrUnavailable then.
 func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	ms.Lock()
 	defer ms.Unlock()
@@ -54,11 +54,11 @@ func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	if lo < first {
 		return nil, ErrCompacted
 	}
-	if lo >= hi {
-		return nil, nil
-	}
-	if hi > last+1 {
+	if hi > last+1 || ms.entries.empty() {
 		return nil, ErrUnavailable
+	}
+	if lo >= hi {
+		return []pb.Entry{}, nil
 	}
 	return ms.entries.slice(lo, hi, maxSize), nil
 }
@@ -189,13 +189,12 @@ func (ms *MemoryStorage) CreateSnapshot(i uint64, cs *pb.ConfState, data []byte)
 }
 
 // ApplySnapshot replaces the snapshot and the whole log. The error is ErrSnapOutOfDate if
-// there is a snapshot at its index or beyond, or if the log was compacted beyond it:
-// the state machine is then ahead of it.
+// there is a snapshot at its index or beyond.
 func (ms *MemoryStorage) ApplySnapshot(snap pb.Snapshot) error {
 	ms.Lock()
 	defer ms.Unlock()
 	index := snap.Metadata.Index
-	if index <= ms.snapshot.id.index || index < ms.prev.index {
+	if index <= ms.snapshot.id.index {
 		return ErrSnapOutOfDate
 	}
 	ms.snapshot = packedSnapshot{id: entryID{term: snap.Metadata.Term, index: index}, conf: packConfState(&snap.Metadata.ConfState), data: snap.Data}

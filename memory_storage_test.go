@@ -48,6 +48,9 @@ func wholeLog(t testing.TB, ms *MemoryStorage) string {
 	t.Helper()
 	first, _ := ms.FirstIndex()
 	last, _ := ms.LastIndex()
+	if first > last {
+		return "" // there is nothing to ask for, see Entries
+	}
 	entries, err := ms.Entries(first, last+1, noLimit)
 	noError(t, err)
 	s := ""
@@ -241,7 +244,7 @@ func TestMemoryStorageApplySnapshotReplacesTheLogUnlessItIsOlder(t *testing.T) {
 		{"none", 0, ErrSnapOutOfDate},
 		{"older than the stored one", 2, ErrSnapOutOfDate},
 		{"the stored one", 3, ErrSnapOutOfDate},
-		{"older than what was compacted", 4, ErrSnapOutOfDate},
+		{"older than what was compacted, as in v3.6", 4, nil},
 		{"at the end of what was compacted", 5, nil},
 		{"in the log", 7, nil},
 		{"beyond the log", 20, nil},
@@ -323,6 +326,9 @@ func TestMemoryStorageNeverChangesWhatItHasReturned(t *testing.T) {
 				model = storageCopy{prev: entryID{term: term, index: at}}
 				noError(t, ms.ApplySnapshot(storedSnapshot(at, term)))
 			case "read":
+				if len(model.entries) == 0 {
+					continue
+				}
 				lo := rapid.Uint64Range(model.prev.index+1, last+1).Draw(t, "lo")
 				hi := rapid.Uint64Range(lo, last+1).Draw(t, "hi")
 				limit := rapid.SampledFrom([]uint64{0, 30, 100, noLimit}).Draw(t, "limit")
@@ -331,7 +337,7 @@ func TestMemoryStorageNeverChangesWhatItHasReturned(t *testing.T) {
 				if want := limitBytes(model.entries[lo-model.prev.index-1:hi-model.prev.index-1], limit); !cmp.Equal(got, want, cmpopts.EquateEmpty()) {
 					t.Fatalf("[%d, %d) within %d bytes: %v, want %v", lo, hi, limit, got, want)
 				}
-				held = append(held, published{got: got, want: append([]pb.Entry(nil), got...)})
+				held = append(held, published{got: got, want: append([]pb.Entry{}, got...)})
 				if len(got) > 0 {
 					// A reader may append to what it got; the log must not notice.
 					_ = append(got, pb.Entry{Term: 99})
@@ -364,6 +370,12 @@ func (m *storageCopy) compare(t *rapid.T, ms *MemoryStorage) {
 		t.Fatalf("term at %v: %d, %v", m.prev, term, err)
 	}
 	entries, err := ms.Entries(first, last+1, noLimit)
+	if len(m.entries) == 0 {
+		if err != ErrUnavailable {
+			t.Fatalf("an empty log has %v, %v", entries, err)
+		}
+		return
+	}
 	noError(t, err)
 	for i := range m.entries {
 		if idOf(&entries[i]) != idOf(&m.entries[i]) || string(entries[i].Data) != string(m.entries[i].Data) {

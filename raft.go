@@ -272,7 +272,8 @@ func (l *limits) catchUpRounds() int  { return int(l.catchUp) }
 
 // setConfig makes cfg the active configuration. It changes state only.
 func (r *raft) setConfig(cfg tracker.Config) {
-	r.members.Switch(cfg, r.log.lastIndex()+1)
+	// Newcomers are sent the last entry first, as in v3.6.
+	r.members.Switch(cfg, max(r.log.lastIndex(), 1))
 	i := r.members.Find(r.id)
 	r.mayCampaign = i >= 0 && r.members.IsVoter(i)
 }

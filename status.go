@@ -61,7 +61,6 @@ type statusJSON struct {
 	Applied        uint64       `json:"applied"`
 	Progress       progressJSON `json:"progress"`
 	LeadTransferee string       `json:"leadtransferee"`
-	Seed           string       `json:"seed"`
 }
 
 type memberJSON struct {
@@ -94,8 +93,9 @@ func (p progressJSON) MarshalJSON() ([]byte, error) {
 
 func hexID(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// MarshalJSON encodes s without its Config. Ids, and the seed, are strings of hexadecimal
-// digits; progress is an object with a member per id, empty on a node that does not lead.
+// MarshalJSON encodes what v3.6 encodes, to the byte but for the order of progress: programs compare it.
+// Ids are strings of hexadecimal digits; progress is an object with a member per id, empty on a
+// node that does not lead.
 func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{
 		ID:             hexID(s.ID),
@@ -107,7 +107,6 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		Applied:        s.Applied,
 		Progress:       s.Progress,
 		LeadTransferee: hexID(s.LeadTransferee),
-		Seed:           hexID(s.Seed),
 	})
 }
 

@@ -27,7 +27,7 @@ func TestStatusInJSONHasIdsInHexadecimalDigitsAndMembersInOrder(t *testing.T) {
 	}
 	const want = `{"id":"9","term":7,"vote":"1f","commit":20,"lead":"9","raftState":"StateLeader","applied":19,` +
 		`"progress":{"9":{"match":20,"next":21,"state":"StateReplicate"},"a":{"match":3,"next":4,"state":"StateProbe"},` +
-		`"1f":{"match":0,"next":1,"state":"StateSnapshot"}},"leadtransferee":"a","seed":"ff"}`
+		`"1f":{"match":0,"next":1,"state":"StateSnapshot"}},"leadtransferee":"a"}`
 	if diff := cmp.Diff(want, st.String()); diff != "" {
 		t.Error(diff)
 	}

@@ -98,14 +98,6 @@ func (r *raft) applyRoom() (bytes uint64, any bool) {
 	return r.limits.applyBytes - r.async.applyingBytes, true
 }
 
-func encodedBytes(entries []pb.Entry) uint64 {
-	var n uint64
-	for i := range entries {
-		n += uint64(entries[i].Size())
-	}
-	return n
-}
-
 // tickStorage watches the leader's own disk: how long it has had something to write and has
 // acknowledged nothing. The others may commit without it meanwhile, but what a leader with a dead
 // disk adds is little, so with check-quorum it steps down after an election timeout, after

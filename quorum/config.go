@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -14,15 +15,8 @@ type AckedIndexer interface {
 // MajorityConfig is a set of voters of which a majority decides.
 type MajorityConfig map[uint64]struct{}
 
-// Slice returns the voters in ascending order, in a slice that is the caller's.
-func (c MajorityConfig) Slice() []uint64 {
-	ids := make([]uint64, 0, len(c))
-	for id := range c {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+// Slice returns the voters in ascending order, in a slice that is the caller's; nil without voters.
+func (c MajorityConfig) Slice() []uint64 { return slices.Sorted(maps.Keys(c)) }
 
 // String returns the voters as (1 2 3).
 func (c MajorityConfig) String() string {
@@ -62,46 +56,41 @@ func (c MajorityConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return ResultOf(granted, rejected, len(c))
 }
 
-// Describe draws who has acknowledged what: a bar per voter that grows with the number of
-// voters behind it, and a mark at the index that is committed.
+// Describe draws who has acknowledged what, in order of id. A bar grows with the number of voters that have
+// acknowledged less; of voters that have acknowledged the same, only the first one gets it.
 //
-//	voter  acked
-//	    1    100  ==> committed
-//	    2      ?
-//	    3    105  ===>
+//	       idx
+//	x>     100    (id=1)
+//	?        0    (id=2)
+//	xx>    105    (id=3)
 func (c MajorityConfig) Describe(l AckedIndexer) string {
 	if len(c) == 0 {
-		return "no voters\n"
+		return "<empty majority quorum>"
 	}
-	type row struct {
-		id    uint64
-		acked Index
-		found bool
+	ids := c.Slice()
+	acked := make(map[uint64]Index, len(ids))
+	found := make(map[uint64]bool, len(ids))
+	for _, id := range ids {
+		acked[id], found[id] = l.AckedIndex(id)
 	}
-	var rows []row
-	for _, id := range c.Slice() {
-		acked, found := l.AckedIndex(id)
-		rows = append(rows, row{id: id, acked: acked, found: found})
-	}
-	committed := c.CommittedIndex(l)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%6s %6s\n", "voter", "acked")
-	for _, r := range rows {
-		if !r.found {
-			fmt.Fprintf(&b, "%6d %6s\n", r.id, "?")
-			continue
-		}
-		behind := 0
-		for _, other := range rows {
-			if other.acked < r.acked {
-				behind++
+	fmt.Fprintf(&b, "%*sidx\n", len(ids)+4, "")
+	for _, id := range ids {
+		bar := 0
+		for _, other := range ids {
+			if acked[other] == acked[id] && other < id {
+				bar = 0
+				break
+			}
+			if acked[other] < acked[id] {
+				bar++
 			}
 		}
-		mark := ""
-		if r.acked == committed {
-			mark = " committed"
+		mark := strings.Repeat("x", bar) + ">"
+		if !found[id] {
+			mark = "?"
 		}
-		fmt.Fprintf(&b, "%6d %6s  %s>%s\n", r.id, r.acked, strings.Repeat("=", behind+1), mark)
+		fmt.Fprintf(&b, "%-*s %5d    (id=%d)\n", len(ids)+1, mark, acked[id], id)
 	}
 	return b.String()
 }
@@ -140,11 +129,6 @@ func (c JointConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return Joint(c[0].VoteResult(votes), c[1].VoteResult(votes))
 }
 
-// Describe draws who has acknowledged what, as MajorityConfig does, for the voters of
-// each half, whose marks are its own, and names the index that both have committed.
-func (c JointConfig) Describe(l AckedIndexer) string {
-	if len(c[1]) == 0 {
-		return c[0].Describe(l)
-	}
-	return fmt.Sprintf("incoming %s\n%soutgoing %s\n%scommitted: %s\n", c[0], c[0].Describe(l), c[1], c[1].Describe(l), c.CommittedIndex(l))
-}
+// Describe draws who has acknowledged what, as MajorityConfig does, for the voters of both halves
+// together.
+func (c JointConfig) Describe(l AckedIndexer) string { return MajorityConfig(c.IDs()).Describe(l) }

@@ -177,7 +177,7 @@ func ConfChangesFromString(s string) ([]ConfChangeSingle, error) {
 func ConfChangesToString(changes []ConfChangeSingle) string {
 	words := make([]string, 0, len(changes))
 	for _, c := range changes {
-		letter := "?"
+		letter := "unknown"
 		if c.Type.known() {
 			letter = letters[c.Type : c.Type+1]
 		}
