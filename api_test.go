@@ -58,9 +58,8 @@ var (
 	_ func([]byte) string = raft.EntryFormatter(nil)
 	_ raft.EntryFormatter = (func([]byte) string)(nil)
 
-	_ interface{}      = raft.TraceLogger(nil)
-	_ raft.TraceLogger = interface{}(nil)
-	_                  = raft.TracingEvent{}
+	_ = raft.TraceLogger(nil)
+	_ = raft.TracingEvent{}
 )
 
 // typed tells the type of one constant: without a type of its own it makes another pointer.
@@ -86,9 +85,6 @@ func TestConstantsHaveTheNumbersOfTheAPI(t *testing.T) {
 	}
 	if raft.ProgressTypePeer != 0 || raft.ProgressTypeLearner != 1 {
 		t.Errorf("ProgressTypePeer %d, ProgressTypeLearner %d", raft.ProgressTypePeer, raft.ProgressTypeLearner)
-	}
-	if raft.StateTraceDeployed {
-		t.Error("StateTraceDeployed")
 	}
 	for number, role := range []raft.StateType{raft.StateFollower, raft.StateCandidate, raft.StateLeader, raft.StatePreCandidate} {
 		if role != raft.StateType(number) {

@@ -71,7 +71,9 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 // acknowledge tells the leader that this log is as its own up to index. It waits
 // for everything appended so far to be durable.
 func (r *raft) acknowledge(to, index uint64) {
-	r.respond(pb.MsgAppResp, to).Index = index
+	m := r.respond(pb.MsgAppResp, to)
+	m.Index = index
+	traceSend(r, m)
 }
 
 // rejectAppend tells the leader that the append's prev is not here, and the last place
@@ -87,6 +89,7 @@ func (r *raft) rejectAppend(req appendReq) {
 	m.Index = prev.index
 	m.Reject = true
 	m.RejectHint, m.LogTerm = hint.index, hint.term
+	traceSend(r, m)
 }
 
 // handleAppendResp is the leader's half: it learns what a follower has, and what it is

@@ -7,6 +7,7 @@ package raft
 func (r *raft) advanceCommit() bool {
 	index := r.members.Committed()
 	if index <= r.log.committed || index < r.termStart {
+		traceCommit(r)
 		return false
 	}
 	// Acknowledgements beyond the log were refused, so index is in it.
@@ -14,12 +15,14 @@ func (r *raft) advanceCommit() bool {
 		_ = r.quarantine("committing", err)
 		return false
 	}
+	traceCommit(r)
 	return true
 }
 
 // advanceOwnMatch counts this leader's own entries once they are durable, and only
 // then (thesis §10.2.1): a leader acknowledges itself like a follower does.
 func (r *raft) advanceOwnMatch() {
+	traceOwnAck(r)
 	i := r.members.Find(r.id)
 	if i < 0 {
 		return

@@ -21,16 +21,6 @@ const (
 // context.
 type CampaignType string
 
-// StateTraceDeployed reports whether the library was built to trace its state
-// for a model checker; it never is.
-const StateTraceDeployed = false
-
-// TraceLogger receives TracingEvents. It is accepted for compatibility and never called.
-type TraceLogger interface{}
-
-// TracingEvent is empty; it exists for compatibility.
-type TracingEvent struct{}
-
 // Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in MaxCommittedSizePerReady,
 // MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are zero. DefaultConfig fills one in for common use.
 type Config struct {
@@ -115,7 +105,8 @@ type Config struct {
 	// when a configuration without it has been applied (thesis §4.2.2).
 	StepDownOnRemoval bool
 
-	// TraceLogger is accepted for compatibility and never called.
+	// TraceLogger gets the steps of the node, for validation against a specification, in a library
+	// that is built with the tag with_tla. Without the tag it is never called.
 	TraceLogger TraceLogger
 
 	// Seed seeds the generator from which election timeouts are drawn, together

@@ -79,6 +79,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
 		if context != "" {
 			m.Context = []byte(context)
 		}
+		traceSend(r, m)
 	}
 }
 
@@ -131,6 +132,7 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	} else {
 		r.refuse(resp)
 	}
+	traceSend(r, resp)
 	return nil
 }
 
@@ -213,6 +215,7 @@ func (r *raft) countOwnVote(term uint64) error {
 		return nil
 	}
 	r.ownVotePending = false
+	traceOwnVote(r)
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()
 }
@@ -240,6 +243,7 @@ func (r *raft) decideElection() error {
 func (r *raft) startLeading() {
 	r.becomeLeader()
 	noop := [1]pb.Entry{}
+	traceAppend(r, noop[:])
 	r.log.appendOwn(r.term, noop[:], 0)
 }
 

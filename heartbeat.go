@@ -17,6 +17,7 @@ func (r *raft) sendHeartbeats() {
 			// Not more than the follower is known to have: its log may end before the
 			// commit index, or differ there.
 			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
+			traceSend(r, m)
 		}
 	}
 	if r.members.DecidesAlone(r.id) {
@@ -46,7 +47,9 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 	if err := r.commitAsTold(m.Commit); err != nil {
 		return r.quarantine("handling a heartbeat", err)
 	}
-	r.respond(pb.MsgHeartbeatResp, m.From).Context = m.Context
+	resp := r.respond(pb.MsgHeartbeatResp, m.From)
+	resp.Context = m.Context
+	traceSend(r, resp)
 	return nil
 }
 

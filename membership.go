@@ -86,6 +86,7 @@ func (r *raft) adoptFirstConfiguration(entries []pb.Entry) {
 
 // switchConfig makes cfg active. A smaller quorum may commit entries, and confirm reads, at once.
 func (r *raft) switchConfig(cfg tracker.Config) {
+	traceSwitchConfig(r, &cfg)
 	r.setConfig(cfg)
 	r.logger.Infof("%x uses configuration %s", r.id, cfg)
 	if r.role != StateLeader {
@@ -142,6 +143,7 @@ func (r *raft) leaveJoint() {
 		return
 	}
 	leave := [1]pb.Entry{{Type: pb.EntryConfChangeV2}}
+	traceAppend(r, leave[:])
 	r.log.appendOwn(r.term, leave[:], 0)
 	r.pendingConfIndex = r.log.lastIndex()
 	r.logger.Infof("%x proposes to leave the joint configuration", r.id)

@@ -66,6 +66,7 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 		r.pendingConfIndex = last + 1 + uint64(change)
 	}
 	r.unappliedBytes += bytes
+	traceAppend(r, entries)
 	r.log.appendOwn(r.term, entries, bytes)
 	return nil
 }

@@ -77,6 +77,9 @@ type raft struct {
 	// async is what asynchronous storage writes need; nil without them.
 	async *asyncWrites
 
+	// trace shows the steps to Config.TraceLogger; it is empty without the tag with_tla.
+	trace tracer
+
 	// record writes down what goes into the node; nil if nobody wants that.
 	record *recorder
 
@@ -218,6 +221,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		logger:            cfg.Logger,
 		seed:              cfg.Seed,
 		record:            record,
+		trace:             newTracer(cfg.TraceLogger),
 		checkQuorum:       cfg.CheckQuorum,
 		preVote:           cfg.PreVote,
 		disableForwarding: cfg.DisableProposalForwarding,
@@ -239,6 +243,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	}
 	r.setConfig(config)
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
+	traceInitState(r)
 	return r, written, nil
 }
 

@@ -305,6 +305,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.async == nil {
 		rn.lend(rd)
 	}
+	traceReady(r)
 	if r.record != nil {
 		r.record.batch(rd)
 	}

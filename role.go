@@ -47,6 +47,7 @@ func (r *raft) becomeFollower(term, lead uint64) {
 	r.resetVolatile()
 	r.role = StateFollower
 	r.lead = lead
+	traceBecomeFollower(r)
 	r.logger.Infof("%x is a follower at term %d of leader %x", r.id, r.term, lead)
 }
 
@@ -59,6 +60,7 @@ func (r *raft) becomePreCandidate() {
 	r.lead = None
 	r.startTimer()
 	r.role = StatePreCandidate
+	traceBecomePreCandidate(r)
 	r.logger.Infof("%x is a pre-candidate at term %d", r.id, r.term)
 }
 
@@ -69,6 +71,7 @@ func (r *raft) becomeCandidate() {
 	r.vote = r.id
 	r.ownVotePending = true
 	r.role = StateCandidate
+	traceBecomeCandidate(r)
 	r.logger.Infof("%x is a candidate at term %d", r.id, r.term)
 }
 
@@ -94,6 +97,7 @@ func (r *raft) becomeLeader() {
 		own.RecentActive = true
 	}
 	r.trackLearners()
+	traceBecomeLeader(r)
 	r.logger.Infof("%x is the leader at term %d", r.id, r.term)
 }
 

@@ -201,6 +201,7 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	m.LogTerm, m.Index = prev.term, prev.index
 	m.Entries = entries
 	m.Commit = r.log.committed
+	traceSend(r, m)
 	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight)
 	return nil
 }
@@ -246,6 +247,7 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	}
 	m := r.send(pb.MsgSnap, to)
 	m.Snapshot = &snapshot
+	traceSend(r, m)
 	pr.BecomeSnapshot(id.index)
 	r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)
 	return nil

@@ -49,6 +49,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 // this leader.
 func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.log.restore(s)
+	traceSwitchConfig(r, &cfg)
 	r.setConfig(cfg)
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
 }

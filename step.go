@@ -28,6 +28,8 @@ func (r *raft) step(m *pb.Message) error {
 		if !r.applyTermRule(m) {
 			return r.err
 		}
+	} else {
+		traceReceive(r, m)
 	}
 	if err := r.route(m); err != nil {
 		return refusal(m, err)
@@ -57,6 +59,7 @@ func (r *raft) checkLeader(m *pb.Message) error {
 // be handled, with this node in its term if the message may move it there.
 func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
+		traceReceive(r, m)
 		if isRefusal(m) {
 			// It decides nothing any more. But what it says to be committed is so in every term, and a node that does not vote
 			// may stay in its term for ever.
@@ -77,6 +80,7 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	case m.Type == pb.MsgPreVoteResp && !m.Reject:
 		return true // grants a later term, which begins with the vote itself
 	}
+	traceReceive(r, m)
 	lead := None
 	if isFromLeader(m.Type) {
 		lead = m.From
@@ -97,9 +101,11 @@ func (r *raft) answerStale(m *pb.Message) {
 	switch m.Type {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		// An acknowledgement of nothing: only its term counts.
-		r.respond(pb.MsgAppResp, m.From)
+		traceSend(r, r.respond(pb.MsgAppResp, m.From))
 	case pb.MsgVote:
-		r.respond(pb.MsgVoteResp, m.From).Reject = true
+		resp := r.respond(pb.MsgVoteResp, m.From)
+		resp.Reject = true
+		traceSend(r, resp)
 	case pb.MsgPreVote:
 		r.respond(pb.MsgPreVoteResp, m.From).Reject = true
 	}

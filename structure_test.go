@@ -2,6 +2,7 @@ package raft
 
 import (
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -13,10 +14,10 @@ import (
 // layers is the order of the package's files, lowest first: a file uses what files of its own or a
 // lower layer declare. Go does not hold this inside a package, so this test does.
 var layers = [][]string{
-	{"doc.go", "errors.go", "entry.go", "timeout.go", "logger.go"},
+	{"doc.go", "errors.go", "entry.go", "timeout.go", "logger.go", "tracing_event.go", "tracing_event_nop.go"},
 	{"ready.go", "storage.go", "terms.go", "cache.go", "unstable.go", "memory_storage.go", "entry_chunks.go", "packed_snapshot.go"},
 	{"log.go", "first_configuration.go", "describe.go", "status.go", "config.go", "message.go", "recorder.go"},
-	{"raft.go", "recovery.go", "send.go", "read.go", "lease.go", "catchup.go"}, // the state holds an outbox, a queue of reads, and learners
+	{"raft.go", "recovery.go", "send.go", "read.go", "lease.go", "catchup.go", "state_trace.go", "state_trace_nop.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go", "transfer.go"},
 	{"role.go"},
 	{"membership.go", "append.go", "heartbeat.go"},
@@ -30,13 +31,19 @@ var layers = [][]string{
 // TestAFileUsesOnlyFilesBelowIt resolves the functions, methods, types, constants and
 // variables of the package that each file uses.
 func TestAFileUsesOnlyFilesBelowIt(t *testing.T) {
+	for _, tags := range [][]string{nil, {"with_tla"}} {
+		usesOnlyFilesBelow(t, tags)
+	}
+}
+
+func usesOnlyFilesBelow(t *testing.T, tags []string) {
 	rank := map[string]int{}
 	for i, files := range layers {
 		for _, f := range files {
 			rank[f] = i
 		}
 	}
-	fset, files := parsePackage(t)
+	fset, files := parsePackage(t, tags)
 	var all []*ast.File
 	for name, f := range files {
 		if _, ok := rank[name]; !ok {
@@ -81,7 +88,10 @@ func (emptyImporter) Import(path string) (*types.Package, error) {
 	return pkg, nil
 }
 
-func parsePackage(t *testing.T) (*token.FileSet, map[string]*ast.File) {
+// parsePackage parses the files that are built with these tags.
+func parsePackage(t *testing.T, tags []string) (*token.FileSet, map[string]*ast.File) {
+	build := build.Default
+	build.BuildTags = tags
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +100,9 @@ func parsePackage(t *testing.T) (*token.FileSet, map[string]*ast.File) {
 	for _, e := range entries {
 		name := e.Name()
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if ok, err := build.MatchFile(".", name); err != nil || !ok {
 			continue
 		}
 		f, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
@@ -103,7 +116,7 @@ func parsePackage(t *testing.T) (*token.FileSet, map[string]*ast.File) {
 
 // TestTheCoreHasNoGoroutineClockOrMutableState: what would make two runs differ is not there.
 func TestTheCoreHasNoGoroutineClockOrMutableState(t *testing.T) {
-	_, files := parsePackage(t)
+	_, files := parsePackage(t, []string{"with_tla"})
 	for name, f := range files {
 		if name == "node.go" || name == "operator.go" || name == "logger.go" {
 			continue // the goroutine's handle, and the default logger of the v3.6 API

@@ -27,6 +27,7 @@ const (
 var rules = map[string]rule{
 	"raft.logger":       surroundings,
 	"raft.record":       surroundings,
+	"raft.trace":        surroundings,
 	"raftLog.storage":   surroundings,
 	"RawNode.verified":  surroundings, // what a test has seen last
 	"raft.err":          neverSet,     // a node that has stopped does nothing any more
