@@ -149,6 +149,7 @@ func electionRemovals() []removal {
 		r.electionElapsed = 0`, `		r.vote = req.from`}}},
 		{"no-op", "a leader begins with an entry of its own term", "§3.6.2, §6.4", []edit{{"election.go",
 			`	noop := [1]pb.Entry{}
+	traceAppend(r, noop[:])
 	r.log.appendOwn(r.term, noop[:], 0)`, `	r.termStart = r.log.lastIndex()`}}},
 		{"check-quorum", "a leader that hears from no quorum steps down", "§6.2", []edit{{"heartbeat.go",
 			`if !r.members.QuorumActive() {`, `if false {`}}},
