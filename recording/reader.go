@@ -19,7 +19,8 @@ type Reader struct {
 func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReader(in)} }
 
 // Next returns the next record. Its error is io.EOF at the end, io.ErrUnexpectedEOF if the recording ends within a record, one that
-// matches ErrFormat if the bytes are no recording, or that of the underlying reader. The record belongs to the caller.
+// matches ErrFormat if the bytes are no recording, ErrDamaged in the middle of one, or that of the underlying reader. The
+// record belongs to the caller.
 //
 // A record that is cut or damaged, and behind it another life, is a Lost one without a number.
 func (r *Reader) Next() (Record, error) {
@@ -65,7 +66,7 @@ func (r *Reader) frame() (raw []byte, record Record, err error) {
 	}
 	end := len(raw) - sumBytes
 	if binary.LittleEndian.Uint16(raw[end:]) != checksum(raw[head:end]) {
-		return raw, Record{}, fmt.Errorf("%w: a record of %d bytes is damaged", ErrFormat, length)
+		return raw, Record{}, fmt.Errorf("%w: a record of %d bytes", ErrDamaged, length)
 	}
 	record, err = decode(raw[head:end])
 	return raw, record, err
@@ -87,7 +88,7 @@ func (r *Reader) length() (raw []byte, length uint64, err error) {
 	}
 	length, n := binary.Uvarint(raw)
 	if n <= 0 {
-		return raw, 0, fmt.Errorf("%w: the length of a record is no number", ErrFormat)
+		return raw, 0, fmt.Errorf("%w: the length of a record is no number", ErrDamaged)
 	}
 	return raw, length, nil
 }

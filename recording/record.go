@@ -105,8 +105,12 @@ func (r *Record) Blob(i int) []byte {
 	return r.Blobs[i]
 }
 
-// ErrFormat is matched by the errors about bytes that are no recording, or not of a version that is known here.
-var ErrFormat = errors.New("recording: bad format")
+// ErrFormat is matched by the errors about bytes that are no recording, or not of a version that is known here. ErrDamaged is
+// one of them: a recording that is damaged from some place on.
+var (
+	ErrFormat  = errors.New("recording: bad format")
+	ErrDamaged = fmt.Errorf("%w: damaged", ErrFormat)
+)
 
 // append adds the encoded record, without its length and checksum, to buf. Counts of nothing are left out at the end.
 func (r *Record) append(buf []byte) []byte {
@@ -136,7 +140,7 @@ func (r *Record) append(buf []byte) []byte {
 // decode reads a record from all of data, which its blobs then share.
 func decode(data []byte) (Record, error) {
 	if len(data) == 0 {
-		return Record{}, fmt.Errorf("%w: an empty record", ErrFormat)
+		return Record{}, fmt.Errorf("%w: an empty record", ErrDamaged)
 	}
 	d := decoder{data: data[1:]}
 	r := Record{Kind: Kind(data[0])}
@@ -147,7 +151,7 @@ func decode(data []byte) (Record, error) {
 		r.Blobs = append(r.Blobs, d.blob())
 	}
 	if d.bad || len(d.data) > 0 {
-		return Record{}, fmt.Errorf("%w: a %s of %d bytes does not add up", ErrFormat, r.Kind, len(data))
+		return Record{}, fmt.Errorf("%w: a %s of %d bytes does not add up", ErrDamaged, r.Kind, len(data))
 	}
 	return r, nil
 }

@@ -9,7 +9,7 @@
 // as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
 //
 // The second form is for recordings of a node (package recording): replay does again what the node did and compares it to the
-// byte, with the same exit statuses; step prints each input with what came of it, and what cannot be replayed as it stands;
+// byte, with the same exit statuses, and 1 as well if a part of a life is cut or damaged and was not replayed; step prints each input with what came of it, and what cannot be replayed as it stands;
 // export prints a script that does the same, as far as a script can, and says in its last line whether it does. A recording may hold
 // several lives of the node, one after the other: -life N means the Nth one, and without it all are meant, or the last one to be exported.
 //
@@ -47,7 +47,7 @@ type options struct {
 
 // run is main with everything that it needs from the process as arguments.
 func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 1 {
+	if len(args) > 0 {
 		if onRecordings(args[0]) != nil {
 			return runRecordings(args[0], args[1:], stdout, stderr)
 		}

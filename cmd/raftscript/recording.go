@@ -39,78 +39,86 @@ func runRecordings(name string, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitBad
 	}
+	if flags.NArg() == 0 {
+		fmt.Fprintf(stderr, "raftscript: %s needs a recording\n", name)
+		return exitBad
+	}
 	status := exitSame
 	for _, path := range flags.Args() {
-		err := withRecording(path, func(records []recording.Record) error {
-			return eachLife(path, records, name, *number, stdout)
-		})
-		var differs *replay.Divergence
-		switch {
-		case err == nil:
-		case errors.As(err, &differs):
-			fmt.Fprintf(stdout, "%s: %v\n", path, err)
-			status = max(status, exitDifferent)
-		default:
+		records, err := readRecording(path)
+		if err != nil {
 			fmt.Fprintf(stderr, "raftscript: %s: %v\n", path, err)
 			status = exitBad
+			continue
 		}
+		status = max(status, eachLife(path, records, name, *number, stdout, stderr))
 	}
 	return status
 }
 
-func withRecording(path string, do func([]recording.Record) error) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
+// tell says what went wrong with a life, and returns the exit status for it.
+func tell(label string, err error, stdout, stderr io.Writer) int {
+	var differs *replay.Divergence
+	switch {
+	case err == nil:
+		return exitSame
+	case errors.As(err, &differs), errors.Is(err, replay.ErrDamaged):
+		fmt.Fprintf(stdout, "%s: %v\n", label, err)
+		return exitDifferent
 	}
-	defer file.Close()
-	records, err := replay.Read(file)
-	if err != nil {
-		return err
-	}
-	return do(records)
+	fmt.Fprintf(stderr, "raftscript: %s: %v\n", label, err)
+	return exitBad
 }
 
-// eachLife carries out a command on the lives that are meant. A life that differs does not keep the next ones from being looked at.
-func eachLife(path string, records []recording.Record, name string, number int, out io.Writer) error {
+func readRecording(path string) ([]recording.Record, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return replay.Read(file)
+}
+
+// eachLife carries out a command on the lives that are meant, and returns the exit status. What is wrong with a life does not keep the
+// next ones from being looked at.
+func eachLife(path string, records []recording.Record, name string, number int, stdout, stderr io.Writer) int {
 	lives := replay.Lives(records)
 	switch {
 	case len(lives) == 0:
-		return errors.New("the recording is empty")
+		return tell(path, errors.New("the recording is empty"), stdout, stderr)
 	case number < 0 || number > len(lives):
-		return fmt.Errorf("there are the lives 1 to %d", len(lives))
+		return tell(path, fmt.Errorf("there are the lives 1 to %d", len(lives)), stdout, stderr)
 	case number > 0:
-		return onRecordings(name)(path, records, lives[number-1], out)
+		lives = lives[number-1 : number]
 	case name == "export":
-		return onRecordings(name)(path, records, lives[len(lives)-1], out)
+		lives = lives[len(lives)-1:]
 	}
-	var first error
+	status := exitSame
 	for _, life := range lives {
 		label := path
 		if len(lives) > 1 {
 			label = fmt.Sprintf("%s: life %d", path, life.Number)
 		}
-		err := onRecordings(name)(label, records, life, out)
-		if errors.Is(err, replay.ErrIncomplete) && len(lives) > 1 {
-			fmt.Fprintf(out, "%s: %v\n", label, err)
-			err = nil
+		err := onRecordings(name)(label, records, life, stdout)
+		findings := stdout
+		if name == "export" {
+			findings = stderr // stdout is the script
 		}
-		if first == nil && err != nil {
-			first = fmt.Errorf("life %d: %w", life.Number, err)
-		}
+		status = max(status, tell(label, err, findings, stderr))
 	}
-	return first
+	return status
 }
 
 // replayRecording compares what the library does now with what the recording says.
 func replayRecording(label string, records []recording.Record, life replay.Life, out io.Writer) error {
 	inputs := 0
-	if err := replay.RunLife(records, life, func(s *replay.Step) error {
+	err := replay.RunLife(records, life, func(s *replay.Step) error {
 		if s.Input.Kind.IsInput() {
 			inputs++
 		}
 		return nil
-	}); err != nil {
+	})
+	if err != nil && !errors.Is(err, replay.ErrDamaged) {
 		return err
 	}
 	from := ""
@@ -118,7 +126,7 @@ func replayRecording(label string, records []recording.Record, life replay.Life,
 		from = fmt.Sprintf(" from record %d on, a checkpoint", life.Begin)
 	}
 	fmt.Fprintf(out, "%s: %d inputs, to the byte%s\n", label, inputs, from)
-	return nil
+	return err
 }
 
 // stepRecording prints each input with what came of it. What cannot be replayed is printed as it stands.
@@ -136,7 +144,7 @@ func stepRecording(label string, records []recording.Record, life replay.Life, o
 		return err
 	})
 	if errors.Is(err, replay.ErrIncomplete) {
-		return nil
+		return nil // it was printed as it stands
 	}
 	return err
 }

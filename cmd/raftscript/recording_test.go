@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,17 @@ func TestRecordings(t *testing.T) {
 	}
 	// twice is a file to which a second life was appended, when the first was cut.
 	twice := func(data []byte) []byte { return append(bytes.Clone(data[:len(data)-1]), data...) }
+	// damaged has a byte changed in the middle of the second of three lives, worn in the last of two.
+	damaged := func(data []byte) []byte {
+		second := bytes.Clone(data)
+		second[len(second)/2] ^= 0x40
+		return slices.Concat(data, second, data)
+	}
+	worn := func(data []byte) []byte {
+		last := bytes.Clone(data)
+		last[len(last)/2] ^= 0x40
+		return append(bytes.Clone(data), last...)
+	}
 	for _, tc := range []struct {
 		name, command string
 		change        func([]byte) []byte
@@ -77,10 +89,30 @@ func TestRecordings(t *testing.T) {
 		},
 		{name: "the start is lost: not replayed", command: "replay", status: exitBad, err: "neither the start of the node", change: withoutStart},
 		{name: "the start is lost: printed", command: "step", status: exitSame, out: "Storage.InitialState", change: withoutStart},
-		{name: "two lives replayed", command: "replay", status: exitSame, out: "node.rec: life 2: ", change: twice},
-		{name: "two lives printed", command: "step", status: exitSame, out: "node.rec: life 2\n", change: twice},
+		{name: "two lives replayed", command: "replay", status: exitDifferent, out: "node.rec: life 2: ", change: twice},
+		{name: "the cut is told", command: "replay", status: exitDifferent, out: "node.rec: life 1: replay: the rest of the life is cut or damaged", change: twice},
+		{name: "two lives printed", command: "step", status: exitDifferent, out: "node.rec: life 2\n", change: twice},
+		{name: "damage in the middle", command: "replay", status: exitDifferent, out: "life 2: replay: the rest of the life is cut or damaged", change: damaged},
+		{name: "what is whole is replayed all the same", command: "replay", status: exitDifferent, out: "life 3: ", change: damaged},
+		{name: "a life that is whole", command: "replay -life 3", status: exitSame, out: "to the byte", change: damaged},
+		{name: "a life that is not", command: "replay -life 2", status: exitDifferent, out: "cut or damaged", change: damaged},
+		{name: "damage printed", command: "step", status: exitDifferent, out: "cut or damaged", change: damaged},
+		{
+			name: "damage exported", command: "export -life 2", status: exitDifferent, change: damaged,
+			out: "# Here the recording is cut or damaged", err: "node.rec: replay: the rest of the life is cut or damaged",
+		},
+		{name: "damage in the last life", command: "replay", status: exitDifferent, out: "life 2: replay: the rest of the life is cut or damaged", change: worn},
+		{name: "the first life is replayed before it", command: "replay", status: exitDifferent, out: "life 1: ", change: worn},
+		{name: "the first start is damaged", command: "replay", status: exitBad, err: "life 1: replay: the recording has neither", change: func(data []byte) []byte {
+			first := bytes.Clone(data)
+			first[len(recording.Header)+3] ^= 0x40
+			return append(first, data...)
+		}},
+		{name: "a life without its start", command: "replay", status: exitBad, err: "life 1: replay: the recording has neither", change: func(data []byte) []byte {
+			return append(withoutStart(data), data...)
+		}},
 		{name: "the second life replayed", command: "replay -life 2", status: exitSame, out: "node.rec: ", change: twice},
-		{name: "the first life exported", command: "export -life 1", status: exitSame, out: "life 1", change: twice},
+		{name: "the first life exported", command: "export -life 1", status: exitDifferent, out: "life 1", change: twice},
 		{name: "the last life exported", command: "export", status: exitSame, out: "life 2", change: twice},
 		{name: "there is no such life", command: "step -life 3", status: exitBad, err: "lives 1 to 2", change: twice},
 		{name: "no number of a life", command: "step -life x", status: exitBad, err: "invalid value"},
@@ -97,5 +129,14 @@ func TestRecordings(t *testing.T) {
 				t.Errorf("status %d\n%.600s\n%s", status, stdout.String(), stderr.String())
 			}
 		})
+	}
+}
+
+func TestARecordingHasToBeNamed(t *testing.T) {
+	for _, args := range [][]string{{"replay"}, {"replay", "-life", "1"}, {"step", "-life=2"}, {"export"}} {
+		var stdout, stderr bytes.Buffer
+		if status := run(args, &stdout, &stderr); status != exitBad || !strings.Contains(stderr.String(), "needs a recording") {
+			t.Errorf("%q: status %d, %s", args, status, stderr.String())
+		}
 	}
 }

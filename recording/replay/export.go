@@ -24,7 +24,7 @@ var ErrNoScript = errors.New("replay: a script cannot say this")
 //
 // A script cannot say everything: reads of the storage that failed, the application's own snapshots, what it refused to
 // apply. Where that is so a comment says it. The last comment says whether the script, which is run for
-// that, brings the node to where the recording has left it.
+// that, brings the node to where the recording has left it. The error is ErrDamaged if the script ends where the life is damaged.
 func Export(records []recording.Record, life Life, out io.Writer) error {
 	switch {
 	case life.Begin >= life.End || records[life.Begin].Kind != recording.Start:
@@ -41,6 +41,11 @@ func Export(records []recording.Record, life Life, out io.Writer) error {
 		return e.err
 	})
 	e.flushTicks()
+	damaged := errors.Is(err, ErrDamaged)
+	if damaged {
+		e.comment("Here the recording is cut or damaged, and the life may have gone on.")
+		err = nil
+	}
 	if err == nil {
 		err = e.err
 	}
@@ -50,6 +55,9 @@ func Export(records []recording.Record, life Life, out io.Writer) error {
 	}
 	if _, failed := out.Write(script.Bytes()); err == nil {
 		err = failed
+	}
+	if err == nil && damaged {
+		err = ErrDamaged
 	}
 	return err
 }

@@ -8,16 +8,21 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// Read reads all of a recording. One that ends within a record is read up to there.
+// ErrDamaged says that a part of a life is cut or damaged: what comes before it was replayed, and what comes
+// behind it in the same life was not. A process that dies while it writes leaves such a life, too.
+var ErrDamaged = errors.New("replay: the rest of the life is cut or damaged, and not replayed")
+
+// Read reads all of a recording. Where it ends within a record, or is damaged from some place on, the last record is a
+// Lost one. The error is that of in, or matches recording.ErrFormat if in is no recording that is known here.
 func Read(in io.Reader) ([]recording.Record, error) {
 	var records []recording.Record
 	r := recording.NewReader(in)
 	for {
 		rec, err := r.Next()
 		switch {
-		case errors.Is(err, recording.ErrFormat):
-			return records, fmt.Errorf("record %d: %w", len(records), err)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, recording.ErrDamaged), errors.Is(err, io.ErrUnexpectedEOF):
+			return append(records, recording.Record{Kind: recording.Lost, Numbers: []uint64{0}}), nil
+		case errors.Is(err, io.EOF):
 			return records, nil
 		case err != nil:
 			return records, fmt.Errorf("record %d: %w", len(records), err)
@@ -44,8 +49,8 @@ func Lives(records []recording.Record) []Life {
 	for i := range records {
 		starts := records[i].Kind == recording.Start
 		if n := len(lives); n > 0 {
-			// Before the first start there may be nothing but the word that something is lost.
-			if starts && (i > 1 || records[0].Kind != recording.Lost) {
+			// Before the first start there may be nothing but the word that a Ring has kept no more.
+			if starts && (i > 1 || records[0].Kind != recording.Lost || records[0].Number(0) == 0) {
 				lives[n-1].End = i
 			} else {
 				continue
@@ -65,23 +70,30 @@ func Lives(records []recording.Record) []Life {
 }
 
 // Run replays a recording, life after life, and calls each, if it is not nil, after every input. What comes before the first
-// start or checkpoint is passed over. The error is ErrIncomplete if that is everything, ErrOtherLibrary or ErrCheckpoint, a *Divergence, or what each
-// returned.
+// start or checkpoint is passed over. The error is ErrIncomplete if that is everything, ErrOtherLibrary, ErrCheckpoint or
+// ErrUnknownOption, a *Divergence, or what each returned. It is ErrDamaged if all is replayed but what is damaged.
 func Run(records []recording.Record, each func(*Step) error) error {
-	done := ErrIncomplete
+	replayed, damaged := false, false
 	for _, l := range Lives(records) {
-		err := RunLife(records, l, each)
-		if errors.Is(err, ErrIncomplete) {
-			continue
-		}
-		if done = err; err != nil {
-			break
+		switch err := RunLife(records, l, each); {
+		case err == nil:
+			replayed = true
+		case errors.Is(err, ErrDamaged):
+			replayed, damaged = true, true
+		case !errors.Is(err, ErrIncomplete):
+			return err
 		}
 	}
-	return done
+	switch {
+	case !replayed:
+		return ErrIncomplete
+	case damaged:
+		return ErrDamaged
+	}
+	return nil
 }
 
-// RunLife is Run for one of the lives of a recording.
+// RunLife is Run for one of the lives of a recording. It goes as far as the first record that is lost.
 func RunLife(records []recording.Record, life Life, each func(*Step) error) error {
 	if life.Begin >= life.End {
 		return ErrIncomplete
@@ -112,6 +124,9 @@ func RunLife(records []recording.Record, life Life, each func(*Step) error) erro
 				return err
 			}
 		}
+	}
+	if end < life.End {
+		return ErrDamaged
 	}
 	return nil
 }
