@@ -6,10 +6,12 @@
 //
 // Each world is walked with its bounds, from small to large, until its share of the time is over. Two
 // worlds are walked at a time; each on one core, so that what is found does not depend on the other. It exits with
-// status 1 if something is broken, and prints a script for cmd/raftscript that breaks it.
+// status 1 if something is broken, and prints a script for cmd/raftscript that breaks it. With arguments that leave nothing to explore
+// it exits with status 2.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,30 +23,44 @@ import (
 	"github.com/ffd200af/raft/rafttest/explore"
 )
 
-func main() {
-	minutes := flag.Float64("minutes", 1, "how long to explore")
-	only := flag.String("world", "", "the only world to explore")
-	cores := flag.Int("cores", 2, "how many worlds to explore at a time")
-	states := flag.Int("states", 20_000_000, "how many states to keep in memory at most, per world; one takes about 200 bytes")
-	list := flag.Bool("list", false, "list the worlds and their bounds")
-	flag.Parse()
-	worlds := chosen(*only)
-	if len(worlds) == 0 {
-		fmt.Fprintf(os.Stderr, "there is no world %q\n", *only)
-		os.Exit(2)
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main with everything that it needs from the process as arguments.
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("raftexplore", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	minutes := flags.Float64("minutes", 1, "how long to explore")
+	only := flags.String("world", "", "the only world to explore")
+	cores := flags.Int("cores", 2, "how many worlds to explore at a time")
+	states := flags.Int("states", 20_000_000, "how many states to keep in memory at most, per world; one takes about 200 bytes")
+	list := flags.Bool("list", false, "list the worlds and their bounds")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
 	}
-	if *list {
-		listWorlds(os.Stdout, worlds)
-		return
+	worlds := chosen(*only)
+	switch {
+	case len(worlds) == 0:
+		fmt.Fprintf(stderr, "there is no world %q\n", *only)
+		return 2
+	case flags.NArg() > 0 || !(*minutes > 0) || *cores < 1 || *states < 1:
+		fmt.Fprintln(stderr, "nothing would be explored: -minutes, -cores and -states must be positive, and there are no other arguments")
+		return 2
+	case *list:
+		listWorlds(stdout, worlds)
+		return 0
 	}
 	p := plan{
 		share:  time.Duration(*minutes * float64(time.Minute) * float64(min(*cores, len(worlds))) / float64(len(worlds))),
 		states: *states,
-		out:    os.Stdout,
+		out:    stdout,
 	}
 	if !p.run(worlds, *cores) {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func chosen(name string) []explore.World {

@@ -41,6 +41,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if flags.Parse(args) != nil {
 		return exitBad
 	}
+	if flags.NArg() > 0 || *seeds < 1 || *jobs < 1 {
+		fmt.Fprintln(stderr, "-seeds and -jobs must be positive, and there are no other arguments: rules are named by -only")
+		return exitBad
+	}
 	root, err := moduleRoot()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -53,7 +57,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	l := laboratory{root: root, bounds: bounds{seeds: *seeds, timeout: *timeout, memory: 4 << 20}}
 	t := &table{bounds: l.bounds, subjects: subjects(), rows: map[string]row{}}
-	if before, err := os.ReadFile(*write); err == nil && *only != "" {
+	if *write != "" && *only != "" {
+		before, err := os.ReadFile(*write)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			fmt.Fprintln(stderr, err)
+			return exitBad
+		}
 		t.rows = parse(string(before))
 	}
 	l.tryAll(t, chosen, *jobs, stdout)
@@ -114,7 +123,7 @@ func (l *laboratory) tryAll(t *table, names []string, jobs int, out io.Writer) {
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	queue := make(chan string)
-	for range max(1, jobs) {
+	for range jobs {
 		workers.Go(func() {
 			for name := range queue {
 				begin := time.Now()

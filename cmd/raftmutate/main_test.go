@@ -100,7 +100,22 @@ func TestWhatCannotBeTakenOutIsAnError(t *testing.T) {
 		}
 	}
 	var out, errs bytes.Buffer
-	if got := run([]string{"-only", "no-such-rule"}, &out, &errs); got != exitBad {
-		t.Errorf("an unknown rule: exit status %d", got)
+	for _, args := range []string{"-only no-such-rule", "one-vote", "-seeds 0 -only one-vote", "-jobs 0 -only one-vote", "-only one-vote -write " + t.TempDir()} {
+		if got := run(strings.Fields(args), &out, &errs); got != exitBad {
+			t.Errorf("%s: exit status %d", args, got)
+		}
+	}
+}
+
+// A go command that fails before it runs a test has noticed nothing.
+func TestTestsThatAreNotRunNoticeNothing(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := laboratory{root: root, bounds: bounds{seeds: 1, timeout: time.Minute, memory: 4 << 20}}
+	var o outcome
+	if err := l.test(&o, "", "./cmd/no-such-package"); err == nil || o.noticed() {
+		t.Errorf("%v, noticed by %s", err, &o)
 	}
 }

@@ -115,7 +115,7 @@ func (l *laboratory) test(o *outcome, overlay string, which ...string) error {
 	if err == nil {
 		return nil
 	}
-	noted := false
+	ran, noted := false, false
 	for line := range bytes.Lines(out) {
 		var e testEvent
 		if json.Unmarshal(line, &e) != nil {
@@ -124,10 +124,14 @@ func (l *laboratory) test(o *outcome, overlay string, which ...string) error {
 		if strings.HasPrefix(e.Action, "build-fail") {
 			return fmt.Errorf("it does not compile: %s", tail(out))
 		}
+		ran = ran || e.Action == "run"
 		if e.Action == "fail" {
 			noted = noted || e.Test != ""
 			o.note(&e)
 		}
+	}
+	if !ran {
+		return fmt.Errorf("no test was run: %w\n%s", err, tail(out))
 	}
 	// A test that failed because its subtests did says no more than they do.
 	o.tests = slices.DeleteFunc(o.tests, func(name string) bool {

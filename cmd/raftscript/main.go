@@ -96,6 +96,9 @@ func runScript(path string, opts options, stdout io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if len(script.Blocks) == 0 {
+		return false, errors.New("there is no command in it")
+	}
 	outcomes := script.Run(nil)
 	results := make([]string, len(outcomes))
 	different := 0

@@ -185,3 +185,8 @@ func TestADiffOfHugeTextsShowsBothWhole(t *testing.T) {
 		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
 }
+
+func TestAScriptWithoutACommandIsNoSuccess(t *testing.T) {
+	r := replayScripts(t, nil, "# Nothing but words.\n")
+	r.want(t, exitBad, "")
+}
