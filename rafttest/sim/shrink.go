@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -27,17 +28,25 @@ var ErrNoFailure = errors.New("sim: the run breaks nothing")
 // ErrNotShrunk is returned by Shrink for failures that are about time: Progress.
 var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
 
+// ErrNotDeterministic is matched by the error of Shrink for a Config that does not lead to the same run each time: the Disk, the
+// StateMachine or the commands depend on more than the seed. The error says how that was seen.
+var ErrNotDeterministic = errors.New("sim: the run is not deterministic")
+
 // maxReplays bounds how often Shrink repeats a run.
 const maxReplays = 20_000
 
 // Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it records what was done to
 // the nodes, messages that arrived included, and repeats it with parts left out. Messages are delivered by what
 // they say, so that those that are left out before do not matter. It prefers a run whose script shows the failure to a shorter
-// one whose script does not. It repeats the run at most 20,000 times, and replays a script at most 300 times.
+// one whose script does not. It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is ErrNoFailure,
+// ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
 func Shrink(cfg Config) (*Shrunk, error) {
 	rec := &recorder{}
 	s, err := simulate(cfg, rec)
 	if err != nil {
+		return nil, err
+	}
+	if err := sameAgain(cfg, s.w.failure); err != nil {
 		return nil, err
 	}
 	if s.w.failure == nil {
@@ -46,6 +55,9 @@ func Shrink(cfg Config) (*Shrunk, error) {
 	sh := shrinker{cfg: *s.cfg, sim: s, property: s.w.failure.Property}
 	actions := rec.actions
 	if actions = sh.replay(actions); actions == nil {
+		if sh.replay(rec.actions) != nil {
+			return nil, sh.differs(len(rec.actions))
+		}
 		return nil, ErrNotShrunk
 	}
 	sh.clocks = s.clocks()
@@ -56,7 +68,32 @@ func Shrink(cfg Config) (*Shrunk, error) {
 		actions = tidy
 	}
 	actions, shown := sh.show(actions)
-	return sh.result(actions, len(rec.actions), shown), nil
+	return sh.result(actions, len(rec.actions), shown)
+}
+
+// sameAgain runs cfg once more, and returns an error if that does not fail as before: f, or nil.
+func sameAgain(cfg Config, f *Failure) error {
+	s, err := simulate(cfg, nil)
+	if err != nil {
+		return fmt.Errorf("%w: it can be started once, and then not: %w", ErrNotDeterministic, err)
+	}
+	if first, second := outcome(f), outcome(s.w.failure); first != second {
+		return fmt.Errorf("%w: one run %s, and the next %s", ErrNotDeterministic, first, second)
+	}
+	return nil
+}
+
+// outcome tells runs apart.
+func outcome(f *Failure) string {
+	if f == nil {
+		return "breaks nothing"
+	}
+	return fmt.Sprintf("breaks %s at event %d: %s", f.Property, f.Event, f.Detail)
+}
+
+// differs is the error about actions that break the property at one time, and not at another.
+func (sh *shrinker) differs(actions int) error {
+	return fmt.Errorf("%w: the same %d actions break %s, or do not", ErrNotDeterministic, actions, sh.property)
 }
 
 // shrinker repeats actions in worlds like that of a simulation.
@@ -170,11 +207,14 @@ func (sh *shrinker) timely(actions []action) bool {
 	return !sh.timed() || sh.clocks.excess(actions, sh.cfg.Nodes) <= sh.clocks.slip
 }
 
-func (sh *shrinker) result(actions []action, of int, shown bool) *Shrunk {
+func (sh *shrinker) result(actions []action, of int, shown bool) (*Shrunk, error) {
 	rec := &recorder{describe: true}
-	w, _ := sh.world(actions, rec)
+	w, end := sh.world(actions, rec)
+	if end < 0 {
+		return nil, sh.differs(len(actions))
+	}
 	f := *w.failure
 	f.Event, f.Trace = uint64(len(actions)), rec.lines
 	script := headline(&f, shown) + sh.script(actions)
-	return &Shrunk{Failure: &f, Actions: len(actions), Of: of, Replays: sh.replays, Shown: shown, Script: script}
+	return &Shrunk{Failure: &f, Actions: len(actions), Of: of, Replays: sh.replays, Shown: shown, Script: script}, nil
 }
