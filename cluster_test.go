@@ -108,7 +108,7 @@ func (c *testCluster) wantConfig(want string, ids ...uint64) {
 func testConfig(id uint64, storage Storage) Config {
 	return Config{
 		ID: id, Storage: storage, ElectionTick: 10, HeartbeatTick: 1, Seed: 7,
-		MaxSizePerMsg: noLimit, MaxInflightMsgs: 256, Logger: DiscardLogger, ExplainDrops: true,
+		MaxSizePerMsg: noLimit, MaxInflightMsgs: 256, Logger: DiscardLogger,
 	}
 }
 

@@ -91,10 +91,6 @@ type Config struct {
 	// Logger gets the node's log lines. nil means the default logger.
 	Logger Logger
 
-	// ExplainDrops makes the error of a dropped proposal say why: it is one of the reasons such as ErrNoLeader, which match
-	// ErrProposalDropped with errors.Is. Without it the error is ErrProposalDropped itself, which programs compare with ==.
-	ExplainDrops bool
-
 	// DisableProposalForwarding makes followers drop proposals (ErrForwardingDisabled)
 	// instead of sending them to the leader.
 	DisableProposalForwarding bool
@@ -162,7 +158,6 @@ func DefaultConfig(id uint64, storage Storage) *Config {
 		MaxInflightMsgs:           defaultInflightMsgs,
 		MaxInflightBytes:          defaultInflightBytes,
 		MaxUncommittedEntriesSize: defaultUncommittedSize,
-		ExplainDrops:              true,
 		CheckQuorum:               true,
 		PreVote:                   true,
 	}

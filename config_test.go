@@ -216,17 +216,3 @@ func TestCommittedEntriesComeInBatchesOfTheConfiguredSize(t *testing.T) {
 		t.Errorf("applied %d entries, want 11", got)
 	}
 }
-
-// Programs written for v3.6 compare with ==.
-func TestADroppedProposalSaysWhyOnlyToThoseWhoAsk(t *testing.T) {
-	c := newTestCluster(t, 1, func(cfg *Config) { cfg.ExplainDrops = false })
-	for name, err := range map[string]error{
-		"Propose":           c.node(1).Propose([]byte("x")),
-		"ProposeConfChange": c.node(1).ProposeConfChange(pb.ConfChange{NodeID: 2}),
-		"Step":              c.node(1).Step(pb.Message{Type: pb.MsgProp, To: 1, Entries: []pb.Entry{{}}}),
-	} {
-		if err != ErrProposalDropped {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}

@@ -97,7 +97,7 @@
 //     whose invariants break is quarantined (RawNode.Err); nothing panics.
 //   - NewRawNode returns an error for a log that ends before the commit index, instead of panicking. Instead of panicking, StartNode and
 //     RestartNode return a Node that is stopped, whose methods say why; StartNode without peers is such a case.
-//   - With Config.ExplainDrops, dropped proposals return errors that say why; compare them with
+//   - Dropped proposals return errors that say why; compare with
 //     errors.Is(err, ErrProposalDropped), not with ==.
 //   - A configuration change that is refused is an error of the proposal, not a silent
 //     empty entry.

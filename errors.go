@@ -32,8 +32,9 @@ var (
 	ErrStepPeerNotFound = errors.New("raft: response from a node that is not a member")
 	// ErrStopped is returned by a Node that was stopped.
 	ErrStopped = errors.New("raft: node is stopped")
-	// ErrProposalDropped is returned for a proposal that may succeed when tried again or elsewhere. With
-	// Config.ExplainDrops the error is one of the more precise ones below: test with errors.Is.
+	// ErrProposalDropped is matched by every refusal of a proposal that may
+	// succeed when tried again or elsewhere: test with errors.Is. The error
+	// returned is one of the more precise ones below.
 	ErrProposalDropped = errors.New("raft: proposal dropped")
 	// ErrCatchUpGivenUp is returned to who waits for a server that does not catch up, see CatchUpGivenUp.
 	ErrCatchUpGivenUp = errors.New("raft: the server has not caught up")
@@ -41,7 +42,7 @@ var (
 	ErrNotLearner = errors.New("raft: not a learner")
 )
 
-// Reasons for which a proposal is dropped, see Config.ExplainDrops. Each matches ErrProposalDropped.
+// Reasons for which a proposal is dropped. Each matches ErrProposalDropped.
 var (
 	// ErrNoLeader: this node knows no leader to forward to.
 	ErrNoLeader error = &dropError{"no leader is known"}

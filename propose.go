@@ -1,8 +1,6 @@
 package raft
 
 import (
-	"errors"
-
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -17,16 +15,6 @@ func (r *raft) propose(entries []pb.Entry) error {
 	default:
 		return ErrNoLeader
 	}
-}
-
-// plain makes an error that says why a proposal is dropped the one that v3.6 has for all of them, unless Config.ExplainDrops
-// asks for the reason.
-func (r *raft) plain(err error) error {
-	if err == nil || r.limits.explainDrops || !errors.Is(err, ErrProposalDropped) {
-		return err
-	}
-	r.logger.Debugf("%x: %v", r.id, err)
-	return ErrProposalDropped
 }
 
 // forward sends a proposal to the leader.

@@ -171,8 +171,6 @@ type limits struct {
 	snapshotTimeouts uint32
 	// catchUp is how many rounds to wait for a learner.
 	catchUp int32
-	// explainDrops is Config.ExplainDrops. It is no limit, but costs no memory here.
-	explainDrops bool
 
 	messageBytes   uint64
 	applyBytes     uint64
@@ -256,7 +254,6 @@ func limitsOf(c *Config) limits {
 		lease:            leaseTicks(c),
 		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
 		catchUp:          int32(c.CatchUpRounds),
-		explainDrops:     c.ExplainDrops,
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
 		unappliedBytes:   c.MaxUncommittedEntriesSize,

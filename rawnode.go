@@ -112,7 +112,7 @@ func (rn *RawNode) Propose(data []byte) error {
 	if err := rn.raft.admitBytes(recording.Propose, data); err != nil {
 		return err
 	}
-	return rn.raft.plain(rn.raft.propose([]pb.Entry{{Data: data}}))
+	return rn.raft.propose([]pb.Entry{{Data: data}})
 }
 
 // ProposeConfChange asks to append a configuration change. It is refused with
@@ -176,10 +176,12 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 // TransferLeader asks to hand the leadership to a voter (thesis §3.10), at the leader or at a
 // follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals
 // are then dropped with ErrTransferring. It is given up after an election timeout. A
-// target that does not vote is ignored.
+// target that does not vote is ignored; Step with a MsgTransferLeader returns the error.
 func (rn *RawNode) TransferLeader(transferee uint64) {
 	m := pb.Message{Type: pb.MsgTransferLeader, From: transferee, To: rn.raft.id}
-	_ = rn.raft.step(&m) // why it is not transferred is logged
+	if err := rn.raft.step(&m); err != nil {
+		rn.raft.logger.Infof("%x does not transfer the leadership: %v", rn.raft.id, err)
+	}
 }
 
 // StepDown makes a leader give the leadership away, like TransferLeader to the voter that is best

@@ -32,7 +32,7 @@ func (r *raft) step(m *pb.Message) error {
 		traceReceive(r, m)
 	}
 	if err := r.route(m); err != nil {
-		return refusal(m, r.plain(err))
+		return refusal(m, err)
 	}
 	return nil
 }
@@ -123,10 +123,7 @@ func (r *raft) route(m *pb.Message) error {
 	case pb.MsgStorageApplyResp:
 		return r.handleStorageApplyResp(m)
 	case pb.MsgTransferLeader:
-		if err := r.handleTransferLeader(m); err != nil {
-			r.logger.Infof("%x does not transfer the leadership to %x: %v", r.id, transferTarget(m), err)
-		}
-		return r.err
+		return r.handleTransferLeader(m)
 	case pb.MsgForgetLeader:
 		return r.handleForgetLeader()
 	case pb.MsgReadIndex:

@@ -101,7 +101,9 @@ func TestBug09ATransferEndsWhenItsTargetIsNoVoterAnyMore(t *testing.T) {
 			c.node(1).TransferLeader(3)
 			c.node(1).ApplyConfChange(cc)
 			c.wantTransferee(1, None)
-			c.wantNoTransfer(1, 3)
+			if err := c.node(1).Step(transferTo(1, 3)); !errors.Is(err, ErrTransferTarget) {
+				t.Errorf("another try: %v", err)
+			}
 		})
 	}
 }
@@ -109,18 +111,14 @@ func TestBug09ATransferEndsWhenItsTargetIsNoVoterAnyMore(t *testing.T) {
 func TestTheLeadershipDoesNotGoToWhoCannotLead(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
-	c.wantNoTransfer(1, 9)
-	c.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 4})
-	c.wantNoTransfer(1, 4)
-}
-
-// wantNoTransfer asks for a transfer that cannot be. As in v3.6 that is no error.
-func (c *testCluster) wantNoTransfer(leader, target uint64) {
-	c.tb.Helper()
-	if err := c.node(leader).Step(transferTo(leader, target)); err != nil {
-		c.tb.Errorf("a transfer to %d: %v", target, err)
+	if err := c.node(1).Step(transferTo(1, 9)); !errors.Is(err, ErrTransferTarget) || !errors.Is(err, ErrInvalidMessage) {
+		t.Errorf("to a stranger: %v", err)
 	}
-	c.wantTransferee(leader, None)
+	c.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 4})
+	if err := c.node(1).Step(transferTo(1, 4)); !errors.Is(err, ErrTransferTarget) {
+		t.Errorf("to a learner: %v", err)
+	}
+	c.wantTransferee(1, None)
 }
 
 func TestATransferCanBeRedirectedAndTakenBack(t *testing.T) {
@@ -159,7 +157,7 @@ func TestBug08ATransferDiesWithTheTermAndIsNotTakenByOthers(t *testing.T) {
 
 func TestAFollowerPassesTheOrderToTransferOn(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
-	if err := c.node(2).Step(transferTo(2, 3)); err != nil {
+	if err := c.node(2).Step(transferTo(2, 3)); !errors.Is(err, ErrNoLeader) {
 		t.Errorf("without a leader: %v", err)
 	}
 	c.elect(1)

@@ -163,11 +163,7 @@ func (r *replica) transferLeader(ctx context.Context, req adminRequest) (any, er
 		if to == 0 {
 			return r.loop.node.StepDown()
 		}
-		r.loop.node.TransferLeader(to)
-		if to != r.opts.id && r.loop.node.BasicStatus().LeadTransferee != to {
-			return fmt.Errorf("%w: %x", raft.ErrTransferTarget, to)
-		}
-		return nil
+		return r.loop.node.Step(raftpb.Message{Type: raftpb.MsgTransferLeader, From: to, To: r.opts.id})
 	})
 	if err != nil {
 		return nil, err

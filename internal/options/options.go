@@ -49,7 +49,6 @@ func All() []Option {
 		{Field: "SnapshotTicks", Arg: "snapshot-ticks"},
 		{Field: "Seed", Arg: "seed"},
 		{Field: "StepDownOnRemoval", Arg: "step-down-on-removal"},
-		{Field: "ExplainDrops", Arg: "explain-drops"},
 	}
 }
 
