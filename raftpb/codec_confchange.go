@@ -1,7 +1,10 @@
 package raftpb
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *ConfChange) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeField(m.ID) + sizeField(uint64(m.Type)) + sizeField(m.NodeID) + sizeBytes(m.Context)
 }
 
@@ -47,9 +50,10 @@ func (m *ConfChange) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *ConfChange) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)
@@ -67,8 +71,13 @@ func (m *ConfChange) MarshalToSizedBuffer(b []byte) (int, error) {
 	return n, err
 }
 
-// Size returns the length of the encoding in bytes.
-func (m *ConfChangeSingle) Size() int { return sizeField(uint64(m.Type)) + sizeField(m.NodeID) }
+// Size returns the length of the encoding in bytes, 0 for a nil message.
+func (m *ConfChangeSingle) Size() int {
+	if m == nil {
+		return 0
+	}
+	return sizeField(uint64(m.Type)) + sizeField(m.NodeID)
+}
 
 func (m *ConfChangeSingle) put(b []byte, i int) int {
 	i = putField(b, i, 2<<3|wireVarint, m.NodeID)
@@ -106,9 +115,10 @@ func (m *ConfChangeSingle) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *ConfChangeSingle) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)
@@ -126,8 +136,11 @@ func (m *ConfChangeSingle) MarshalToSizedBuffer(b []byte) (int, error) {
 	return n, err
 }
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *ConfChangeV2) Size() int {
+	if m == nil {
+		return 0
+	}
 	n := sizeField(uint64(m.Transition)) + sizeBytes(m.Context)
 	for i := range m.Changes {
 		n += sizeEmbedded(m.Changes[i].Size())
@@ -204,9 +217,10 @@ func (m *ConfChangeV2) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *ConfChangeV2) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)

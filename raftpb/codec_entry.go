@@ -1,7 +1,10 @@
 package raftpb
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *Entry) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeField(uint64(m.Type)) + sizeField(m.Term) + sizeField(m.Index) + sizeBytes(m.Data)
 }
 
@@ -25,9 +28,13 @@ func (m *Entry) put(b []byte, i int) int {
 
 // Unmarshal merges an encoded entry into m. Data is copied.
 func (m *Entry) Unmarshal(b []byte) error {
+	kept := m.Data
+	m.Data = nil
 	err := m.merge(b)
 	if m.Data != nil {
 		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
+	} else {
+		m.Data = kept
 	}
 	return err
 }
@@ -102,9 +109,10 @@ func (m *Entry) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *Entry) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)

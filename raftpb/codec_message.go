@@ -1,7 +1,10 @@
 package raftpb
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *Message) Size() int {
+	if m == nil {
+		return 0
+	}
 	n := 2 + sizeField(uint64(m.Type)) + sizeField(m.To) + sizeField(m.From) + sizeField(m.Term) + sizeField(m.LogTerm) +
 		sizeField(m.Index) + sizeField(m.Commit) + sizeField(m.RejectHint) + sizeField(m.Vote) + sizeBytes(m.Context)
 	for i := range m.Entries {
@@ -264,9 +267,10 @@ func (m *Message) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *Message) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)

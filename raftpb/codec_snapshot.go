@@ -1,7 +1,10 @@
 package raftpb
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *SnapshotMetadata) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeEmbedded(m.ConfState.Size()) + sizeField(m.Index) + sizeField(m.Term)
 }
 
@@ -46,9 +49,10 @@ func (m *SnapshotMetadata) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *SnapshotMetadata) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)
@@ -66,8 +70,11 @@ func (m *SnapshotMetadata) MarshalToSizedBuffer(b []byte) (int, error) {
 	return n, err
 }
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *Snapshot) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeBytes(m.Data) + sizeEmbedded(m.Metadata.Size())
 }
 
@@ -109,9 +116,10 @@ func (m *Snapshot) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *Snapshot) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)

@@ -1,7 +1,10 @@
 package raftpb
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *HardState) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeField(m.Term) + sizeField(m.Vote) + sizeField(m.Commit)
 }
 
@@ -42,9 +45,10 @@ func (m *HardState) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *HardState) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)
@@ -62,8 +66,11 @@ func (m *HardState) MarshalToSizedBuffer(b []byte) (int, error) {
 	return n, err
 }
 
-// Size returns the length of the encoding in bytes.
+// Size returns the length of the encoding in bytes, 0 for a nil message.
 func (m *ConfState) Size() int {
+	if m == nil {
+		return 0
+	}
 	return sizeIDs(m.Voters) + sizeIDs(m.Learners) + sizeIDs(m.VotersOutgoing) + sizeIDs(m.LearnersNext) + 2
 }
 
@@ -145,9 +152,10 @@ func (m *ConfState) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// MarshalTo writes the encoding at the start of b and returns its length. A buffer
-// that is too short gives io.ErrShortBuffer.
+// MarshalTo writes the encoding at the start of b, up to its capacity, and returns its length.
+// A buffer that is too short gives io.ErrShortBuffer.
 func (m *ConfState) MarshalTo(b []byte) (int, error) {
+	b = b[:cap(b)]
 	n, err := fits(m.Size(), b)
 	if err == nil {
 		m.put(b, n)

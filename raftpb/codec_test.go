@@ -103,6 +103,43 @@ func TestTheWaysToEncodeAgreeAndRefuseShortBuffers(t *testing.T) {
 	}
 }
 
+// A buffer's length is of no interest to MarshalTo, as in generated code.
+func TestMarshalToUsesTheCapacity(t *testing.T) {
+	for _, typ := range types {
+		rapid.Check(t, func(t *rapid.T) {
+			m := typ.draw(t)
+			want, _ := m.Marshal()
+			buf := make([]byte, 0, len(want))
+			if n, err := m.MarshalTo(buf); err != nil || !bytes.Equal(buf[:n], want) {
+				t.Fatalf("%s: %v, %x, want %x", typ.name, err, buf[:n], want)
+			}
+		})
+	}
+}
+
+func TestANilMessageHasSizeZero(t *testing.T) {
+	for _, m := range []coded{
+		(*Entry)(nil), (*HardState)(nil), (*ConfState)(nil), (*SnapshotMetadata)(nil), (*Snapshot)(nil), (*Message)(nil),
+		(*ConfChange)(nil), (*ConfChangeSingle)(nil), (*ConfChangeV2)(nil),
+	} {
+		if m.Size() != 0 {
+			t.Errorf("%T: %d", m, m.Size())
+		}
+	}
+}
+
+// What Data held before is left alone: somebody else may have it.
+func TestDecodingAnEntryWritesIntoNoArrayOfItsOwn(t *testing.T) {
+	data := []byte("before")
+	e := Entry{Data: data}
+	if err := e.Unmarshal([]byte{2<<3 | wireVarint, 5}); err != nil || &e.Data[0] != &data[0] || e.Term != 5 {
+		t.Errorf("without data: %v, %v", e.String(), err)
+	}
+	if err := e.Unmarshal(field(4, []byte("after"))); err != nil || string(e.Data) != "after" || string(data) != "before" {
+		t.Errorf("with data: %v, %v; before it was %q", e.String(), err, data)
+	}
+}
+
 func allAre(b []byte, c byte) bool {
 	return len(bytes.Trim(b, string([]byte{c}))) == 0 || bytes.Count(b, []byte{c}) == len(b)
 }

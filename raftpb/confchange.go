@@ -20,11 +20,7 @@ type ConfChange struct {
 func (m *ConfChange) Reset() { *m = ConfChange{} }
 
 // String returns the compact protobuf text form.
-func (m *ConfChange) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *ConfChange) String() string { return textOf(m, (*ConfChange).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*ConfChange) ProtoMessage() {}
@@ -39,11 +35,7 @@ type ConfChangeSingle struct {
 func (m *ConfChangeSingle) Reset() { *m = ConfChangeSingle{} }
 
 // String returns the compact protobuf text form.
-func (m *ConfChangeSingle) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *ConfChangeSingle) String() string { return textOf(m, (*ConfChangeSingle).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*ConfChangeSingle) ProtoMessage() {}
@@ -62,11 +54,7 @@ type ConfChangeV2 struct {
 func (m *ConfChangeV2) Reset() { *m = ConfChangeV2{} }
 
 // String returns the compact protobuf text form.
-func (m *ConfChangeV2) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *ConfChangeV2) String() string { return textOf(m, (*ConfChangeV2).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*ConfChangeV2) ProtoMessage() {}
@@ -156,11 +144,18 @@ func MarshalConfChange(c ConfChangeI) (EntryType, []byte, error) {
 const letters = "vrul" // by ConfChangeType
 
 // ConfChangesFromString reads changes such as "v1 l2 r3 u4": add voter 1, add learner
-// 2, remove 3, update 4.
+// 2, remove 3, update 4. One space separates two changes.
 func ConfChangesFromString(s string) ([]ConfChangeSingle, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return nil, nil
+	}
 	var changes []ConfChangeSingle
-	for _, word := range strings.Fields(s) {
-		t := strings.IndexByte(letters, word[0])
+	for word := range strings.SplitSeq(s, " ") {
+		t := -1
+		if word != "" {
+			t = strings.IndexByte(letters, word[0])
+		}
 		if t < 0 {
 			return nil, fmt.Errorf("raftpb: %q is not one of v, l, r, u with a node id", word)
 		}
@@ -173,7 +168,8 @@ func ConfChangesFromString(s string) ([]ConfChangeSingle, error) {
 	return changes, nil
 }
 
-// ConfChangesToString is the inverse of ConfChangesFromString.
+// ConfChangesToString is the inverse of ConfChangesFromString. A type that this package does not
+// know is written as "unknown".
 func ConfChangesToString(changes []ConfChangeSingle) string {
 	words := make([]string, 0, len(changes))
 	for _, c := range changes {

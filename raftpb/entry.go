@@ -17,11 +17,7 @@ type Entry struct {
 func (m *Entry) Reset() { *m = Entry{} }
 
 // String returns the compact protobuf text form.
-func (m *Entry) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *Entry) String() string { return textOf(m, (*Entry).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*Entry) ProtoMessage() {}

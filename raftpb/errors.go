@@ -3,14 +3,14 @@ package raftpb
 import "errors"
 
 // Errors of Unmarshal. Test with errors.Is; input that ends too early gives
-// io.ErrUnexpectedEOF.
+// io.ErrUnexpectedEOF. The first three have the texts of generated code.
 var (
 	// ErrInvalidLengthRaft: a length reaches beyond what can be addressed.
-	ErrInvalidLengthRaft = errors.New("raftpb: invalid length")
+	ErrInvalidLengthRaft = errors.New("proto: negative length found during unmarshaling")
 	// ErrIntOverflowRaft: an integer does not fit into 64 bits.
-	ErrIntOverflowRaft = errors.New("raftpb: integer overflow")
+	ErrIntOverflowRaft = errors.New("proto: integer overflow")
 	// ErrUnexpectedEndOfGroupRaft: a group ends that did not begin.
-	ErrUnexpectedEndOfGroupRaft = errors.New("raftpb: unexpected end of group")
+	ErrUnexpectedEndOfGroupRaft = errors.New("proto: unexpected end of group")
 	// ErrWireType: a known field has another wire type than it should, or a tag is illegal.
 	ErrWireType = errors.New("raftpb: wrong wire type")
 	// ErrNesting: responses or unknown groups are nested more than MaxNesting deep.

@@ -21,7 +21,7 @@ func ExampleEntry_Marshal() {
 	fmt.Printf("%x\n%s\n", data, back.String())
 	// Output:
 	// 0800100218072203783d31
-	// Term:2 Index:7 Type:EntryNormal Data:"x=1"
+	// Term:2 Index:7 Data:"x=1"
 }
 
 // A node is replaced: 4 joins and 1 leaves, both or neither.
@@ -45,5 +45,5 @@ func ExampleConfState_Equivalent() {
 	fmt.Println(a.Equivalent(b))
 	// Output:
 	// <nil>
-	// raftpb: configurations differ: voters:1 voters:2 voters:3 auto_leave:false  and voters:3 voters:2 voters:1 learners:4 auto_leave:false
+	// raftpb: configurations differ: voters:1 voters:2 voters:3  and voters:3 voters:2 voters:1 learners:4
 }

@@ -37,11 +37,7 @@ type Message struct {
 func (m *Message) Reset() { *m = Message{} }
 
 // String returns the compact protobuf text form.
-func (m *Message) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *Message) String() string { return textOf(m, (*Message).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*Message) ProtoMessage() {}

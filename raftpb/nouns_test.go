@@ -15,23 +15,24 @@ func TestStringIsTheCompactTextForm(t *testing.T) {
 		m    coded
 		want string
 	}{
-		{&HardState{Term: 1, Vote: 2}, `term:1 vote:2 commit:0 `},
-		{&Entry{Type: EntryConfChange, Index: 3, Data: []byte("a\"\\\n\r\t\x00\xff")}, `Term:0 Index:3 Type:EntryConfChange Data:"a\"\\\n\r\t\000\377" `},
-		{&Entry{Type: 9}, `Term:0 Index:0 Type:9 `},
-		{&Entry{Data: []byte{}}, `Term:0 Index:0 Type:EntryNormal Data:"" `},
+		{&HardState{Term: 1, Vote: 2}, `term:1 vote:2 `},
+		{&Entry{Type: EntryConfChange, Index: 3, Data: []byte("a\"\\\n\r\t\x00\xff")}, `Index:3 Type:EntryConfChange Data:"a\"\\\n\r\t\000\377" `},
+		{&Entry{Type: 9}, `Type:9 `},
+		{&Entry{Data: []byte{}}, `Data:"" `},
 		{&Message{
-			Type: MsgSnap, To: 2, From: 1, Entries: []Entry{{Index: 5}}, Snapshot: &Snapshot{}, Reject: true, Context: []byte("c"), Vote: 7,
+			Type: MsgSnap, To: 2, From: 1, Entries: []Entry{{Index: 5}, {}}, Snapshot: &Snapshot{}, Reject: true, Context: []byte("c"), Vote: 7,
 			Responses: []Message{{Type: MsgApp}},
-		}, `type:MsgSnap to:2 from:1 term:0 logTerm:0 index:0 entries:<Term:0 Index:5 Type:EntryNormal > commit:0 vote:7 ` +
-			`snapshot:<metadata:<conf_state:<auto_leave:false > index:0 term:0 > > reject:true rejectHint:0 context:"c" ` +
-			`responses:<type:MsgApp to:0 from:0 term:0 logTerm:0 index:0 commit:0 vote:0 reject:false rejectHint:0 > `},
+		}, `type:MsgSnap to:2 from:1 entries:<Index:5 > entries:<> vote:7 snapshot:<> reject:true context:"c" responses:<type:MsgApp > `},
 		{&SnapshotMetadata{Index: 4, ConfState: ConfState{Learners: []uint64{1}, VotersOutgoing: []uint64{2}, LearnersNext: []uint64{3}}},
-			`conf_state:<learners:1 voters_outgoing:2 learners_next:3 auto_leave:false > index:4 term:0 `},
+			`conf_state:<learners:1 voters_outgoing:2 learners_next:3 > index:4 `},
 		{&ConfChange{ID: 1, Type: ConfChangeUpdateNode, NodeID: 2, Context: []byte("c")}, `type:ConfChangeUpdateNode node_id:2 context:"c" id:1 `},
-		{&ConfChangeSingle{NodeID: 2}, `type:ConfChangeAddNode node_id:2 `},
-		{&ConfState{Voters: []uint64{1, 2}, AutoLeave: true}, `voters:1 voters:2 auto_leave:true `},
-		{&Snapshot{}, `metadata:<conf_state:<auto_leave:false > index:0 term:0 > `},
-		{&ConfChangeV2{Changes: []ConfChangeSingle{{NodeID: 4}}}, `transition:ConfChangeTransitionAuto changes:<type:ConfChangeAddNode node_id:4 > `},
+		{&ConfChangeSingle{NodeID: 2}, `node_id:2 `},
+		{&ConfState{Voters: []uint64{0, 2}, AutoLeave: true}, `voters:0 voters:2 auto_leave:true `},
+		{&Snapshot{}, ``},
+		{&Snapshot{Metadata: SnapshotMetadata{Term: 1}}, `metadata:<term:1 > `},
+		{&Snapshot{Metadata: SnapshotMetadata{ConfState: ConfState{Voters: []uint64{}}}}, `metadata:<conf_state:<> > `},
+		{&ConfChangeV2{Transition: 2, Changes: []ConfChangeSingle{{NodeID: 4}}}, `transition:ConfChangeTransitionJointExplicit changes:<node_id:4 > `},
+		{(*Message)(nil), `<nil>`},
 	} {
 		if got := tc.m.String(); got != tc.want {
 			t.Errorf("got  %s\nwant %s", got, tc.want)
@@ -104,10 +105,13 @@ func TestChangesSurviveTheirShortTextForm(t *testing.T) {
 			t.Fatalf("%v\n%s", err, diff)
 		}
 	})
-	for _, bad := range []string{"x1", "v", "v-1", "v1 q", "vv", "v99999999999999999999"} {
+	for _, bad := range []string{"x1", "v", "v-1", "v1 q", "vv", "v99999999999999999999", "v1  l2", "v1\tl2"} {
 		if _, err := ConfChangesFromString(bad); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
+	}
+	if got := ConfChangesToString([]ConfChangeSingle{{Type: 9, NodeID: 1}, {NodeID: 2}}); got != "unknown1 v2" {
+		t.Errorf("an unknown type is written as %q", got)
 	}
 }
 

@@ -12,11 +12,7 @@ type SnapshotMetadata struct {
 func (m *SnapshotMetadata) Reset() { *m = SnapshotMetadata{} }
 
 // String returns the compact protobuf text form.
-func (m *SnapshotMetadata) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *SnapshotMetadata) String() string { return textOf(m, (*SnapshotMetadata).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*SnapshotMetadata) ProtoMessage() {}
@@ -32,11 +28,7 @@ type Snapshot struct {
 func (m *Snapshot) Reset() { *m = Snapshot{} }
 
 // String returns the compact protobuf text form.
-func (m *Snapshot) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *Snapshot) String() string { return textOf(m, (*Snapshot).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*Snapshot) ProtoMessage() {}

@@ -15,11 +15,7 @@ type HardState struct {
 func (m *HardState) Reset() { *m = HardState{} }
 
 // String returns the compact protobuf text form.
-func (m *HardState) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *HardState) String() string { return textOf(m, (*HardState).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*HardState) ProtoMessage() {}
@@ -42,11 +38,7 @@ type ConfState struct {
 func (m *ConfState) Reset() { *m = ConfState{} }
 
 // String returns the compact protobuf text form.
-func (m *ConfState) String() string {
-	var t text
-	m.text(&t)
-	return string(t)
-}
+func (m *ConfState) String() string { return textOf(m, (*ConfState).text) }
 
 // ProtoMessage marks the type as a protobuf message.
 func (*ConfState) ProtoMessage() {}

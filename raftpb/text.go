@@ -2,20 +2,36 @@ package raftpb
 
 import "strconv"
 
-// text builds the compact protobuf text form: `term:1 vote:2 commit:3 `. Fields stand in
-// the order of the Go struct, not in that of their numbers.
+// text builds the compact protobuf text form: `term:1 commit:3 `. Fields stand in the order of the
+// Go struct, not in that of their numbers. What is zero is left out, except in lists.
 type text []byte
+
+// textOf returns the text of a message, of which write appends the fields.
+func textOf[M any](m *M, write func(*M, *text)) string {
+	if m == nil {
+		return "<nil>"
+	}
+	var t text
+	write(m, &t)
+	return string(t)
+}
 
 func (t *text) name(name string) { *t = append(append(*t, name...), ':') }
 
 func (t *text) number(name string, v uint64) {
+	if v != 0 {
+		t.element(name, v)
+	}
+}
+
+func (t *text) element(name string, v uint64) {
 	t.name(name)
 	*t = append(strconv.AppendUint(*t, v, 10), ' ')
 }
 
 func (t *text) numbers(name string, vs []uint64) {
 	for _, v := range vs {
-		t.number(name, v)
+		t.element(name, v)
 	}
 }
 
@@ -24,7 +40,11 @@ func (t *text) word(name, v string) {
 	*t = append(append(*t, v...), ' ')
 }
 
-func (t *text) bool(name string, v bool) { t.word(name, strconv.FormatBool(v)) }
+func (t *text) bool(name string, v bool) {
+	if v {
+		t.word(name, "true")
+	}
+}
 
 // bytes writes a string literal in which everything but printable ASCII is escaped.
 func (t *text) bytes(name string, v []byte) {
@@ -63,7 +83,9 @@ func (t *text) close() { *t = append(*t, '>', ' ') }
 func (m *Entry) text(t *text) {
 	t.number("Term", m.Term)
 	t.number("Index", m.Index)
-	t.word("Type", m.Type.String())
+	if m.Type != 0 {
+		t.word("Type", m.Type.String())
+	}
 	t.bytes("Data", m.Data)
 }
 
@@ -81,23 +103,39 @@ func (m *ConfState) text(t *text) {
 	t.bool("auto_leave", m.AutoLeave)
 }
 
+// isZero reports whether m is the zero value. A list that is empty and not nil makes m another
+// value, which generated code writes as one without fields.
+func (m *ConfState) isZero() bool {
+	return m.Voters == nil && m.Learners == nil && m.VotersOutgoing == nil && m.LearnersNext == nil && !m.AutoLeave
+}
+
+func (m *SnapshotMetadata) isZero() bool {
+	return m.ConfState.isZero() && m.Index == 0 && m.Term == 0
+}
+
 func (m *SnapshotMetadata) text(t *text) {
-	t.open("conf_state")
-	m.ConfState.text(t)
-	t.close()
+	if !m.ConfState.isZero() {
+		t.open("conf_state")
+		m.ConfState.text(t)
+		t.close()
+	}
 	t.number("index", m.Index)
 	t.number("term", m.Term)
 }
 
 func (m *Snapshot) text(t *text) {
 	t.bytes("data", m.Data)
-	t.open("metadata")
-	m.Metadata.text(t)
-	t.close()
+	if !m.Metadata.isZero() {
+		t.open("metadata")
+		m.Metadata.text(t)
+		t.close()
+	}
 }
 
 func (m *Message) text(t *text) {
-	t.word("type", m.Type.String())
+	if m.Type != 0 {
+		t.word("type", m.Type.String())
+	}
 	t.number("to", m.To)
 	t.number("from", m.From)
 	t.number("term", m.Term)
@@ -126,19 +164,25 @@ func (m *Message) text(t *text) {
 }
 
 func (m *ConfChange) text(t *text) {
-	t.word("type", m.Type.String())
+	if m.Type != 0 {
+		t.word("type", m.Type.String())
+	}
 	t.number("node_id", m.NodeID)
 	t.bytes("context", m.Context)
 	t.number("id", m.ID)
 }
 
 func (m *ConfChangeSingle) text(t *text) {
-	t.word("type", m.Type.String())
+	if m.Type != 0 {
+		t.word("type", m.Type.String())
+	}
 	t.number("node_id", m.NodeID)
 }
 
 func (m *ConfChangeV2) text(t *text) {
-	t.word("transition", m.Transition.String())
+	if m.Transition != 0 {
+		t.word("transition", m.Transition.String())
+	}
 	for i := range m.Changes {
 		t.open("changes")
 		m.Changes[i].text(t)

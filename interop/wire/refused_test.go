@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"testing"
 
+	etcd "go.etcd.io/raft/v3/raftpb"
+
 	"github.com/ffd200af/raft/interop/wire/sample"
 	"github.com/ffd200af/raft/raftpb"
 )
@@ -63,7 +65,8 @@ func reason(t *testing.T, data []byte, typ reflect.Type, err error) sample.Flaw 
 	return 0
 }
 
-// Cut off anywhere, at a boundary of two fields or inside of one, an encoding is for both the same or nothing.
+// Cut off anywhere, at a boundary of two fields or inside of one, an encoding is for both the same or nothing, and
+// the error is the one that programs compare with, to tell a torn write from a damaged one.
 func TestACutIsSeenByBoth(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(pair.name, func(t *testing.T) {
@@ -75,7 +78,7 @@ func TestACutIsSeenByBoth(t *testing.T) {
 				for i := range data {
 					ours, theirs := pair.ours(), pair.etcd()
 					err, theirErr := ours.Unmarshal(data[:i]), theirs.Unmarshal(data[:i])
-					if (err == nil) != (theirErr == nil) {
+					if err != theirErr || err != nil && err != io.ErrUnexpectedEOF {
 						t.Fatalf("%x: %v, want %v", data[:i], err, theirErr)
 					}
 					if a, b := encoded(t, ours), encoded(t, theirs); err == nil && !bytes.Equal(a, b) {
@@ -84,6 +87,18 @@ func TestACutIsSeenByBoth(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestErrorsHaveTheSameTexts(t *testing.T) {
+	for _, pair := range [][2]error{
+		{raftpb.ErrIntOverflowRaft, etcd.ErrIntOverflowRaft},
+		{raftpb.ErrInvalidLengthRaft, etcd.ErrInvalidLengthRaft},
+		{raftpb.ErrUnexpectedEndOfGroupRaft, etcd.ErrUnexpectedEndOfGroupRaft},
+	} {
+		if pair[0].Error() != pair[1].Error() {
+			t.Errorf("%q, want %q", pair[0], pair[1])
+		}
 	}
 }
 
