@@ -84,6 +84,7 @@ var (
 
 // What every struct can do, behind a pointer.
 type messageAPI interface {
+	Descriptor() (gzipped []byte, position []int)
 	Marshal() ([]byte, error)
 	MarshalTo(b []byte) (int, error)
 	MarshalToSizedBuffer(b []byte) (int, error)
@@ -92,6 +93,10 @@ type messageAPI interface {
 	Size() int
 	String() string
 	Unmarshal(b []byte) error
+	XXX_DiscardUnknown()
+	XXX_Marshal(b []byte, deterministic bool) ([]byte, error)
+	XXX_Size() int
+	XXX_Unmarshal(b []byte) error
 }
 
 var _ = []messageAPI{
@@ -137,6 +142,7 @@ var _ = []*error{
 type enumAPI[T ~int32] interface {
 	~int32
 	Enum() *T
+	EnumDescriptor() (gzipped []byte, position []int)
 	String() string
 }
 

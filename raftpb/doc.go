@@ -14,8 +14,9 @@
 //
 // Unmarshal merges into the receiver as generated code does: scalars and bytes are
 // overwritten, repeated fields appended to, embedded messages merged. Fields with
-// unknown numbers are skipped. What it decodes does not refer to the input. After an
-// error the receiver holds a part of the input, or nothing of it.
+// unknown numbers are skipped. What it decodes does not refer to the input, and bytes
+// never go into an array that the receiver had before. After an error the receiver
+// holds a part of the input, or nothing of it.
 //
 // Input may come from anybody: Unmarshal never panics, and never allocates more than
 // MaxDecodeFactor times the length of the input plus MaxDecodeBase. Two things that
@@ -23,4 +24,15 @@
 // than MaxNesting deep (ErrNesting), and input made of next to nothing but empty
 // messages (ErrDecodeLimit). Whatever Marshal writes is decoded, as long as its
 // responses are not nested too deeply; the library nests them one deep.
+//
+// # Runtimes of protobuf
+//
+// The structs have the tags, descriptors and methods of the code that gogo generates from
+// raft.proto, so that golang/protobuf and gogo/protobuf take them as messages. This package
+// imports neither and registers nothing. A program that looks for the types by name, for
+// instance to resolve an Any, registers them itself:
+//
+//	proto.RegisterType((*raftpb.Entry)(nil), "raftpb.Entry")
 package raftpb
+
+//go:generate go run ../internal/descriptor

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Wire types: the three low bits of a tag. The others are the field number.
@@ -28,6 +29,32 @@ func fits(n int, b []byte) (int, error) {
 		return 0, fmt.Errorf("raftpb: %w: need %d bytes, have %d", io.ErrShortBuffer, n, len(b))
 	}
 	return n, nil
+}
+
+// appendTo appends the encoding of m to b.
+func appendTo(b []byte, m interface {
+	Size() int
+	MarshalToSizedBuffer([]byte) (int, error)
+}) ([]byte, error) {
+	n := m.Size()
+	b = slices.Grow(b, n)
+	end := len(b) + n
+	_, err := m.MarshalToSizedBuffer(b[len(b):end])
+	return b[:end], err
+}
+
+// merge decodes the encoding of src, which may be nil, into dst, as runtimes of protobuf do it.
+// Callers cannot return an error. After one, dst holds what was merged until then.
+func merge(dst interface{ Unmarshal([]byte) error }, src interface {
+	Size() int
+	Marshal() ([]byte, error)
+}) {
+	if src.Size() == 0 {
+		return
+	}
+	if b, err := src.Marshal(); err == nil {
+		_ = dst.Unmarshal(b)
+	}
 }
 
 // sizeUvarint is the number of bytes that v takes, 7 bits in each: a division by 7,
