@@ -57,7 +57,11 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 	if err != nil {
 		return 0, fmt.Errorf("raft: encoding the change of member %x: %w", id, err)
 	}
-	if err := r.appendProposal([]pb.Entry{{Type: typ, Data: data}}); err != nil {
+	entry := pb.Entry{Type: typ, Data: data}
+	if err := r.admitConfChange(&entry, r.pendingConfIndex); err != nil {
+		return 0, err
+	}
+	if err := r.appendProposal([]pb.Entry{entry}); err != nil {
 		return 0, err
 	}
 	return r.log.lastIndex(), nil

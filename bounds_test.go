@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"errors"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -20,14 +19,12 @@ func TestALogThatIsAboutToWrapTakesNoProposals(t *testing.T) {
 	c.elect(1) // its first entry is at maxCounter-3
 	c.propose(1, "x")
 	c.settle()
-	if err := n.Step(pb.Message{Type: pb.MsgProp, To: 1, Entries: make([]pb.Entry, 3)}); !errors.Is(err, ErrLogFull) {
+	if err := n.Step(pb.Message{Type: pb.MsgProp, To: 1, Entries: make([]pb.Entry, 3)}); err != ErrProposalDropped {
 		t.Errorf("three entries more: %v", err)
 	}
 	c.propose(1, "the last one")
 	c.settle()
-	if err := n.Propose([]byte("one more")); !errors.Is(err, ErrLogFull) {
-		t.Errorf("one entry more: %v", err)
-	}
+	wantDropped(t, n, "one more", ErrLogFull)
 	if st := n.BasicStatus(); st.RaftState != StateLeader || st.Applied != maxCounter-1 {
 		t.Errorf("it is %s and has applied up to %d below the bound", st.RaftState, maxCounter-st.Applied)
 	}

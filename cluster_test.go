@@ -92,7 +92,11 @@ func (c *testCluster) tryChange(id uint64, changes string) error {
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	return c.node(id).ProposeConfChange(pb.ConfChangeV2{Changes: ccs})
+	cc := pb.ConfChangeV2{Changes: ccs}
+	if err := c.node(id).CheckConfChange(cc); err != nil {
+		return err
+	}
+	return c.node(id).ProposeConfChange(cc)
 }
 
 // wantConfig checks the active configuration of nodes.

@@ -118,16 +118,16 @@ func TestStatusAndWithProgressShowWhatTheLeaderKnows(t *testing.T) {
 func TestProposalsAreDroppedWithTheReason(t *testing.T) {
 	t.Run("no leader", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
-		wantDropped(t, c.node(1).Propose(nil), ErrNoLeader)
+		wantDropped(t, c.node(1), "", ErrNoLeader)
 		if err := c.node(1).Campaign(); err != nil {
 			t.Fatal(err)
 		}
-		wantDropped(t, c.node(1).Propose(nil), ErrNoLeader)
+		wantDropped(t, c.node(1), "", ErrNoLeader)
 	})
 	t.Run("forwarding disabled", func(t *testing.T) {
 		c := newTestCluster(t, 3, func(cfg *Config) { cfg.DisableProposalForwarding = true })
 		c.elect(1)
-		wantDropped(t, c.node(2).Propose([]byte("x")), ErrForwardingDisabled)
+		wantDropped(t, c.node(2), "x", ErrForwardingDisabled)
 	})
 	t.Run("forwarded", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
@@ -141,7 +141,7 @@ func TestProposalsAreDroppedWithTheReason(t *testing.T) {
 		c.elect(1)
 		c.isolate(1)
 		c.propose(1, "larger than the limit, but the first")
-		wantDropped(t, c.node(1).Propose([]byte("x")), ErrUncommittedFull)
+		wantDropped(t, c.node(1), "x", ErrUncommittedFull)
 		if err := c.node(1).Propose(nil); err != nil {
 			t.Errorf("an entry without data: %v", err)
 		}
@@ -149,14 +149,22 @@ func TestProposalsAreDroppedWithTheReason(t *testing.T) {
 		c.settleTicking(1)
 		c.propose(1, "x")
 		c.propose(1, "yyy")
-		wantDropped(t, c.node(1).Propose([]byte("seven b")), ErrUncommittedFull)
+		wantDropped(t, c.node(1), "seven b", ErrUncommittedFull)
 	})
 }
 
-func wantDropped(t *testing.T, err, want error) {
+// wantDropped: the node drops a proposal of data, and says why. Programs compare with ==.
+func wantDropped(t *testing.T, n *testNode, data string, why error) {
 	t.Helper()
-	if !errors.Is(err, want) || !errors.Is(err, ErrProposalDropped) {
-		t.Errorf("got %v, want %v", err, want)
+	if err := n.CheckProposal(len(data)); err != why || !errors.Is(err, ErrProposalDropped) {
+		t.Errorf("it would be dropped because of %v, want %v", err, why)
+	}
+	if err := n.Propose([]byte(data)); err != ErrProposalDropped {
+		t.Errorf("Propose returns %v", err)
+	}
+	m := pb.Message{Type: pb.MsgProp, From: n.cfg.ID, To: n.cfg.ID, Entries: []pb.Entry{{Data: []byte(data)}}}
+	if err := n.Step(m); err != ErrProposalDropped {
+		t.Errorf("Step returns %v", err)
 	}
 }
 

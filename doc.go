@@ -48,7 +48,7 @@
 //
 // Configurations take effect when they are applied, with ApplyConfChange (thesis §4.1 lets them take effect
 // when they are appended; here a change that is truncated has changed nothing). One change is under
-// way at a time, and none is proposed before the leader has committed in its own term. RawNode.AddServer
+// way at a time. RawNode.AddServer
 // brings a server in as a learner and promotes it when it has caught up (§4.2.1). A learner never campaigns,
 // and a promoted one only when it has applied its promotion; asked for its vote, either votes. A leader
 // that does not vote any more hands over and steps down (§4.2.2). Keep a removed node running until the
@@ -83,7 +83,7 @@
 // # Additions
 //
 // Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
-// LeaseDriftTicks, MaxCachedEntriesSize, Recording; RawNode.Err, Verify, SkipTicks, AddServer, AwaitCatchUp, StepDown, LeaseRead,
+// LeaseDriftTicks, MaxCachedEntriesSize, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
 // Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed errors; package session.
 //
@@ -97,10 +97,7 @@
 //     whose invariants break is quarantined (RawNode.Err); nothing panics.
 //   - NewRawNode returns an error for a log that ends before the commit index, instead of panicking. Instead of panicking, StartNode and
 //     RestartNode return a Node that is stopped, whose methods say why; StartNode without peers is such a case.
-//   - Dropped proposals return errors that say why; compare with
-//     errors.Is(err, ErrProposalDropped), not with ==.
-//   - A configuration change that is refused is an error of the proposal, not a silent
-//     empty entry.
+//   - A configuration change that could never be applied is an error of the proposal.
 //   - Election timeouts come from a generator in the node, seeded by Config.Seed. A later term alone does not start the timer
 //     again, only a sign of the leader or a vote that is granted does (thesis Figure 3.1): a candidate that cannot win does not
 //     keep others from campaigning.

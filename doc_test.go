@@ -50,8 +50,11 @@ func TestTheLoopInThePackageDocumentationCompiles(t *testing.T) {
 }
 
 // migratedProposal is the first piece of code in MIGRATING.md.
-func migratedProposal(node *raft.RawNode, cc raftpb.ConfChangeI, refuse, retry func(error)) {
-	switch err := node.ProposeConfChange(cc); {
+func migratedProposal(node *raft.RawNode, cc raftpb.ConfChangeI, refuse, retry, report func(error)) {
+	switch err := node.CheckConfChange(cc); {
+	case err == nil:
+		err = node.ProposeConfChange(cc)
+		report(err)
 	case errors.Is(err, raft.ErrBadConfChange):
 		refuse(err) // not legal in the active configuration
 	case errors.Is(err, raft.ErrProposalDropped):

@@ -247,19 +247,20 @@ func (r *raft) startLeading() {
 	r.log.appendOwn(r.term, noop[:], 0)
 }
 
-// handleTransferLeader starts a transfer to the sender, or passes the order on to the
-// leader. Where no leader is known there is nothing to transfer.
-func (r *raft) handleTransferLeader(m *pb.Message) error {
+// handleTransferLeader starts a transfer to the sender, or passes the order on to the leader. A
+// target that may not lead is ignored, and so is an order where no leader is known.
+func (r *raft) handleTransferLeader(m *pb.Message) {
 	switch {
 	case r.role == StateLeader:
-		err := r.startTransfer(transferTarget(m))
+		if err := r.startTransfer(transferTarget(m)); err != nil {
+			r.logger.Infof("%x does not transfer the leadership: %v", r.id, err)
+		}
 		r.retire()
-		return err
 	case r.lead == None:
-		return ErrNoLeader
+		r.logger.Infof("%x does not transfer the leadership: %v", r.id, ErrNoLeader)
+	default:
+		r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
 	}
-	r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
-	return nil
 }
 
 // handleForgetLeader makes a follower forget its leader, so that it does not stick to it any

@@ -27,13 +27,14 @@ type entryID struct {
 
 func idOf(e *pb.Entry) entryID { return entryID{term: e.Term, index: e.Index} }
 
-// valid: a place is the origin, or it has a term and an index, both countable.
+// valid: a place is the origin or has an index, and both numbers are countable. Term 0 is before
+// every election: a group may begin with a snapshot, or with entries, of that term.
 func (id entryID) valid() error {
 	if id.term >= maxCounter || id.index >= maxCounter {
 		return fmt.Errorf("%w: entry %d/%d", ErrOutOfRange, id.term, id.index)
 	}
-	if (id.term == 0) != (id.index == 0) {
-		return fmt.Errorf("%w: entry %d/%d has a term or an index but not both", ErrMalformed, id.term, id.index)
+	if id.index == 0 && id.term != 0 {
+		return fmt.Errorf("%w: term %d without an index", ErrMalformed, id.term)
 	}
 	return nil
 }
@@ -67,7 +68,7 @@ func (s *logSlice) valid() error {
 		if e.Index != at.index+1 {
 			return fmt.Errorf("%w: %w: %d follows %d", ErrMalformed, errNotContiguous, e.Index, at.index)
 		}
-		if e.Term < at.term || e.Term == 0 {
+		if e.Term < at.term {
 			return fmt.Errorf("%w: term falls from %d to %d at index %d", ErrMalformed, at.term, e.Term, e.Index)
 		}
 		at = entryID{term: e.Term, index: e.Index}

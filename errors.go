@@ -7,42 +7,46 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
+// The errors that v3.6 exports have the texts that they have there: programs compare them, or send
+// them over a network.
+
 // Errors of a Storage. An implementation returns them, possibly wrapped; the
 // library and MemoryStorage do the same.
 var (
 	// ErrCompacted means that the requested index lies before the first index:
 	// the entries were dropped after a snapshot.
-	ErrCompacted = errors.New("raft: entry was compacted")
+	ErrCompacted = errors.New("requested index is unavailable due to compaction")
 	// ErrUnavailable means that the requested index lies behind the last index.
-	ErrUnavailable = errors.New("raft: entry is not available")
+	ErrUnavailable = errors.New("requested entry at index is unavailable")
 	// ErrSnapOutOfDate means that a snapshot is older than the one already stored.
-	ErrSnapOutOfDate = errors.New("raft: snapshot is older than the stored one")
+	ErrSnapOutOfDate = errors.New("requested index is older than the existing snapshot")
 	// ErrSnapshotTemporarilyUnavailable means that a snapshot is being made; the
 	// leader asks again after the follower's next sign of life.
-	ErrSnapshotTemporarilyUnavailable = errors.New("raft: snapshot is not available yet")
+	ErrSnapshotTemporarilyUnavailable = errors.New("snapshot is temporarily unavailable")
 )
 
 // Errors of Step and of proposals.
 var (
 	// ErrStepLocalMsg is returned for a message of a type that only the node
 	// itself, its clock or its storage may produce.
-	ErrStepLocalMsg = errors.New("raft: local message from outside")
+	ErrStepLocalMsg = errors.New("raft: cannot step raft local message")
 	// ErrStepPeerNotFound is returned for a response from a node that is not a
 	// member of the active configuration.
-	ErrStepPeerNotFound = errors.New("raft: response from a node that is not a member")
+	ErrStepPeerNotFound = errors.New("raft: cannot step as peer not found")
 	// ErrStopped is returned by a Node that was stopped.
-	ErrStopped = errors.New("raft: node is stopped")
-	// ErrProposalDropped is matched by every refusal of a proposal that may
-	// succeed when tried again or elsewhere: test with errors.Is. The error
-	// returned is one of the more precise ones below.
-	ErrProposalDropped = errors.New("raft: proposal dropped")
+	ErrStopped = errors.New("raft: stopped")
+	// ErrProposalDropped is returned for a proposal that may succeed when tried again or
+	// elsewhere. RawNode.CheckProposal says why. AddServer, AwaitCatchUp and StepDown return
+	// one of the more precise errors below, which match it.
+	ErrProposalDropped = errors.New("raft proposal dropped")
 	// ErrCatchUpGivenUp is returned to who waits for a server that does not catch up, see CatchUpGivenUp.
 	ErrCatchUpGivenUp = errors.New("raft: the server has not caught up")
 	// ErrNotLearner is returned for a server that was to be a learner of the configuration.
 	ErrNotLearner = errors.New("raft: not a learner")
 )
 
-// Reasons for which a proposal is dropped. Each matches ErrProposalDropped.
+// Reasons for which a proposal is dropped, see RawNode.CheckProposal and CheckConfChange. Each
+// matches ErrProposalDropped.
 var (
 	// ErrNoLeader: this node knows no leader to forward to.
 	ErrNoLeader error = &dropError{"no leader is known"}
@@ -60,15 +64,23 @@ var (
 	ErrLogFull error = &dropError{"the log has reached its largest index"}
 	// ErrTransferring: this leader is handing the leadership to another node.
 	ErrTransferring error = &dropError{"the leadership is being transferred"}
-	// ErrConfChangePending: an earlier configuration change is not applied yet, or
-	// the leader has not applied its log up to the start of its term.
+	// ErrConfChangePending: an earlier configuration change is not applied yet, or the leader has
+	// not applied the log that it began its term with.
 	ErrConfChangePending error = &dropError{"an earlier configuration change may be pending"}
 )
+
+// asDropped returns ErrProposalDropped itself for each of the reasons: programs compare with ==.
+func asDropped(err error) error {
+	if errors.Is(err, ErrProposalDropped) {
+		return ErrProposalDropped
+	}
+	return err
+}
 
 // dropError is a reason for which a proposal was dropped.
 type dropError struct{ reason string }
 
-func (e *dropError) Error() string { return ErrProposalDropped.Error() + ": " + e.reason }
+func (e *dropError) Error() string { return "raft: proposal dropped: " + e.reason }
 
 // Is makes every reason match ErrProposalDropped.
 func (e *dropError) Is(target error) bool { return target == ErrProposalDropped }

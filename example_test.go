@@ -87,7 +87,7 @@ func ExampleRawNode_Step() {
 	fmt.Println(node.Step(raftpb.Message{Type: raftpb.MsgApp, From: 2, To: 1, Term: 1, Entries: []raftpb.Entry{{Term: 1, Index: 5}}}))
 
 	// Output:
-	// raft: local message from outside
+	// raft: cannot step raft local message
 	// raft: invalid message: MsgApp from 2 to 3: wrong recipient
 	// raft: invalid message: MsgApp from 2 to 1: malformed: entries are not contiguous: 5 follows 0
 }

@@ -32,10 +32,18 @@ func (r *raft) hasUnappliedConfChange() (bool, error) {
 	return false, nil
 }
 
-// admitConfChange decides whether the leader may append a configuration change: one
-// at a time, and only when everything up to the start of the term is applied
-// (thesis §4.1), so that the configuration it changes is the newest one.
-func (r *raft) admitConfChange(e *pb.Entry) error {
+// errOtherJoint: a joint configuration has to be left before anything else is changed, and only a
+// joint one can be left (thesis §4.3).
+var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and no other can", ErrBadConfChange)
+
+// admitConfChange decides whether the leader may append a configuration change. One change is under
+// way at a time: the last one that may be in the log is at index pending, and has to be applied.
+//
+// A change may be appended before the leader has committed in its term. Configurations take effect
+// when they are applied. The change is committed only together with the first entry of the term,
+// so no quorum that it leads to can act before that (thesis §4.1; the flaw of single-server changes
+// that the first commit prevents needs a configuration that is in effect while uncommitted).
+func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	cc, err := decodeConfChange(e)
 	if err != nil {
 		return err
@@ -43,8 +51,11 @@ func (r *raft) admitConfChange(e *pb.Entry) error {
 	if r.trustConfChanges {
 		return nil
 	}
-	if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {
+	if pending > r.log.applied {
 		return ErrConfChangePending
+	}
+	if r.members.IsJoint() != (len(cc.Changes) == 0) {
+		return errOtherJoint
 	}
 	if _, err := confchange.Apply(r.members.Config(), cc); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadConfChange, err)

@@ -61,7 +61,8 @@ func TestBug40ARemovedNodeWithAHighTermDoesNotDisturb(t *testing.T) {
 	}
 }
 
-func TestBug35NoChangeBeforeTheFirstCommitOfTheTerm(t *testing.T) {
+// Programs propose a change once, when they become the leader.
+func TestBug35AChangeBeforeTheFirstCommitOfTheTermTakesEffectAfterIt(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	if err := c.node(1).Campaign(); err != nil {
 		t.Fatal(err)
@@ -71,13 +72,15 @@ func TestBug35NoChangeBeforeTheFirstCommitOfTheTerm(t *testing.T) {
 	c.ready(2)
 	c.deliver()
 	c.wantRole(1, StateLeader, 2)
-	if err := c.tryChange(1, "v4"); !errors.Is(err, ErrConfChangePending) {
-		t.Errorf("before the no-op is committed: %v", err)
-	}
-	c.settle()
 	if err := c.tryChange(1, "v4"); err != nil {
-		t.Errorf("after it: %v", err)
+		t.Fatalf("before the no-op is committed: %v", err)
 	}
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp }
+	c.settle()
+	c.wantConfig("voters=(1 2 3)", 1, 2, 3)
+	c.heal()
+	c.settleTicking(1)
+	c.wantConfig("voters=(1 2 3 4)", 1, 2, 3)
 }
 
 func TestBug35ChangesAreNotStackedOnOneAnother(t *testing.T) {
@@ -100,11 +103,12 @@ func TestBug35ChangesAreNotStackedOnOneAnother(t *testing.T) {
 		}
 		entries[i] = pb.Entry{Type: typ, Data: data}
 	}
-	err := c.node(1).Step(pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: entries})
-	if !errors.Is(err, ErrConfChangePending) {
-		t.Errorf("two changes in a proposal: %v", err)
+	c.step(pb.Message{Type: pb.MsgProp, From: 1, To: 1, Entries: entries})
+	if entries[1].Type != pb.EntryConfChange {
+		t.Error("the caller's entries have changed")
 	}
-	c.wantConfig("voters=(1 2 3 4)", 1)
+	c.settle()
+	c.wantConfig("voters=(1 2 3 4 5)", 1)
 }
 
 func TestBug36ACampaignWaitsForACommittedChangeToBeApplied(t *testing.T) {
@@ -216,8 +220,23 @@ func TestBug39AJointConfigurationIsLeftOnceWhoeverLeads(t *testing.T) {
 		t.Errorf("the configuration was left %d times", left)
 	}
 	c.wantConfig("voters=(1 2 4)", 1, 2, 4)
-	if err := c.node(2).ProposeConfChange(pb.ConfChangeV2{}); !errors.Is(err, ErrBadConfChange) {
+	if err := c.node(2).CheckConfChange(pb.ConfChangeV2{}); !errors.Is(err, ErrBadConfChange) {
 		t.Errorf("leaving what is not joint: %v", err)
+	}
+	c.wantRefusedChange(2, pb.ConfChangeV2{})
+}
+
+// wantRefusedChange: the leader appends an entry without data instead of the change, as v3.6 does.
+func (c *testCluster) wantRefusedChange(id uint64, cc pb.ConfChangeI) {
+	c.tb.Helper()
+	n := c.node(id)
+	n.applied = nil
+	if err := n.ProposeConfChange(cc); err != nil {
+		c.tb.Fatal(err)
+	}
+	c.settle()
+	if len(n.applied) != 1 || n.applied[0].Type != pb.EntryNormal || len(n.applied[0].Data) != 0 {
+		c.tb.Errorf("applied %v, want an entry without data", n.applied)
 	}
 }
 
@@ -257,6 +276,12 @@ func TestBug35ANewLeaderProposesNoChangeBeforeItHasAppliedItsLog(t *testing.T) {
 		c.deliver()
 		c.ready(1)
 		c.deliver()
+		if c.node(3).raft.role != StateLeader {
+			continue
+		}
+		if err := c.tryChange(3, "v5"); !errors.Is(err, ErrConfChangePending) {
+			t.Fatalf("with the earlier change in the log: %v", err)
+		}
 	}
 	// The change of the term before is committed with the no-op, and not applied.
 	if err := c.tryChange(3, "v5"); !errors.Is(err, ErrConfChangePending) {

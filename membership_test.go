@@ -66,9 +66,7 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	c.heal()
 	c.wantConfig("voters=(2 3)", 1)
 	c.wantRole(1, StateLeader, 2)
-	if err := c.node(1).Propose([]byte("d")); !errors.Is(err, ErrNotMember) {
-		t.Errorf("a proposal at a leader that is about to go: %v", err)
-	}
+	wantDropped(t, c.node(1), "d", ErrNotMember)
 	for _, m := range late {
 		c.step(m)
 	}

@@ -1,29 +1,20 @@
 package raft
 
 import (
+	"errors"
+	"slices"
+
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // propose appends entries if this node leads, and passes them on if it knows the
 // leader. The entries' data is kept, the slice is not.
 func (r *raft) propose(entries []pb.Entry) error {
-	switch r.role {
-	case StateLeader:
+	if r.role == StateLeader {
 		return r.appendProposal(entries)
-	case StateFollower:
-		return r.forward(entries)
-	default:
-		return ErrNoLeader
 	}
-}
-
-// forward sends a proposal to the leader.
-func (r *raft) forward(entries []pb.Entry) error {
-	if r.lead == None {
-		return ErrNoLeader
-	}
-	if r.disableForwarding {
-		return ErrForwardingDisabled
+	if err := r.admitForward(); err != nil {
+		return err
 	}
 	m := r.send(pb.MsgProp, r.lead)
 	m.Term = 0 // an input belongs to no term
@@ -31,40 +22,61 @@ func (r *raft) forward(entries []pb.Entry) error {
 	return nil
 }
 
-// appendProposal admits entries to the leader's log, all or none.
-func (r *raft) appendProposal(entries []pb.Entry) error {
-	if r.members.Find(r.id) < 0 {
+// admitProposal returns why entries with that many bytes of payload would be dropped now.
+func (r *raft) admitProposal(n int, bytes uint64) error {
+	if r.role != StateLeader {
+		return r.admitForward()
+	}
+	switch {
+	case r.members.Find(r.id) < 0:
 		return ErrNotMember
-	}
-	if r.transferee != None {
+	case r.transferee != None:
 		return ErrTransferring
-	}
-	last := r.log.lastIndex()
-	if last+uint64(len(entries)) >= maxCounter {
+	case r.log.lastIndex()+uint64(n) >= maxCounter:
 		return ErrLogFull
-	}
-	bytes := payloadBytes(entries)
-	// Something always gets through: an entry without data, or the first one on a log that is
-	// otherwise applied, whatever its size.
-	if bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes {
+	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:
+		// Something always gets through: an entry without data, or the first one on a log that is
+		// otherwise applied, whatever its size.
 		return ErrUncommittedFull
 	}
-	change := -1
+	return nil
+}
+
+// admitForward returns why a node that does not lead cannot pass a proposal on.
+func (r *raft) admitForward() error {
+	switch {
+	case r.role != StateFollower || r.lead == None:
+		return ErrNoLeader
+	case r.disableForwarding:
+		return ErrForwardingDisabled
+	}
+	return nil
+}
+
+// appendProposal admits entries to the leader's log, all or none. A configuration change that must
+// wait, or does not fit a joint configuration, leaves an entry without data in its place.
+func (r *raft) appendProposal(entries []pb.Entry) error {
+	pending := r.pendingConfIndex
 	for i := range entries {
 		if !isConfChange(&entries[i]) {
 			continue
 		}
-		if change >= 0 && !r.trustConfChanges {
-			return ErrConfChangePending
-		}
-		if err := r.admitConfChange(&entries[i]); err != nil {
+		switch err := r.admitConfChange(&entries[i], pending); {
+		case err == nil:
+			pending = r.log.lastIndex() + 1 + uint64(i)
+		case errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):
+			r.logger.Infof("%x: a configuration change becomes an entry without data: %v", r.id, err)
+			entries = slices.Clone(entries) // the caller's stay as they are
+			entries[i] = pb.Entry{}
+		default:
 			return err
 		}
-		change = i
 	}
-	if change >= 0 {
-		r.pendingConfIndex = last + 1 + uint64(change)
+	bytes := payloadBytes(entries)
+	if err := r.admitProposal(len(entries), bytes); err != nil {
+		return err
 	}
+	r.pendingConfIndex = pending
 	r.unappliedBytes += bytes
 	traceAppend(r, entries)
 	r.log.appendOwn(r.term, entries, bytes)

@@ -107,17 +107,28 @@ func (rn *RawNode) Campaign() error {
 
 // Propose asks to append data to the log. The node keeps data; the caller must not
 // change it any more. nil means that the proposal was appended or sent to the leader, not that
-// it will be committed. An error that matches ErrProposalDropped means that it was not.
+// it will be committed. ErrProposalDropped means that it was neither; CheckProposal says why.
 func (rn *RawNode) Propose(data []byte) error {
 	if err := rn.raft.admitBytes(recording.Propose, data); err != nil {
 		return err
 	}
-	return rn.raft.propose([]pb.Entry{{Data: data}})
+	return asDropped(rn.raft.propose([]pb.Entry{{Data: data}}))
 }
 
-// ProposeConfChange asks to append a configuration change. It is refused with
-// ErrConfChangePending while an earlier one may not be applied, and with
-// ErrBadConfChange if it is not legal in the active configuration.
+// CheckProposal returns why Propose would drop data of that many bytes now: ErrNoLeader,
+// ErrForwardingDisabled, ErrNotMember, ErrTransferring, ErrUncommittedFull or ErrLogFull. It
+// returns nil if Propose would append the data or send it to the leader.
+func (rn *RawNode) CheckProposal(bytes int) error {
+	if rn.raft.err != nil {
+		return rn.raft.err
+	}
+	return rn.raft.admitProposal(1, uint64(max(bytes, 0)))
+}
+
+// ProposeConfChange asks to append a configuration change. A leader appends an entry without data
+// in place of a change that must wait for an earlier one, or that does not fit a joint
+// configuration; CheckConfChange tells before. The error matches ErrBadConfChange if the change is
+// not legal otherwise.
 func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 	if rn.raft.err != nil {
 		return rn.raft.err
@@ -133,6 +144,21 @@ func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 	m := pb.Message{Type: pb.MsgProp, From: rn.raft.id, Entries: []pb.Entry{{Type: typ, Data: data}}}
 	return rn.raft.step(&m)
+}
+
+// CheckConfChange returns why this node would not append cc, or send it to the leader, now. It is
+// one of the errors of CheckProposal. On a leader it may also match ErrConfChangePending, if an
+// earlier change may not be applied, or ErrBadConfChange, if cc is not legal in the active
+// configuration.
+func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
+	typ, data, err := pb.MarshalConfChange(cc)
+	if err != nil {
+		return err
+	}
+	if err := rn.CheckProposal(len(data)); err != nil || rn.raft.role != StateLeader {
+		return err
+	}
+	return rn.raft.admitConfChange(&pb.Entry{Type: typ, Data: data}, rn.raft.pendingConfIndex)
 }
 
 // AddServer makes a leader bring a server into the cluster in the safe order (thesis §4.1,
@@ -175,13 +201,11 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 
 // TransferLeader asks to hand the leadership to a voter (thesis §3.10), at the leader or at a
 // follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals
-// are then dropped with ErrTransferring. It is given up after an election timeout. A
-// target that does not vote is ignored; Step with a MsgTransferLeader returns the error.
+// are then dropped. It is given up after an election timeout. A target that does not vote is
+// ignored.
 func (rn *RawNode) TransferLeader(transferee uint64) {
 	m := pb.Message{Type: pb.MsgTransferLeader, From: transferee, To: rn.raft.id}
-	if err := rn.raft.step(&m); err != nil {
-		rn.raft.logger.Infof("%x does not transfer the leadership: %v", rn.raft.id, err)
-	}
+	_ = rn.raft.step(&m) // a node that does nothing more
 }
 
 // StepDown makes a leader give the leadership away, like TransferLeader to the voter that is best

@@ -1,8 +1,8 @@
 package raft
 
 import (
-	"slices"
 	"fmt"
+	"slices"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"

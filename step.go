@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -24,6 +25,9 @@ func (r *raft) step(m *pb.Message) error {
 	if err := r.checkLeader(m); err != nil {
 		return refusal(m, err)
 	}
+	if err := r.checkPrehistory(m); err != nil {
+		return refusal(m, err)
+	}
 	if m.Term != 0 && m.Term != r.term && !IsLocalMsgTarget(m.From) {
 		if !r.applyTermRule(m) {
 			return r.err
@@ -39,8 +43,7 @@ func (r *raft) step(m *pb.Message) error {
 
 // refusal wraps the causes that are about the message itself.
 func refusal(m *pb.Message, err error) error {
-	if errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrQuarantined) ||
-		errors.Is(err, ErrStepLocalMsg) {
+	if err := asDropped(err); err == ErrProposalDropped || errors.Is(err, ErrQuarantined) || errors.Is(err, ErrStepLocalMsg) {
 		return err
 	}
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
@@ -50,6 +53,28 @@ func refusal(m *pb.Message, err error) error {
 func (r *raft) checkLeader(m *pb.Message) error {
 	if isFromLeader(m.Type) && m.Term == r.term && r.lead != None && r.lead != m.From {
 		return ErrSecondLeader
+	}
+	return nil
+}
+
+// checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log has
+// an entry of a term: its sender has left the term out.
+func (r *raft) checkPrehistory(m *pb.Message) error {
+	var id entryID
+	switch m.Type {
+	case pb.MsgApp:
+		id = appendReq{m}.prev()
+		if id.index == 0 && len(m.Entries) > 0 {
+			id = idOf(&m.Entries[0]) // terms do not fall
+		}
+	case pb.MsgSnap:
+		id = snapshotID(m.Snapshot)
+	}
+	if id.index == 0 || id.term != 0 {
+		return nil
+	}
+	if term, ok := r.log.term(min(id.index, r.log.committed)); ok && term != 0 {
+		return fmt.Errorf("%w: entry %d without a term, term %d here", ErrMalformed, id.index, term)
 	}
 	return nil
 }
@@ -123,7 +148,8 @@ func (r *raft) route(m *pb.Message) error {
 	case pb.MsgStorageApplyResp:
 		return r.handleStorageApplyResp(m)
 	case pb.MsgTransferLeader:
-		return r.handleTransferLeader(m)
+		r.handleTransferLeader(m)
+		return nil
 	case pb.MsgForgetLeader:
 		return r.handleForgetLeader()
 	case pb.MsgReadIndex:

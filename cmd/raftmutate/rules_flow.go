@@ -22,7 +22,7 @@ func flowRemovals() []removal {
 		}
 `, ``}}},
 		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",
-			`	if bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes {`, `	if false {`}}},
+			`	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:`, `	case false:`}}},
 		{"uncommitted-freed", "what is applied makes room", "§10.2", []edit{{"storage_writes.go",
 			`	r.proposalApplied(bytes)
 `, ``}}},

@@ -4,28 +4,28 @@ package main
 func membershipRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
-			`if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {`, `if r.log.committed < r.termStart {`}}},
-		{"change-after-commit", "none is proposed before the leader has committed in its term", "§4.1; bug 35", []edit{{"membership.go",
-			`if r.pendingConfIndex > r.log.applied || r.log.committed < r.termStart {`, `if r.pendingConfIndex > r.log.applied {`}}},
+			`	if pending > r.log.applied {`, `	if false {`}}},
+		{"change-kept", "a change that must wait leaves an entry without data, and no error", "drop-in", []edit{{"propose.go",
+			`errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):`, `false:`}}},
 		{"change-after-log", "nor before a new leader has applied what it found in its log", "§4.1; bug 35", []edit{{"role.go",
 			`	r.pendingConfIndex = r.log.lastIndex()
 `, `	r.pendingConfIndex = 0
 `}}},
 		{"change-noted", "a change that was proposed is pending", "§4.1; bug 35", []edit{{"propose.go",
-			`		r.pendingConfIndex = last + 1 + uint64(change)
+			`	r.pendingConfIndex = pending
 `, ``}}},
 		{"two-changes", "a proposal has one configuration change", "§4.1", []edit{{"propose.go",
-			`		if change >= 0 && !r.trustConfChanges {`, `		if false {`}}},
+			`			pending = r.log.lastIndex() + 1 + uint64(i)`, `			_ = pending`}}},
 		{"legal-change", "a change that is not legal is not proposed", "§4.1", []edit{{"membership.go",
 			`	if _, err := confchange.Apply(r.members.Config(), cc); err != nil {
 		return`, `	if _, err := confchange.Apply(r.members.Config(), cc); err != nil && false {
 		return`}}},
 		{"applied-takes-effect", "a configuration takes effect when it is applied", "§4.1; bug 37", []edit{{"propose.go",
-			`		r.pendingConfIndex = last + 1 + uint64(change)
-`, `		r.pendingConfIndex = last + 1 + uint64(change)
-		if cc, err := decodeConfChange(&entries[change]); err == nil {
-			defer r.applyConfChange(cc)
-		}
+			`			pending = r.log.lastIndex() + 1 + uint64(i)
+`, `			pending = r.log.lastIndex() + 1 + uint64(i)
+			if cc, err := decodeConfChange(&entries[i]); err == nil {
+				defer r.applyConfChange(cc)
+			}
 `}}},
 		{"first-whole", "the first configuration is committed as one", "§4.1; bug 41", []edit{{"log.go",
 			`		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {`, `		if false {
@@ -129,7 +129,7 @@ func membershipRemovals() []removal {
 			`	r.advanceCommit()
 	r.reconfirmReads()`, `	r.reconfirmReads()`}}},
 		{"member-proposes", "a leader that is no member proposes nothing", "§4.2.2", []edit{{"propose.go",
-			`	if r.members.Find(r.id) < 0 {`, `	if false {`}}},
+			`	case r.members.Find(r.id) < 0:`, `	case false:`}}},
 		{"strangers-answer", "answers of strangers do not count", "§4.1", []edit{
 			{"step.go", `if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {`, `if false {`}}},
 		{"caught-up", "a server votes when it has caught up", "§4.2.1", []edit{{"add_server.go",
@@ -159,9 +159,8 @@ func membershipRemovals() []removal {
 			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}}`,
 			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}, transferee: l.transferee}`}}},
 		{"transfer-stops-proposals", "nothing is proposed while the leadership is handed over", "§3.10", []edit{{"propose.go",
-			`	if r.transferee != None {
+			`	case r.transferee != None:
 		return ErrTransferring
-	}
 `, ``}}},
 		{"transfer-sender", "a forwarded order to transfer names the target", "§3.10", []edit{{"election.go",
 			`	r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)

@@ -134,7 +134,11 @@ func (r *replica) removeMember(ctx context.Context, req adminRequest) (any, erro
 		case m.Removed:
 			return nil
 		}
-		return r.loop.node.ProposeConfChange(raftpb.ConfChange{Type: raftpb.ConfChangeRemoveNode, NodeID: id})
+		cc := raftpb.ConfChange{Type: raftpb.ConfChangeRemoveNode, NodeID: id}
+		if err := r.loop.node.CheckConfChange(cc); err != nil {
+			return err
+		}
+		return r.loop.node.ProposeConfChange(cc)
 	})
 	if err == nil {
 		err = r.await(ctx, func() (bool, error) {
