@@ -32,8 +32,18 @@ func (r *raft) advanceOwnMatch() {
 	}
 }
 
-// commitAsTold moves the commit index to where another node says. What the first configuration holds back is kept.
+// commitAsTold moves the commit index to where the leader of this term says.
 func (r *raft) commitAsTold(index uint64) error {
+	term, _ := r.log.term(r.log.stable())
+	return r.commitOnWord(index, term == r.term)
+}
+
+// commitOnWord moves the commit index to where another node says, as far as proof allows: see beforeAlone. What the first configuration holds back is kept.
+func (r *raft) commitOnWord(index uint64, proof bool) error {
+	index, err := r.beforeAlone(index, proof)
+	if err != nil {
+		return err
+	}
 	if err := r.log.commitTo(index); err != nil {
 		return err
 	}
@@ -48,11 +58,19 @@ func (r *raft) commitAsTold(index uint64) error {
 
 // commitFirstConfiguration commits the first configuration when all of it is durable, and what it has held back.
 func (r *raft) commitFirstConfiguration() error {
-	if err := r.log.commitFirstConfiguration(); err != nil || r.log.committed == 0 || r.postponed == nil {
+	end, err := r.log.completeFirstConfiguration()
+	if err != nil || end == 0 {
 		return err
+	}
+	if limit, err := r.beforeAlone(end, r.log.last().term == r.term); err != nil || limit < end {
+		return err
+	}
+	r.log.committed = end
+	if r.postponed == nil {
+		return nil
 	}
 	// What is committed is in the log of every later leader, whatever has become of this one since.
 	index := min(r.postponed.commit, r.log.lastIndex())
 	r.postponed.commit = 0
-	return r.log.commitTo(index)
+	return r.commitAsTold(index)
 }

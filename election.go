@@ -19,11 +19,13 @@ func (r *raft) campaign() error {
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
+	// A learner that knows a newer configuration speaks only when it is asked. The next campaign asks learners too if this one decides nothing.
+	undecided := r.role != StateFollower
 	if !r.preVote {
-		return r.campaignForVotes("")
+		return r.campaignForVotes("", undecided)
 	}
 	r.becomePreCandidate()
-	r.requestVotes(pb.MsgPreVote, r.term+1, "")
+	r.requestVotes(pb.MsgPreVote, r.term+1, "", undecided)
 	// The own pre-vote promises nothing, so there is nothing to make durable first.
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()
@@ -31,9 +33,9 @@ func (r *raft) campaign() error {
 
 // campaignForVotes starts the real election in a new term. The own vote counts when it
 // is durable.
-func (r *raft) campaignForVotes(context string) error {
+func (r *raft) campaignForVotes(context string, learners bool) error {
 	r.becomeCandidate()
-	r.requestVotes(pb.MsgVote, r.term, context)
+	r.requestVotes(pb.MsgVote, r.term, context, learners)
 	return nil
 }
 
@@ -42,16 +44,10 @@ func (r *raft) campaignForVotes(context string) error {
 // be old because the change is committed but not applied. In the last case the node
 // could win with a quorum that does not count any more.
 func (r *raft) readyToCampaign() (bool, error) {
-	if r.log.lastIndex() < r.heardCommit {
-		// Nobody may lead without it. And what is missing may change the configuration: a server whose
-		// id was used before may have read no further than to a configuration in which it is alone.
-		r.logger.Infof("%x does not campaign: %d is committed, its log ends at %d", r.id, r.heardCommit, r.log.lastIndex())
-		return false, nil
-	}
 	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
 		return false, nil
 	}
-	pending, err := r.hasUnappliedConfChange()
+	pending, err := r.hasConfChange(r.log.applied, r.log.committed)
 	if err != nil {
 		return false, r.quarantine("looking for configuration changes before a campaign", err)
 	}
@@ -61,24 +57,23 @@ func (r *raft) readyToCampaign() (bool, error) {
 	return !pending, nil
 }
 
-// requestVotes asks every voter, of both halves of a joint configuration. Learners
-// are not asked.
-func (r *raft) requestVotes(t pb.MessageType, term uint64, context string) {
+// requestVotes asks every voter, of both halves of a joint configuration, and learners if they are to be asked.
+// An order of the leader takes the place of what is committed: its target has everything.
+func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
 	last := r.log.last()
+	about := []byte(context)
+	if context == "" {
+		about = r.nameCommit()
+	}
 	for i := range r.members.Len() {
 		id := r.members.ID(i)
-		if id == r.id || !r.members.IsVoter(i) {
+		if id == r.id || !r.members.IsVoter(i) && !learners {
 			continue
 		}
 		m := r.voteRequest(t, id)
 		m.Term = term
 		m.Index, m.LogTerm = last.index, last.term
-		if r.tellCommit {
-			r.nameCommit(m)
-		}
-		if context != "" {
-			m.Context = []byte(context)
-		}
+		m.Context = about
 		traceSend(r, m)
 	}
 }
@@ -117,76 +112,83 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
 	grant := free && req.last.upToDate(r.log.last())
 	if req.pre {
-		resp := r.respond(pb.MsgPreVoteResp, req.from)
+		resp := r.answerCandidate(pb.MsgPreVoteResp, req.from, grant)
 		if grant {
 			resp.Term = req.term
-		} else {
-			r.refuse(resp)
 		}
 		return nil
 	}
-	resp := r.respond(pb.MsgVoteResp, req.from)
 	if grant {
 		r.vote = req.from
 		r.electionElapsed = 0
-	} else {
-		r.refuse(resp)
 	}
-	traceSend(r, resp)
+	r.answerCandidate(pb.MsgVoteResp, req.from, grant)
 	return nil
 }
 
-// Configurations take effect when they are applied, so an election can get stuck between nodes that
-// know of a change and nodes that do not: a removed node may be asked for the vote that decides, and a
-// learner that was promoted without knowing it, and with the longest log neither can
-// grant it, nor campaign itself. So a node that does not vote tells in its refusal what it
-// knows to be committed, and a candidate that knows more than such a node says so when it asks
-// again. An entry that is committed anywhere is committed for ever, and whoever has it too
-// has committed everything before it (Log Matching, thesis §3.5).
-
-// refuse makes resp a refusal.
-func (r *raft) refuse(resp *pb.Message) {
-	resp.Reject = true
-	if !r.mayCampaign {
-		r.nameCommit(resp)
-	}
+// answerCandidate grants or refuses a vote, and says what this node knows to be committed.
+func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Message {
+	m := r.respond(t, to)
+	m.Reject = !grant
+	m.Context = r.nameCommit()
+	traceSend(r, m)
+	return m
 }
 
-// nameCommit puts the last committed entry into a vote request or a refusal.
-func (r *raft) nameCommit(m *pb.Message) {
-	if term, ok := r.log.term(r.log.committed); ok {
-		m.Commit, m.RejectHint = r.log.committed, term
+// Configurations take effect when they are applied, so some nodes may know that a change is committed, and others not. An election could
+// get stuck between them. A removed node may be asked for the vote that decides. A node may be a voter without knowing it, and have
+// the longest log, so that nobody else can win. A node that does not know of a removal may need the vote of a dead node, and have
+// the longest log.
+//
+// So every message about votes says what its sender knows to be committed: requests, grants and refusals, of this term or
+// an earlier one. An entry that is committed anywhere is committed for ever, and a node that has the entry has committed everything before it
+// (Log Matching, thesis §3.5).
+//
+// Then a live majority elects. Let C be the newest configuration that a live node K knows to be committed, and let the
+// live voters of C be a quorum of it. Of these, let B have the most up-to-date log: every other one grants B its vote, and B has every committed
+// entry, that is the change to C too (Leader Completeness, thesis §3.6.3). If B knows that the change is committed, B campaigns in C and wins. If it
+// does not, it hears it from K:
+//
+//   - K is a voter of C. It campaigns in C itself and asks B.
+//   - K is not, but it is a member of the configuration before C, which B has active: B has committed every change but the last
+//     one in its log, because a leader appends a change when the one before is applied (thesis §4.1). If B votes there, B campaigns and K answers; a
+//     learner is asked when a campaign has not been decided. If B does not vote there, the other live voters of C do,
+//     they hear it from K in this way, and then ask B.
+
+// nameCommit returns the last committed entry for a message about votes; nil if nothing is committed.
+func (r *raft) nameCommit() []byte {
+	if term, ok := r.log.term(r.log.committed); ok && r.log.committed > 0 {
+		return committedContext(entryID{term: term, index: r.log.committed})
 	}
+	return nil
 }
 
-// learnCommit takes the word of another node for what is committed, if this log has it, and
-// reports whether it is news.
+// learnCommit takes the word of another node for a committed change of the configuration that this log has, and reports whether it is
+// new. The next leader will say what else is committed.
 func (r *raft) learnCommit(id entryID) (bool, error) {
 	if id.index <= r.log.committed || !r.log.has(id) {
 		return false, nil
 	}
-	if err := r.commitAsTold(id.index); err != nil {
+	before := r.log.committed
+	change, err := r.hasConfChange(before, id.index)
+	if err == nil && change {
+		err = r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)
+	}
+	if err != nil {
 		return false, r.quarantine("learning what is committed", err)
 	}
-	if r.log.committed < id.index {
-		return false, nil // the first configuration holds it back
+	if r.log.committed == before {
+		return false, nil // something holds it back, if there was a change
 	}
-	r.logger.Infof("%x learns that %v is committed", r.id, id)
+	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.committed)
 	return true, nil
 }
 
-// hearRefusal reads what a refusal says about commitment. A campaign in a configuration that may be
-// outdated ends; the next one is in the right one.
-func (r *raft) hearRefusal(m *pb.Message) error {
-	committed := toldCommit(m)
-	if committed.index == 0 {
-		return nil
-	}
-	if committed.index < r.log.committed {
-		r.tellCommit = true
-	}
-	news, err := r.learnCommit(committed)
-	if news && (r.role == StateCandidate || r.role == StatePreCandidate) {
+// hearAnswer reads what the answer to a candidate says about commitment. A campaign in an outdated configuration ends. The
+// next one is in the right one.
+func (r *raft) hearAnswer(m *pb.Message) error {
+	outdated, err := r.learnCommit(committedOf(m))
+	if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {
 		r.becomeFollower(r.term, None)
 	}
 	return err
@@ -230,7 +232,7 @@ func (r *raft) decideElection() error {
 		r.logger.Infof("%x lost the election at term %d: %d granted, %d rejected", r.id, r.term, granted, rejected)
 		r.becomeFollower(r.term, None)
 	case result == quorum.VoteWon && r.role == StatePreCandidate:
-		return r.campaignForVotes("")
+		return r.campaignForVotes("", false)
 	case result == quorum.VoteWon && !r.ownVotePending:
 		r.startLeading()
 	}
@@ -302,5 +304,5 @@ func (r *raft) campaignAsOrdered() error {
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
-	return r.campaignForVotes(contextTransfer)
+	return r.campaignForVotes(contextTransfer, false)
 }

@@ -49,16 +49,17 @@ func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
 }
 
-// commitFirstConfiguration commits the first configuration if it is all there and durable. Nobody has to say so.
-func (l *raftLog) commitFirstConfiguration() error {
+// completeFirstConfiguration returns the end of the first configuration if it is all there and durable, so that it is committed without
+// anyone saying so; 0 otherwise.
+func (l *raftLog) completeFirstConfiguration() (uint64, error) {
 	end, err := l.firstConfiguration()
 	if errors.Is(err, ErrUnavailable) {
-		return nil
+		return 0, nil
 	}
-	if err == nil && end < l.lastIndex() && end <= l.stable() {
-		l.committed = end
+	if err != nil || end >= l.lastIndex() || end > l.stable() {
+		return 0, err
 	}
-	return err
+	return end, nil
 }
 
 // firstToApply returns all of the first configuration, whatever its size, of what may be applied before hi; nil if the log begins

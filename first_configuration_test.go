@@ -246,7 +246,7 @@ func TestWhatIsToldOfCommitmentBeforeItIsDurableCountsInALaterTerm(t *testing.T)
 	for name, tell := range map[string]pb.Message{
 		"append":   {Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 4, LogTerm: 2, Commit: 4},
 		"snapshot": {Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 4, Term: 2, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}},
-		"refusal":  {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 4, RejectHint: 2},
+		"refusal":  {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 4})},
 	} {
 		rn := torn(t, log[:2])
 		rn.raft.setConfig(tracker.Config{Voters: quorum.JointConfig{{1: {}, 2: {}}}}) // responses come from members

@@ -1,36 +1,12 @@
 package raft
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
-
-// hasUnappliedConfChange looks for a configuration change among the entries that are
-// committed and not known to be applied.
-func (r *raft) hasUnappliedConfChange() (bool, error) {
-	for lo := r.log.applied + 1; lo <= r.log.committed; {
-		entries, err := r.log.entries(lo, r.log.committed+1, defaultMaxSizePerMsg)
-		if errors.Is(err, ErrCompacted) && r.log.first > lo {
-			// The application compacts what it has applied, and may not have said so yet.
-			lo = r.log.first
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		for i := range entries {
-			if isConfChange(&entries[i]) {
-				return true, nil
-			}
-		}
-		lo += uint64(len(entries))
-	}
-	return false, nil
-}
 
 // errOtherJoint: a joint configuration has to be left before anything else is changed, and only a
 // joint one can be left (thesis §4.3).

@@ -308,13 +308,86 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	c.ready(1)
 	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
 	c.ready(1)
-	c.wantConfig("voters=(1)", 1)
+	c.tick(1, 40)
+	c.ready(1)
+	// A restart forgets how far the leader has committed. A heartbeat names what this log has.
+	c.restart(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
+	c.ready(1)
 	c.tick(1, 40)
 	c.ready(1)
 	c.wantRole(1, StateFollower, 5)
-	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
+	c.wantConfig("voters=()", 1)
+	// Nor does the word of another node help, while a leader has named more.
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 100})
+	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})})
 	c.ready(1)
+	c.wantConfig("voters=()", 1)
+	// The change that ends the configuration, once it is durable, shows that nothing is missing to apply both.
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
+	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 6, Commit: 4})
+	for c.ready(1) {
+	}
 	c.wantConfig("voters=(1 2 3)", 1)
+}
+
+// A crash may leave the commit index behind the log.
+func TestBug41AConfigurationOfOneThatAChangeFollowsIsNotUsed(t *testing.T) {
+	entries := []pb.Entry{{Term: 2, Index: 1}, {Term: 2, Index: 2, Type: pb.EntryConfChangeV2}, {Term: 2, Index: 3, Type: pb.EntryConfChangeV2}, {Term: 5, Index: 4}}
+	for i, change := range []string{"r2", "v3"} {
+		ccs, err := pb.ConfChangesFromString(change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries[1+i].Data, err = (&pb.ConfChangeV2{Changes: ccs}).Marshal(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cs := pb.ConfState{Voters: []uint64{1, 2}}
+	c := newTestCluster(t, 0, nil)
+	c.join(nil)
+	n := c.node(1)
+	n.storage.snapshot.conf = packConfState(&cs)
+	if err := n.storage.Append(entries); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.storage.SetHardState(pb.HardState{Term: 5, Commit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c.start(n)
+	for _, commit := range []uint64{1, 2} { // the leader's heartbeats name what it knows to have matched
+		c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 5, Commit: commit})
+		for c.ready(1) {
+		}
+		c.wantConfig("voters=(1 2)", 1)
+	}
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 5, Commit: 3})
+	for c.ready(1) {
+	}
+	c.wantConfig("voters=(1 3)", 1)
+}
+
+// A snapshot of an earlier term comes from a leader whose log goes on.
+func TestBug41ASnapshotOfAConfigurationOfOneIsNotRestored(t *testing.T) {
+	for name, tc := range map[string]struct {
+		term   uint64
+		voters []uint64
+		config string
+	}{
+		"earlier term, alone":       {4, []uint64{1}, "voters=()"},
+		"earlier term, with others": {4, []uint64{1, 2}, "voters=(1 2)"},
+		"earlier term, others":      {4, []uint64{2}, "voters=(2)"},
+		"the leader's own term":     {5, []uint64{1}, "voters=(1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestCluster(t, 0, nil)
+			c.join(nil)
+			c.step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 5, Snapshot: snapAt(7, tc.term, pb.ConfState{Voters: tc.voters})})
+			c.ready(1)
+			c.wantConfig(tc.config, 1)
+		})
+	}
 }
 
 func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
@@ -400,8 +473,4 @@ func TestBug38WhoIsPromotedWithoutKnowingItAndHasTheLongestLogIsTold(t *testing.
 	c.wantConfig("voters=(1 2 3)", 3)
 	c.elect(3)
 	c.settle()
-	// With a leader there is nothing to tell any more.
-	if c.node(2).raft.tellCommit || c.node(3).raft.tellCommit {
-		t.Error("candidates go on telling")
-	}
 }

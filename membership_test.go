@@ -252,10 +252,10 @@ func TestARefusalThatNamesAnotherEntryThanTheLogHasMeansNothing(t *testing.T) {
 	c.propose(1, "x")
 	c.settle()
 	for _, term := range []uint64{1, 3} {
-		c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 3, RejectHint: term})
+		c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{term, 3})})
 		c.wantCommit(1, 2)
 	}
-	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Commit: 9, RejectHint: 2})
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 9})})
 	c.wantCommit(1, 2)
 }
 
@@ -275,13 +275,13 @@ func TestAFollowerThatForgetsItsLeaderReportsItsReadsAsDropped(t *testing.T) {
 func TestARefusalOfAnEarlierTermTellsWhatIsCommitted(t *testing.T) {
 	for _, typ := range []pb.MessageType{pb.MsgVoteResp, pb.MsgPreVoteResp} {
 		c := newTestCluster(t, 3, preVote)
-		c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2)})
+		c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: []pb.Entry{{Type: pb.EntryConfChangeV2, Term: 2, Index: 2}}})
 		c.step(voteFrom(3, 1, 5, entryID{1, 1}))
 		c.ready(1)
 		if err := c.node(1).Campaign(); err != nil {
 			t.Fatal(err)
 		}
-		c.step(pb.Message{Type: typ, From: 2, To: 1, Term: 2, Reject: true, Commit: 2, RejectHint: 2})
+		c.step(pb.Message{Type: typ, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 2})})
 		c.wantCommit(1, 2)
 		c.wantRole(1, StateFollower, 5)
 	}

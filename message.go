@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
@@ -15,8 +16,8 @@ import (
 //	MsgAppResp         matched    hint term              refused prev, hint
 //	MsgHeartbeat                             min(match)                         round
 //	MsgHeartbeatResp                                                            round
-//	MsgVote, PreVote   last       last       (committed)  (committed term)      transfer
-//	Msg(Pre)VoteResp                         (committed)  refused, (comm. term)
+//	MsgVote, PreVote   last       last                                          transfer or committed
+//	Msg(Pre)VoteResp                                      refused               committed
 //	MsgSnap            (Snapshot)
 //	MsgReadIndex                 (Entries[0].Data is the context)
 //	MsgReadIndexResp   read      (likewise)
@@ -69,14 +70,30 @@ func voteReqOf(m *pb.Message) voteReq {
 		pre:      m.Type == pb.MsgPreVote,
 		transfer: string(m.Context) == contextTransfer,
 
-		committed: toldCommit(m),
+		committed: committedOf(m),
 	}
 }
 
-// toldCommit is an entry that a vote request or a refusal says to be committed; zero if it does
-// not.
-func toldCommit(m *pb.Message) entryID {
-	return entryID{term: m.RejectHint, index: m.Commit}
+// committedContext encodes an entry that is known to be committed, for messages about votes. Members that run v3.6 pass over a
+// Context that is not contextTransfer, and neither logs nor scripts show it.
+func committedContext(id entryID) []byte {
+	b := make([]byte, 0, committedBytes)
+	b = append(b, committedTag)
+	b = binary.BigEndian.AppendUint64(b, id.index)
+	return binary.BigEndian.AppendUint64(b, id.term)
+}
+
+const (
+	committedTag   = 'c'
+	committedBytes = 1 + 8 + 8
+)
+
+// committedOf is an entry that a message about votes says to be committed; zero if it does not.
+func committedOf(m *pb.Message) entryID {
+	if len(m.Context) != committedBytes || m.Context[0] != committedTag {
+		return entryID{}
+	}
+	return entryID{index: binary.BigEndian.Uint64(m.Context[1:]), term: binary.BigEndian.Uint64(m.Context[9:])}
 }
 
 // snapshotID is the last entry that a snapshot covers.

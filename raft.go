@@ -38,9 +38,6 @@ type raft struct {
 	mayCampaign bool
 	// ownVotePending: this candidate's own vote is not durable yet and thus not counted.
 	ownVotePending bool
-	// tellCommit: a node that does not vote, and does not know all that is committed, was asked for
-	// its vote. It is told until there is a leader.
-	tellCommit bool
 
 	role    StateType
 	lead    uint64 // the leader of the term, if known
@@ -54,7 +51,7 @@ type raft struct {
 	timeouts        generator
 
 	// heardCommit is the largest commit index that a leader has named, whether this log
-	// reaches there or not.
+	// reaches there or not. It matters only to a node that is about to decide alone, see alone.go.
 	heardCommit uint64
 
 	// clock counts all ticks since the node was started.
@@ -209,7 +206,6 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	if hs, err = recoverHardState(written, &log, cfg.DisableConfChangeValidation); err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	log.committed = hs.Commit
 	log.unstable.cache = newEntryCache(cfg.MaxCachedEntriesSize)
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
@@ -242,6 +238,9 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
+	if r.log.committed, err = r.beforeAlone(hs.Commit, hs.Term == log.last().term); err != nil {
+		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+	}
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
 	traceInitState(r)
 	return r, written, nil

@@ -83,7 +83,6 @@ func (r *raft) becomeLeader() {
 	r.resetVolatile()
 	r.role = StateLeader
 	r.lead = r.id
-	r.tellCommit = false
 	if r.leadership == nil {
 		r.leadership = &leadership{}
 	}
@@ -114,6 +113,5 @@ func (r *raft) heardFromLeader(from uint64) {
 	}
 	r.electionElapsed = 0
 	r.heardLeaderAt = r.clock
-	r.tellCommit = false
 	r.lead = from
 }

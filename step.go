@@ -85,10 +85,10 @@ func (r *raft) checkPrehistory(m *pb.Message) error {
 func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
-		if isRefusal(m) {
+		if isVoteAnswer(m) {
 			// It decides nothing any more. But what it says to be committed is so in every term, and a node that does not vote
 			// may stay in its term for ever.
-			_ = r.hearRefusal(m) // an error has quarantined the node
+			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)
 		return false
@@ -114,9 +114,9 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	return true
 }
 
-// isRefusal: a vote or a pre-vote was refused.
-func isRefusal(m *pb.Message) bool {
-	return m.Reject && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp)
+// isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread returns, says nothing new.
+func isVoteAnswer(m *pb.Message) bool {
+	return m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp
 }
 
 // answerStale tells the sender of a request from an earlier term about this one. An old
@@ -128,11 +128,9 @@ func (r *raft) answerStale(m *pb.Message) {
 		// An acknowledgement of nothing: only its term counts.
 		traceSend(r, r.respond(pb.MsgAppResp, m.From))
 	case pb.MsgVote:
-		resp := r.respond(pb.MsgVoteResp, m.From)
-		resp.Reject = true
-		traceSend(r, resp)
+		r.answerCandidate(pb.MsgVoteResp, m.From, false)
 	case pb.MsgPreVote:
-		r.respond(pb.MsgPreVoteResp, m.From).Reject = true
+		r.answerCandidate(pb.MsgPreVoteResp, m.From, false)
 	}
 }
 
@@ -161,8 +159,8 @@ func (r *raft) route(m *pb.Message) error {
 		}
 		return nil
 	}
-	if isRefusal(m) {
-		if err := r.hearRefusal(m); err != nil {
+	if isVoteAnswer(m) {
+		if err := r.hearAnswer(m); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,126 @@
+package raft
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// disk is what a node starts with: a snapshot at index 1 with a configuration, entries of term 2 after it, and a commit index.
+type disk struct {
+	log    []string // configuration changes, "leave", or anything else for an entry without effect
+	commit uint64
+}
+
+func startFromDisks(t *testing.T, cs pb.ConfState, disks []disk, tune func(*Config)) *testCluster {
+	c := newTestCluster(t, len(disks), tune)
+	for i, d := range disks {
+		n := c.nodes[i]
+		n.storage = NewMemoryStorage()
+		if err := n.storage.ApplySnapshot(*snapAt(1, 1, cs)); err != nil {
+			t.Fatal(err)
+		}
+		for k, what := range d.log {
+			e := pb.Entry{Term: 2, Index: uint64(2 + k)}
+			ccs, err := pb.ConfChangesFromString(what)
+			if what == "leave" {
+				e.Type = pb.EntryConfChangeV2
+			} else if err == nil {
+				e.Type = pb.EntryConfChangeV2
+				if e.Data, err = (&pb.ConfChangeV2{Changes: ccs}).Marshal(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := n.storage.Append([]pb.Entry{e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := n.storage.SetHardState(pb.HardState{Term: 2, Commit: d.commit}); err != nil {
+			t.Fatal(err)
+		}
+		n.cfg.Storage, n.cfg.Seed = n.storage, uint64(n.cfg.ID)
+		c.start(n)
+	}
+	return c
+}
+
+// leaderAmong lets the live nodes run for a number of ticks, and returns the leader that has committed in its term; None if there is
+// none.
+func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
+	c.cut = func(m *pb.Message) bool { return !slices.Contains(live, m.From) || !slices.Contains(live, m.To) }
+	for range ticks {
+		for _, id := range live {
+			c.tick(id, 1)
+		}
+		for range 4 {
+			for _, id := range live {
+				c.ready(id)
+			}
+			c.deliver()
+		}
+		for _, id := range live {
+			if r := c.node(id).raft; r.role == StateLeader && r.log.committed >= r.termStart {
+				return id
+			}
+		}
+	}
+	return None
+}
+
+// Some of the nodes die for ever. The rest are a majority of the newest configuration that one of them knows to be committed, and not all
+// of them know it.
+func TestALiveMajorityElects(t *testing.T) {
+	voters := func(ids ...uint64) pb.ConfState { return pb.ConfState{Voters: ids} }
+	joint := pb.ConfState{Voters: []uint64{3, 4, 5}, VotersOutgoing: []uint64{1, 2, 3}}
+	promoted, watched := voters(1, 3), voters(1, 2, 3, 4)
+	promoted.Learners, watched.Learners = []uint64{2}, []uint64{5}
+	worlds := map[string]struct {
+		before pb.ConfState
+		disks  []disk
+		live   []uint64
+		heard  uint64 // node 3 has heard of this commit index
+	}{
+		"a voter with the longest log does not know of a removal": {
+			before: voters(1, 2, 3, 4), live: []uint64{3, 4},
+			disks: []disk{{}, {}, {[]string{"r1"}, 2}, {[]string{"r1", "x"}, 1}},
+		},
+		"a node with the longest log does not know of its promotion": {
+			before: promoted, live: []uint64{2, 3},
+			disks: []disk{{}, {[]string{"v2", "x"}, 1}, {[]string{"v2"}, 2}},
+		},
+		"and the other one has heard of an entry that it lacks": {
+			before: promoted, live: []uint64{2, 3}, heard: 3,
+			disks: []disk{{}, {[]string{"v2", "x"}, 1}, {[]string{"v2"}, 2}},
+		},
+		"all have heard of a commit index that is wrong": {
+			before: voters(1, 2, 3), live: []uint64{2, 3}, heard: 1 << 40,
+			disks: []disk{{}, {[]string{"x"}, 2}, {[]string{"x"}, 2}},
+		},
+		"only a removed node knows that it is": {
+			before: joint, live: []uint64{1, 4, 5},
+			disks: []disk{{[]string{"leave"}, 2}, {}, {}, {[]string{"leave", "x"}, 1}, {[]string{"leave"}, 1}},
+		},
+		"only a learner knows of a removal": {
+			before: watched, live: []uint64{3, 4, 5},
+			disks: []disk{{}, {}, {[]string{"r1"}, 1}, {[]string{"r1", "x"}, 1}, {[]string{"r1"}, 2}},
+		},
+	}
+	for name, w := range worlds {
+		for _, safe := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, pre-vote and check-quorum %t", name, safe), func(t *testing.T) {
+				c := startFromDisks(t, w.before, w.disks, func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = safe, safe })
+				if w.heard > 0 {
+					c.step(pb.Message{Type: pb.MsgApp, From: 1, To: 3, Term: 2, Index: 2, LogTerm: 2, Commit: w.heard})
+				}
+				if c.leaderAmong(w.live, 400) == None {
+					for _, id := range w.live {
+						t.Logf("%s, last %v, %s", c.node(id).Status(), c.node(id).raft.log.last(), c.node(id).raft.members.Config())
+					}
+					t.Error("no leader after 40 election timeouts")
+				}
+			})
+		}
+	}
+}
