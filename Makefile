@@ -6,12 +6,15 @@ FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
 
-.PHONY: all test lint unit race fuzz programs programs-short fuzz-long planted prove mutate bench run
+# The oldest Go that the root module states in go.mod. The go command fetches it.
+OLDEST      := $(shell sed -n 's/^go //p' go.mod)
+
+.PHONY: all test lint unit oldest race fuzz programs programs-short fuzz-long planted prove mutate bench run
 
 all: test
 
 # test is what CI runs.
-test: lint unit race fuzz
+test: lint unit oldest race fuzz
 
 run:
 	go run ./examples/kv
@@ -24,6 +27,11 @@ lint:
 unit:
 	@for m in $(MODULES); do (cd $$m && go test ./...) || exit 1; done
 	cd interop/v37 && GOWORK=off go test ./... # it needs another version of what the workspace has
+
+# The root module with the oldest Go, without the workspace, whose other modules need a newer one.
+oldest:
+	GOWORK=off GOTOOLCHAIN=go$(OLDEST).0 go vet ./...
+	GOWORK=off GOTOOLCHAIN=go$(OLDEST).0 go test -short ./...
 
 # The library is single-threaded; races can only be in the handle, in the storage and in programs.
 race:

@@ -1,6 +1,6 @@
 module github.com/ffd200af/raft
 
-go 1.26
+go 1.24
 
 require (
 	github.com/cockroachdb/datadriven v1.0.3

@@ -475,7 +475,9 @@ func TestMemoryStorageServesReadersWhileItIsWritten(t *testing.T) {
 	var readers sync.WaitGroup
 	done := make(chan struct{})
 	for range 2 {
-		readers.Go(func() {
+		readers.Add(1)
+		go func() {
+			defer readers.Done()
 			for {
 				select {
 				case <-done:
@@ -494,7 +496,7 @@ func TestMemoryStorageServesReadersWhileItIsWritten(t *testing.T) {
 					}
 				}
 			}
-		})
+		}()
 	}
 	for i := uint64(1); i < 2000; i += 2 {
 		noError(t, ms.Append(entryRun(i, i, i+9)))

@@ -103,11 +103,13 @@ func (p *plan) run(worlds []explore.World, cores int) bool {
 	close(queue)
 	var wait sync.WaitGroup
 	for range cores {
-		wait.Go(func() {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
 			for w := range queue {
 				p.explore(w)
 			}
-		})
+		}()
 	}
 	wait.Wait()
 	fmt.Fprintf(p.out, "%d states, %d steps, %d runs of the library\n", p.total.States, p.total.Steps, p.total.NodeSteps)

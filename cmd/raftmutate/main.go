@@ -124,7 +124,9 @@ func (l *laboratory) tryAll(t *table, names []string, jobs int, out io.Writer) {
 	var workers sync.WaitGroup
 	queue := make(chan string)
 	for range jobs {
-		workers.Go(func() {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
 			for name := range queue {
 				begin := time.Now()
 				o, err := l.try(find(name))
@@ -137,7 +139,7 @@ func (l *laboratory) tryAll(t *table, names []string, jobs int, out io.Writer) {
 				}
 				mu.Unlock()
 			}
-		})
+		}()
 	}
 	for _, name := range names {
 		queue <- name

@@ -63,7 +63,11 @@ func TestSeeds(t *testing.T) {
 		}
 	}
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(work)
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			work()
+		}()
 	}
 	workers.Wait()
 	if failed != nil {
