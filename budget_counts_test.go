@@ -119,18 +119,20 @@ func TestAnIdleReplicaTakesAtMost800Bytes(t *testing.T) {
 
 // After its first heartbeats an idle group has its messages' arrays, and takes no more from then on.
 func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	for range 30 {
-		for id := range c.nodes {
-			c.tick(uint64(id+1), 1)
+	for _, reuse := range []bool{false, true} {
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = reuse })
+		c.elect(1)
+		for range 30 {
+			for id := range c.nodes {
+				c.tick(uint64(id+1), 1)
+			}
+			c.settle()
 		}
-		c.settle()
-	}
-	for _, n := range c.nodes {
-		box := n.raft.outbox
-		if cap(box.filling) > 4 || cap(box.lent) > 0 {
-			t.Errorf("node %d keeps arrays of %d and %d messages", n.cfg.ID, cap(box.filling), cap(box.lent))
+		for _, n := range c.nodes {
+			box := n.raft.outbox
+			if cap(box.filling) > 4 || cap(box.lent) > 0 {
+				t.Errorf("reuse %t: node %d keeps arrays of %d and %d messages", reuse, n.cfg.ID, cap(box.filling), cap(box.lent))
+			}
 		}
 	}
 }

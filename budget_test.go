@@ -97,74 +97,85 @@ func (c *testCluster) compactAll() {
 	}
 }
 
+func reusingMemory(c *Config) { c.ReuseMemory = true }
+
 // A steady round allocates nothing but log memory: the chunks in which the nodes and
-// their MemoryStorage keep entries, a few allocations in a hundred rounds.
+// their MemoryStorage keep entries, a few allocations in a hundred rounds. Without Config.ReuseMemory
+// each Ready with messages takes an array for them: two of the leader, and two of each follower.
 func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 	for _, tc := range []struct {
 		name             string
 		nodes, proposals int
 		perRound         float64 // allocations of log memory that are allowed in a round
+		batches          float64 // the number of a round's Readys with messages
 	}{
-		{"one node, one entry", 1, 1, 0.05},
-		{"three nodes, one entry", 3, 1, 0.15},
-		{"three nodes, 64 entries", 3, 64, 3},
-		{"five nodes, 64 entries", 5, 64, 5},
+		{"one node, one entry", 1, 1, 0.05, 0},
+		{"three nodes, one entry", 3, 1, 0.15, 6},
+		{"three nodes, 64 entries", 3, 64, 3, 6},
+		{"five nodes, 64 entries", 5, 64, 5, 10},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := newTestCluster(t, tc.nodes, nil)
-			c.elect(1)
-			data := make([]byte, 128)
-			for range 200 {
-				c.round(tc.proposals, data)
-			}
-			c.compactAll()
-			const rounds = 400
-			total := testing.AllocsPerRun(1, func() {
-				for range rounds {
+		for _, reuse := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, reuse %t", tc.name, reuse), func(t *testing.T) {
+				c := newTestCluster(t, tc.nodes, func(cfg *Config) { cfg.ReuseMemory = reuse })
+				c.elect(1)
+				data := make([]byte, 128)
+				for range 200 {
 					c.round(tc.proposals, data)
 				}
+				c.compactAll()
+				allowed := tc.perRound
+				if !reuse {
+					allowed += tc.batches
+				}
+				c.wantAllocationsPerRound(allowed, func() { c.round(tc.proposals, data) })
 			})
-			perRound := total / rounds
-			t.Logf("%.3f allocations a round", perRound)
-			if perRound > tc.perRound {
-				t.Errorf("%.3f allocations a round, want at most %.3f", perRound, tc.perRound)
-			}
-		})
+		}
 	}
 }
 
-func TestAsynchronousStorageWritesAllocateNothingBeyondLogMemory(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	for _, node := range c.nodes {
-		node.cfg.AsyncStorageWrites = true
-		c.restart(node.cfg.ID)
-	}
-	if err := c.node(1).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	data := make([]byte, 128)
-	c.asyncRound(0, nil)
-	for range 200 {
-		c.asyncRound(4, data)
-	}
-	c.compactAll()
+// wantAllocationsPerRound fails if more than a number are made in a round, on average.
+func (c *testCluster) wantAllocationsPerRound(most float64, round func()) {
 	const rounds = 400
-	total := testing.AllocsPerRun(1, func() {
+	n := testing.AllocsPerRun(1, func() {
 		for range rounds {
-			c.asyncRound(4, data)
+			round()
 		}
-	})
-	t.Logf("%.3f allocations a round", total/rounds)
-	if total/rounds > 0.5 {
-		t.Errorf("%.3f allocations a round", total/rounds)
+	}) / rounds
+	c.tb.Logf("%.3f allocations a round", n)
+	if n > most {
+		c.tb.Errorf("%.3f allocations a round, want at most %.3f", n, most)
+	}
+}
+
+// Without Config.ReuseMemory each Ready takes one array for messages and one for what each storage
+// message carries.
+func TestAsynchronousStorageWritesAllocateNothingBeyondLogMemory(t *testing.T) {
+	for reuse, allowed := range map[bool]float64{true: 0.5, false: 15.5} {
+		t.Run(fmt.Sprint("reuse ", reuse), func(t *testing.T) {
+			c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = reuse })
+			c.elect(1)
+			for _, node := range c.nodes {
+				node.cfg.AsyncStorageWrites = true
+				c.restart(node.cfg.ID)
+			}
+			if err := c.node(1).Campaign(); err != nil {
+				t.Fatal(err)
+			}
+			data := make([]byte, 128)
+			c.asyncRound(0, nil)
+			for range 200 {
+				c.asyncRound(4, data)
+			}
+			c.compactAll()
+			c.wantAllocationsPerRound(allowed, func() { c.asyncRound(4, data) })
+		})
 	}
 }
 
 func TestReadsAllocateNothing(t *testing.T) {
 	for name, option := range map[string]ReadOnlyOption{"rounds": ReadOnlySafe, "leases": ReadOnlyLeaseBased} {
 		t.Run(name, func(t *testing.T) {
-			c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum = option, true })
+			c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum, cfg.ReuseMemory = option, true, true })
 			for id := uint64(1); id <= 3; id++ {
 				c.tick(id, 10)
 			}
@@ -193,17 +204,19 @@ func TestReadsAllocateNothing(t *testing.T) {
 }
 
 func TestTicksAndHeartbeatsAllocateNothing(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	round := func() {
-		for _, node := range c.nodes {
-			node.Tick()
+	for reuse, want := range map[bool]float64{true: 0, false: 3} { // an array of messages for each node
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = reuse })
+		c.elect(1)
+		round := func() {
+			for _, node := range c.nodes {
+				node.Tick()
+			}
+			c.round(0, nil)
 		}
-		c.round(0, nil)
-	}
-	round()
-	if n := testing.AllocsPerRun(100, round); n != 0 {
-		t.Errorf("%.2f allocations a tick", n)
+		round()
+		if n := testing.AllocsPerRun(100, round); n != want {
+			t.Errorf("reuse %t: %.2f allocations a tick, want %.0f", reuse, n, want)
+		}
 	}
 }
 
@@ -291,7 +304,7 @@ func TestASteadyRoundDoesNotAskStorage(t *testing.T) {
 func BenchmarkRound(b *testing.B) {
 	for _, tc := range []struct{ nodes, proposals int }{{1, 1}, {3, 1}, {3, 64}, {5, 64}} {
 		b.Run(fmt.Sprintf("nodes=%d/proposals=%d", tc.nodes, tc.proposals), func(b *testing.B) {
-			c := newTestCluster(b, tc.nodes, nil)
+			c := newTestCluster(b, tc.nodes, reusingMemory)
 			c.elect(1)
 			data := make([]byte, 128)
 			b.ReportAllocs()
@@ -319,7 +332,7 @@ func BenchmarkTick(b *testing.B) {
 		}
 	})
 	b.Run("three nodes with heartbeats", func(b *testing.B) {
-		c := newTestCluster(b, 3, nil)
+		c := newTestCluster(b, 3, reusingMemory)
 		c.elect(1)
 		b.ReportAllocs()
 		for range b.N {

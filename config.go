@@ -121,6 +121,12 @@ type Config struct {
 	// nodes must not share one. The node goes on without it when a Write fails.
 	Recording io.Writer
 
+	// ReuseMemory makes the node use the arrays of Ready.Messages, Ready.ReadStates and Message.Responses
+	// again, so that a steady round allocates nothing. They are the node's own then, see Ready: whoever
+	// sends after Advance, or keeps them, has to copy them first. Without it they belong to the program. A
+	// Node with AsyncStorageWrites always gives them away.
+	ReuseMemory bool
+
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
 	// AddServer and AwaitCatchUp, and how many election timeouts without any progress
 	// (thesis §4.2.1). 0 means 10.

@@ -3,7 +3,6 @@ package raft
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -61,7 +60,7 @@ type Node interface {
 // error is logged, and the node that is returned is one that is stopped for that reason: its
 // methods return the error. NewNode returns it at once.
 func StartNode(c *Config, peers []Peer) Node {
-	rn, err := NewRawNode(c)
+	rn, err := nodeCore(c)
 	if err != nil {
 		return stoppedNode(c, err)
 	}
@@ -85,7 +84,7 @@ func RestartNode(c *Config) Node {
 
 // NewNode starts a node, and bootstraps it if peers are given. ErrBootstrapNotEmpty is an error here.
 func NewNode(c *Config, peers []Peer) (Node, error) {
-	rn, err := NewRawNode(c)
+	rn, err := nodeCore(c)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +94,14 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 		}
 	}
 	return startNode(rn), nil
+}
+
+// nodeCore returns the RawNode of a Node. With asynchronous storage writes there is no Advance to wait for:
+// the next Ready is taken while the application is still reading the last one, so nothing is used again.
+func nodeCore(c *Config) (*RawNode, error) {
+	own := *c
+	own.ReuseMemory = c.ReuseMemory && !c.AsyncStorageWrites
+	return NewRawNode(&own)
 }
 
 func startNode(rn *RawNode) *node {
@@ -173,7 +180,7 @@ func (n *node) run(rn *RawNode) {
 			return
 		}
 		if !waiting && rn.HasReady() {
-			batch, waiting = ownBatch(rn), true
+			batch, waiting = rn.Ready(), true
 			n.tellWaiters(rn, batch.CatchUps)
 			continue // taking the batch may have failed
 		}
@@ -205,16 +212,6 @@ func (n *node) run(rn *RawNode) {
 			return
 		}
 	}
-}
-
-// ownBatch takes a Ready. With asynchronous storage writes there is no Advance to wait for: the next one is taken while the
-// application is still reading this one, so it gets arrays of its own.
-func ownBatch(rn *RawNode) Ready {
-	rd := rn.Ready()
-	if rn.raft.async != nil {
-		rd.Messages, rd.ReadStates = slices.Clone(rd.Messages), slices.Clone(rd.ReadStates)
-	}
-	return rd
 }
 
 // mostTogether is how many calls are served before anything else has its turn.

@@ -231,7 +231,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
 	if cfg.AsyncStorageWrites {
-		r.async = &asyncWrites{}
+		r.async = newAsyncWrites(cfg.ReuseMemory)
 	}
 	if r.term == 0 {
 		// A new node has promised nothing: its silence is over when it starts.

@@ -20,6 +20,9 @@ type RawNode struct {
 	hard pb.HardState
 	soft SoftState
 
+	// reuse is Config.ReuseMemory.
+	reuse bool
+
 	// The batch that is with the application, until Advance.
 	lent  bool
 	write write
@@ -36,7 +39,7 @@ func NewRawNode(config *Config) (*RawNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	rn := &RawNode{raft: r, hard: written, soft: r.softState()}
+	rn := &RawNode{raft: r, hard: written, soft: r.softState(), reuse: config.ReuseMemory}
 	if r.record != nil {
 		r.record.node = rn
 	}
@@ -325,7 +328,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.async != nil {
 		rn.addStorageMessages(rd)
 	}
-	r.fillOutput(rd)
+	rn.fillOutput(rd)
 	if r.async == nil {
 		rn.lend(rd)
 	}
@@ -355,12 +358,13 @@ func (rn *RawNode) fillWrite(rd *Ready) {
 }
 
 // fillOutput hands out what goes to other nodes and to the application.
-func (r *raft) fillOutput(rd *Ready) {
+func (rn *RawNode) fillOutput(rd *Ready) {
+	r := rn.raft
 	if !r.outbox.empty() {
-		rd.Messages = r.outbox.take()
+		rd.Messages = r.outbox.take(rn.reuse)
 	}
 	if r.reads.answered() {
-		rd.ReadStates = r.reads.take()
+		rd.ReadStates = r.reads.take(rn.reuse)
 	}
 	rd.DroppedReads = r.reads.takeDropped()
 	if len(r.news()) > 0 {

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"encoding/binary"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -104,7 +105,7 @@ func (r *raft) startRead(rd *read) bool {
 		return true
 	case r.role == StateLeader:
 	case r.role == StateFollower && r.lead != None && rd.from == r.id:
-		rd.asked = rs.unique(rd.context)
+		rd.context, rd.asked = rs.unique(rd.context)
 		if len(rs.queue) == 0 {
 			rs.askedAt = r.clock
 		}
@@ -124,14 +125,16 @@ func (r *raft) dropRead(from uint64, context []byte) {
 	}
 }
 
-// unique returns the context followed by something that no other read has: an answer that the
-// network brings twice must not answer a later read of the same context.
-func (rs *reads) unique(context []byte) []byte {
+// unique returns a copy of the context, and the context followed by something that no other read has: an
+// answer that the network brings twice must not answer a later read of the same context. The caller may
+// use its own once the question is sent.
+func (rs *reads) unique(context []byte) (own, asked []byte) {
 	rs.asks++
-	asked := make([]byte, 0, len(context)+16)
-	asked = append(asked, context...)
-	asked = binary.BigEndian.AppendUint64(asked, rs.nonce)
-	return binary.BigEndian.AppendUint64(asked, rs.asks)
+	n := len(context)
+	own = append(append(make([]byte, 0, 2*n+16), context...), context...)
+	own = binary.BigEndian.AppendUint64(own, rs.nonce)
+	own = binary.BigEndian.AppendUint64(own, rs.asks)
+	return own[:n:n], own[n:]
 }
 
 // newNonce mixes what is likely to differ between two lives of a node.
@@ -320,13 +323,17 @@ func (rs *reads) takeDropped() [][]byte {
 	return dropped
 }
 
-// take lends the answers to the application.
-func (rs *reads) take() []ReadState {
-	if len(rs.answers) == 0 {
-		return nil
+// take hands the answers out in an array of their size or, to be returned before the next call, in this
+// node's own.
+func (rs *reads) take(reuse bool) []ReadState {
+	if !reuse {
+		answers := append(make([]ReadState, 0, len(rs.answers)), rs.answers...)
+		clear(rs.answers)
+		rs.answers = rs.answers[:0]
+		return answers
 	}
 	rs.answers, rs.lent = rs.lent[:0], rs.answers
-	return rs.lent
+	return slices.Clip(rs.lent)
 }
 
 // returned takes the lent array back.

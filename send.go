@@ -3,15 +3,17 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
 
-// outbox collects messages in place, in arrays that are used again. There is one while nobody sends
-// before the application returns it, as in a group that is idle, and two otherwise.
+// outbox collects messages in place, in an array that is used again. The application gets an array of
+// its own, or with Config.ReuseMemory this one: then there is a second one if a message is sent before
+// the application returns the first.
 type outbox struct {
-	filling []pb.Message // slots behind its length are zero
+	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
 	beats   bool         // filling holds heartbeats of all members
 }
@@ -29,15 +31,23 @@ func (o *outbox) next() *pb.Message {
 	return &o.filling[len(o.filling)-1]
 }
 
-// take lends the messages to the application. What was lent before must have been
-// returned.
-func (o *outbox) take() []pb.Message {
-	if len(o.filling) == 0 {
-		return nil
+// drain moves the messages to the end of array.
+func (o *outbox) drain(array []pb.Message) []pb.Message {
+	array = append(array, o.filling...)
+	clear(o.filling)
+	o.filling, o.beats = o.filling[:0], false
+	return array
+}
+
+// take hands the messages out in an array of their size or, to be returned before the next call, in the
+// box's own. The application cannot append to that: its free slots stay zero.
+func (o *outbox) take(reuse bool) []pb.Message {
+	if !reuse {
+		return o.drain(make([]pb.Message, 0, len(o.filling)))
 	}
 	o.filling, o.lent = o.lent[:0], o.filling
 	o.beats = false
-	return o.lent
+	return slices.Clip(o.lent)
 }
 
 // returned takes the lent array back, and lets go of what its messages refer to.
@@ -54,7 +64,8 @@ func (o *outbox) returned() {
 
 // responsePool keeps the arrays that carry the responses of storage messages. One goes out with
 // each message and comes back with its acknowledgement, which come in order; it rests for one
-// acknowledgement more, so that whoever steps the last response before sending the others is safe.
+// acknowledgement more, so that whoever steps the last response before sending the others is safe. A nil
+// pool gives new arrays away.
 type responsePool struct {
 	out     [][]pb.Message // oldest first
 	resting []pb.Message
@@ -63,6 +74,9 @@ type responsePool struct {
 
 // take returns an empty array for n responses.
 func (p *responsePool) take(n int) []pb.Message {
+	if p == nil {
+		return make([]pb.Message, 0, n)
+	}
 	if last := len(p.free) - 1; last >= 0 && cap(p.free[last]) >= n {
 		array := p.free[last]
 		p.free = p.free[:last]
@@ -71,11 +85,17 @@ func (p *responsePool) take(n int) []pb.Message {
 	return make([]pb.Message, 0, n)
 }
 
-func (p *responsePool) lend(array []pb.Message) { p.out = append(p.out, array) }
+// lend returns the array, filled, for the application.
+func (p *responsePool) lend(array []pb.Message) []pb.Message {
+	if p != nil {
+		p.out = append(p.out, array)
+	}
+	return array
+}
 
 // acknowledged takes back the array of the oldest message.
 func (p *responsePool) acknowledged() {
-	if len(p.out) == 0 {
+	if p == nil || len(p.out) == 0 {
 		return
 	}
 	if p.resting != nil && len(p.free) < maxFreeArrays {
@@ -95,11 +115,18 @@ const maxFreeArrays = 8
 type asyncWrites struct {
 	// gated holds the responses that must wait for the next storage write.
 	gated outbox
-	// What carries the responses of storage messages.
-	appendResponses responsePool
-	applyResponses  responsePool
+	// What carries the responses of storage messages; nil without Config.ReuseMemory.
+	appendResponses *responsePool
+	applyResponses  *responsePool
 	// applyingBytes are the encoded bytes that are with the apply thread.
 	applyingBytes uint64
+}
+
+func newAsyncWrites(reuse bool) *asyncWrites {
+	if !reuse {
+		return &asyncWrites{}
+	}
+	return &asyncWrites{appendResponses: &responsePool{}, applyResponses: &responsePool{}}
 }
 
 // hasGated reports whether a response waits for the next storage write.

@@ -12,7 +12,8 @@ import (
 // it acknowledges is what it now has for certain.
 func (r *raft) handleSnapshot(m *pb.Message) error {
 	r.heardFromLeader(m.From)
-	return r.takeSnapshot(m.From, m.Snapshot)
+	s := *m.Snapshot // the caller may use the struct again
+	return r.takeSnapshot(m.From, &s)
 }
 
 // takeSnapshot makes the leader's snapshot this node's state if that is news, and acknowledges.

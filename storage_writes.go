@@ -129,21 +129,28 @@ func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
 	if !IsEmptyHardState(rd.HardState) {
 		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	}
-	gated := r.async.gated.take()
-	m.Responses = append(r.async.appendResponses.take(len(gated)+2), gated...)
-	r.async.gated.returned()
-	if w.voteTerm != 0 {
-		m.Responses = append(m.Responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: w.voteTerm})
-	}
 	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, Index: last.index, LogTerm: last.term}
 	ack.RejectHint = w.generation
 	if w.snapshot != 0 {
-		s := rd.Snapshot
-		m.Snapshot, ack.Snapshot = &s, &s
+		s, acknowledged := rd.Snapshot, rd.Snapshot // the thread may change its own
+		m.Snapshot, ack.Snapshot = &s, &acknowledged
 	}
-	m.Responses = append(m.Responses, ack)
-	r.async.appendResponses.lend(m.Responses)
+	m.Responses = r.appendResponses(w.voteTerm, &ack)
 	return m
+}
+
+// appendResponses returns every response that waits for a write, the acknowledgement last.
+func (r *raft) appendResponses(voteTerm uint64, ack *pb.Message) []pb.Message {
+	n := len(r.async.gated.filling) + 1
+	if voteTerm != 0 {
+		n++
+	}
+	pool := r.async.appendResponses
+	responses := r.async.gated.drain(pool.take(n))
+	if voteTerm != 0 {
+		responses = append(responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: voteTerm})
+	}
+	return pool.lend(append(responses, *ack))
 }
 
 // local adds a message to a storage thread.
@@ -163,8 +170,8 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 func (r *raft) storageApply(entries []pb.Entry) pb.Message {
 	r.async.applyingBytes += encodedBytes(entries)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
-	responses := append(r.async.applyResponses.take(1), ack)
-	r.async.applyResponses.lend(responses)
+	pool := r.async.applyResponses
+	responses := pool.lend(append(pool.take(1), ack))
 	return pb.Message{Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries, Responses: responses}
 }
 

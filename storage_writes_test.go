@@ -202,8 +202,8 @@ func TestWhatTheApplyThreadHasInHandIsBounded(t *testing.T) {
 	}
 }
 
-func TestResponsesStayValidUntilTheirAcknowledgementAndOneMore(t *testing.T) {
-	c := newAsyncCluster(t, nil)
+func TestReusedResponsesStayValidUntilTheirAcknowledgementAndOneMore(t *testing.T) {
+	c := newAsyncCluster(t, reusingMemory)
 	var kept [][]pb.Message
 	var copies []string
 	for i := range 40 {

@@ -49,6 +49,7 @@ func All() []Option {
 		{Field: "SnapshotTicks", Arg: "snapshot-ticks"},
 		{Field: "Seed", Arg: "seed"},
 		{Field: "StepDownOnRemoval", Arg: "step-down-on-removal"},
+		{Field: "ReuseMemory", Arg: "reuse-memory"},
 	}
 }
 
