@@ -122,7 +122,7 @@ func TestABatchStaysAsItIsWhileTheNodeGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := config(1, storage)
-	cfg.AsyncStorageWrites = true
+	cfg.AsyncStorageWrites, cfg.ReuseMemory = true, true
 	n := raft.RestartNode(cfg)
 	defer n.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

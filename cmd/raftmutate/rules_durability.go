@@ -88,9 +88,7 @@ func durabilityRemovals() []removal {
 		{"dead-disk", "a leader whose own disk is silent steps down", "§6.2", []edit{{"tick.go",
 			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
-			`	if rn.raft.async != nil {
-		rd.Messages`, `	if false {
-		rd.Messages`}}},
+			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
 		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
 			`	p.resting = p.out[0]
 `, `	clear(p.out[0])

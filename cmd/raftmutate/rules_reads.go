@@ -27,7 +27,7 @@ func readRemovals() []removal {
 			`	r.reads.echoes = r.reads.echoes[:0]
 `, ``}}},
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
-			`		rd.asked = rs.unique(rd.context)
+			`		rd.context, rd.asked = rs.unique(rd.context)
 `, `		rd.asked = rd.context
 `}}},
 		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
