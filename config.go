@@ -121,10 +121,11 @@ type Config struct {
 	// nodes must not share one. The node goes on without it when a Write fails.
 	Recording io.Writer
 
-	// ReuseMemory makes the node use the arrays of Ready.Messages, Ready.ReadStates and Message.Responses
-	// again, so that a steady round allocates nothing. They are the node's own then, see Ready: whoever
-	// sends after Advance, or keeps them, has to copy them first. Without it they belong to the program. A
-	// Node with AsyncStorageWrites always gives them away.
+	// ReuseMemory makes the node use the arrays of Ready.Messages, Ready.ReadStates and
+	// Message.Responses again, so that a steady round allocates nothing. It is safe for a program
+	// that has sent the messages, or copied what it keeps, before it calls Advance (with
+	// AsyncStorageWrites, Ready). Without it the arrays belong to the program, as all else in a Ready.
+	// A Node with AsyncStorageWrites gives arrays away in any case. DefaultConfig leaves it off.
 	ReuseMemory bool
 
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for

@@ -32,9 +32,10 @@
 //		}
 //	}
 //
-// ExampleRawNode is that loop as a program. What is handed out is immutable: entries may be
-// kept for ever; the arrays of Ready.Messages and Ready.ReadStates are used again after
-// Advance.
+// ExampleRawNode is that loop as a program. What is handed out belongs to the program. Entries and
+// snapshots are immutable and may be kept for ever. With Config.ReuseMemory the arrays of Ready.Messages
+// and Ready.ReadStates are used again after Advance: such a loop allocates nothing, and must have sent
+// the messages by then.
 //
 // # Errors
 //
@@ -70,9 +71,9 @@
 // atomic step, in order; each of the two may be behind, and Config.MaxCommittedSizePerReady bounds what the
 // apply thread has in hand. A leader whose own disk is silent shows it in BasicStatus.StalledTicks.
 //
-// The array of Responses is the node's, and is used again when the own response of the next message to the same thread has been
-// stepped. So a thread that shares a sync between several writes sends what each carries for others, or copies it, before
-// it steps the own responses of later ones.
+// With Config.ReuseMemory the array of Responses is the node's. It is used again when the own response of
+// the next message to the same thread has been stepped. So a thread that shares a sync between several
+// writes sends what each carries for others, or copies it, before it steps the own responses of later ones.
 //
 // # Recordings
 //
@@ -83,7 +84,7 @@
 // # Additions
 //
 // Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
-// LeaseDriftTicks, MaxCachedEntriesSize, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
+// LeaseDriftTicks, MaxCachedEntriesSize, ReuseMemory, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
 // Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed errors; package session.
 //

@@ -31,8 +31,8 @@ type Node interface {
 	// read it later; what the node refuses is dropped. Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of batches. Each has to be followed by Advance. With asynchronous storage
-	// writes there is no Advance: the next batch may be made while the application works on this one, and the
-	// arrays of Messages and ReadStates are the application's.
+	// writes there is no Advance: the next batch may be made while the application works on this one.
+	// Config.ReuseMemory has no effect then.
 	Ready() <-chan Ready
 	// Advance says that the batch received last is done, as RawNode.Advance does.
 	Advance()

@@ -421,8 +421,8 @@ func (rn *RawNode) addStorageMessages(rd *Ready) {
 }
 
 // Advance says that the batch of the last Ready is done: what it handed out is durable,
-// committed entries are applied, messages are sent. The arrays of its Messages
-// and ReadStates are used again from now on. It does nothing without a Ready, and
+// committed entries are applied. Messages may be sent later, but with Config.ReuseMemory: then the
+// arrays of Messages and ReadStates are used again from now on. It does nothing without a Ready, and
 // with async storage writes.
 //
 // It only calls advance, so that it is inlined and nobody copies a batch for it.

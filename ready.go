@@ -97,11 +97,11 @@ type CatchUp struct {
 
 // Ready is a batch of work for the application.
 //
-// Everything in it may be read, and nothing may be changed. The entries in Entries,
-// CommittedEntries and Messages and the Snapshot are immutable and may be kept for ever. The
-// arrays of Messages and ReadStates are the node's own: they are valid until Advance (with
-// async storage writes, until the next Ready) and used again then; copy the elements
-// out to keep them.
+// The entries in Entries, CommittedEntries and Messages and the Snapshot are immutable and may be
+// kept for ever. The arrays of Messages and ReadStates belong to the program, with what storage messages
+// carry in Responses: the node never writes to them again. With Config.ReuseMemory they are the
+// node's own: they are valid until Advance (with async storage writes, until the next Ready) and
+// used again then. Copy the elements out to keep them.
 //
 // Without async storage writes: write Snapshot, Entries and HardState to
 // Storage, as one atomic step; send Messages; apply Snapshot and then
@@ -131,9 +131,10 @@ type Ready struct {
 	// in Entries of this batch or an earlier one, or were in Storage at the start.
 	CommittedEntries []pb.Entry
 
-	// Messages are to be sent after HardState, Entries and Snapshot are persisted; what a storage message carries in
-	// Responses is valid until the own response of the next one to that thread is stepped. If one
-	// contains MsgSnap, ReportSnapshot is owed when it is known whether it arrived.
+	// Messages are to be sent after HardState, Entries and Snapshot are persisted. With
+	// Config.ReuseMemory, what a storage message carries in Responses is valid until the own response
+	// of the next one to that thread is stepped. If one contains MsgSnap, ReportSnapshot is owed when
+	// it is known whether it arrived.
 	Messages []pb.Message
 
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only

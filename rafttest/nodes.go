@@ -32,7 +32,7 @@ func DefaultConfig() raft.Config {
 //	    [max-committed-size-per-ready=BYTES] [max-size-per-msg=BYTES] [max-uncommitted=BYTES]
 //	    [inflight=MESSAGES] [max-inflight-bytes=BYTES] [max-cached-entries-size=BYTES]
 //	    [lease-drift=TICKS] [snapshot-ticks=TICKS] [catch-up-rounds=N] [disable-proposal-forwarding=true]
-//	    [disable-conf-change-validation=true] [step-down-on-removal=true]
+//	    [disable-conf-change-validation=true] [step-down-on-removal=true] [reuse-memory=true]
 //	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
 //	    [saved-snapshots=true]
 //

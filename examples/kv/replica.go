@@ -81,6 +81,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	config.Applied = s.applied.index
 	// ReadIndex asks a majority, and the leader has a lease besides, for reads that trust it.
 	config.LeaseDriftTicks = 1
+	config.ReuseMemory = true // messages are sent, and reads looked at, before Advance
 	config.Logger = raft.NewSlogLogger(opts.log)
 	node, err := raft.NewRawNode(config)
 	if err != nil {

@@ -254,6 +254,8 @@ func drawNodes(r *rng, f *Faults) raft.Config {
 	if r.chance(0.2) {
 		c.MaxUncommittedEntriesSize = 512
 	}
+	// Not a draw: those that follow stay as they are. No output depends on it.
+	c.ReuseMemory = mix(r.state, 1)&1 != 0
 	if c.CheckQuorum && r.chance(0.6) {
 		if r.chance(0.5) {
 			c.ReadOnlyOption = raft.ReadOnlyLeaseBased
