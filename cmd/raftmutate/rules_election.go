@@ -103,6 +103,22 @@ func electionRemovals() []removal {
 			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
 		{"silent-leader-learner", "and who never votes", "§6.4", []edit{{"tick.go",
 			`if r.role == StateFollower && r.lead != None {`, `if r.mayCampaign && r.role == StateFollower && r.lead != None {`}}},
+		{"alone-leader", "a leader's word lets a node decide alone only if it has an entry of that leader's term", "§3.5; bug 41", []edit{{"commit.go",
+			`	return r.commitOnWord(index, term == r.term)`, `	return r.commitOnWord(index, true)`}}},
+		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
+			`r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(id.index, true)`}}},
+		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"commit.go",
+			`limit, err := r.beforeAlone(end, r.log.last().term == r.term)`, `limit, err := r.beforeAlone(end, true)`}}},
+		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
+			`r.beforeAlone(hs.Commit, hs.Term == log.last().term)`, `hs.Commit, error(nil)`}}},
+		{"alone-durable", "the change that ends a configuration of one node must be durable before that configuration is used", "bug 41", []edit{{"alone.go",
+			`if at <= r.log.stable() {`, `if true {`}}},
+		{"alone-last", "a configuration of one node is not used if a change follows that is not known to be committed", "bug 41", []edit{{"alone.go",
+			`limit == index || proof && !more {`, `limit == index || proof {`}}},
+		{"alone-snapshot", "nobody restores an earlier leader's snapshot in which it decides alone", "§5; bug 41", []edit{{"snapshot.go",
+			`if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {`, `if false {`}}},
+		{"alone-only", "what is committed stays so", "§3.5", []edit{{"alone.go",
+			`		case limit == index && at > r.log.committed:`, `		case limit == index:`}}},
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
@@ -116,6 +132,26 @@ func electionRemovals() []removal {
 		r.electionElapsed = 0`}}},
 		{"learner-votes", "a learner votes: it may have been promoted without knowing it", "§4.2.1; bug 38", []edit{{"election.go",
 			`	if r.hasPromised() && !req.transfer {`, `	if !r.mayCampaign || r.hasPromised() && !req.transfer {`}}},
+		{"answer-tells", "the answer to a candidate says what is committed", "§4.1; bugs 38, 40", []edit{{"election.go",
+			`	m.Context = r.nameCommit()
+	traceSend(r, m)`, `	traceSend(r, m)`}}},
+		{"grant-tells", "a grant as well", "live majority", []edit{{"election.go",
+			`	m.Context = r.nameCommit()
+	traceSend(r, m)`, `	if !grant {
+		m.Context = r.nameCommit()
+	}
+	traceSend(r, m)`}}},
+		{"answer-of-term", "also in an answer of an earlier term", "§4.1; bugs 38, 40", []edit{{"step.go",
+			`		if isVoteAnswer(m) {
+			// It`, `		if false {
+			// It`}}},
+		{"candidate-tells", "a candidate says what is committed", "§4.1; bug 38", []edit{{"election.go",
+			`		about = r.nameCommit()
+`, ``}}},
+		{"candidate-asks-learners", "a campaign that follows an undecided one asks learners too", "live majority", []edit{{"election.go",
+			`	undecided := r.role != StateFollower`, `	undecided := false`}}},
+		{"learn-changes", "commitment is learnt from votes only where the configuration changes", "v3.6", []edit{{"election.go",
+			`	if err == nil && change {`, `	if err == nil {`}}},
 		{"learn-own-log", "the word of another node commits only what one has", "§3.5", []edit{{"election.go",
 			`if id.index <= r.log.committed || !r.log.has(id) {`, `if id.index <= r.log.committed || id.index > r.log.lastIndex() {`}}},
 		{"learn-ends-campaign", "a campaign ends that turns out to be in an outdated configuration", "§4.1", []edit{{"election.go",
