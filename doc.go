@@ -125,17 +125,19 @@
 //   - An order to campaign waits for committed configuration changes to be applied, and a snapshot until everything is
 //     applied that was handed out before it.
 //   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides. With asynchronous
-//     storage writes its requests for votes wait until its log is durable.
+//     storage writes it asks for votes in the Ready after the acknowledgement of its own vote, and campaigns again
+//     only after that.
 //   - With asynchronous storage writes, the arrays of Responses are used again.
 //   - What Bootstrap writes is committed as one: a node that gets it from a leader bit by bit, or finds a part of it after a
 //     crash, commits it when the entry behind it shows that this is all, and it is durable. It is handed out in one batch, whatever
 //     its size, and active with that. A snapshot that ends within it is not sent. Bootstrap adds the rest to a part.
 //   - A node starts at least in the term of its last entry or of its snapshot, and takes all other configuration changes in its log but the last one
 //     for committed, so that a write of entries without its hard state loses nothing (see Storage).
-//   - A node does not campaign that knows of committed entries it does not have.
-//   - A node that does not vote says in the refusal of a vote what it knows to be committed (Commit, and its term in
-//     RejectHint), and a candidate tells such nodes likewise; elections could get stuck over a configuration
-//     change that only some know to be committed.
+//   - Messages about votes say in their Context what the sender knows to be committed, and members that run v3.6
+//     pass over it. An election could get stuck over a configuration change that only some know to be committed. A campaign
+//     that follows an undecided one asks learners too.
+//   - A follower commits the change that makes it the only voter when its log shows that it is not behind: a server whose disk
+//     was lost would elect itself otherwise, in a configuration that is long outdated.
 //   - With CheckQuorum, a leader steps down whose own disk acknowledges nothing for an election timeout.
 //   - While nobody calls Ready, a leader keeps one round of heartbeats, not one per interval.
 //   - Storage is not asked for terms, nor for its first and last index, while messages

@@ -12,6 +12,10 @@ func (r *raft) campaign() error {
 		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
 		return nil
 	}
+	if r.ownVotePending && r.async != nil {
+		r.logger.Infof("%x does not campaign again: the disk has not acknowledged its vote at term %d", r.id, r.term)
+		return nil
+	}
 	if r.hasPromised() {
 		r.logger.Infof("%x does not campaign: it has promised a leader not to", r.id)
 		return nil
@@ -33,8 +37,16 @@ func (r *raft) campaign() error {
 
 // campaignForVotes starts the real election in a new term. The own vote counts when it
 // is durable.
+//
+// Without asynchronous storage writes the requests leave with the hard state that holds the vote. With them, they wait until the vote is
+// durable, and with it the log that they name. The votes of others are of no use to a node whose disk is stuck, and in this
+// term nobody else could have them. After a crash the node might also campaign in the same term again, with a shorter log (thesis §3.8).
 func (r *raft) campaignForVotes(context string, learners bool) error {
 	r.becomeCandidate()
+	if r.async != nil {
+		r.async.context, r.async.learners = context, learners
+		return nil
+	}
 	r.requestVotes(pb.MsgVote, r.term, context, learners)
 	return nil
 }
@@ -70,23 +82,12 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learn
 		if id == r.id || !r.members.IsVoter(i) && !learners {
 			continue
 		}
-		m := r.voteRequest(t, id)
+		m := r.send(t, id)
 		m.Term = term
 		m.Index, m.LogTerm = last.index, last.term
 		m.Context = about
 		traceSend(r, m)
 	}
-}
-
-// voteRequest returns a message that asks for a vote. A vote is given to the log that the request names. Before term and own vote are
-// durable a crash may take them back, and the next life campaign in the same term and be given that vote; so what is not
-// durable of the log has to be first. Where all of it is, the request need not wait: whatever leaders of earlier terms append in
-// between, the next life has everything of that log that is committed (thesis §3.6.3).
-func (r *raft) voteRequest(t pb.MessageType, to uint64) *pb.Message {
-	if t == pb.MsgVote && r.log.stable() < r.log.lastIndex() {
-		return r.respond(t, to)
-	}
-	return r.send(t, to)
 }
 
 // ignoresCandidate is stickiness (thesis §4.2.3): a node that has heard from a
@@ -217,6 +218,9 @@ func (r *raft) countOwnVote(term uint64) error {
 		return nil
 	}
 	r.ownVotePending = false
+	if r.async != nil {
+		r.requestVotes(pb.MsgVote, r.term, r.async.context, r.async.learners)
+	}
 	traceOwnVote(r)
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()

@@ -47,7 +47,7 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 	if err := r.commitAsTold(m.Commit); err != nil {
 		return r.quarantine("handling a heartbeat", err)
 	}
-	resp := r.respond(pb.MsgHeartbeatResp, m.From)
+	resp := r.echo(pb.MsgHeartbeatResp, m.From)
 	resp.Context = m.Context
 	traceSend(r, resp)
 	return nil

@@ -232,6 +232,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	r.drawElectionTimeout()
 	if cfg.AsyncStorageWrites {
 		r.async = newAsyncWrites(cfg.ReuseMemory)
+		r.async.durableTerm = written.Term
 	}
 	if r.term == 0 {
 		// A new node has promised nothing: its silence is over when it starts.

@@ -120,6 +120,11 @@ type asyncWrites struct {
 	applyResponses  *responsePool
 	// applyingBytes are the encoded bytes that are with the apply thread.
 	applyingBytes uint64
+	// durableTerm is the term in the durable hard state.
+	durableTerm uint64
+	// How a candidate asks for votes once its own is durable.
+	context  string
+	learners bool
 }
 
 func newAsyncWrites(reuse bool) *asyncWrites {
@@ -154,6 +159,16 @@ func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
 	m := r.async.gated.next()
 	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
 	return m
+}
+
+// echo returns a message like send does if this node's term is durable, and like respond does otherwise. It serves signs of life: they
+// do not speak of the log, so they need not wait for writes to it. The lease that they may promise outlasts a crash because a node
+// that restarts in a term is silent first, see lease.go.
+func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
+	if r.async == nil || r.async.durableTerm == r.term {
+		return r.send(t, to)
+	}
+	return r.respond(t, to)
 }
 
 // appendsDue reports whether some follower is owed an append.

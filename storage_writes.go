@@ -159,6 +159,7 @@ func (r *raft) local(m pb.Message) { *r.send(m.Type, m.To) = m }
 // handleStorageAppendResp is the append thread's acknowledgement.
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 	r.async.appendResponses.acknowledged()
+	r.async.durableTerm = max(r.async.durableTerm, m.Term)
 	w := write{generation: m.RejectHint, index: m.Index}
 	if m.Snapshot != nil {
 		w.snapshot = m.Snapshot.Metadata.Index

@@ -64,14 +64,29 @@ func electionRemovals() []removal {
 			`case result == quorum.VoteWon && !r.ownVotePending:`, `case result == quorum.VoteWon:`}}},
 		{"own-vote-counts", "a candidate counts its own vote when that is durable", "§3.8; bug 4", []edit{{"election.go",
 			`	r.becomeCandidate()
-	r.requestVotes(pb.MsgVote, r.term, context, learners)
-	return nil`, `	r.becomeCandidate()
+	if r.async != nil {`, `	r.becomeCandidate()
 	r.requestVotes(pb.MsgVote, r.term, context, learners)
 	r.ownVotePending = false
 	r.members.RecordVote(r.id, true)
-	return r.decideElection()`}}},
-		{"vote-request-durable", "a request for votes names a log that is durable", "§3.6.1, §10.2.1; bug 27", []edit{{"election.go",
-			`	if t == pb.MsgVote && r.log.stable() < r.log.lastIndex() {`, `	if false {`}}},
+	if true {
+		return r.decideElection()
+	}
+	if r.async != nil {`}}},
+		{"ask-when-durable", "with asynchronous writes a candidate asks for votes when its own is durable", "§3.6.1, §3.8; bug 27", []edit{{"election.go",
+			`	if r.async != nil {
+		r.async.context, r.async.learners = context, learners
+		return nil
+	}
+	r.requestVotes(`, `	r.requestVotes(`}, {"election.go", `	if r.async != nil {
+		r.requestVotes(pb.MsgVote, r.term, r.async.context, r.async.learners)
+	}
+`, ``}}},
+		{"no-campaign-again", "nor does it campaign in a later term before that", "§3.4", []edit{{"election.go",
+			`	if r.ownVotePending && r.async != nil {`, `	if false {`}}},
+		{"echo-at-once", "a heartbeat is answered without a wait for writes to the log", "§6.2", []edit{{"send.go",
+			`	if r.async == nil || r.async.durableTerm == r.term {`, `	if r.async == nil {`}}},
+		{"echo-term", "an answer waits for its term to be durable", "§3.8; §6.4.1", []edit{{"send.go",
+			`	if r.async == nil || r.async.durableTerm == r.term {`, `	if true {`}}},
 		{"own-vote-of-term", "the own vote of an earlier campaign does not count in a later one", "§3.4", []edit{{"election.go",
 			`if !r.ownVotePending || r.term != term || r.role != StateCandidate {`, `if !r.ownVotePending || r.role != StateCandidate {`}}},
 		{"pre-vote-term", "a pre-vote changes nobody's term", "§9.6", []edit{{"step.go",
