@@ -29,7 +29,10 @@ func layOut(p *program, lib library, base string) (*side, error) {
 		}
 	}
 	raft := filepath.Join(s.base, "raft")
-	if p.raftDir != "" {
+	switch {
+	case len(p.own) > 0:
+		raft = s.dir
+	case p.raftDir != "":
 		raft = filepath.Join(s.dir, p.raftDir)
 		if err := os.RemoveAll(raft); err != nil {
 			return nil, err
@@ -37,6 +40,9 @@ func layOut(p *program, lib library, base string) (*side, error) {
 	}
 	if err := lib.copyTo(raft, p.raft, p.raftDir == ""); err != nil {
 		return nil, err
+	}
+	if len(p.own) > 0 {
+		return s, s.layOver(p.own)
 	}
 	done := map[string]bool{}
 	for _, suite := range p.suites {
@@ -65,6 +71,34 @@ func (m *module) layOut(dir string) error {
 	}
 	text := fmt.Sprintf("module %s\n\ngo 1.21\n\n%s", m.path, m.gomod)
 	return os.WriteFile(gomod, []byte(text), 0o644)
+}
+
+// layOver copies files of v3.6.0 over the library.
+func (s *side) layOver(patterns []string) error {
+	etcd, err := download(etcdPath, etcdRaft)
+	if err != nil {
+		return err
+	}
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(etcd.Dir, pattern))
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(s.dir, filepath.Dir(pattern))
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return err
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), text, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // replace lets the module in dir use the copies of raft and of the program's other modules.

@@ -181,7 +181,7 @@ func TestEveryRowOfTheTableCanRun(t *testing.T) {
 			if _, err := regexp.Compile(s.short); err != nil {
 				t.Errorf("%s %s: %v", p.name, s.dir, err)
 			}
-			if !slices.ContainsFunc(p.modules, func(m module) bool { return m.dir == s.dir }) {
+			if len(p.own) == 0 && !slices.ContainsFunc(p.modules, func(m module) bool { return m.dir == s.dir }) {
 				t.Errorf("%s: no module in %s", p.name, s.dir)
 			}
 		}
@@ -211,6 +211,15 @@ func TestSelected(t *testing.T) {
 	} {
 		if got := names(test.opts); !slices.Equal(got, test.want) {
 			t.Errorf("%+v: got %q, want %q", test.opts, got, test.want)
+		}
+	}
+}
+
+func TestReasonIsThatOfTheTestOrOfItsParent(t *testing.T) {
+	p := &program{accepted: map[string]string{"TestA": "a", "TestB/x": "x"}}
+	for test, want := range map[string]string{"TestA": "a", "TestA/y/z": "a", "TestB": "", "TestB/x": "x", "TestB/x/y": "x", "TestB/xy": "", "TestC": ""} {
+		if got := p.reason(test); got != want {
+			t.Errorf("%s: %q, want %q", test, got, want)
 		}
 	}
 }
