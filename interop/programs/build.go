@@ -57,11 +57,25 @@ func (s *side) build(suite suite) ([]*binary, error) {
 			if _, statErr := os.Stat(file); statErr == nil {
 				binaries[at].file = file
 			} else if err != nil {
-				binaries[at].err = err.Error()
+				binaries[at].err = complaints(err.Error(), packages[at])
 			}
 		}
 	}
 	return binaries, nil
+}
+
+// complaints returns what the compiler says of one package, or everything if it does not name it.
+func complaints(text, pkg string) string {
+	var out strings.Builder
+	for _, part := range strings.Split("\n"+text, "\n# ")[1:] {
+		if strings.HasPrefix(part, pkg+" ") || strings.HasPrefix(part, pkg+"_test ") || strings.HasPrefix(part, pkg+"\n") {
+			out.WriteString("# " + part + "\n")
+		}
+	}
+	if out.Len() == 0 {
+		return text
+	}
+	return out.String()
 }
 
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)

@@ -175,6 +175,15 @@ func TestGroupsHaveNoNameTwice(t *testing.T) {
 	}
 }
 
+func TestComplaintsAreThoseOfThePackage(t *testing.T) {
+	const text = "go test -c a/b a/bc: exit status 1\n# a/b [a/b.test]\nx.go:1: b\n# a/bc [a/bc.test]\ny.go:1: bc\n"
+	for pkg, want := range map[string]string{"a/b": "# a/b [a/b.test]\nx.go:1: b\n", "a/bc": "# a/bc [a/bc.test]\ny.go:1: bc\n\n", "a/c": text} {
+		if got := complaints(text, pkg); got != want {
+			t.Errorf("%s: %q, want %q", pkg, got, want)
+		}
+	}
+}
+
 func TestEveryRowOfTheTableCanRun(t *testing.T) {
 	for _, p := range table {
 		for _, s := range p.suites {
