@@ -20,8 +20,8 @@ type binary struct {
 	suite suite
 }
 
-// build compiles the tests of the packages of a suite that have tests.
-func (s *side) build(suite suite) ([]*binary, error) {
+// build compiles the tests of those packages of a suite that are selected and have tests.
+func (s *side) build(opts options, suite suite) ([]*binary, error) {
 	dir := filepath.Join(s.dir, suite.dir)
 	const format = "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}"
 	out, err := output(dir, s.env(), "go", append([]string{"list", "-f", format}, suite.packages...)...)
@@ -39,8 +39,10 @@ func (s *side) build(suite suite) ([]*binary, error) {
 		if err != nil {
 			return nil, err
 		}
-		packages = append(packages, pkg)
-		binaries = append(binaries, &binary{side: s, label: path.Join(s.p.name, filepath.ToSlash(rel)), dir: dir, suite: suite})
+		if label := path.Join(s.p.name, filepath.ToSlash(rel)); opts.wants(label, false) {
+			packages = append(packages, pkg)
+			binaries = append(binaries, &binary{side: s, label: label, dir: dir, suite: suite})
+		}
 	}
 	for i, group := range groups(packages) {
 		bin := filepath.Join(s.base, "bin", suite.dir, strconv.Itoa(i))
@@ -116,7 +118,7 @@ func (s *side) buildOne(other *binary) (*binary, error) {
 	}
 	only := other.suite
 	only.packages = []string{"./" + filepath.ToSlash(rel)}
-	binaries, err := s.build(only)
+	binaries, err := s.build(options{}, only)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 //
 //	go run ./interop/programs                  # every program: both sides, about half an hour
 //	go run ./interop/programs -short           # the share of CI
-//	go run ./interop/programs -only raftexample
+//	go run ./interop/programs -only etcd/contrib
 //
 // It fetches the programs through the Go module proxy, into a temporary directory. There it lays
 // each of them out twice: once with go.etcd.io/raft/v3 v3.6.0, once with a copy of this tree's
@@ -24,15 +24,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
+	"strings"
 	"time"
 )
 
 // options are what the command line says.
 type options struct {
-	only  *regexp.Regexp // which programs and packages
-	run   string         // which tests, as for go test -run; empty means all
+	only  []string // programs or packages; empty means all
+	run   string   // which tests, as for go test -run; empty means all
 	short bool
 	keep  string        // the directory to work in and to leave; empty means a temporary one
 	again int           // how often a test that failed is run again on each side
@@ -41,10 +41,11 @@ type options struct {
 }
 
 func main() {
-	var (
-		opts options
-		only = flag.String("only", "", "run programs or packages whose name `matches`, such as raftexample or etcd/server/storage")
-	)
+	var opts options
+	flag.Func("only", "run this `program` or package and those below it, such as etcd/server/storage; may be repeated", func(s string) error {
+		opts.only = append(opts.only, s)
+		return nil
+	})
 	flag.StringVar(&opts.run, "run", "", "run tests whose name `matches`")
 	flag.BoolVar(&opts.short, "short", false, "run the share of CI; v3.6.0 runs only what fails with this library")
 	flag.StringVar(&opts.keep, "keep", "", "work in `directory` and leave it, with the output of every test")
@@ -52,10 +53,6 @@ func main() {
 	flag.IntVar(&opts.jobs, "jobs", runtime.NumCPU(), "run this `many` packages at the same time")
 	flag.DurationVar(&opts.stall, "stall", 3*time.Minute, "stop a test that takes `longer`")
 	flag.Parse()
-	var err error
-	if opts.only, err = regexp.Compile(*only); err != nil {
-		fatal(err)
-	}
 	failures, err := runAll(opts)
 	if err != nil {
 		fatal(err)
@@ -63,6 +60,24 @@ func main() {
 	if failures > 0 {
 		os.Exit(1)
 	}
+}
+
+// wants says whether the options select a package, or with pattern some package below it.
+func (o *options) wants(label string, pattern bool) bool {
+	if len(o.only) == 0 {
+		return true
+	}
+	for _, only := range o.only {
+		if below(label, only) || pattern && below(only, label) {
+			return true
+		}
+	}
+	return false
+}
+
+// below says whether a path is another one or below it.
+func below(path, of string) bool {
+	return path == of || strings.HasPrefix(path, of+"/")
 }
 
 func fatal(err error) {

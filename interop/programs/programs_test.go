@@ -208,15 +208,16 @@ func TestSelected(t *testing.T) {
 		}
 		return out
 	}
-	any := regexp.MustCompile("")
 	for _, test := range []struct {
 		opts options
 		want []string
 	}{
-		{options{only: any}, []string{"./x/...", "./y", "./z"}},
-		{options{only: any, short: true}, []string{"./x/...", "./y"}},
-		{options{only: regexp.MustCompile("p/a/y|p/z")}, []string{"./y", "./z"}},
-		{options{only: regexp.MustCompile("q")}, nil},
+		{options{}, []string{"./x/...", "./y", "./z"}},
+		{options{short: true}, []string{"./x/...", "./y"}},
+		{options{only: []string{"p/a/y", "p/z"}}, []string{"./y", "./z"}},
+		{options{only: []string{"p/a/x/deep"}}, []string{"./x/..."}},
+		{options{only: []string{"p/a/y/deep", "p/z/deep", "q", "p/a/xx"}}, nil},
+		{options{only: []string{"p"}}, []string{"./x/...", "./y", "./z"}},
 	} {
 		if got := names(test.opts); !slices.Equal(got, test.want) {
 			t.Errorf("%+v: got %q, want %q", test.opts, got, test.want)
@@ -258,7 +259,7 @@ func TestOtherTestsOfThePackageRunAfterAPanicAnExitAndAHang(t *testing.T) {
 		}
 	}
 	s := &side{dir: dir, base: t.TempDir(), p: &program{name: "p"}}
-	binaries, err := s.build(suite{dir: ".", packages: []string{"./..."}})
+	binaries, err := s.build(options{}, suite{dir: ".", packages: []string{"./..."}})
 	if err != nil || len(binaries) != 1 || binaries[0].file == "" {
 		t.Fatalf("%v %+v", err, binaries)
 	}

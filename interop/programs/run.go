@@ -48,7 +48,7 @@ func runProgram(opts options, base string, p *program, suites []suite) (int, err
 
 // buildPairs compiles the tests of a suite: with -short, for this library only.
 func buildPairs(opts options, etcd, ours *side, s suite) ([]*pair, error) {
-	binaries, err := ours.build(s)
+	binaries, err := ours.build(opts, s)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func buildPairs(opts options, etcd, ours *side, s suite) ([]*pair, error) {
 	if opts.short {
 		return pairs, nil
 	}
-	if binaries, err = etcd.build(s); err != nil {
+	if binaries, err = etcd.build(opts, s); err != nil {
 		return nil, err
 	}
 	for _, b := range binaries {
@@ -102,7 +102,9 @@ func runPairs(opts options, p *program, etcd *side, pairs []*pair) (int, error) 
 	var all []tested
 	var err error
 	for t := range done {
-		fmt.Println(t.line())
+		if t.ran() {
+			fmt.Println(t.line())
+		}
 		all = append(all, t)
 		err = cmp.Or(err, t.err)
 	}
@@ -133,6 +135,11 @@ func (p *pair) run(opts options) tested {
 	}
 	t.etcd, t.err = p.etcd.run(opts, match, p.suite.repeat)
 	return t
+}
+
+// ran says whether there is something to tell: a package without a selected test has nothing.
+func (t *tested) ran() bool {
+	return len(t.ours.outcomes) > 0 || t.pair.ours.file == "" || t.etcd != nil && len(t.etcd.outcomes) > 0
 }
 
 // line is the line of the package in the output.

@@ -44,7 +44,8 @@ func (p *program) selected(opts options) []suite {
 		}
 		var packages []string
 		for _, pattern := range s.packages {
-			if opts.only.MatchString(s.label(p, strings.TrimSuffix(pattern, "/..."))) {
+			dir, all := strings.CutSuffix(pattern, "/...")
+			if opts.wants(s.label(p, dir), all) {
 				packages = append(packages, pattern)
 			}
 		}
