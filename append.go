@@ -145,6 +145,8 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	}
 	if resp.index() > r.log.committed {
 		r.advanceCommit()
+	} else {
+		traceCommit(r) // the commit rule has nothing to do
 	}
 	if r.transferee != None {
 		r.finishTransfer(resp.From)

@@ -119,11 +119,11 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 		}
 		return nil
 	}
+	r.answerCandidate(pb.MsgVoteResp, req.from, grant)
 	if grant {
 		r.vote = req.from
 		r.electionElapsed = 0
 	}
-	r.answerCandidate(pb.MsgVoteResp, req.from, grant)
 	return nil
 }
 

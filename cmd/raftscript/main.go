@@ -3,6 +3,7 @@
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
+//	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //
 // It prints each command whose output differs with a diff of the lines: "-" was expected and
 // did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
@@ -12,6 +13,12 @@
 // byte, with the same exit statuses, and 1 as well if a part of a life is cut or damaged and was not replayed; step prints each input with what came of it, and what cannot be replayed as it stands;
 // export prints a script that does the same, as far as a script can, and says in its last line whether it does. A recording may hold
 // several lives of the node, one after the other: -life N means the Nth one, and without it all are meant, or the last one to be exported.
+//
+// The third form needs a binary that was built with -tags with_tla; any other one exits with 1. It
+// writes the state trace of a script, a recording or a simulated cluster to its output, as NDJSON that
+// Traceetcdraft.tla reads (see raft.TraceLogger). It then says on standard error whether the trace is a
+// run of that specification, as far as it can check; the exit status is 1 if it is not. A recording
+// shows one node and is not checked: a trace that can be validated shows all nodes of a cluster.
 //
 // With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
 // lines (a level word, then text) count on neither side: their words are each
@@ -47,6 +54,9 @@ type options struct {
 
 // run is main with everything that it needs from the process as arguments.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "trace" {
+		return runTrace(args[1:], stdout, stderr)
+	}
 	if len(args) > 0 {
 		if onRecordings(args[0]) != nil {
 			return runRecordings(args[0], args[1:], stdout, stderr)
@@ -58,7 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files")
 	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "leave log lines out of the comparison")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...")
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+traceUsage)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

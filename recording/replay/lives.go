@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/recording"
 )
 
@@ -95,6 +96,22 @@ func Run(records []recording.Record, each func(*Step) error) error {
 
 // RunLife is Run for one of the lives of a recording. It goes as far as the first record that is lost.
 func RunLife(records []recording.Record, life Life, each func(*Step) error) error {
+	return runLife(records, life, nil, each)
+}
+
+// ErrTrace says that the start of a life is lost, and with it the first events of its trace.
+var ErrTrace = errors.New("replay: the start of the life is lost, and a trace needs it")
+
+// TraceLife replays a life and gives its steps to logger. The library must be built with the tag
+// with_tla. The error is ErrTrace if the life starts with a checkpoint, or one of Run.
+func TraceLife(records []recording.Record, life Life, logger raft.TraceLogger) error {
+	if life.Begin < life.End && records[life.Begin].Kind == recording.Checkpoint {
+		return ErrTrace
+	}
+	return runLife(records, life, logger, nil)
+}
+
+func runLife(records []recording.Record, life Life, logger raft.TraceLogger, each func(*Step) error) error {
 	if life.Begin >= life.End {
 		return ErrIncomplete
 	}
@@ -102,7 +119,7 @@ func RunLife(records []recording.Record, life Life, each func(*Step) error) erro
 	for end < life.End && records[end].Kind != recording.Lost {
 		end++
 	}
-	p := &player{records: records[:end], at: life.Begin}
+	p := &player{records: records[:end], at: life.Begin, trace: logger}
 	for p.at < end {
 		if p.at > life.Begin && p.records[p.at].Kind == recording.Checkpoint {
 			if err := p.compare(); err != nil {

@@ -64,6 +64,7 @@ type player struct {
 	at       int // the record that comes next
 	node     *raft.RawNode
 	diverged *Divergence
+	trace    raft.TraceLogger // nil unless somebody wants a trace
 	// quiet: the node is made to be restored, and what it writes means nothing. restored: it came from a checkpoint.
 	quiet, restored bool
 }
@@ -80,7 +81,7 @@ func (p *player) step(s *Step) (err error) {
 		if err != nil {
 			return err
 		}
-		c.Storage, c.Recording, c.Logger = p, p, raft.DiscardLogger
+		c.Storage, c.Recording, c.Logger, c.TraceLogger = p, p, raft.DiscardLogger, p.trace
 		p.node, s.Err = raft.NewRawNode(c)
 	case s.Input.Kind.IsInput():
 		p.do(s)
