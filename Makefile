@@ -27,6 +27,8 @@ lint:
 unit:
 	@for m in $(MODULES); do (cd $$m && go test ./...) || exit 1; done
 	cd interop/v37 && GOWORK=off go test ./... # it needs another version of what the workspace has
+	go vet -tags with_tla . ./cmd/raftscript && go test -tags with_tla -run Trace . ./cmd/raftscript
+	cd interop && go vet -tags with_tla ./scripts && go test -tags with_tla -run Trace ./scripts
 
 # The root module with the oldest Go, without the workspace, whose other modules need a newer one.
 oldest:

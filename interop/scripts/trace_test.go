@@ -48,7 +48,7 @@ func traces(t *testing.T, script string) (got, want []string) {
 
 // Where both libraries take the same steps, their traces hold the same events to the byte. The
 // order in which messages are delivered differs, so events count, not their order. How nodes start is
-// left out: see TestANodeStartsInTheStateThatV36HasAfterItsStart.
+// left out: see TestTheTraceOfAStartShowsTheStateOfV36.
 var traced = []struct {
 	name, script string
 	// The beginnings of the events that only one side has.
@@ -174,7 +174,7 @@ func missing(a, b []string) []string {
 	return only
 }
 
-func TestANodeStartsInTheStateThatV36HasAfterItsStart(t *testing.T) {
+func TestTheTraceOfAStartShowsTheStateOfV36(t *testing.T) {
 	got, want := traces(t, "add-nodes 3 voters=(1,2,3) index=2\nadd-nodes 1")
 	var last []string
 	for _, e := range want {
