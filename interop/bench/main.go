@@ -4,6 +4,8 @@
 //	go run ./interop/bench                 # a few minutes; writes docs/benchmarks.md and docs/benchmarks.svg
 //	go run ./interop/bench -only 'reads' -out ''
 //
+// This library is run as a program for v3.6 configures it, and with Config.ReuseMemory.
+//
 // Each row is run several times, in turns, and the fastest run of each counts: what is slower was disturbed by
 // something else. Absolute times belong to the machine; the ratios are what to look at.
 package main
@@ -49,14 +51,14 @@ func bench(only, out string, length time.Duration, runs int) error {
 			continue
 		}
 		r := row{workload: w}
-		sides := []side{{&r.etcd, theirs[i]}, {&r.ours, w}}
+		sides := []side{{&r.etcd, theirs[i], false}, {&r.ours, w, false}, {&r.reuse, w, true}}
 		for range runs {
 			for _, s := range sides {
 				if err := s.measure(length); err != nil {
 					return err
 				}
 			}
-			slices.Reverse(sides) // whoever comes second finds the other's heap
+			slices.Reverse(sides) // whoever comes later finds the others' heap
 		}
 		fmt.Println(r.text())
 		rows = append(rows, r)
@@ -79,12 +81,13 @@ func bench(only, out string, length time.Duration, runs int) error {
 type side struct {
 	fastest  *measure.Cost
 	workload measure.Workload
+	reuse    bool // with Config.ReuseMemory
 }
 
 // measure runs the workload once more, and keeps the cost if it is the lowest.
 func (s side) measure(length time.Duration) error {
 	runtime.GC()
-	cost, err := measure.Once(s.workload, length)
+	cost, err := measure.Once(s.workload, length, s.reuse)
 	if err != nil {
 		return err
 	}

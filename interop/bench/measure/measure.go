@@ -4,6 +4,7 @@ package measure
 import (
 	"flag"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -28,8 +29,20 @@ type Cost struct {
 	Extra map[string]float64
 }
 
-// Once runs w for about d and returns the cost of a unit.
-func Once(w Workload, d time.Duration) (Cost, error) {
+// reuseMemory is what Configure sets. Runs follow one another.
+var reuseMemory bool
+
+// Configure sets Config.ReuseMemory as the run wants it. config is a pointer to the Config of either library, of which one
+// has no such field.
+func Configure(config any) {
+	if f := reflect.ValueOf(config).Elem().FieldByName("ReuseMemory"); f.IsValid() {
+		f.SetBool(reuseMemory)
+	}
+}
+
+// Once runs w for about d, with or without Config.ReuseMemory, and returns the cost of a unit.
+func Once(w Workload, d time.Duration, reuse bool) (Cost, error) {
+	reuseMemory = reuse
 	turns := d.String()
 	if w.Turns > 0 {
 		turns = fmt.Sprintf("%dx", w.Turns)

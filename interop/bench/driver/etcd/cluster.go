@@ -9,6 +9,8 @@ import (
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/ffd200af/raft/interop/bench/measure"
 )
 
 // compactEvery is how many entries a node applies before its storage drops them, so that a long run measures
@@ -51,7 +53,7 @@ type cluster struct {
 }
 
 func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
-	return &raft.Config{
+	c := &raft.Config{
 		ID:              id,
 		ElectionTick:    10,
 		HeartbeatTick:   1,
@@ -60,6 +62,8 @@ func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
 		MaxInflightMsgs: 256,
 		Logger:          silent{},
 	}
+	measure.Configure(c)
+	return c
 }
 
 // newCluster returns n nodes of which node 1 leads.

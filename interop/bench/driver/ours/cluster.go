@@ -7,6 +7,8 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+
+	"github.com/ffd200af/raft/interop/bench/measure"
 )
 
 //go:generate go run ../../../generate
@@ -51,7 +53,7 @@ type cluster struct {
 }
 
 func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
-	return &raft.Config{
+	c := &raft.Config{
 		ID:              id,
 		ElectionTick:    10,
 		HeartbeatTick:   1,
@@ -60,6 +62,8 @@ func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
 		MaxInflightMsgs: 256,
 		Logger:          silent{},
 	}
+	measure.Configure(c)
+	return c
 }
 
 // newCluster returns n nodes of which node 1 leads.
