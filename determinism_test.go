@@ -193,6 +193,9 @@ func (c *testCluster) checkReads(answers []ReadState) {
 		if floor := c.floors[string(rs.RequestCtx)]; rs.Index < floor {
 			c.tb.Fatalf("a read is answered at %d; %d was committed before it was asked for", rs.Index, floor)
 		}
+		if c.answered != nil {
+			c.answered[string(rs.RequestCtx)] = true
+		}
 	}
 }
 

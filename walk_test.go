@@ -258,7 +258,7 @@ func walkCluster(tb rapid.TB, n int, tune func(*Config)) (*testCluster, *history
 			}
 		}
 	}
-	c.floors = map[string]uint64{}
+	c.floors, c.answered = map[string]uint64{}, map[string]bool{}
 	return c, h
 }
 

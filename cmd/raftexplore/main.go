@@ -33,6 +33,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	only := flags.String("world", "", "the only world to explore")
 	cores := flags.Int("cores", 2, "how many worlds to explore at a time")
 	states := flags.Int("states", 20_000_000, "how many states to keep in memory at most, per world; one takes about 200 bytes")
+	minorities := flags.Int("minorities", 100, "ask one in so many states whether the survivors elect a leader when a minority dies for ever; 0 asks none, 1 all")
 	list := flags.Bool("list", false, "list the worlds and their bounds")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -45,8 +46,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case len(worlds) == 0:
 		fmt.Fprintf(stderr, "there is no world %q\n", *only)
 		return 2
-	case flags.NArg() > 0 || !(*minutes > 0) || *cores < 1 || *states < 1:
-		fmt.Fprintln(stderr, "nothing would be explored: -minutes, -cores and -states must be positive, and there are no other arguments")
+	case flags.NArg() > 0 || !(*minutes > 0) || *cores < 1 || *states < 1 || *minorities < 0:
+		fmt.Fprintln(stderr, "nothing would be explored: -minutes, -cores and -states must be positive, -minorities not negative, and there are no other arguments")
 		return 2
 	case *list:
 		listWorlds(stdout, worlds)
@@ -55,6 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	p := plan{
 		share:  time.Duration(*minutes * float64(time.Minute) * float64(min(*cores, len(worlds))) / float64(len(worlds))),
 		states: *states,
+		every:  *minorities,
 		out:    stdout,
 	}
 	if !p.run(worlds, *cores) {
@@ -86,6 +88,7 @@ func listWorlds(out io.Writer, worlds []explore.World) {
 type plan struct {
 	share  time.Duration // for each world
 	states int
+	every  int // of how many states one is asked about dead minorities
 
 	mu     sync.Mutex
 	out    io.Writer
@@ -112,7 +115,7 @@ func (p *plan) run(worlds []explore.World, cores int) bool {
 		}()
 	}
 	wait.Wait()
-	fmt.Fprintf(p.out, "%d states, %d steps, %d runs of the library\n", p.total.States, p.total.Steps, p.total.NodeSteps)
+	fmt.Fprintf(p.out, "%d states, %d steps, %d runs of the library, %d dead minorities\n", p.total.States, p.total.Steps, p.total.NodeSteps, p.total.Minorities)
 	return !p.broken
 }
 
@@ -122,7 +125,7 @@ func (p *plan) explore(w explore.World) {
 	for i, b := range w.Bounds {
 		begin := time.Now()
 		stop := begin.Add(end.Sub(begin) / time.Duration(len(w.Bounds)-i))
-		r, err := explore.Explore(w, b, explore.Options{MaxStates: p.states, Stop: func() bool { return time.Now().After(stop) }})
+		r, err := explore.Explore(w, b, explore.Options{MaxStates: p.states, Minorities: p.every, Stop: func() bool { return time.Now().After(stop) }})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
@@ -140,6 +143,7 @@ func (p *plan) report(r *explore.Result, took time.Duration) {
 	p.total.States += r.States
 	p.total.Steps += r.Steps
 	p.total.NodeSteps += r.NodeSteps
+	p.total.Minorities += r.Minorities
 	how := "all"
 	if !r.Done {
 		how = fmt.Sprintf("all up to depth %d", r.Depth-1)

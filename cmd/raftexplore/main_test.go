@@ -7,7 +7,7 @@ import (
 )
 
 func TestToExploreNothingIsNoSuccess(t *testing.T) {
-	for _, args := range []string{"-cores 0", "-minutes 0", "-minutes -1", "-minutes NaN", "-states 0", "-world nowhere", "plain", "-x"} {
+	for _, args := range []string{"-cores 0", "-minutes 0", "-minutes -1", "-minutes NaN", "-states 0", "-minorities -1", "-world nowhere", "plain", "-x"} {
 		var stdout, stderr bytes.Buffer
 		if status := run(strings.Fields(args), &stdout, &stderr); status != 2 || stderr.Len() == 0 {
 			t.Errorf("%s: status %d, %s%s", args, status, stdout.String(), stderr.String())

@@ -27,11 +27,19 @@
 //
 // Nodes that are alike and have done nothing are interchangeable: the first of them goes first.
 //
+// # Dead minorities
+//
+// With Options.Minorities, states are asked a question: does a live majority always elect? For every
+// set of nodes that may die for ever there, the survivors run on. What is under way is lost, each of
+// them campaigns in turn, and messages are delivered in order. One of them has to lead and to commit an
+// entry of its term within a bounded number of turns. What the survivors know of the configuration
+// decides which nodes may die, see internal/survivors. Disks that get stuck are not part of it.
+//
 // # What is not in it
 //
 // Time: nodes campaign whenever they are told to, and leases and check-quorum, which count ticks, are off. Without
 // asynchronous writes a Ready is taken at once or, in the world "batches", as a step of its own, and so is Advance in the
 // worlds "advance" and "lone"; a Ready's messages leave right after its write. A node that has two inputs or two storage
 // messages to work off gets nothing more before it has done something. A follower's question for a read arrives as
-// often as the bound says. Proposals are made at leaders. Liveness is not judged.
+// often as the bound says. Proposals are made at leaders.
 package explore

@@ -14,6 +14,9 @@ type Options struct {
 	MaxStates int
 	// Stop, if set, is asked now and then; exploration ends when it returns true.
 	Stop func() bool
+	// Minorities asks one in so many states whether the survivors elect a leader, whatever minority
+	// of its nodes dies for ever; 0 asks none, 1 all.
+	Minorities int
 }
 
 // Result is what an exploration has found.
@@ -32,6 +35,9 @@ type Result struct {
 	// NodeStates is how many states of single nodes there are, NodeSteps how often the library was run to find out
 	// what a node does, and Messages how many different messages were sent.
 	NodeStates, NodeSteps, Messages int
+
+	// Minorities is how many combinations of survivors were seen to elect a leader, see Options.
+	Minorities int
 
 	// Violation is what was found; nil if all is well.
 	Violation *Violation
@@ -60,6 +66,10 @@ type explorer struct {
 	prelude []noted
 	first   cluster
 
+	// asked are the survivors that were asked already, by their states; minorities counts them.
+	asked      map[[maxNodes]uint32]bool
+	minorities int
+
 	steps, depth int
 	done         bool
 	violation    *Violation
@@ -78,7 +88,7 @@ func newExplorer(w World, b Bound) (*explorer, error) {
 		return nil, fmt.Errorf("explore: world %s is too large", w.Name)
 	}
 	w.between = cmp.Or(b.Between, maxBacklog)
-	x := &explorer{world: w, bound: b, pasts: newPasts(), seen: newSeen()}
+	x := &explorer{world: w, bound: b, pasts: newPasts(), seen: newSeen(), asked: map[[maxNodes]uint32]bool{}}
 	x.nodes = newNodes(&x.world, b.Reads > 0)
 	return x, nil
 }
@@ -86,7 +96,7 @@ func newExplorer(w World, b Bound) (*explorer, error) {
 func (x *explorer) result() *Result {
 	return &Result{
 		World: x.world, Bound: x.bound, States: len(x.seen.states) - x.seen.overtaken, Places: len(x.seen.heads), Steps: x.steps, Depth: x.depth, Done: x.done,
-		NodeStates: len(x.nodes.states), NodeSteps: len(x.nodes.transitions), Messages: len(x.nodes.messages), Violation: x.violation,
+		NodeStates: len(x.nodes.states), NodeSteps: len(x.nodes.transitions), Messages: len(x.nodes.messages), Minorities: x.minorities, Violation: x.violation,
 	}
 }
 
@@ -105,6 +115,12 @@ func (x *explorer) run(o Options) {
 		}
 		if at&255 == 0 && (o.Stop != nil && o.Stop()) || o.MaxStates > 0 && len(x.seen.states) >= o.MaxStates {
 			return
+		}
+		if o.Minorities > 0 && at%o.Minorities == 0 {
+			if err := x.outlives(uint32(at)); err != nil {
+				x.violation = x.explain(err, x.path(uint32(at)))
+				return
+			}
 		}
 		if !x.seen.states[at].overtaken && !x.expand(uint32(at)) {
 			return

@@ -17,14 +17,14 @@ func TestNothingIsBrokenInAnySmallWorld(t *testing.T) {
 	for _, w := range Worlds() {
 		t.Run(w.Name, func(t *testing.T) {
 			for _, b := range w.Bounds[:2] {
-				r, err := Explore(w, b, Options{MaxStates: 12_000})
+				r, err := Explore(w, b, Options{MaxStates: 12_000, Minorities: 10})
 				if err != nil {
 					t.Fatal(err)
 				}
 				if r.Violation != nil {
 					t.Fatalf("%s: %v\n%s\n%s", b, r.Violation.Err, strings.Join(r.Violation.Steps, "\n"), r.Violation.Script)
 				}
-				t.Logf("%s: %d states, depth %d, all: %t", b, r.States, r.Depth, r.Done)
+				t.Logf("%s: %d states, depth %d, all: %t, %d minorities", b, r.States, r.Depth, r.Done, r.Minorities)
 			}
 		})
 	}
@@ -85,6 +85,22 @@ func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
 			}
 			t.Logf("%v after %d states, in %d steps", r.Violation.Err, r.States, len(r.Violation.Steps))
 		})
+	}
+}
+
+// Nodes that refuse their help once another one is dead are found, in the first state.
+func TestSurvivorsThatElectNobodyAreFound(t *testing.T) {
+	w := worldNamed(t, "plain")
+	w.fault = withholdsVotes
+	r, err := Explore(w, Bound{Campaigns: 1}, Options{Minorities: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Violation == nil || !strings.Contains(r.Violation.Err.Error(), "no survivor leads") || r.Minorities == 0 {
+		t.Fatalf("found %v, and %d minorities that elect", r.Violation, r.Minorities)
+	}
+	if r, err = Explore(w, Bound{Campaigns: 1}, Options{}); err != nil || r.Violation != nil {
+		t.Fatalf("nobody asks, and found is %v, %v", r.Violation, err)
 	}
 }
 

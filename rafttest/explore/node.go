@@ -261,15 +261,7 @@ func (n *node) apply(entries []pb.Entry) {
 		if e.Type == pb.EntryNormal {
 			continue
 		}
-		var cc pb.ConfChangeV2
-		var err error
-		if e.Type == pb.EntryConfChange {
-			var v1 pb.ConfChange
-			err = v1.Unmarshal(e.Data)
-			cc = v1.AsV2()
-		} else {
-			err = cc.Unmarshal(e.Data)
-		}
+		cc, err := decodeChange(&e)
 		if err != nil {
 			n.fail("applies a change that cannot be read: %w", err)
 			return
@@ -284,6 +276,9 @@ func (n *node) send(messages []pb.Message) {
 	for i := range messages {
 		m := messages[i]
 		n.checkPromise(&m)
+		if n.world.fault == withholdsVotes && n.id == 3 && m.Type == pb.MsgVoteResp {
+			continue
+		}
 		n.sent = append(n.sent, m)
 	}
 }

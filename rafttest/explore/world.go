@@ -140,6 +140,7 @@ const (
 	forgetsLog        // a crash takes back the last entry
 	sendsBeforeWriting
 	losesLateHardState // the hard state is lost of a Ready that answers what came before Advance
+	withholdsVotes     // node 3 votes and never says so
 )
 
 // Worlds returns the worlds that are explored. Their bounds grow.
@@ -292,6 +293,16 @@ func Worlds() []World {
 				{Campaigns: 1, Changes: 2},
 				{Campaigns: 1, Changes: 2, Restarts: 1},
 				{Campaigns: 2, Changes: 2},
+			},
+		},
+		{
+			Name: "knows", About: "a leader of two adds a learner and removes itself: the learner may be the only one left that knows",
+			Nodes: 3, Voters: []uint64{1, 2}, Led: true, Changes: []string{"l3", "r1", "r1 l3"},
+			Bounds: []Bound{
+				{Changes: 1},
+				{Campaigns: 1, Changes: 2},
+				{Campaigns: 1, Changes: 2, Proposals: 1},
+				{Campaigns: 1, Changes: 2, Restarts: 1},
 			},
 		},
 		{

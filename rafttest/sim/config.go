@@ -108,6 +108,10 @@ type Faults struct {
 	// Member is the mean time between changes of the membership, MaxNodes the number of nodes there may ever be.
 	Member, MaxNodes int
 
+	// Minority lets some nodes die for ever when the other faults end. The newest configuration that is known to a node that is
+	// up keeps its quorum.
+	Minority bool
+
 	// Drift is how many ticks a node's clock may gain on another's in an election timeout. What the
 	// leases allow for is set from it, unless DriftUnknown: then reads may be stale, and the run fails.
 	Drift        float64
@@ -136,7 +140,7 @@ func AllFaults() *Faults {
 		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, WriteError: 200, Tear: true,
 		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
 		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
-		Drift: 1, Lazy: 0.2, Concurrent: true, Mixed: true, Batches: true,
+		Drift: 1, Lazy: 0.2, Concurrent: true, Mixed: true, Batches: true, Minority: true,
 	}
 }
 
@@ -231,6 +235,9 @@ func drawFaults(r *rng) *Faults {
 		*length = []int{2, *length, *length * 3}[r.below(3)]
 	}
 	f.Drift = []float64{0, 0.5, 1, 2}[r.below(4)]
+	end := *r // the seeds from before there was this fault stay what they were
+	end.state ^= 0xdead
+	f.Minority = end.chance(0.6)
 	return f
 }
 

@@ -201,7 +201,7 @@ func (s *simulation) endLife(h *host) {
 }
 
 func (s *simulation) restart(h *host) {
-	if h.rn != nil || h.lost {
+	if h.rn != nil || h.lost || h.dead {
 		return
 	}
 	if s.faults.ReadError > 0 && s.r.chance(0.05) {

@@ -27,6 +27,7 @@ type Stats struct {
 	Quarantines, LostDisks, Unavailable int
 	Snapshots, Restores, Joined         int
 	Transfers, WriteErrors              int
+	Dead, Stuck                         int // nodes that died for ever in the end, and disks that got stuck
 	Noticed                             int // disks that came back without what was durable, noticed by their node
 }
 
@@ -51,6 +52,7 @@ func (s *Stats) fields() []statField {
 		{"duplicated", &s.Duplicated}, {"partitions", &s.Partitions}, {"pauses", &s.Pauses}, {"stalls", &s.Stalls},
 		{"quarantines", &s.Quarantines}, {"lost disks", &s.LostDisks}, {"unavailable reads", &s.Unavailable},
 		{"snapshots", &s.Snapshots}, {"restores", &s.Restores}, {"joined", &s.Joined}, {"transfers", &s.Transfers}, {"failed writes", &s.WriteErrors},
+		{"dead for ever", &s.Dead},
 	}
 }
 

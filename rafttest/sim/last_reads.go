@@ -8,7 +8,11 @@ const lastReader = -2
 
 func (s *simulation) lastReads() {
 	s.quiet = true
-	members(&s.leader().conf, func(id uint64) { s.host(id).lastRead = readDue })
+	members(&s.leader().conf, func(id uint64) {
+		if h := s.host(id); !h.stuck { // one that is stuck may not even know who its members are
+			h.lastRead = readDue
+		}
+	})
 	end := s.now + ticks(s.cfg.RecoverTicks)
 	for s.w.failure == nil && s.readsWait() {
 		if s.now > end || !s.step() {

@@ -100,7 +100,7 @@ func (s *simulation) report(h *host, e *event) {
 // arrive delivers a message.
 func (s *simulation) arrive(h *host, f int32) {
 	m := &s.w.flights[f]
-	if s.net.isCut(m.sender, m.To) {
+	if m.lost || s.net.isCut(m.sender, m.To) {
 		s.lose(f)
 		return
 	}

@@ -320,17 +320,7 @@ func (w *world) apply(n *node, entries []pb.Entry) {
 const refusedChange = "refused"
 
 func (w *world) applyConfChange(n *node, e *pb.Entry) {
-	var cc pb.ConfChangeI
-	var err error
-	if e.Type == pb.EntryConfChange {
-		var v1 pb.ConfChange
-		err = v1.Unmarshal(e.Data)
-		cc = v1
-	} else {
-		var v2 pb.ConfChangeV2
-		err = v2.Unmarshal(e.Data)
-		cc = v2
-	}
+	cc, err := decodeChange(e.Type, e.Data)
 	if err != nil {
 		w.failf(Healthy, n, "entry %d/%d is no configuration change: %v", e.Term, e.Index, err)
 		return

@@ -99,11 +99,8 @@ func (s *simulation) run() {
 func (s *simulation) recover() {
 	calm := NoFaults()
 	calm.Drift, calm.MaxNodes = s.faults.Drift, s.faults.MaxNodes
-	s.faults, s.recovering, s.target = calm, true, s.w.check.commit
+	s.faults, s.recovering = calm, true
 	s.net.heal()
-	for i := range s.clients {
-		s.clients[i].recovered = false
-	}
 	for _, h := range s.hosts {
 		h.stalledUntil, h.crashWriting, h.failWriting = 0, false, false
 		s.w.repair(h.node)
@@ -112,6 +109,13 @@ func (s *simulation) recover() {
 			s.at(s.now, h, evUnblock, 0, 0)
 		}
 		s.restart(h)
+	}
+	if s.cfg.Faults.Minority && !s.cfg.Faults.ReuseID {
+		s.loseMinority()
+	}
+	s.target = s.w.check.commit
+	for i := range s.clients {
+		s.clients[i].recovered = false
 	}
 	began, end := s.now, s.now+ticks(s.cfg.RecoverTicks)
 	for s.w.failure == nil && !s.recovered() {
@@ -122,6 +126,9 @@ func (s *simulation) recover() {
 	took := int((s.now - began) / tickTime)
 	if s.w.failure == nil {
 		s.lastReads()
+	}
+	if s.w.failure == nil && s.w.stats.Stuck > 0 {
+		s.calm()
 	}
 	s.cfg.RecoverTicks = took
 	for _, h := range s.hosts {
@@ -138,12 +145,20 @@ func (s *simulation) standing() string {
 		switch {
 		case h.lost:
 			out = fmt.Appendf(out, "; node %d is lost", h.id)
+		case h.dead:
+			out = fmt.Appendf(out, "; node %d is dead", h.id)
 		case h.rn == nil:
 			out = fmt.Appendf(out, "; node %d is down", h.id)
 		default:
 			st := h.rn.Status()
 			out = fmt.Appendf(out, "; node %d: %s in term %d of leader %d, log up to %d, commit %d, applied %d, %s",
 				h.id, st.RaftState, st.Term, st.Lead, h.told.last(), st.Commit, h.rep.applied, raft.DescribeConfState(h.conf))
+			if h.lastRead != noRead {
+				out = append(out, ", its read waits"...)
+			}
+			if h.stuck {
+				out = append(out, ", with a disk that is stuck"...)
+			}
 		}
 	}
 	for i := range s.clients {

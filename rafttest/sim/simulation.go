@@ -54,6 +54,8 @@ type host struct {
 	crashWriting bool // in its next write
 	failWriting  bool // its next write
 	downNoted    bool // that the node is down
+	// dead: the node never starts again. stuck: its disk never acknowledges again. See loseMinority.
+	dead, stuck bool
 
 	reads    []pendingRead // answered by raft, and waiting for the replica to apply
 	lastRead lastRead      // see lastReads
@@ -329,7 +331,8 @@ func (s *simulation) recovered() bool {
 	all := true
 	members(&lead.conf, func(id uint64) {
 		n := s.w.node(id)
-		all = all && (n.lost || n.rn != nil && n.rep.applied >= s.target)
+		h := s.host(id)
+		all = all && (n.lost || h.dead || h.stuck || n.rn != nil && n.rep.applied >= s.target)
 	})
 	joint := len(lead.conf.VotersOutgoing) > 0 && lead.conf.AutoLeave
 	return all && !joint && lead.lead != raft.None

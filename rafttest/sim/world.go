@@ -56,6 +56,7 @@ type flight struct {
 	pb.Message
 	sender   uint64
 	tampered bool // it is not as it was sent
+	lost     bool // it does not arrive
 }
 
 type answerAt struct {

@@ -1,0 +1,249 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/survivors"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Does a live majority always elect? A state is asked for every set of nodes that may die for ever
+// there, see package survivors: everything under way is lost, and the rest runs on a schedule that
+// is fair and has no faults. Copies of the nodes do that, so that exploration goes on as if nothing
+// had been asked.
+//
+// What becomes of the rest depends on its own nodes alone. So each combination of them is asked
+// once.
+
+const (
+	// turns is how often each survivor has its turn to campaign. The first one may have to learn
+	// which configuration counts, and the best log may be with the last.
+	turns = 4
+	// beats is how many rounds of heartbeats a leader may need to commit its first entry.
+	beats = 3
+	// maxDeliveries bounds what one campaign brings about.
+	maxDeliveries = 2000
+)
+
+// outlives asks the state with a number, and returns an error if some survivors elect nobody.
+func (x *explorer) outlives(at uint32) error {
+	site := x.seen.states[at].site
+	for live := survivors.Set(1); live < 1<<x.world.Nodes; live++ {
+		key := site.nodes
+		for i := range key {
+			if live>>i&1 == 0 {
+				key[i] = none
+			}
+		}
+		if x.asked[key] {
+			continue
+		}
+		x.asked[key] = true
+		s := x.survivors(&site, live)
+		if known := s.rest(); !survivors.Suffice(known, live, live) {
+			continue
+		}
+		x.minorities++
+		if err := s.elect(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group are the nodes that live on.
+type group struct {
+	world *World
+	nodes []*node // nil: dead
+	wire  []pb.Message
+	err   error
+}
+
+// survivors copies the nodes that live on.
+func (x *explorer) survivors(s *site, live survivors.Set) *group {
+	g := &group{world: &x.world, nodes: make([]*node, x.world.Nodes)}
+	for i := range g.nodes {
+		if live>>i&1 != 0 {
+			g.nodes[i] = x.nodes.copy(s.nodes[i])
+		}
+	}
+	return g
+}
+
+// copy returns a node in the given state and leaves the spare one where it is.
+func (ns *nodes) copy(state uint32) *node {
+	spare := ns.states[state].spare
+	ns.states[state].spare = nil
+	n := ns.reach(state)
+	ns.states[state].spare = spare
+	return n
+}
+
+// rest lets every node carry out what it has in hand, without messages, and returns what each of
+// them knows. Snapshots that are under way are lost, and the application reports that, as it has
+// to.
+func (g *group) rest() []survivors.Node {
+	known := make([]survivors.Node, len(g.nodes))
+	for i, n := range g.nodes {
+		known[i].ID = uint64(i + 1)
+		if n == nil {
+			continue
+		}
+		for to := range g.nodes {
+			n.raw.ReportSnapshot(uint64(to+1), raft.SnapshotFailure)
+		}
+		g.settle(n)
+		known[i] = n.known()
+	}
+	g.wire = nil
+	return known
+}
+
+// settle lets a node work until it has nothing to do.
+func (g *group) settle(n *node) {
+	for n.err == nil {
+		switch {
+		case n.lent != nil:
+			g.take(n, stepOf(acknowledge, 0, appendThread), nil)
+		case n.owes(appendThread):
+			g.take(n, stepOf(acknowledge, 0, appendThread), nil)
+		case n.owes(applyThread):
+			g.take(n, stepOf(acknowledge, 0, applyThread), nil)
+		case n.raw.HasReady():
+			g.take(n, stepOf(ready, 0, 0), nil)
+		case len(n.writes) > 0:
+			g.take(n, stepOf(writeDisk, 0, 0), nil)
+		case len(n.applies) > 0:
+			g.take(n, stepOf(applyEntries, 0, 0), nil)
+		default:
+			return
+		}
+	}
+}
+
+// take lets a node take a step, and puts what it sends on the wire.
+func (g *group) take(n *node, s step, m *pb.Message) {
+	n.take(s, m)
+	g.wire = append(g.wire, n.sent...)
+	if n.err != nil && g.err == nil {
+		g.err = n.err
+	}
+}
+
+// known returns what a node that is at rest knows of the configuration.
+func (n *node) known() survivors.Node {
+	known := survivors.Node{ID: n.id, Applied: n.disk.applied(), Commit: n.raw.BasicStatus().Commit}
+	var err error
+	if known.Config, err = confchange.FromConfState(n.disk.conf); err != nil && len(n.disk.conf.Voters) > 0 {
+		n.fail("has a configuration that cannot be: %w", err)
+	}
+	for i := range n.disk.log {
+		e := n.disk.log[i]
+		index := n.disk.prev.Index + 1 + uint64(i)
+		if e.Type == pb.EntryNormal || index <= known.Applied {
+			continue
+		}
+		cc, err := decodeChange(&e)
+		if err != nil {
+			n.fail("has a change that cannot be read: %w", err)
+		}
+		known.Changes = append(known.Changes, survivors.Change{Index: index, Change: cc})
+	}
+	return known
+}
+
+// elect lets the survivors campaign in turn, until one of them leads and has committed its first
+// entry. A node campaigns twice in its turn, because others may have voted in the term of the first
+// campaign.
+func (g *group) elect() error {
+	for range turns {
+		for _, n := range g.nodes {
+			for range 2 {
+				if n == nil {
+					break
+				}
+				g.take(n, stepOf(campaign, 0, 0), nil)
+				if g.talk(); g.leads() || g.err != nil {
+					return g.err
+				}
+			}
+			if g.beat(); g.leads() || g.err != nil {
+				return g.err
+			}
+		}
+	}
+	return fmt.Errorf("progress: with all others dead, no survivor leads and commits in its term: %s", g.standing())
+}
+
+// beat lets leaders send a few rounds of heartbeats.
+func (g *group) beat() {
+	for range beats {
+		for _, n := range g.nodes {
+			if n != nil && n.raw.BasicStatus().RaftState == raft.StateLeader {
+				g.take(n, stepOf(beat, 0, 0), nil)
+			}
+		}
+		g.talk()
+	}
+}
+
+// talk delivers messages in order, until nothing is left to do.
+func (g *group) talk() {
+	for range maxDeliveries {
+		for _, n := range g.nodes {
+			if n != nil {
+				g.settle(n)
+			}
+		}
+		if len(g.wire) == 0 || g.err != nil {
+			return
+		}
+		m := g.wire[0]
+		g.wire = g.wire[1:]
+		if to := int(m.To) - 1; to < len(g.nodes) && g.nodes[to] != nil {
+			g.take(g.nodes[to], delivery(0), &m)
+		}
+	}
+	g.err = fmt.Errorf("progress: the survivors do not come to rest: %s", g.standing())
+}
+
+// leads reports whether a survivor leads, and has committed an entry of its term.
+func (g *group) leads() bool {
+	for _, n := range g.nodes {
+		if n == nil {
+			continue
+		}
+		st := n.raw.BasicStatus()
+		if term, err := n.disk.Term(st.Commit); st.RaftState == raft.StateLeader && err == nil && term == st.Term {
+			return true
+		}
+	}
+	return false
+}
+
+// standing describes where the survivors stand.
+func (g *group) standing() string {
+	var all []string
+	for _, n := range g.nodes {
+		if n != nil {
+			st := n.raw.BasicStatus()
+			all = append(all, fmt.Sprintf("node %d: %s in term %d, commit %d, log up to %d, %s", n.id, st.RaftState, st.Term, st.Commit,
+				n.disk.last(), raft.DescribeConfState(n.disk.conf)))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// decodeChange decodes the data of a configuration change.
+func decodeChange(e *pb.Entry) (cc pb.ConfChangeV2, err error) {
+	if e.Type == pb.EntryConfChange {
+		var v1 pb.ConfChange
+		err = v1.Unmarshal(e.Data)
+		return v1.AsV2(), err
+	}
+	err = cc.Unmarshal(e.Data)
+	return cc, err
+}

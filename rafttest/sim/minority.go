@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"math"
+
+	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/survivors"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// How a run ends with Faults.Minority: some nodes never come back, and some disks never acknowledge
+// again. Who may be lost is drawn from what the nodes know, see package survivors. The rest has to
+// recover as it does after other faults. Removed nodes may live on, and disturb.
+
+// forever is a moment that no run reaches.
+const forever = math.MaxUint64 / 2
+
+// loseMinority lets a minority die. Before that no message arrives any more until every node has
+// carried out what it had in hand: then the observer knows what each of them knows. Sometimes that
+// lasts until the leader is forgotten. What is under way is lost with those who die, because it
+// could bring a change of the configuration that no live log has.
+func (s *simulation) loseMinority() {
+	for i := range s.net.cut {
+		s.net.cut[i] = ^uint64(0)
+	}
+	r := rng{state: mix(s.cfg.Seed, 0xdead)}
+	for end := s.now + ticks(r.below(3)*s.w.base.ElectionTick); s.now < end && s.w.failure == nil && s.step(); {
+	}
+	s.awaitRest()
+	if s.w.failure != nil {
+		return
+	}
+	for i := range s.w.flights {
+		s.w.flights[i].lost = true
+	}
+	s.net.heal()
+	known := make([]survivors.Node, len(s.hosts))
+	var up survivors.Set
+	for i, h := range s.hosts {
+		if h.rn == nil {
+			continue
+		}
+		known[i] = s.knownTo(h)
+		up |= 1 << i
+	}
+	live, work := survivors.Draw(known, up, 0, r.below)
+	for i, h := range s.hosts {
+		switch {
+		case up>>i&1 == 0 || work>>i&1 != 0:
+		case live>>i&1 == 0:
+			h.dead = true
+			s.w.crash(h.node, 0)
+			s.endLife(h)
+			s.w.stats.Dead++
+		default:
+			h.stuck, h.stalledUntil = true, forever
+			s.w.stats.Stuck++
+		}
+	}
+}
+
+// awaitRest lets time pass until every node was at rest once, and those that lead are. Only a
+// leader adds to its log without messages.
+func (s *simulation) awaitRest() {
+	rested := make([]bool, len(s.hosts))
+	waits := func() bool {
+		all := true
+		for i, h := range s.hosts {
+			now := s.rests(h)
+			rested[i] = rested[i] || now
+			all = all && rested[i] && (now || !h.leads)
+		}
+		return !all
+	}
+	for end := s.now + ticks(s.cfg.RecoverTicks); waits() && s.w.failure == nil; {
+		if s.now > end || !s.step() {
+			s.w.failf(Progress, nil, "a node does not come to rest within %d ticks, cut off from others: %s", s.cfg.RecoverTicks, s.standing())
+		}
+	}
+}
+
+// calm lets everybody be for a few election timeouts. A leader whose disk works must stay: a node
+// whose disk is stuck does not disturb it. A node that was removed and lives on may.
+func (s *simulation) calm() {
+	lead := s.leader()
+	if lead.stuck {
+		return
+	}
+	for _, h := range s.hosts {
+		if h.rn != nil && !h.stuck && !isMember(&lead.conf, h.id) {
+			return
+		}
+	}
+	term, elections := lead.term, s.w.stats.Elections
+	for end := s.now + ticks(5*s.w.base.ElectionTick); s.now < end && s.w.failure == nil && s.step(); {
+		if lead.term != term || s.w.stats.Elections != elections {
+			s.w.failf(Progress, lead.node, "a node whose disk is stuck disturbs leader %d of term %d: %s", lead.id, term, s.standing())
+		}
+	}
+}
+
+// rests reports whether a host has nothing to do. One whose disk is lost has nothing to do for
+// ever.
+func (s *simulation) rests(h *host) bool {
+	if h.rn == nil {
+		return h.lost
+	}
+	return !h.blocked && h.stage == idle && !h.rn.HasReady() && len(h.appendWork)+len(h.applyWork)+len(h.acks) == 0
+}
+
+// knownTo returns what a node knows of the configuration.
+func (s *simulation) knownTo(h *host) survivors.Node {
+	known := survivors.Node{ID: h.id, Applied: h.rep.applied, Commit: h.commit}
+	var err error
+	if len(h.conf.Voters) > 0 {
+		if known.Config, err = confchange.FromConfState(h.conf); err != nil {
+			s.w.failf(Healthy, h.node, "node %d has a configuration that cannot be: %v", h.id, err)
+		}
+	}
+	for i := max(h.rep.applied, h.told.base) + 1; i <= h.told.last(); i++ {
+		term, _ := h.told.term(i)
+		v := s.w.check.slot(i).find(term)
+		if v == nil || v.typ == pb.EntryNormal {
+			continue
+		}
+		cc, err := decodeChange(v.typ, v.data)
+		if err != nil {
+			s.w.failf(Healthy, h.node, "entry %d/%d is no configuration change: %v", term, i, err)
+			return known
+		}
+		if v2 := cc.AsV2(); string(v2.Context) != refusedChange {
+			known.Changes = append(known.Changes, survivors.Change{Index: i, Change: v2})
+		}
+	}
+	return known
+}
+
+// decodeChange decodes the data of a configuration change.
+func decodeChange(typ pb.EntryType, data []byte) (pb.ConfChangeI, error) {
+	if typ == pb.EntryConfChange {
+		var v1 pb.ConfChange
+		err := v1.Unmarshal(data)
+		return v1, err
+	}
+	var v2 pb.ConfChangeV2
+	err := v2.Unmarshal(data)
+	return v2, err
+}
