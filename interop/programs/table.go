@@ -77,7 +77,7 @@ func (s *suite) label(p *program, pkg string) string {
 func etcdModules(version string) []module {
 	var out []module
 	for _, m := range [][2]string{
-		{"", "."}, {"api/", "api"}, {"pkg/", "pkg"}, {"client/pkg/", "client/pkg"}, {"client/", "client/v3"},
+		{"api/", "api"}, {"pkg/", "pkg"}, {"client/pkg/", "client/pkg"}, {"client/", "client/v3"},
 		{"etcdctl/", "etcdctl"}, {"etcdutl/", "etcdutl"}, {"server/", "server"}, {"tests/", "tests"},
 	} {
 		out = append(out, module{path: "go.etcd.io/etcd/" + m[0] + "v3", version: version, dir: m[1]})
@@ -88,12 +88,16 @@ func etcdModules(version string) []module {
 var table = []*program{
 	{
 		name:    "etcd",
-		modules: etcdModules("v3.6.14"),
+		modules: append(etcdModules("v3.6.14"), module{path: "go.etcd.io/etcd/v3", version: "v3.6.14", dir: "."}),
 		raft:    "go.etcd.io/raft/v3",
 		env:     []string{"ETCD_VERIFY=all"},
 		suites: []suite{
 			{dir: "server", packages: []string{"./etcdserver/...", "./storage/...", "./embed/..."}, short: "."},
-			{dir: "tests", packages: []string{"./integration/..."}, short: integrationShare},
+			{dir: "tests", packages: []string{"./integration", "./integration/clientv3"}, short: integrationShare},
+			{dir: "tests", packages: []string{"./integration/clientv3/concurrency", "./integration/clientv3/connectivity",
+				"./integration/clientv3/examples", "./integration/clientv3/experimental/...", "./integration/clientv3/lease",
+				"./integration/clientv3/naming", "./integration/clientv3/snapshot", "./integration/embed",
+				"./integration/proxy/...", "./integration/snapshot", "./integration/v2store"}},
 			{dir: ".", packages: []string{"./contrib/raftexample/..."}, short: ".", repeat: 5},
 		},
 	},
@@ -121,9 +125,8 @@ var table = []*program{
 		raft: "go.etcd.io/etcd/raft/v3",
 		env:  []string{"ETCD_VERIFY=all"},
 		suites: []suite{
-			{dir: "server", packages: []string{"./etcdserver/...", "./wal/...", "./embed/..."}},
+			{dir: "server", packages: []string{"./etcdserver/...", "./wal/...", "./datadir/...", "./embed/..."}},
 			{dir: "tests", packages: []string{"./integration/..."}},
-			{dir: ".", packages: []string{"./contrib/raftexample/..."}, repeat: 5},
 		},
 	},
 	{
@@ -148,10 +151,10 @@ const errorTexts = "the errors of package confchange have texts of their own"
 
 // integrationShare are the integration tests of etcd for CI, two minutes of them: membership,
 // leader moves, snapshots, restarts and linearizable reads.
-const integrationShare = `^(TestDecreaseClusterSize.*|TestIncreaseClusterSize|TestAddMember.*|TestIssue.*|TestRejectUnhealthy.*|` +
-	`TestMoveLeader.*|TestTransferLeader.*|TestFirstCommitNotification|TestForceNewCluster|TestRestartMember|TestSpeedyTerminate|` +
-	`TestDoubleClusterSizeOf3|TestNetworkPartition.*|TestRevisionMonotonic.*|TestKVGet.*|TestSaveSnapshot.*|TestSnapshotV3.*|` +
-	`TestConcurrentRemoveMember|TestRemoveMemberInLearner.*|TestMemberPromote.*)$`
+const integrationShare = `^(TestD(ecrease|ouble)ClusterSize.*|TestForceNewCluster|TestAddMemberAfterClusterFullRotation|TestIssue.*|` +
+	`TestRejectUnhealthy.*|TestRestart.*|TestConcurrent(Remove|Move).*|TestSnapshotAndRestartMember|TestRemoveMember.*|TestPauseMember|` +
+	`TestNetworkPartition.*|TestEtcdVersionFromWAL|TestMoveLeader.*|TestTransferLeader.*|TestFirstCommitNotification|` +
+	`TestV3WatchRestoreSnapshotUnsync|TestV3(Put|Hash)Restart|TestRevisionMonotonic.*|TestMember(Add|Promote|Remove|Update).*|TestKVGet.*)$`
 
 // fabricRequires are the versions that the release of Hyperledger Fabric was made with, where the
 // proxy has them, and what v3.6.0 needs. It was published without go.mod.
