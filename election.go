@@ -204,7 +204,7 @@ func (r *raft) handleVoteResp(m *pb.Message) error {
 // handlePreVoteResp counts an answer to this pre-candidate. A grant names the term
 // that was asked for; one for an earlier campaign says nothing about this one.
 func (r *raft) handlePreVoteResp(m *pb.Message) error {
-	if !m.Reject && m.Term != r.term+1 {
+	if !m.Reject && m.Term != 0 && m.Term != r.term+1 {
 		return nil
 	}
 	r.members.RecordVote(m.From, !m.Reject)
@@ -280,8 +280,16 @@ func (r *raft) handleForgetLeader() error {
 
 // handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
 // without a pre-vote: the leader is alive, and voters would refuse one.
+//
+// An order without a term may be an old one, or nobody's. It is good for a follower that has promised
+// no leader to keep still: voters that hold a lease sacred grant whatever a transfer asks for.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
-	r.heardFromLeader(m.From)
+	if m.Term != 0 {
+		r.heardFromLeader(m.From)
+	} else if r.role != StateFollower || r.hasPromised() {
+		r.logger.Infof("%x ignores an order to campaign without a term: %s", r.id, r.role)
+		return nil
+	}
 	if !r.mayCampaign {
 		return nil
 	}

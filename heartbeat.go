@@ -39,7 +39,8 @@ func (r *raft) confirmReads() {
 	r.sendHeartbeats()
 }
 
-// handleHeartbeat is a follower's receipt. The leader names a commit index that this
+// handleHeartbeat is a follower's receipt. It echoes the round of a heartbeat only if that names its
+// term: nodes at a later term would confirm the reads of an earlier leader. The leader names a commit index that this
 // node has acknowledged; if its log is shorter, the disk lost entries that may be
 // committed thanks to it, and it must not vote or acknowledge any more.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
@@ -48,20 +49,24 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 		return r.quarantine("handling a heartbeat", err)
 	}
 	resp := r.echo(pb.MsgHeartbeatResp, m.From)
-	resp.Context = m.Context
+	if m.Term != 0 {
+		resp.Context = m.Context
+	}
 	traceSend(r, resp)
 	return nil
 }
 
 // handleHeartbeatResp is the leader's acknowledgement: the follower is alive, so it
 // may be probed again, and if it has not matched everything that was sent, it is
-// asked whether that was lost.
+// asked whether that was lost. Without a term the echo may be of a round of an earlier one.
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
 	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
 		pr.Ping()
 	}
-	r.echoedRound(m.From, m.Context)
+	if m.Term != 0 {
+		r.echoedRound(m.From, m.Context)
+	}
 	return nil
 }
 

@@ -15,12 +15,13 @@ type mark struct {
 	committed uint64
 	applied   uint64
 	last      entryID
+	presumed  bool // the leader
 }
 
 func (r *raft) mark() mark {
 	return mark{
 		term: r.term, vote: r.vote, lead: r.lead, role: r.role,
-		committed: r.log.committed, applied: r.log.applied, last: r.log.last(),
+		committed: r.log.committed, applied: r.log.applied, last: r.log.last(), presumed: r.leadPresumed,
 	}
 }
 
@@ -136,6 +137,6 @@ func (r *raft) changeInvariants(prev *mark) []invariant {
 		{prev.applied <= r.log.applied, "the applied index never falls"},
 		{!sameTerm || prev.role != StateLeader || prev.last.index <= r.log.lastIndex(), "a leader only appends"},
 		{!sameTerm || prev.role != StateLeader || r.role == StateLeader || r.role == StateFollower || prev.role == r.role, "a leader does not campaign in its term"},
-		{!sameTerm || prev.lead == None || r.lead == None || prev.lead == r.lead, "a term has one leader"},
+		{!sameTerm || prev.lead == None || r.lead == None || prev.lead == r.lead || prev.presumed, "a term has one leader"},
 	}
 }

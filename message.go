@@ -119,7 +119,7 @@ const (
 	unknownType addressing = iota
 	localType              // made by this node; refused from outside
 	localReply             // from the local storage threads only
-	peerType               // between members: both ends and a term are set
+	peerType               // between members
 	inputType              // from the application, or forwarded by a peer
 )
 
@@ -181,23 +181,19 @@ func checkAddressing(m *pb.Message, self uint64, threads bool) error {
 		if m.To != self && m.To != None {
 			return ErrWrongRecipient
 		}
-		// These may be forwarded to a leader that changes on the way.
-		if m.Term != 0 && (m.Type == pb.MsgProp || m.Type == pb.MsgReadIndex) {
-			return fmt.Errorf("%w: an input has no term", ErrMalformed)
-		}
 		return nil
 	}
 	return checkPeers(m, self, threads)
 }
 
 func checkPeers(m *pb.Message, self uint64, threads bool) error {
-	if m.To != self {
+	if m.To != self && m.To != None {
 		return ErrWrongRecipient
 	}
-	if m.From == None || IsLocalMsgTarget(m.From) {
+	if IsLocalMsgTarget(m.From) || m.From == None && !mayBeAnonymous(m.Type) {
 		return fmt.Errorf("%w: no sender", ErrMalformed)
 	}
-	if m.Term == 0 {
+	if m.Term == 0 && !mayBeTermless(m) {
 		return fmt.Errorf("%w: no term", ErrMalformed)
 	}
 	// The own vote comes back from the append thread when it is durable; nothing else does.
@@ -205,6 +201,37 @@ func checkPeers(m *pb.Message, self uint64, threads bool) error {
 		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
 	}
 	return nil
+}
+
+// mayBeAnonymous: transports and tests leave the sender out. The term of a leader's message decides
+// what it may do; a response without a sender is one of a stranger. A vote is given to somebody.
+func mayBeAnonymous(t pb.MessageType) bool {
+	return t != pb.MsgVote && t != pb.MsgPreVote
+}
+
+// mayBeTermless says which messages between members count without a term, as if they were of the
+// present one. Transports that merge the heartbeats of many groups leave the term out.
+//
+//   - MsgHeartbeat is a sign of life. What it says to be committed is committed in every term, and the
+//     follower has acknowledged it to that leader.
+//   - MsgHeartbeatResp is a sign of life. Neither counts for a round of reads or for a lease: it may
+//     be of an earlier term.
+//   - MsgSnap is committed state, in every term.
+//   - MsgTimeoutNow makes a node campaign. That is safe at any time, but for leases: a node that has
+//     promised not to ignores it.
+//   - A rejected MsgAppResp or vote grants nothing, nor does a granted pre-vote.
+//
+// MsgApp could cut off what was acknowledged to a later leader. An accepted MsgAppResp counts
+// for commitment, and a granted vote for an election: of an earlier term both would be wrong. So
+// these are refused, and so are requests for votes.
+func mayBeTermless(m *pb.Message) bool {
+	switch m.Type {
+	case pb.MsgHeartbeat, pb.MsgHeartbeatResp, pb.MsgSnap, pb.MsgTimeoutNow, pb.MsgPreVoteResp:
+		return true
+	case pb.MsgAppResp, pb.MsgVoteResp:
+		return m.Reject
+	}
+	return false
 }
 
 func checkAppend(m *pb.Message) error {
@@ -292,7 +319,7 @@ func checkSnapshot(m *pb.Message) error {
 	if err := id.valid(); err != nil {
 		return err
 	}
-	if id.term > m.Term {
+	if m.Term != 0 && id.term > m.Term {
 		return fmt.Errorf("%w: snapshot %v is newer than the leader's term %d", ErrMalformed, id, m.Term)
 	}
 	cs := &m.Snapshot.Metadata.ConfState

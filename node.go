@@ -28,7 +28,8 @@ type Node interface {
 	// ProposeConfChange asks to append a configuration change, like Propose.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// Step gives the node a message from a peer, with everything that it points to. It returns when the node has it, which may
-	// read it later; what the node refuses is dropped. Messages of local types are ignored.
+	// read it later. A message that is malformed is logged at Warning, at most once in an election
+	// timeout, and dropped. Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of batches. Each has to be followed by Advance. With asynchronous storage
 	// writes there is no Advance: the next batch may be made while the application works on this one.
@@ -144,6 +145,8 @@ type node struct {
 	missed atomic.Uint64
 	// waiters wait for news of servers. The goroutine owns them.
 	waiters []waiter
+	// refusals are the messages that were refused. The goroutine owns them.
+	refusals refusals
 	// results are channels that carried the result of a call, to be used again.
 	results sync.Pool
 }
@@ -336,8 +339,29 @@ func (n *node) step(m pb.Message) func(*RawNode) error {
 		if rn.raft.leases() {
 			n.drainTicks(rn)
 		}
-		return rn.Step(m)
+		n.refusals.report(rn, rn.Step(m))
+		return nil // nobody waits for it
 	}
+}
+
+// refusals log the messages that a Node refuses, which Step cannot return: one line at once, and at
+// most one in an election timeout.
+type refusals struct {
+	quietUntil uint64 // on the node's clock
+	silent     int    // refused since the last line
+}
+
+func (rs *refusals) report(rn *RawNode, err error) {
+	if !errors.Is(err, ErrInvalidMessage) {
+		return
+	}
+	clock := rn.raft.clock
+	if clock < rs.quietUntil {
+		rs.silent++
+		return
+	}
+	rn.raft.logger.Warningf("%x refuses a message: %v (%d more before)", rn.raft.id, err, rs.silent)
+	rs.silent, rs.quietUntil = 0, clock+uint64(rn.raft.limits.electionTicks())
 }
 
 func (n *node) Ready() <-chan Ready { return n.ready }

@@ -36,6 +36,8 @@ type raft struct {
 
 	// mayCampaign: this node is a voter of the active configuration.
 	mayCampaign bool
+	// leadPresumed: lead was named only by messages without a term.
+	leadPresumed bool
 	// ownVotePending: this candidate's own vote is not durable yet and thus not counted.
 	ownVotePending bool
 

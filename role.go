@@ -106,12 +106,14 @@ func (r *raft) forgetLeader() {
 	r.lead = None
 }
 
-// heardFromLeader notes a sign of life of the term's leader.
+// heardFromLeader notes a sign of life of the term's leader, who may be None: not named.
 func (r *raft) heardFromLeader(from uint64) {
 	if r.role != StateFollower {
 		r.becomeFollower(r.term, from)
 	}
 	r.electionElapsed = 0
 	r.heardLeaderAt = r.clock
-	r.lead = from
+	if from != None {
+		r.lead = from
+	}
 }

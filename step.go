@@ -28,17 +28,27 @@ func (r *raft) step(m *pb.Message) error {
 	if err := r.checkPrehistory(m); err != nil {
 		return refusal(m, err)
 	}
-	if m.Term != 0 && m.Term != r.term && !IsLocalMsgTarget(m.From) {
+	if m.Term != r.term && namesTerm(m) {
 		if !r.applyTermRule(m) {
 			return r.err
 		}
 	} else {
 		traceReceive(r, m)
 	}
+	if isFromLeader(m.Type) && !r.presumeLeader(m) {
+		r.answerStale(m)
+		return r.err
+	}
 	if err := r.route(m); err != nil {
 		return refusal(m, err)
 	}
 	return nil
+}
+
+// namesTerm reports whether the term of m counts. An input that is forwarded belongs to no term: the
+// leader may change on the way.
+func namesTerm(m *pb.Message) bool {
+	return m.Term != 0 && !IsLocalMsgTarget(m.From) && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex
 }
 
 // refusal wraps the causes that are about the message itself.
@@ -49,12 +59,35 @@ func refusal(m *pb.Message, err error) error {
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
 }
 
-// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4).
+// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A leader that was
+// presumed gives way to one that names the term.
 func (r *raft) checkLeader(m *pb.Message) error {
-	if isFromLeader(m.Type) && m.Term == r.term && r.lead != None && r.lead != m.From {
+	if isFromLeader(m.Type) && m.Term == r.term && m.From != None &&
+		r.lead != None && r.lead != m.From && !r.leadPresumed {
 		return ErrSecondLeader
 	}
+	if m.Type == pb.MsgSnap && m.Term == 0 && snapshotID(m.Snapshot).term > r.term {
+		return fmt.Errorf("%w: a snapshot of term %d without a term, at term %d", ErrMalformed, snapshotID(m.Snapshot).term, r.term)
+	}
 	return nil
+}
+
+// presumeLeader reports whether a leader's message may be one of this term's leader. One without a
+// term may come from an earlier leader: it names the leader of this term only while no other is
+// known, and until a message with the term says better.
+func (r *raft) presumeLeader(m *pb.Message) bool {
+	if m.Term != 0 {
+		r.leadPresumed = false
+		return true
+	}
+	if r.role == StateLeader || m.From == None || m.From == r.lead || m.Type == pb.MsgTimeoutNow {
+		return true
+	}
+	if r.lead != None && !r.leadPresumed {
+		return false
+	}
+	r.leadPresumed = true
+	return true
 }
 
 // checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log has
