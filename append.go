@@ -21,7 +21,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 		r.acknowledge(req.From, r.log.committed)
 		return nil
 	}
-	if !r.log.has(req.prev()) {
+	if !r.log.has(req.prev()) && !r.isForgotten(req.prev().index) {
 		if r.postponed.hasSnapshot() && req.prev().index <= r.postponed.snapshot.Metadata.Index {
 			return nil // the snapshot that waits will answer it; a rejection would bring it again and again
 		}
@@ -41,6 +41,13 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	}
 	r.acknowledge(req.From, matched)
 	return nil
+}
+
+// isForgotten reports whether index is committed here and its term is not known any more. What is
+// committed is the same in the log of every later leader (thesis §3.6.3).
+func (r *raft) isForgotten(index uint64) bool {
+	_, known := r.log.term(index)
+	return !known && index <= r.log.committed
 }
 
 // checkCommittedPrefix refuses an append that differs from this log at or before the

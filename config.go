@@ -186,14 +186,11 @@ func (c *Config) normalized() (Config, error) {
 	if n.MaxInflightBytes == 0 {
 		n.MaxInflightBytes = noLimit
 	}
-	if n.SnapshotTicks == 0 {
-		n.SnapshotTicks = defaultSnapshotTimeout * n.ElectionTick
-	}
 	if n.CatchUpRounds == 0 {
 		n.CatchUpRounds = defaultCatchUpRounds
 	}
 	if n.LeaseDriftTicks == 0 && n.ReadOnlyOption == ReadOnlyLeaseBased {
-		n.LeaseDriftTicks = max(1, n.ElectionTick/10)
+		n.LeaseDriftTicks = max(1, countedTicks(n.ElectionTick)/10)
 	}
 	if n.Logger == nil {
 		n.Logger = defaultLogger()
@@ -217,7 +214,6 @@ func (c *Config) validate() error {
 		{c.Storage == nil, "Storage", "must be set"},
 		{c.HeartbeatTick <= 0, "HeartbeatTick", "must be positive"},
 		{c.ElectionTick <= c.HeartbeatTick, "ElectionTick", "must be larger than HeartbeatTick"},
-		{c.ElectionTick > maxTicks, "ElectionTick", "is too large"},
 		{c.MaxInflightMsgs <= 0, "MaxInflightMsgs", "must be positive"},
 		{c.MaxInflightBytes != 0 && c.MaxInflightBytes < c.MaxSizePerMsg, "MaxInflightBytes", "must not be smaller than MaxSizePerMsg"},
 		{c.SnapshotTicks < 0, "SnapshotTicks", "must not be negative"},
@@ -227,7 +223,7 @@ func (c *Config) validate() error {
 		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},
 		{c.LeaseDriftTicks < 0, "LeaseDriftTicks", "must not be negative"},
 		{c.LeaseDriftTicks > 0 && !c.CheckQuorum, "LeaseDriftTicks", "leases need CheckQuorum"},
-		{c.LeaseDriftTicks > 0 && c.LeaseDriftTicks >= c.ElectionTick-1, "LeaseDriftTicks", "must be smaller than ElectionTick - 1"},
+		{c.LeaseDriftTicks > 0 && c.LeaseDriftTicks >= countedTicks(c.ElectionTick)-1, "LeaseDriftTicks", "must be smaller than ElectionTick - 1"},
 	} {
 		if rule.broken {
 			return &ConfigError{Field: rule.field, Reason: rule.reason}

@@ -19,7 +19,6 @@ func TestAConfigThatCannotBeUsedIsRefusedByField(t *testing.T) {
 		{"Storage", func(c *Config) { c.Storage = nil }},
 		{"HeartbeatTick", func(c *Config) { c.HeartbeatTick = 0 }},
 		{"ElectionTick", func(c *Config) { c.ElectionTick = c.HeartbeatTick }},
-		{"ElectionTick", func(c *Config) { c.ElectionTick = 1 << 30 }},
 		{"MaxInflightMsgs", func(c *Config) { c.MaxInflightMsgs = 0 }},
 		{"MaxInflightBytes", func(c *Config) { c.MaxInflightBytes = c.MaxSizePerMsg - 1 }},
 		{"SnapshotTicks", func(c *Config) { c.SnapshotTicks = -1 }},

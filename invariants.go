@@ -79,11 +79,13 @@ func (r *raft) logInvariants() []invariant {
 func (r *raft) termsInvariants() []invariant {
 	b := r.log.terms.bounds
 	rules := []invariant{
-		{b[0].index < r.log.first, "terms reach back to first-1"},
+		{b[0].index < r.log.first || b[0].term == 0 && b[0].index == r.log.first, "terms reach back to first-1, or to first"},
 		{r.role != StateLeader || r.log.terms.lastTerm() == r.term, "leader ==> last entry is of its term"},
 	}
 	for i := 1; i < len(b); i++ {
-		rules = append(rules, invariant{b[i-1].term < b[i].term && b[i-1].index < b[i].index, "term boundaries rise"})
+		forgotten := i == 1 && b[0].term == 0 // the term before the first entry
+		rules = append(rules, invariant{
+			b[i-1].term < b[i].term && (b[i-1].index < b[i].index || forgotten && b[i-1].index == b[i].index), "term boundaries rise"})
 	}
 	for i := range r.log.unstable.chunk {
 		e := &r.log.unstable.chunk[i]

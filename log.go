@@ -54,6 +54,9 @@ func openLog(storage Storage, hs pb.HardState, applied uint64) (raftLog, error) 
 	if err := l.terms.load(storage, first, last); err != nil {
 		return l, err
 	}
+	if applied != 0 && applied < first-1 {
+		return l, &ConfigError{Field: "Applied", Reason: fmt.Sprintf("is %d, and the log begins at %d", applied, first)}
+	}
 	l.first = first
 	l.unstable = newUnstable(last + 1)
 	l.committed = max(hs.Commit, applied, first-1)

@@ -251,10 +251,10 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 
 func limitsOf(c *Config) limits {
 	return limits{
-		election:         int32(c.ElectionTick),
-		heartbeat:        int32(c.HeartbeatTick),
+		election:         int32(countedTicks(c.ElectionTick)),
+		heartbeat:        int32(countedTicks(c.HeartbeatTick)),
 		lease:            leaseTicks(c),
-		snapshotTimeouts: uint32((c.SnapshotTicks + c.ElectionTick - 1) / c.ElectionTick),
+		snapshotTimeouts: snapshotTimeouts(c),
 		catchUp:          int32(c.CatchUpRounds),
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
@@ -263,12 +263,25 @@ func limitsOf(c *Config) limits {
 	}
 }
 
+// snapshotTimeouts is how many election timeouts a follower may wait for a snapshot: SnapshotTicks,
+// rounded up.
+func snapshotTimeouts(c *Config) uint32 {
+	if c.SnapshotTicks == 0 {
+		return defaultSnapshotTimeout
+	}
+	timeouts := c.SnapshotTicks / c.ElectionTick
+	if c.SnapshotTicks%c.ElectionTick != 0 {
+		timeouts++
+	}
+	return uint32(countedTicks(timeouts))
+}
+
 // leaseTicks is how long a lease may last, see lease.go; 0 if leases are off.
 func leaseTicks(c *Config) int32 {
 	if c.LeaseDriftTicks == 0 {
 		return 0
 	}
-	return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)
+	return int32(countedTicks(c.ElectionTick) - 1 - c.LeaseDriftTicks)
 }
 
 // The limits in ticks, as they are counted.

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 )
@@ -16,6 +17,9 @@ import (
 // last snapshot or compaction cut it); bounds[i] for i > 0 is the first entry of
 // its term. Terms and indexes rise strictly. The last boundary reaches to the end of the
 // log, which this type does not know.
+//
+// A Storage may have forgotten the term of the base. The base is then 0/first, and the boundary of
+// the first entry stands at the same index: of the entry before it, nothing is known.
 type terms struct {
 	bounds []entryID
 }
@@ -104,12 +108,18 @@ func (t *terms) load(s Storage, first, last uint64) error {
 		}
 		return term, nil
 	}
-	base, err := ask(first-1, 0)
-	if err != nil {
+	base := entryID{index: first - 1}
+	term, err := ask(base.index, 0)
+	switch {
+	case err == nil:
+		base.term = term
+	case errors.Is(err, ErrCompacted) && first <= last:
+		base.index = first
+	default:
 		return err
 	}
-	t.reset(entryID{term: base, index: first - 1})
-	lastTerm, err := ask(last, base)
+	t.reset(base)
+	lastTerm, err := ask(last, base.term)
 	if err != nil {
 		return err
 	}

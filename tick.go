@@ -1,7 +1,5 @@
 package raft
 
-import "math"
-
 // tick advances the logical clock by one tick.
 func (r *raft) tick() {
 	r.clock++
@@ -29,7 +27,7 @@ func (r *raft) tick() {
 
 // elapse counts a tick without a sign of the leader. A learner may count for years.
 func (r *raft) elapse() {
-	if r.electionElapsed < math.MaxUint32 {
+	if r.electionElapsed < neverTicks-1 {
 		r.electionElapsed++
 	}
 }
@@ -60,7 +58,9 @@ func (r *raft) tickLeader() {
 		r.tickCatchUps()
 		r.promoteCaughtUp()
 	}
-	r.heartbeatElapsed++
+	if r.heartbeatElapsed < neverTicks-1 {
+		r.heartbeatElapsed++
+	}
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0
 		// While nobody calls Ready, one round of heartbeats in the outbox says as much as many.

@@ -3,6 +3,7 @@ package raft
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"math"
 )
 
 // generator is a SplitMix64 sequence. Election timeouts need spread, not secrecy,
@@ -33,6 +34,23 @@ func drawSeed() uint64 {
 
 // electionTimeout draws from [base, 2*base) ticks (thesis §3.4): the spread makes
 // split votes rare, the lower end is what stickiness relies on (§4.2.3).
+//
+// A timeout that cannot be counted never ends.
 func (g *generator) electionTimeout(base int) int {
+	if base == neverTicks {
+		return neverTicks
+	}
 	return base + int(g.next()%uint64(base))
+}
+
+// neverTicks is a number of ticks that never pass: counters of ticks stop before it.
+const neverTicks = math.MaxInt32
+
+// countedTicks returns how many of the application's ticks are waited for. Twice as many can be
+// counted; a larger number means never.
+func countedTicks(n int) int {
+	if n >= neverTicks/2 {
+		return neverTicks
+	}
+	return n
 }
