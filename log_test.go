@@ -263,11 +263,11 @@ func TestALearnerMayWaitForALeaderForYears(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := c.node(1).raft
 	n.mayCampaign = false
-	n.electionElapsed = math.MaxUint32 - 1
+	n.electionElapsed = neverTicks - 2
 	for range 3 {
 		c.node(1).Tick()
 	}
-	if n.electionElapsed != math.MaxUint32 {
+	if n.electionElapsed != neverTicks-1 {
 		t.Errorf("%d ticks without a leader", n.electionElapsed)
 	}
 }
