@@ -69,7 +69,8 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 
 // promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A
 // proposal that is refused now, because another change is pending, is made again at the next
-// tick; one that was applied without effect was refused by the application.
+// tick. The application may call ApplyConfChange after Advance: a change without effect was refused
+// when it has been applied for an election timeout.
 func (r *raft) promoteCaughtUp() {
 	for i := range r.catching.list {
 		c := &r.catching.list[i]
@@ -80,10 +81,12 @@ func (r *raft) promoteCaughtUp() {
 		member := r.members.Find(c.ID) >= 0
 		switch {
 		case applied && (!member || c.promoting):
-			r.giveUpCatchUp(c)
+			if c.ineffective++; c.ineffective >= r.limits.electionTicks() {
+				r.giveUpCatchUp(c)
+			}
 		case member && !c.promoting && c.State == CaughtUp:
 			if index, err := r.proposeMember(c.ID, pb.ConfChangeAddNode, c.context); err == nil {
-				c.change, c.promoting = index, true
+				c.change, c.promoting, c.ineffective = index, true, 0
 			}
 		}
 	}

@@ -37,6 +37,8 @@ type catchUp struct {
 	change  uint64 // index of the change that AddServer proposed last; 0 if none
 	// promoting: that change is the promotion.
 	promoting bool
+	// ineffective is for how many ticks that change has been applied without an effect.
+	ineffective int
 
 	roundsBefore int // rounds that had ended when the wait began
 }
@@ -70,7 +72,7 @@ func (cs *catchUps) find(id uint64) *catchUp {
 func (cs *catchUps) tell(c *catchUp) {
 	if c.wait != nobodyWaits {
 		cs.news = append(cs.news, c.CatchUp)
-		c.wait, c.context, c.change, c.promoting = nobodyWaits, nil, 0, false
+		c.wait, c.context, c.change, c.promoting, c.ineffective = nobodyWaits, nil, 0, false, 0
 	}
 }
 

@@ -272,7 +272,7 @@ func TestWhoWaitsForAServerIsToldWhenTheApplicationRefusesIt(t *testing.T) {
 				c.settle()
 			}
 			n := c.node(1)
-			for range 5 {
+			for range 15 {
 				c.tick(1, 1)
 				for n.HasReady() {
 					rd := n.Ready()
@@ -353,7 +353,7 @@ func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		changes := 0
-		for range 3 {
+		for range 12 {
 			for n.HasReady() {
 				rd := n.Ready()
 				n.persist(t, rd)

@@ -2,7 +2,6 @@ package raft
 
 import (
 	"errors"
-	"math"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"

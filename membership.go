@@ -47,6 +47,9 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 		r.logger.Warningf("%x: configuration change %s is not applied: %v", r.id, confchange.Describe(cc.Changes...), err)
 		return
 	}
+	for _, id := range confchange.Readded(cfg, cc.Changes) {
+		r.members.Forget(id)
+	}
 	r.switchConfig(cfg)
 }
 
@@ -79,6 +82,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	if r.role != StateLeader {
 		return
 	}
+	r.leaving = false
 	if i := r.members.Find(r.transferee); i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
 		r.abortTransfer("the target does not vote any more")
 	}
@@ -94,6 +98,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	r.advanceCommit()
 	r.reconfirmReads()
 	r.retire()
+	r.leaveJoint() // the application may say that it is applied after Advance
 }
 
 // retire lets a leader go that the active configuration does not let vote (thesis §4.2.2): it
@@ -123,7 +128,7 @@ func (r *raft) retire() {
 // once the entry that entered it is applied (thesis §4.3). Whoever leads then does
 // it, so it survives a leader change; the pending index makes it happen once.
 func (r *raft) leaveJoint() {
-	if r.role != StateLeader || !r.members.AutoLeave() || r.pendingConfIndex > r.log.applied {
+	if r.role != StateLeader || !r.members.AutoLeave() || r.leaving || r.pendingConfIndex > r.log.applied {
 		return
 	}
 	if r.log.lastIndex()+1 >= maxCounter {
@@ -132,6 +137,6 @@ func (r *raft) leaveJoint() {
 	leave := [1]pb.Entry{{Type: pb.EntryConfChangeV2}}
 	traceAppend(r, leave[:])
 	r.log.appendOwn(r.term, leave[:], 0)
-	r.pendingConfIndex = r.log.lastIndex()
+	r.pendingConfIndex, r.leaving = r.log.lastIndex(), true
 	r.logger.Infof("%x proposes to leave the joint configuration", r.id)
 }

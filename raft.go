@@ -108,6 +108,8 @@ type leadership struct {
 	campaignOrdered bool
 	// retiring: this leader does not vote any more and is about to step down.
 	retiring bool
+	// leaving: this leader has proposed to leave the active joint configuration.
+	leaving bool
 	lease    lease
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps

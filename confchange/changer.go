@@ -1,6 +1,8 @@
 package confchange
 
 import (
+	"slices"
+
 	"github.com/ffd200af/raft/progress"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -16,7 +18,8 @@ type Changer struct {
 
 // EnterJoint enters a joint configuration, which is left by itself if autoLeave is set.
 func (c Changer) EnterJoint(autoLeave bool, ccs ...pb.ConfChangeSingle) (tracker.Config, tracker.ProgressMap, error) {
-	return c.result(enter(c.Tracker.Config, autoLeave, ccs))
+	cfg, err := enter(c.Tracker.Config, autoLeave, ccs)
+	return c.result(cfg, err, Readded(cfg, ccs)...)
 }
 
 // LeaveJoint leaves the joint configuration.
@@ -26,7 +29,8 @@ func (c Changer) LeaveJoint() (tracker.Config, tracker.ProgressMap, error) {
 
 // Simple makes changes that alter one voter at most.
 func (c Changer) Simple(ccs ...pb.ConfChangeSingle) (tracker.Config, tracker.ProgressMap, error) {
-	return c.result(simple(c.Tracker.Config, ccs))
+	cfg, err := simple(c.Tracker.Config, ccs)
+	return c.result(cfg, err, Readded(cfg, ccs)...)
 }
 
 // Restore returns the configuration that cs describes. The tracker's own configuration does
@@ -36,8 +40,8 @@ func Restore(chg Changer, cs pb.ConfState) (tracker.Config, tracker.ProgressMap,
 }
 
 // result adds the progress map: a copy of what is known, windows included, and newcomers
-// that count as active, so that they have time to show up.
-func (c Changer) result(cfg tracker.Config, err error) (tracker.Config, tracker.ProgressMap, error) {
+// that count as active, so that they have time to show up. Nothing is known of those added again.
+func (c Changer) result(cfg tracker.Config, err error, again ...uint64) (tracker.Config, tracker.ProgressMap, error) {
 	if err != nil {
 		return tracker.Config{}, nil, err
 	}
@@ -47,7 +51,7 @@ func (c Changer) result(cfg tracker.Config, err error) (tracker.Config, tracker.
 	for i := range ms.Len() {
 		id := ms.ID(i)
 		var pr tracker.Progress
-		if old := c.Tracker.Progress[id]; old != nil {
+		if old := c.Tracker.Progress[id]; old != nil && !slices.Contains(again, id) {
 			pr = *old
 			pr.Inflights = old.Inflights.Clone()
 		} else {

@@ -146,6 +146,25 @@ func change(cfg *tracker.Config, ccs []pb.ConfChangeSingle) error {
 	return nil
 }
 
+// Readded returns the members that ccs, which lead to cfg, remove and add again. What was known of
+// their logs counts no more: another server may stand behind the id. One that is still a voter of
+// the outgoing half was never gone.
+func Readded(cfg tracker.Config, ccs []pb.ConfChangeSingle) []uint64 {
+	var again []uint64
+	for i, cc := range ccs {
+		if cc.Type != pb.ConfChangeRemoveNode || has(cfg.Voters[1], cc.NodeID) {
+			continue
+		}
+		for _, later := range ccs[i+1:] {
+			if later.NodeID == cc.NodeID && (later.Type == pb.ConfChangeAddNode || later.Type == pb.ConfChangeAddLearnerNode) {
+				again = append(again, cc.NodeID)
+				break
+			}
+		}
+	}
+	return again
+}
+
 func addVoter(cfg *tracker.Config, id uint64) {
 	remove(&cfg.Learners, id)
 	remove(&cfg.LearnersNext, id)

@@ -71,6 +71,16 @@ func (ms *Members) Switch(cfg Config, next uint64) {
 	}
 }
 
+// Forget makes the next Switch treat id as new, with nothing known of its log.
+func (ms *Members) Forget(id uint64) {
+	if i := ms.Find(id); i >= 0 {
+		ms.list = slices.Delete(ms.list, i, i+1)
+		if ms.progress != nil {
+			ms.progress = slices.Delete(ms.progress, i, i+1)
+		}
+	}
+}
+
 func newList(cfg Config) []member {
 	// Just as much as there is: a process may have very many configurations.
 	list := make([]member, 0, len(cfg.Voters[0])+len(cfg.Voters[1])+len(cfg.Learners))

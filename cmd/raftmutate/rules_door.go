@@ -28,6 +28,61 @@ func doorRemovals() []removal {
 `, ``}}},
 		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",
 			`if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {`, `if false {`}}},
+		{"termless-append", "an append without a term is refused", "§3.5", []edit{{"message.go",
+			`	case pb.MsgAppResp, pb.MsgVoteResp:
+		return m.Reject
+	}
+	return false
+`, `	case pb.MsgAppResp, pb.MsgVoteResp:
+		return m.Reject
+	}
+	return m.Type == pb.MsgApp
+`}}},
+		{"termless-grant", "an acknowledgement or a vote without a term counts for nothing", "§3.6.2", []edit{{"message.go",
+			`	case pb.MsgAppResp, pb.MsgVoteResp:
+		return m.Reject
+`, `	case pb.MsgAppResp, pb.MsgVoteResp:
+		return true
+`}}},
+		{"termless-heartbeat", "a heartbeat without a term is a sign of life", "drop-in", []edit{{"message.go",
+			`	case pb.MsgHeartbeat, pb.MsgHeartbeatResp, pb.MsgSnap, pb.MsgTimeoutNow, pb.MsgPreVoteResp:
+		return true
+`, `	case pb.MsgSnap, pb.MsgTimeoutNow, pb.MsgPreVoteResp:
+		return true
+`}}},
+		{"termless-leader", "it names no other leader than the one that is known", "§3.4", []edit{{"step.go",
+			`	if r.lead != None && !r.leadPresumed {
+		return false
+	}
+`, ``}}},
+		{"termless-presumed", "whom it names gives way to a leader that names the term", "§3.4", []edit{{"step.go",
+			`r.lead != None && r.lead != m.From && !r.leadPresumed {`, `r.lead != None && r.lead != m.From {`}}},
+		{"termless-round", "it is of no round of reads", "§6.4; bug 44", []edit{{"heartbeat.go",
+			`	if m.Term != 0 {
+		resp.Context = m.Context
+	}
+`, `	resp.Context = m.Context
+`}}},
+		{"termless-echo", "nor is the answer to it", "§6.4; bug 44", []edit{{"heartbeat.go",
+			`	if m.Term != 0 {
+		r.echoedRound(m.From, m.Context)
+	}
+`, `	r.echoedRound(m.From, m.Context)
+`}}},
+		{"termless-order", "an order to campaign without a term does not end a lease", "§6.4.1; bug 46", []edit{{"election.go",
+			`r.role != StateFollower || r.hasPromised() {`, `r.role != StateFollower {`}}},
+		{"termless-snapshot", "a snapshot without a term is of no later one", "§5.3", []edit{{"step.go",
+			`m.Type == pb.MsgSnap && m.Term == 0 && snapshotID(m.Snapshot).term > r.term {`, `false {`}}},
+		{"prehistory", "term 0 is that of nothing that is known to have a term", "§3.5", []edit{{"step.go",
+			`ok && term != 0 {`, `ok && false {`}}},
+		{"forgotten-term", "what is committed agrees although its term is forgotten", "§3.6.3", []edit{{"append.go",
+			`	return !known && index <= r.log.committed
+`, `	return false && !known
+`}}},
+		{"never-ticks", "ticks that cannot be counted never pass", "bounds", []edit{{"tick.go",
+			`	if r.electionElapsed < neverTicks-1 {`, `	if r.electionElapsed < neverTicks {`}}},
+		{"applied-before-log", "the log begins no later than behind what is applied", "bounds", []edit{{"log.go",
+			`	if applied != 0 && applied < first-1 {`, `	if false {`}}},
 		{"door-log-full", "a log does not grow to where an index could wrap", "bounds", []edit{{"propose.go",
 			`	case r.log.lastIndex()+uint64(n) >= maxCounter:`, `	case false:`}}},
 		{"door-contiguous", "entries follow each other", "§3.5", []edit{{"entry.go",

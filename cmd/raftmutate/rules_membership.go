@@ -5,6 +5,17 @@ func membershipRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
 			`	if pending > r.log.applied {`, `	if false {`}}},
+		{"joint-left-late", "an automatic joint configuration is left also when it is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
+			`	r.leaveJoint() // the application may say that it is applied after Advance
+`, ``}}},
+		{"joint-left-once-late", "and once, when leaving is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
+			`r.members.AutoLeave() || r.leaving ||`, `r.members.AutoLeave() ||`}}},
+		{"added-again", "a member that is removed and added in one change has matched nothing", "§4.1", []edit{{"membership.go",
+			`		r.members.Forget(id)
+`, `		_ = id
+`}}},
+		{"refused-late", "a server is not given up while its change may still be applied", "§4.2.1", []edit{{"add_server.go",
+			`c.ineffective >= r.limits.electionTicks() {`, `true {`}}},
 		{"change-kept", "a change that must wait leaves an entry without data, and no error", "drop-in", []edit{{"propose.go",
 			`errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):`, `false:`}}},
 		{"change-after-log", "nor before a new leader has applied what it found in its log", "§4.1; bug 35", []edit{{"role.go",
