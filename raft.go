@@ -110,7 +110,7 @@ type leadership struct {
 	retiring bool
 	// leaving: this leader has proposed to leave the active joint configuration.
 	leaving bool
-	lease    lease
+	lease   lease
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were
