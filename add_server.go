@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,8 +12,16 @@ import (
 // has caught up. The leader proposes both changes; who leads next knows nothing of it,
 // finds a learner, and can be asked to go on.
 
-// addServer starts, or goes on with, making id a voter.
+// addServer starts, or goes on with, making id a voter. An error matches ErrProposalDropped.
 func (r *raft) addServer(id uint64, context []byte) error {
+	err := r.beginAddServer(id, slices.Clone(context)) // which the caller may write to
+	if errors.Is(err, ErrBadConfChange) {
+		return fmt.Errorf("%w: %w", ErrProposalDropped, err)
+	}
+	return err
+}
+
+func (r *raft) beginAddServer(id uint64, context []byte) error {
 	if r.role != StateLeader {
 		return ErrNotLeader
 	}
@@ -26,14 +35,14 @@ func (r *raft) addServer(id uint64, context []byte) error {
 		return nil
 	}
 	if c := r.catching.find(id); c != nil {
-		c.await(waitsPromoted, context)
+		c.await(waitsPromoted, context, r.limits.electionTicks())
 		return nil
 	}
 	index, err := r.proposeMember(id, pb.ConfChangeAddLearnerNode, context)
 	if err != nil {
 		return err
 	}
-	r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index})
+	r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index, silent: r.limits.electionTicks()})
 	return nil
 }
 
@@ -46,7 +55,7 @@ func (r *raft) awaitCatchUp(id uint64) error {
 	if c == nil {
 		return fmt.Errorf("%w: %x", ErrNotLearner, id)
 	}
-	c.await(waitsCaughtUp, c.context)
+	c.await(waitsCaughtUp, c.context, r.limits.electionTicks())
 	return nil
 }
 
@@ -68,9 +77,9 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 }
 
 // promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A
-// proposal that is refused now, because another change is pending, is made again at the next
-// tick. The application may call ApplyConfChange after Advance: a change without effect was refused
-// when it has been applied for an election timeout.
+// proposal that is refused now, because another change is pending or has to be left first, is made
+// again at the next tick, as long as the wait may last. The application may call ApplyConfChange
+// after Advance: a change without effect was refused when it has been applied for an election timeout.
 func (r *raft) promoteCaughtUp() {
 	for i := range r.catching.list {
 		c := &r.catching.list[i]
@@ -84,9 +93,11 @@ func (r *raft) promoteCaughtUp() {
 			if c.ineffective++; c.ineffective >= r.limits.electionTicks() {
 				r.giveUpCatchUp(c)
 			}
-		case member && !c.promoting && c.State == CaughtUp:
+		case member && !c.promoting && c.State == CaughtUp && !r.isSilent(c):
 			if index, err := r.proposeMember(c.ID, pb.ConfChangeAddNode, c.context); err == nil {
 				c.change, c.promoting, c.ineffective = index, true, 0
+			} else {
+				c.refused++
 			}
 		}
 	}

@@ -107,6 +107,7 @@ func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index(), r.log.lastIndex())
 	}
 	pr.RecentActive = true
+	r.heardFromLearner(resp.From)
 	if resp.Reject {
 		r.handleRejection(resp, pr)
 	} else {
@@ -133,8 +134,9 @@ func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 
 // handleAcknowledgement counts what a follower has matched.
 func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
-	// An acknowledgement that says nothing new still ends a probe.
-	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index()) {
+	// An acknowledgement that says nothing new still ends a probe, if it acknowledges the entry that was probed. The answer to
+	// a request of an earlier term names index 0 and acknowledges nothing.
+	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
 		return
 	}
 	switch pr.State {

@@ -15,6 +15,9 @@ import (
 // not keep clients waiting for longer than an election does. Whoever waits for a learner that
 // gets no closer is told so after Config.CatchUpRounds. Rounds are counted at the leader's ticks;
 // they are forgotten with the leadership.
+//
+// On an idle cluster a learner that is dead has everything for ever. So a wait ends well only if the learner has answered
+// since the wait began, and within an election timeout.
 
 // wait says who waits for a learner.
 type wait uint8
@@ -33,7 +36,9 @@ type catchUp struct {
 
 	running bool   // a round is under way
 	seen    uint64 // the learner's match when it moved last
-	idle    int    // ticks since then, without a snapshot on its way
+	idle    int    // ticks since then, or since it was silent for too long, without a snapshot on its way
+	silent  int    // ticks since the learner has answered, or since the wait began
+	refused int    // ticks in which its promotion could not be proposed
 	change  uint64 // index of the change that AddServer proposed last; 0 if none
 	// promoting: that change is the promotion.
 	promoting bool
@@ -43,10 +48,11 @@ type catchUp struct {
 	roundsBefore int // rounds that had ended when the wait began
 }
 
-// await begins a wait. One that is under way for more stays.
-func (c *catchUp) await(w wait, context []byte) {
+// await begins a wait, at which a learner counts as silent until it answers. One that is under way for more stays.
+func (c *catchUp) await(w wait, context []byte, silent int) {
 	if c.wait == nobodyWaits {
-		c.roundsBefore, c.idle = c.Rounds, 0
+		c.roundsBefore, c.idle, c.refused = c.Rounds, 0, 0
+		c.silent = silent
 	}
 	if w >= c.wait {
 		c.wait, c.context = w, context
@@ -106,7 +112,7 @@ func (r *raft) trackLearners() {
 			r.catching.list = append(r.catching.list, *c)
 		case r.members.IsLearner(i):
 			first := CatchUp{ID: id, Target: r.log.lastIndex()}
-			r.catching.list = append(r.catching.list, catchUp{CatchUp: first, running: true})
+			r.catching.list = append(r.catching.list, catchUp{CatchUp: first, running: true, silent: r.limits.electionTicks()})
 		case c != nil && r.members.IsVoter(i):
 			c.State = CatchUpPromoted
 			r.catching.tell(c)
@@ -146,9 +152,10 @@ func (r *raft) tickCatchUp(c *catchUp, pr *tracker.Progress) {
 	switch {
 	case pr.Match > c.seen || pr.State == tracker.StateSnapshot:
 		c.seen, c.idle = pr.Match, 0
-	case c.running:
+	case c.running || r.isSilent(c):
 		c.idle++
 	}
+	c.silent++
 	slow := c.Ticks >= r.limits.electionTicks()
 	switch {
 	case pr.Match < c.Target:
@@ -173,15 +180,29 @@ func (c *catchUp) endRound() {
 	}
 }
 
+// isSilent reports whether a learner has not answered for an election timeout, or not since the wait for it began.
+func (r *raft) isSilent(c *catchUp) bool { return c.silent >= r.limits.electionTicks() }
+
+// heardFromLearner notes that a member has answered, if it is a learner.
+func (r *raft) heardFromLearner(id uint64) {
+	if len(r.catching.list) == 0 {
+		return
+	}
+	if c := r.catching.find(id); c != nil {
+		c.silent = 0
+	}
+}
+
 // decideCatchUp ends a wait, for better or worse. The learner goes on to be counted.
 func (r *raft) decideCatchUp(c *catchUp) {
+	patience := r.limits.catchUpRounds() * r.limits.electionTicks()
 	switch {
 	case c.wait == nobodyWaits || c.promoting:
-	case c.State == CaughtUp:
+	case c.State == CaughtUp && !r.isSilent(c) && c.refused < patience:
 		if c.wait == waitsCaughtUp {
 			r.catching.tell(c)
 		}
-	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= r.limits.catchUpRounds()*r.limits.electionTicks():
+	case c.refused >= patience || c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= patience:
 		r.logger.Infof("%x: %x does not catch up: %d rounds, the last took %d ticks, no progress for %d ticks",
 			r.id, c.ID, c.Rounds-c.roundsBefore, c.LastTicks, c.idle)
 		r.giveUpCatchUp(c)

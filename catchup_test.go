@@ -372,3 +372,75 @@ func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
 		c.wantNews(1, 2, CatchUpGivenUp)
 	}
 }
+
+// On an idle cluster a learner that is dead has everything.
+func TestALearnerThatDoesNotAnswerIsNotCaughtUp(t *testing.T) {
+	c := newTestCluster(t, 1, func(cfg *Config) { cfg.CatchUpRounds = 3 })
+	c.join(nil)
+	c.elect(1)
+	c.change(1, "l2")
+	for range 30 {
+		c.settleTicking(1)
+	}
+	n := c.node(1)
+	if st := n.Status().CatchUp; st[2].State != CaughtUp {
+		t.Fatalf("%+v", st)
+	}
+	c.isolate(2)
+	for _, wait := range []func() error{
+		func() error { return n.AwaitCatchUp(2) },
+		func() error { return n.AddServer(2, nil) },
+	} {
+		n.news = nil
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			c.settleTicking(1)
+		}
+		if len(n.news) != 1 || n.news[0].State != CatchUpGivenUp {
+			t.Errorf("%+v", n.news)
+		}
+		c.wantConfig("voters=(1) learners=(2)", 1)
+	}
+	c.heal()
+	if err := n.AddServer(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		c.settleTicking(1)
+	}
+	c.wantConfig("voters=(1 2)", 1)
+}
+
+func TestAWaitEndsWhileThePromotionIsIllegal(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CatchUpRounds = 2 })
+	c.join(nil)
+	c.elect(1)
+	c.change(1, "l4")
+	n := c.node(1)
+	joint := pb.ConfChangeV2{Transition: pb.ConfChangeTransitionJointExplicit, Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeRemoveNode, NodeID: 3}}}
+	if err := n.ProposeConfChange(joint); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	if err := n.AddServer(9, nil); !errors.Is(err, ErrProposalDropped) || !errors.Is(err, ErrBadConfChange) {
+		t.Errorf("while joint: %v", err)
+	}
+	context := []byte("context")
+	if err := n.AddServer(4, context); err != nil {
+		t.Fatal(err)
+	}
+	for i := range context {
+		context[i] = 'x' // it is the caller's
+	}
+	if got := string(n.raft.catching.find(4).context); got != "context" {
+		t.Errorf("context %q", got)
+	}
+	for range 60 {
+		c.settleTicking(1)
+	}
+	if len(n.news) != 1 || n.news[0].State != CatchUpGivenUp {
+		t.Errorf("%+v", n.news)
+	}
+}

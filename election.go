@@ -269,6 +269,14 @@ func (r *raft) handleTransferLeader(m *pb.Message) {
 	}
 }
 
+// hearTransferRefusal ends the transfer to a node that cannot campaign.
+func (r *raft) hearTransferRefusal(from uint64) {
+	if r.transferee == from {
+		r.abortTransfer("the target refuses")
+		r.retire()
+	}
+}
+
 // handleForgetLeader makes a follower forget its leader, so that it does not stick to it any
 // more: the application knows that it is gone (thesis §4.2.3). With leases that is a promise, and kept.
 func (r *raft) handleForgetLeader() error {
@@ -291,6 +299,8 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 		return nil
 	}
 	if !r.mayCampaign {
+		resp := r.echo(pb.MsgVoteResp, m.From)
+		resp.Reject, resp.Context = true, []byte(contextTransfer)
 		return nil
 	}
 	r.postponeCampaign()

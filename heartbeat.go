@@ -20,6 +20,9 @@ func (r *raft) sendHeartbeats() {
 			traceSend(r, m)
 		}
 	}
+	if r.transferee != None {
+		r.finishTransfer(r.transferee) // the order may have been lost
+	}
 	if r.members.DecidesAlone(r.id) {
 		r.reconfirmReads() // nobody's answer would
 	}
@@ -61,6 +64,7 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 // asked whether that was lost. Without a term the echo may be of a round of an earlier one.
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
+	r.heardFromLearner(m.From)
 	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
 		pr.Ping()
 	}

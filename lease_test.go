@@ -229,8 +229,8 @@ func TestBug46ATransferEndsTheLeaseForTheTerm(t *testing.T) {
 	}
 	c.heal()
 	c.isolate(1)
-	if len(order) != 1 {
-		t.Fatalf("%d orders", len(order))
+	if len(order) < 2 {
+		t.Fatalf("%d orders: they are repeated with the heartbeats", len(order))
 	}
 	c.step(order[0])
 	c.settle()

@@ -17,7 +17,7 @@ import (
 //	MsgHeartbeat                             min(match)                         round
 //	MsgHeartbeatResp                                                            round
 //	MsgVote, PreVote   last       last                                          transfer or committed
-//	Msg(Pre)VoteResp                                      refused               committed
+//	Msg(Pre)VoteResp                                      refused               committed, or transfer: an order refused
 //	MsgSnap            (Snapshot)
 //	MsgReadIndex                 (Entries[0].Data is the context)
 //	MsgReadIndexResp   read      (likewise)
@@ -94,6 +94,11 @@ func committedOf(m *pb.Message) entryID {
 		return entryID{}
 	}
 	return entryID{index: binary.BigEndian.Uint64(m.Context[1:]), term: binary.BigEndian.Uint64(m.Context[9:])}
+}
+
+// refusesTransfer reports whether the sender cannot obey the leader's order to campaign. A leader that runs v3.6 passes over it.
+func refusesTransfer(m *pb.Message) bool {
+	return m.Type == pb.MsgVoteResp && m.Reject && string(m.Context) == contextTransfer
 }
 
 // snapshotID is the last entry that a snapshot covers.

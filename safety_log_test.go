@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // withLogs gives every node a log: logs[i] lists the terms of node i+1's entries from
@@ -589,5 +590,34 @@ func TestBug28AppliedMayBeAheadOfTheStoredCommitIndex(t *testing.T) {
 	n.cfg.Applied = 5
 	if _, err := NewRawNode(&n.cfg); !errors.Is(err, ErrCommitBeyondLog) {
 		t.Errorf("applied behind the end of the log: %v", err)
+	}
+}
+
+// A heartbeat of an earlier leader reaches a follower that knows the new term, and its answer, the new leader. It names index 0.
+func TestAnAnswerToARequestOfAnEarlierTermEndsNoProbe(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	c.isolate(3)
+	n := c.node(2)
+	if err := n.storage.Compact(2); err != nil {
+		t.Fatal(err)
+	}
+	c.elect(2)
+	r := n.raft
+	pr := r.members.Progress(r.members.Find(3))
+	next := pr.Next
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 3, To: 2, Term: r.term})
+	if pr.State != tracker.StateProbe || pr.Next != next {
+		t.Errorf("%s, next was %d", pr, next)
+	}
+	c.heal()
+	c.settleTicking(2)
+	if c.sent[pb.MsgSnap] > 0 {
+		t.Errorf("%d snapshots for a follower that has everything", c.sent[pb.MsgSnap])
+	}
+	if pr := r.members.Progress(r.members.Find(3)); pr.Match != r.log.lastIndex() {
+		t.Errorf("%s", pr)
 	}
 }

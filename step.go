@@ -230,6 +230,10 @@ func (r *raft) routeToLeader(m *pb.Message) error {
 		return r.handleAppendResp(m, pr)
 	case pb.MsgHeartbeatResp:
 		return r.handleHeartbeatResp(m, pr)
+	case pb.MsgVoteResp:
+		if refusesTransfer(m) {
+			r.hearTransferRefusal(m.From)
+		}
 	}
 	return nil
 }

@@ -235,3 +235,52 @@ func TestAnOrderToCampaignWaitsForASnapshotToBeDurable(t *testing.T) {
 		t.Errorf("it is a %s in term %d", rn.raft.role, rn.raft.term)
 	}
 }
+
+func TestAnOrderThatIsLostIsRepeatedWithTheHeartbeats(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.settleTicking(1)
+	lost := 0
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgTimeoutNow {
+			lost++
+		}
+		return m.Type == pb.MsgTimeoutNow && lost < 3
+	}
+	c.node(1).TransferLeader(2)
+	c.settle()
+	for range 3 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	c.wantRole(2, StateLeader, 3)
+	if lost != 3 {
+		t.Errorf("%d orders, and the third is obeyed", lost)
+	}
+}
+
+func TestATransferEndsAtOnceIfTheTargetRefuses(t *testing.T) {
+	c := newTestCluster(t, 2, nil)
+	c.join(nil)
+	c.elect(1)
+	c.change(1, "l3")
+	c.settleTicking(1)
+	// Node 3 has the entry that promotes it, and does not know that it is committed.
+	c.cut = func(m *pb.Message) bool { return m.To == 3 && m.Type == pb.MsgApp && len(m.Entries) == 0 }
+	c.change(1, "v3")
+	c.wantConfig("voters=(1 2 3)", 1)
+	c.wantConfig("voters=(1 2) learners=(3)", 3)
+	c.node(1).TransferLeader(3)
+	c.settle()
+	c.wantRole(1, StateLeader, 2)
+	if r := c.node(1).raft; r.transferee != None {
+		t.Errorf("the transfer to %d goes on", r.transferee)
+	}
+	// What a voter refuses otherwise does not end a transfer to it.
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgTimeoutNow }
+	c.node(1).TransferLeader(2)
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true})
+	if r := c.node(1).raft; r.transferee != 2 {
+		t.Error("the refusal of a vote ends the transfer")
+	}
+}

@@ -207,9 +207,8 @@ func electionRemovals() []removal {
 			`if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if !r.mayCampaign {`}}},
 		{"order-by-voters", "a learner obeys no order to campaign", "§3.10", []edit{
 			{"election.go", `	if !r.mayCampaign {
-		return nil
-	}
-	r.postponeCampaign()`, `	r.postponeCampaign()`},
+		resp :=`, `	if false {
+		resp :=`},
 			{"election.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
 	}
 }

@@ -39,6 +39,8 @@ func flowRemovals() []removal {
 			`	pr.RecentActive = true
 	pr.MsgAppFlowPaused = pr.Inflights.Full()`, `	pr.RecentActive = true
 	pr.MsgAppFlowPaused = pr.MsgAppFlowPaused || pr.Inflights.Full()`}}},
+		{"probe-answered", "only the acknowledgement of what was probed ends a probe", "§3.5", []edit{{"append.go",
+			`pr.Match != resp.index() || pr.Next != resp.index()+1) {`, `pr.Match != resp.index()) {`}}},
 		{"commit-told", "a follower that has everything is told what is committed", "§3.5", []edit{{"progress/progress.go",
 			`(pr.Next <= last || pr.CanBumpCommit(commit))`, `pr.Next <= last`}}},
 		{"one-append", "one append carries what is due", "budget", []edit{{"propose.go",

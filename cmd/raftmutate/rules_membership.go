@@ -144,9 +144,9 @@ func membershipRemovals() []removal {
 		{"strangers-answer", "answers of strangers do not count", "§4.1", []edit{
 			{"step.go", `if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {`, `if false {`}}},
 		{"caught-up", "a server votes when it has caught up", "§4.2.1", []edit{{"add_server.go",
-			`		case member && !c.promoting && c.State == CaughtUp:`, `		case member && !c.promoting:`}}},
+			`		case member && !c.promoting && c.State == CaughtUp && !r.isSilent(c):`, `		case member && !c.promoting:`}}},
 		{"catch-up-gives-up", "nobody waits for ever for a server that does not catch up", "§4.2.1", []edit{{"catchup.go",
-			`	case c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= r.limits.catchUpRounds()*r.limits.electionTicks():
+			`	case c.refused >= patience || c.Rounds-c.roundsBefore >= r.limits.catchUpRounds() || c.idle >= patience:
 `, `	case false:
 `}}},
 		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
@@ -154,6 +154,22 @@ func membershipRemovals() []removal {
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
 			`			ms.progress[i].RecentActive = true
 `, ``}}},
+		{"catch-up-answers", "a learner that does not answer is not caught up", "§4.2.1", []edit{{"catchup.go",
+			`	case c.State == CaughtUp && !r.isSilent(c) && c.refused`, `	case c.State == CaughtUp && c.refused`}, {"add_server.go",
+			`c.State == CaughtUp && !r.isSilent(c):`, `c.State == CaughtUp:`}}},
+		{"catch-up-silent-ends", "the wait for a learner that does not answer ends", "§4.2.1", []edit{{"catchup.go",
+			`	case c.running || r.isSilent(c):`, `	case c.running:`}}},
+		{"catch-up-illegal", "the wait for a promotion that stays illegal ends", "§4.2.1", []edit{{"add_server.go",
+			`				c.refused++
+`, ``}}},
+		{"add-server-context", "the context of AddServer is copied", "ownership", []edit{{"add_server.go",
+			`r.beginAddServer(id, slices.Clone(context))`, `r.beginAddServer(id, context)`}}},
+		{"transfer-repeats", "an order to campaign is repeated with the heartbeats", "§3.10", []edit{{"heartbeat.go",
+			`	if r.transferee != None {`, `	if false {`}}},
+		{"transfer-refused", "a transfer ends at once if the target refuses", "§3.10", []edit{{"step.go",
+			`		if refusesTransfer(m) {`, `		if false {`}}},
+		{"transfer-refusal-of-order", "a refused vote is no refused order", "§3.10", []edit{{"message.go",
+			`m.Reject && string(m.Context) == contextTransfer`, `m.Reject`}}},
 		{"transfer-target", "only a voter that stays one takes over", "§3.10; bug 9", []edit{{"transfer.go",
 			`	if i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
 		return fmt`, `	if i < 0 {
