@@ -110,9 +110,10 @@ func (r *raft) startRead(rd *read) bool {
 			rs.askedAt = r.clock
 		}
 		r.askLeader(rd)
-	case r.role == StateFollower && r.lead != None:
+	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
 		// A peer's, for a leader that this node is not any more. The answer goes to the peer. Whom a node
-		// takes for the leader leads a later term than the node that asked has known, so this ends.
+		// takes for the leader leads a later term than the node that asked has known, so this ends. A
+		// peer that leads by now has dropped the read.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}

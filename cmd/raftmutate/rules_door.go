@@ -4,10 +4,10 @@ package main
 func doorRemovals() []removal {
 	return []removal{
 		{"door-recipient", "a message for somebody else is refused", "addressing", []edit{{"message.go",
-			`	if m.To != self {
+			`	if m.To != self && m.To != None {
 		return ErrWrongRecipient
 	}
-	if m.From == None`, `	if m.From == None`}}},
+	if IsLocal`, `	if IsLocal`}}},
 		{"door-local", "a network brings no local messages", "addressing", []edit{{"message.go",
 			`	case localType:
 		return ErrStepLocalMsg
@@ -22,10 +22,7 @@ func doorRemovals() []removal {
 		{"door-own", "nobody else speaks in a node's own name", "addressing", []edit{{"message.go",
 			`if m.From == self && !(threads && m.Type == pb.MsgVoteResp) {`, `if false {`}}},
 		{"door-term", "a message between members has a term", "§3.3", []edit{{"message.go",
-			`	if m.Term == 0 {
-		return fmt.Errorf("%w: no term", ErrMalformed)
-	}
-`, ``}}},
+			`	if m.Term == 0 && !mayBeTermless(m) {`, `	if false {`}}},
 		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",
 			`if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {`, `if false {`}}},
 		{"termless-append", "an append without a term is refused", "§3.5", []edit{{"message.go",
@@ -96,7 +93,7 @@ func doorRemovals() []removal {
 		return fmt.Errorf("%w: a candidate`, `	if false {
 		return fmt.Errorf("%w: a candidate`}}},
 		{"door-future-snapshot", "no snapshot is of a later term than the leader that sends it", "§5", []edit{{"message.go",
-			`	if id.term > m.Term {`, `	if false {`}}},
+			`	if m.Term != 0 && id.term > m.Term {`, `	if false {`}}},
 		{"door-snapshot-voters", "a snapshot has voters", "§5", []edit{{"message.go",
 			`	if len(cs.Voters) == 0 {`, `	if false {`}}},
 		{"door-beyond-log", "nothing is acknowledged that was never sent", "§3.5", []edit{{"append.go",

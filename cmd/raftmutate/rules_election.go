@@ -33,7 +33,9 @@ func electionRemovals() []removal {
 		return false`, `		return true`}}},
 		{"stale-answer", "who asks in an earlier term is told the later one", "§3.3; bug 6", []edit{{"step.go",
 			`		r.answerStale(m)
-`, ``}}},
+		return false
+`, `		return false
+`}}},
 		{"stale-pre-vote", "a pre-vote of an earlier term is told the later one", "§9.6; bug 6", []edit{{"step.go",
 			`	case pb.MsgPreVote:
 		r.answerCandidate(pb.MsgPreVoteResp, m.From, false)
@@ -103,7 +105,7 @@ func electionRemovals() []removal {
 		{"pre-vote-teaches", "a refused pre-vote teaches the later term", "§9.6; bug 6", []edit{{"step.go",
 			`case m.Type == pb.MsgPreVoteResp && !m.Reject:`, `case m.Type == pb.MsgPreVoteResp:`}}},
 		{"pre-vote-stale", "a pre-vote that was granted for another campaign does not count", "§9.6", []edit{{"election.go",
-			`	if !m.Reject && m.Term != r.term+1 {`, `	if false {`}}},
+			`	if !m.Reject && m.Term != 0 && m.Term != r.term+1 {`, `	if false {`}}},
 		{"pre-vote-late", "pre-votes that come late are no votes", "§9.6; bug 7", []edit{{"step.go",
 			`		if m.Type == pb.MsgVoteResp {
 			return`, `		if m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp {

@@ -124,10 +124,10 @@ func membershipRemovals() []removal {
 			`	r.leaveJoint()
 `, ``}}},
 		{"joint-left-once", "and once", "§4.3; bug 39", []edit{{"membership.go",
-			`	r.pendingConfIndex = r.log.lastIndex()
-	r.logger.Infof("%x proposes to leave`, `	r.logger.Infof("%x proposes to leave`}}},
+			`	r.pendingConfIndex, r.leaving = r.log.lastIndex(), true
+`, ``}}},
 		{"joint-left-applied", "a leader leaves a joint configuration when it has applied its log", "§4.3; bug 39", []edit{{"membership.go",
-			`!r.members.AutoLeave() || r.pendingConfIndex > r.log.applied {`, `!r.members.AutoLeave() {`}}},
+			`r.leaving || r.pendingConfIndex > r.log.applied {`, `r.leaving {`}}},
 		{"retires", "a leader that does not vote any more steps down", "§4.2.2; bug 40", []edit{{"membership.go",
 			`	if r.role != StateLeader || r.mayCampaign {`, `	if true {`}}},
 		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",

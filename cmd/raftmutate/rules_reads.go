@@ -36,6 +36,8 @@ func readRemovals() []removal {
 			`		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
 `, `		_ = i
 `}}},
+		{"read-passed-on", "a read comes back to nobody who has dropped it", "§6.4; bug 44", []edit{{"read.go",
+			`r.lead != None && r.lead != rd.from:`, `r.lead != None:`}}},
 		{"read-dropped-apart", "a dropped read is no answer, and makes no Ready", "drop-in", []edit{{"read.go",
 			`		rs.dropped = append(rs.dropped, context)
 `, `		r.answer(ReadState{Index: noLimit, RequestCtx: context})
@@ -66,9 +68,9 @@ func readRemovals() []removal {
 		{"lease-length", "a lease ends before anybody can be elected", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.clock-r.lease.start < r.limits.leaseTicks()`, `r.clock-r.lease.start < r.limits.leaseTicks()+uint64(r.limits.electionTicks())`}}},
 		{"lease-margin", "a lease allows for clocks that drift", "§6.4.1; bug 46", []edit{{"raft.go",
-			`return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)`, `return int32(c.ElectionTick - 1)`}}},
+			`return int32(countedTicks(c.ElectionTick) - 1 - c.LeaseDriftTicks)`, `return int32(countedTicks(c.ElectionTick) - 1)`}}},
 		{"lease-last-tick", "a tick of the leader lasts until its next one", "§6.4.1; bug 46", []edit{{"raft.go",
-			`return int32(c.ElectionTick - 1 - c.LeaseDriftTicks)`, `return int32(c.ElectionTick - c.LeaseDriftTicks + 1)`}}},
+			`return int32(countedTicks(c.ElectionTick) - 1 - c.LeaseDriftTicks)`, `return int32(countedTicks(c.ElectionTick) - c.LeaseDriftTicks + 1)`}}},
 		{"lease-from-sending", "a lease runs from when the round was sent", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.lease.held, r.lease.start = true, max(r.lease.start, s.tick)`, `r.lease.held, r.lease.start = true, r.clock`}}},
 		{"lease-first-commit", "a lease serves no read before the first commit of the term", "§6.4; bug 43", []edit{{"lease.go",
