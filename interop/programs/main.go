@@ -1,6 +1,6 @@
 // Command programs runs the tests of published programs with this library in place of their raft.
 //
-//	go run ./interop/programs                  # every program: both sides, about half an hour
+//	go run ./interop/programs                  # every program, both sides: about an hour
 //	go run ./interop/programs -short           # the share of CI
 //	go run ./interop/programs -only etcd/contrib
 //

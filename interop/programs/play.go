@@ -16,7 +16,7 @@ import (
 // run runs the tests of a binary whose names match. When a process dies, the tests that it had not
 // begun run in another one.
 func (b *binary) run(opts options, match string, repeat int) (*results, error) {
-	all := newResults()
+	all, start := newResults(), time.Now()
 	if b.file == "" {
 		return all, nil
 	}
@@ -41,6 +41,7 @@ func (b *binary) run(opts options, match string, repeat int) (*results, error) {
 		}
 		tests = left
 	}
+	all.took = time.Since(start)
 	return all, err
 }
 
@@ -77,7 +78,7 @@ func (b *binary) process(opts options, tests []string, repeat int) (*results, er
 	cmd.Env = append(os.Environ(), append(b.side.env(), "PWD="+b.dir)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its children can be stopped, too
 	cmd.WaitDelay = 10 * time.Second
-	convert := exec.Command("go", "tool", "test2json")
+	convert := exec.Command("go", "tool", "test2json", "-t")
 	converter, err := convert.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An outcome is how a test ended.
@@ -27,6 +28,7 @@ func (o outcome) String() string {
 type results struct {
 	outcomes map[string]outcome
 	outputs  map[string][]string // the last lines of those that failed
+	took     time.Duration
 }
 
 func newResults() *results {

@@ -146,19 +146,15 @@ func (t *tested) ran() bool {
 func (t *tested) line() string {
 	ours := count(t.pair.ours, t.ours)
 	if t.etcd == nil {
-		return fmt.Sprintf("%-50s %s", t.label, ours)
+		return fmt.Sprintf("%-52s %s", t.label, ours)
 	}
-	return fmt.Sprintf("%-50s v3.6.0: %-22s %s", t.label, count(t.pair.etcd, t.etcd), ours)
+	return fmt.Sprintf("%-52s v3.6.0: %-28s this library: %s", t.label, count(t.pair.etcd, t.etcd), ours)
 }
 
 func count(b *binary, r *results) string {
-	what := "pass"
-	if b.side.path == ourPath {
-		what = "pass with this library"
-	}
 	if b.file == "" {
 		return "does not compile"
 	}
 	pass, all := r.counts()
-	return fmt.Sprintf("%d of %d %s", pass, all, what)
+	return fmt.Sprintf("%d of %d pass (%.1fs)", pass, all, r.took.Seconds())
 }
