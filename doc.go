@@ -18,7 +18,7 @@
 //		case m := <-network:
 //			report(node.Step(m)) // a message that is refused has changed nothing
 //		case data := <-proposals:
-//			report(node.Propose(data)) // errors.Is(err, raft.ErrProposalDropped): not appended
+//			report(node.Propose(data)) // raft.ErrProposalDropped: not appended
 //		}
 //		for node.HasReady() {
 //			rd := node.Ready()
@@ -83,8 +83,9 @@
 //
 // # Additions
 //
-// Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks, CatchUpRounds,
-// LeaseDriftTicks, MaxCachedEntriesSize, ReuseMemory, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
+// Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks,
+// CatchUpRounds, LeaseDriftTicks, MaxCachedEntriesSize, ReuseMemory, Recording; RawNode.Err, Verify,
+// SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
 // Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed errors; package session.
 //
@@ -127,7 +128,6 @@
 //   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides. With asynchronous
 //     storage writes it asks for votes in the Ready after the acknowledgement of its own vote, and campaigns again
 //     only after that.
-//   - With asynchronous storage writes, the arrays of Responses are used again.
 //   - What Bootstrap writes is committed as one: a node that gets it from a leader bit by bit, or finds a part of it after a
 //     crash, commits it when the entry behind it shows that this is all, and it is durable. It is handed out in one batch, whatever
 //     its size, and active with that. A snapshot that ends within it is not sent. Bootstrap adds the rest to a part.

@@ -23,7 +23,7 @@ func documentedLoop(
 		case m := <-network:
 			report(node.Step(m)) // a message that is refused has changed nothing
 		case data := <-proposals:
-			report(node.Propose(data)) // errors.Is(err, raft.ErrProposalDropped): not appended
+			report(node.Propose(data)) // raft.ErrProposalDropped: not appended
 		}
 		for node.HasReady() {
 			rd := node.Ready()
