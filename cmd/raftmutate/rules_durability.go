@@ -89,6 +89,22 @@ func durabilityRemovals() []removal {
 			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
 			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
+		{"handed-out-messages", "messages that were handed out are never written again", "ownership", []edit{{"send.go",
+			`	if !reuse {
+		return o.drain`, `	if false {
+		return o.drain`}}},
+		{"handed-out-reads", "read states that were handed out are never written again", "ownership", []edit{{"read.go",
+			`	if !reuse {`, `	if false {`}}},
+		{"handed-out-responses", "responses that were handed out are never written again", "ownership", []edit{{"send.go",
+			`	if !reuse {
+		return &asyncWrites`, `	if false {
+		return &asyncWrites`}}},
+		{"handed-out-room", "what a program appends to its messages is not sent", "ownership", []edit{{"send.go",
+			`return slices.Clip(o.lent)`, `return slices.Grow(o.lent, 0)`}}},
+		{"stepped-snapshot", "the snapshot of a message that was stepped may be written over", "ownership", []edit{{"snapshot.go",
+			`s := *m.Snapshot`, `s := m.Snapshot`}, {"snapshot.go", `takeSnapshot(m.From, &s)`, `takeSnapshot(m.From, s)`}}},
+		{"written-snapshot", "a thread may write over the snapshot that it has written", "ownership", []edit{{"storage_writes.go",
+			`m.Snapshot, ack.Snapshot = &s, &acknowledged`, `m.Snapshot, ack.Snapshot = &acknowledged, &acknowledged; _ = s`}}},
 		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
 			`	p.resting = p.out[0]
 `, `	clear(p.out[0])

@@ -30,6 +30,8 @@ func readRemovals() []removal {
 			`		rd.context, rd.asked = rs.unique(rd.context)
 `, `		rd.asked = rd.context
 `}}},
+		{"read-context", "a follower's program may use the context again once the question is sent", "ownership", []edit{{"read.go",
+			`rd.context, rd.asked = rs.unique`, `_, rd.asked = rs.unique`}}},
 		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
 			`	if from != r.lead || r.reads == nil {`, `	if r.reads == nil {`}}},
 		{"read-dropped-told", "a read that cannot be answered is reported as dropped", "§6.4", []edit{{"read.go",
