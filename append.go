@@ -18,7 +18,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	if req.prev().index < r.log.committed {
 		// An old append, or one sent before a snapshot arrived: what is committed
 		// matches every leader, so this much is known without a look at its entries.
-		r.acknowledge(req.From, r.log.committed)
+		r.acknowledge(req.From, r.log.committed, req.commit())
 		return nil
 	}
 	if !r.log.has(req.prev()) && !r.isForgotten(req.prev().index) {
@@ -39,7 +39,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	if err := r.commitAsTold(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
 	}
-	r.acknowledge(req.From, matched)
+	r.acknowledge(req.From, matched, req.commit())
 	return nil
 }
 
@@ -76,10 +76,13 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 }
 
 // acknowledge tells the leader that this log is as its own up to index. It waits
-// for everything appended so far to be durable.
-func (r *raft) acknowledge(to, index uint64) {
+// for everything appended so far to be durable. A leader that has named a lower commit index than this node knows hears of it.
+func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
+	if r.log.committed > named {
+		m.Context = r.nameCommit()
+	}
 	traceSend(r, m)
 }
 

@@ -145,6 +145,9 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 // an earlier one. An entry that is committed anywhere is committed for ever, and a node that has the entry has committed everything before it
 // (Log Matching, thesis §3.5).
 //
+// An acknowledgement says it too, if its sender knows more than the leader's append named: a leader may have been elected before the others
+// died, in a configuration that is outdated.
+//
 // Then a live majority elects. Let C be the newest configuration that a live node K knows to be committed, and let the
 // live voters of C be a quorum of it. Of these, let B have the most up-to-date log: every other one grants B its vote, and B has every committed
 // entry, that is the change to C too (Leader Completeness, thesis §3.6.3). If B knows that the change is committed, B campaigns in C and wins. If it
@@ -155,14 +158,6 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //     one in its log, because a leader appends a change when the one before is applied (thesis §4.1). If B votes there, B campaigns and K answers; a
 //     learner is asked when a campaign has not been decided. If B does not vote there, the other live voters of C do,
 //     they hear it from K in this way, and then ask B.
-
-// nameCommit returns the last committed entry for a message about votes; nil if nothing is committed.
-func (r *raft) nameCommit() []byte {
-	if term, ok := r.log.term(r.log.committed); ok && r.log.committed > 0 {
-		return committedContext(entryID{term: term, index: r.log.committed})
-	}
-	return nil
-}
 
 // learnCommit takes the word of another node for a committed change of the configuration that this log has, and reports whether it is
 // new. The next leader will say what else is committed.

@@ -124,3 +124,18 @@ func TestALiveMajorityElects(t *testing.T) {
 		}
 	}
 }
+
+// A leader may have been elected before the others died, in a configuration that is outdated. A follower that knows the newest one says so.
+func TestALeaderHearsFromItsFollowersThatAChangeIsCommitted(t *testing.T) {
+	joint := pb.ConfState{Voters: []uint64{2}, VotersOutgoing: []uint64{1, 2}, Learners: []uint64{3}}
+	c := startFromDisks(t, joint, []disk{{[]string{"leave"}, 1}, {[]string{"leave"}, 1}, {[]string{"leave"}, 2}}, nil)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgApp }
+	if err := c.node(2).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	c.wantRole(2, StateLeader, 3)
+	if leader := c.leaderAmong([]uint64{2, 3}, 100); leader != 2 {
+		t.Errorf("leader %d, %s", leader, c.node(2).raft.members.Config())
+	}
+}

@@ -13,7 +13,7 @@ import (
 //
 //	type               Index      LogTerm    Commit      Reject, RejectHint     Context
 //	MsgApp             prev       prev       committed
-//	MsgAppResp         matched    hint term              refused prev, hint
+//	MsgAppResp         matched    hint term              refused prev, hint     (committed)
 //	MsgHeartbeat                             min(match)                         round
 //	MsgHeartbeatResp                                                            round
 //	MsgVote, PreVote   last       last                                          transfer or committed

@@ -46,7 +46,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		}
 		r.restore(s, cfg)
 	}
-	r.acknowledge(leader, max(r.log.committed, id.index))
+	r.acknowledge(leader, max(r.log.committed, id.index), r.log.committed)
 	return nil
 }
 

@@ -227,6 +227,9 @@ func (r *raft) routeToLeader(m *pb.Message) error {
 	}
 	switch m.Type {
 	case pb.MsgAppResp:
+		if _, err := r.learnCommit(committedOf(m)); err != nil {
+			return err
+		}
 		return r.handleAppendResp(m, pr)
 	case pb.MsgHeartbeatResp:
 		return r.handleHeartbeatResp(m, pr)
