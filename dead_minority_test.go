@@ -3,6 +3,7 @@ package raft
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ var (
 
 // deadMinorityTicks bounds the ticks in which the survivors have to elect, commit and answer.
 // Removed nodes that are alive may disturb elections, and the election timeout is 10 ticks.
-const deadMinorityTicks = 1000
+const deadMinorityTicks = 500
 
 // TestALiveMajorityAlwaysElects:
 //
@@ -79,6 +80,7 @@ func newDeadWalk(t *testing.T, number uint64) *deadWalk {
 	}{
 		{"split", 4}, {"talk", 10}, {"coup", 4}, {"rule", 5}, {"rule twice", 3}, {"lead", 5}, {"tick", 1}, {"deliver", 2}, {"drop", 2},
 		{"duplicate", 1}, {"threads", 1}, {"ready", 1}, {"transfer", 1}, {"restart", 1}, {"compact", 1}, {"leave", 1}, {"step down", 1},
+		{"add server", 1},
 	}
 	var what []string
 	for _, x := range weights {
@@ -119,24 +121,51 @@ func (w *deadWalk) wander() {
 		w.walk(a)
 	}
 	w.h.look(w.testCluster)
+	w.settleApart()
+	for _, n := range w.nodes {
+		w.awaitPromotion(n)
+	}
+	w.wire = nil
+}
+
+// settleApart lets everybody carry out what is at hand, without messages.
+func (w *deadWalk) settleApart() {
 	for range 3 {
 		for _, n := range w.nodes {
 			w.playReady(&strings.Builder{}, n)
 			w.playThreads(n, 50)
 		}
 	}
-	w.wire = nil
+}
+
+// awaitPromotion lets a leader that waits to promote a learner do so, or find it silent. A learner
+// may die within an election timeout of its last answer, and the leader may promote it until then.
+func (w *deadWalk) awaitPromotion(n *testNode) {
+	for range n.cfg.ElectionTick + 1 {
+		if n.raft.role != StateLeader || !slices.ContainsFunc(n.raft.catching.list, func(c catchUp) bool { return c.wait == waitsPromoted }) {
+			return
+		}
+		w.tick(n.cfg.ID, 1)
+		w.settleApart()
+	}
 }
 
 // die draws who dies, and reports whether anybody does.
 func (w *deadWalk) die() bool {
 	known := make([]survivors.Node, len(w.nodes))
-	var all survivors.Set
+	var all, fragile survivors.Set
 	for i, n := range w.nodes {
 		known[i] = w.knownTo(n)
 		all |= 1 << i
+		// A leader whose disk is stuck steps down only with CheckQuorum.
+		if n.cfg.AsyncStorageWrites && n.cfg.CheckQuorum {
+			fragile |= 1 << i
+		}
 	}
-	w.live, w.work = survivors.Draw(known, all, 0, w.below)
+	if w.below(2) == 0 {
+		fragile = 0
+	}
+	w.live, w.work = survivors.Draw(known, all, fragile, w.below)
 	return w.work != all
 }
 

@@ -52,7 +52,7 @@ func (s *Stats) fields() []statField {
 		{"duplicated", &s.Duplicated}, {"partitions", &s.Partitions}, {"pauses", &s.Pauses}, {"stalls", &s.Stalls},
 		{"quarantines", &s.Quarantines}, {"lost disks", &s.LostDisks}, {"unavailable reads", &s.Unavailable},
 		{"snapshots", &s.Snapshots}, {"restores", &s.Restores}, {"joined", &s.Joined}, {"transfers", &s.Transfers}, {"failed writes", &s.WriteErrors},
-		{"dead for ever", &s.Dead},
+		{"dead for ever", &s.Dead}, {"stuck for ever", &s.Stuck},
 	}
 }
 

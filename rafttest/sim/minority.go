@@ -24,7 +24,12 @@ func (s *simulation) loseMinority() {
 		s.net.cut[i] = ^uint64(0)
 	}
 	r := rng{state: mix(s.cfg.Seed, 0xdead)}
-	for end := s.now + ticks(r.below(3)*s.w.base.ElectionTick); s.now < end && s.w.failure == nil && s.step(); {
+	silence := r.below(3) * s.w.base.ElectionTick
+	if lead := s.leader(); lead != nil && len(lead.rn.Status().CatchUp) > 0 {
+		// It may promote a learner within an election timeout of the learner's last answer.
+		silence = max(silence, s.w.base.ElectionTick+2)
+	}
+	for end := s.now + ticks(silence); s.now < end && s.w.failure == nil && s.step(); {
 	}
 	s.awaitRest()
 	if s.w.failure != nil {
@@ -35,15 +40,20 @@ func (s *simulation) loseMinority() {
 	}
 	s.net.heal()
 	known := make([]survivors.Node, len(s.hosts))
-	var up survivors.Set
+	var up, fragile survivors.Set
 	for i, h := range s.hosts {
 		if h.rn == nil {
 			continue
 		}
 		known[i] = s.knownTo(h)
 		up |= 1 << i
+		// A leader whose disk is stuck steps down only with CheckQuorum. A node that writes
+		// synchronously stands still with its disk, as a dead one does.
+		if s.w.base.AsyncStorageWrites && h.options.CheckQuorum {
+			fragile |= 1 << i
+		}
 	}
-	live, work := survivors.Draw(known, up, 0, r.below)
+	live, work := survivors.Draw(known, up, fragile, r.below)
 	for i, h := range s.hosts {
 		switch {
 		case up>>i&1 == 0 || work>>i&1 != 0:
