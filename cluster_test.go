@@ -131,9 +131,13 @@ func (c *testCluster) start(node *testNode) {
 func (c *testCluster) restart(id uint64) {
 	c.tb.Helper()
 	node := c.node(id)
-	node.cfg.Applied = 0
+	snap, err := node.storage.Snapshot()
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	node.cfg.Applied = snap.Metadata.Index
 	if n := len(node.applied); n > 0 {
-		node.cfg.Applied = node.applied[n-1].Index
+		node.cfg.Applied = max(node.cfg.Applied, node.applied[n-1].Index)
 	}
 	node.threads = nil
 	c.start(node)

@@ -86,6 +86,11 @@ func (r *raft) readIndex(from uint64, context []byte) {
 	if from == None {
 		from = r.id
 	}
+	if from == r.id && r.reads.isQuestion(context) {
+		// A peer has passed the question on to the node that asked it and leads by now. The read has
+		// ended with the role, and the context is not the application's.
+		return
+	}
 	if !r.startRead(&read{from: from, context: context}) {
 		r.logger.Debugf("%x drops a read of %x: %s, leader %x", r.id, from, r.role, r.lead)
 		r.dropRead(from, context)
@@ -152,6 +157,14 @@ func newNonce(parts ...uint64) uint64 {
 		g = generator(g.next() ^ part)
 	}
 	return g.next()
+}
+
+// isQuestion reports whether this node has asked another node with the context, see unique.
+func (rs *reads) isQuestion(context []byte) bool {
+	if rs == nil || len(context) < 16 {
+		return false
+	}
+	return binary.BigEndian.Uint64(context[len(context)-16:]) == rs.nonce
 }
 
 func (r *raft) askLeader(rd *read) {

@@ -341,3 +341,39 @@ func TestAReadWithoutAContextIsAnswered(t *testing.T) {
 	c.wantRead(c.readAt(1, ""), "", 2)
 	c.wantRead(c.readAt(2, ""), "", 2)
 }
+
+// A question that is passed on to the node that asked it, and that leads by now, is not a read of its
+// application. v3.6 passes it on, too.
+func TestAQuestionThatComesBackIsNoRead(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.settleTicking(1)
+	c.cut = func(m *pb.Message) bool { return m.To == 1 }
+	c.node(2).ReadIndex([]byte("a"))
+	var question pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgReadIndex {
+			question = *m
+		}
+		return m.Type == pb.MsgReadIndex
+	}
+	c.settle()
+	c.elect(2)
+	c.settleTicking(2)
+	if question.From != 2 {
+		t.Fatalf("the question is %v", question)
+	}
+	question.To = 3
+	c.cut = nil
+	if err := c.node(3).Step(question); err != nil {
+		t.Fatal(err)
+	}
+	question.To = 2
+	if err := c.node(2).Step(question); err != nil {
+		t.Fatal(err)
+	}
+	c.settleTicking(2)
+	if reads := c.node(2).reads; len(reads) != 0 {
+		t.Errorf("the application is told %v", reads)
+	}
+}
