@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,12 +66,30 @@ func (m *module) layOut(dir string) error {
 	if err := os.CopyFS(dir, os.DirFS(d.Dir)); err != nil {
 		return err
 	}
+	for _, e := range m.edits {
+		if err := e.apply(dir); err != nil {
+			return err
+		}
+	}
 	gomod := filepath.Join(dir, "go.mod")
 	if _, err := os.Stat(gomod); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	text := fmt.Sprintf("module %s\n\ngo 1.21\n\n%s", m.path, m.gomod)
 	return os.WriteFile(gomod, []byte(text), 0o644)
+}
+
+// apply changes every place in the file where the text stands.
+func (e *edit) apply(dir string) error {
+	file := filepath.Join(dir, e.file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(text, []byte(e.from)) {
+		return fmt.Errorf("%s: no %q to change", e.file, e.from)
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(text, []byte(e.from), []byte(e.to)), 0o644)
 }
 
 // layOver copies files of v3.6.0 over the library.

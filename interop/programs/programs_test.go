@@ -197,6 +197,23 @@ func TestEveryRowOfTheTableCanRun(t *testing.T) {
 	}
 }
 
+func TestAnEditThatDoesNotFitIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.go")
+	if err := os.WriteFile(file, []byte("x y x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&edit{"a.go", "x", "&x"}).apply(dir); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "&x y &x" {
+		t.Errorf("%v %q", err, text)
+	}
+	if (&edit{"a.go", "z", "x"}).apply(dir) == nil || (&edit{"b.go", "x", "z"}).apply(dir) == nil {
+		t.Error("an edit of what is not there is no error")
+	}
+}
+
 func TestSelected(t *testing.T) {
 	p := &program{name: "p", suites: []suite{
 		{dir: "a", packages: []string{"./x/...", "./y"}, short: "."},

@@ -25,7 +25,11 @@ type module struct {
 	path, version string
 	dir           string
 	gomod         string // requirements of a module that was published without go.mod
+	edits         []edit // for programs of earlier raft: what v3.6.0 makes them change
 }
+
+// An edit changes a file of a module on both sides.
+type edit struct{ file, from, to string }
 
 // A suite is a set of packages of one module.
 type suite struct {
@@ -130,10 +134,14 @@ var table = []*program{
 		},
 	},
 	{
-		name:    "swarmkit",
-		modules: []module{{path: "github.com/moby/swarmkit/v2", version: "v2.0.0", dir: "."}},
-		raft:    "go.etcd.io/etcd/raft/v3",
-		suites:  []suite{{dir: ".", packages: []string{"./manager/state/raft/..."}}},
+		name: "swarmkit",
+		modules: []module{{path: "github.com/moby/swarmkit/v2", version: "v2.0.0", dir: ".", edits: []edit{
+			// Message.Snapshot is a pointer since v3.6.
+			{"manager/state/raft/testutils/testutils.go", "Snapshot: raftpb.Snapshot{", "Snapshot: &raftpb.Snapshot{"},
+			{"manager/state/raft/transport/transport_test.go", "Snapshot: raftpb.Snapshot{", "Snapshot: &raftpb.Snapshot{"},
+		}}},
+		raft:   "go.etcd.io/etcd/raft/v3",
+		suites: []suite{{dir: ".", packages: []string{"./manager/state/raft/..."}}},
 	},
 	{
 		name: "fabric",
