@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // A side is a program laid out with one of the two libraries.
@@ -41,6 +42,14 @@ func layOut(p *program, lib library, base string) (*side, error) {
 	}
 	if err := lib.copyTo(raft, p.raft, p.raftDir == ""); err != nil {
 		return nil, err
+	}
+	for _, m := range p.modules {
+		if p.raftDir != "" && below(p.raftDir, m.dir) { // the module is older than the library's Go
+			version := strings.TrimSpace(strings.TrimPrefix(goLine(lib.gomod), "go "))
+			if _, err := output(filepath.Join(s.dir, m.dir), s.env(), "go", "mod", "edit", "-go="+version); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if len(p.own) > 0 {
 		return s, s.layOver(p.own)
