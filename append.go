@@ -166,13 +166,13 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	}
 }
 
-// reportUnreachable notes that messages to a peer are being lost: what is in flight
-// is doubtful, so the follower is probed, after its next sign of life and not before, lest
-// a dead peer keep the application busy.
+// reportUnreachable notes that messages to a peer are being lost: what is in flight is doubtful, so the
+// follower is probed. That happens after its next sign of life or with the next entry or commit, and
+// not at once: a dead peer must not keep the application busy.
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()
-		pr.Pause()
+		pr.Quiet(r.log.lastIndex(), r.log.committed)
 		r.logger.Debugf("%x: %x is unreachable", r.id, id)
 	}
 }

@@ -449,7 +449,8 @@ func (rn *RawNode) advance() {
 }
 
 // ReportUnreachable tells a leader that the last messages to a peer were not
-// delivered. What was in flight is then sent again, after the peer's next sign of life.
+// delivered. What was in flight is then sent again, with the next entry or commit or after the
+// peer's next sign of life.
 func (rn *RawNode) ReportUnreachable(id uint64) {
 	if rn.raft.admit(recording.ReportUnreachable, id) == nil {
 		rn.raft.reportUnreachable(id)

@@ -33,6 +33,8 @@ type Progress struct {
 	MsgAppFlowPaused bool
 	// pinged: the follower is asked for an answer even if nothing is new.
 	pinged bool
+	// quietAt is the sum of last index and commit index up to which a probe waits; 0 if it does not.
+	quietAt uint64
 	// IsLearner: the follower does not vote.
 	IsLearner bool
 	// snapshotAge counts election timeouts spent in StateSnapshot.
@@ -58,6 +60,7 @@ func (pr *Progress) ResetState(state StateType) {
 	pr.PendingSnapshot = 0
 	pr.MsgAppFlowPaused = false
 	pr.pinged = false
+	pr.quietAt = 0
 	pr.snapshotAge = 0
 	pr.Inflights.reset()
 }
@@ -100,6 +103,7 @@ func (pr *Progress) MaybeUpdate(index uint64) bool {
 	pr.Match = index
 	pr.Next = max(pr.Next, index+1)
 	pr.MsgAppFlowPaused = false
+	pr.quietAt = 0
 	return true
 }
 
@@ -122,6 +126,7 @@ func (pr *Progress) MaybeDecrTo(rejected, hint uint64) bool {
 	// The smaller of rejected and hint+1, for any hint; rejected is above Match, so not 0.
 	pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))
 	pr.MsgAppFlowPaused = false
+	pr.quietAt = 0
 	return true
 }
 
@@ -144,7 +149,7 @@ func (pr *Progress) SentCommit(commit uint64) { pr.sentCommit = commit }
 func (pr *Progress) AppendDue(last, commit uint64) bool {
 	switch pr.State {
 	case StateProbe:
-		return !pr.MsgAppFlowPaused
+		return !pr.MsgAppFlowPaused && last+commit > pr.quietAt
 	case StateReplicate:
 		return pr.pinged || !pr.MsgAppFlowPaused && (pr.Next <= last || pr.CanBumpCommit(commit))
 	}
@@ -194,6 +199,7 @@ func (pr *Progress) Ping() {
 	pr.pinged = true
 	if pr.State == StateProbe {
 		pr.MsgAppFlowPaused = false
+		pr.quietAt = 0
 	}
 }
 
@@ -203,9 +209,14 @@ func (pr *Progress) Pause() {
 	pr.pinged = false
 }
 
+// Quiet makes a probe wait for a sign of life, or for something new to send: a leader's last index or commit
+// index beyond these.
+func (pr *Progress) Quiet(last, commit uint64) { pr.quietAt = last + commit }
+
 // HeardFrom notes a sign of life, which ends a pause unless the window is full.
 func (pr *Progress) HeardFrom() {
 	pr.RecentActive = true
+	pr.quietAt = 0
 	pr.MsgAppFlowPaused = pr.Inflights.Full()
 }
 

@@ -63,8 +63,11 @@ func logRemovals() []removal {
 			`if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {`, `if false {`}}},
 		{"unreachable-probed", "what is in flight to a peer that is unreachable is doubtful", "§3.3", []edit{{"append.go",
 			`		pr.BecomeProbe()
-		pr.Pause()
-		r.logger`, `		r.logger`}}},
+		pr.Quiet(r.log.lastIndex(), r.log.committed)
+`, ``}}},
+		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
+			`		pr.Quiet(r.log.lastIndex(), r.log.committed)
+`, ``}}},
 		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"send.go",
 			`		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
