@@ -25,7 +25,8 @@ type Node interface {
 	// until the proposal is appended or sent to it, or ctx is done. An error matching ErrProposalDropped
 	// means that it was not.
 	Propose(ctx context.Context, data []byte) error
-	// ProposeConfChange asks to append a configuration change, like Propose.
+	// ProposeConfChange gives the node a configuration change to propose, when there is a leader. As in v3.6, nil
+	// means that the node has it, not that it is appended; Operator.CheckConfChange tells before.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// Step gives the node a message from a peer, with everything that it points to. It returns when the node has it, which may
 	// read it later. A message that is malformed is logged at Warning, at most once in an election
@@ -319,7 +320,12 @@ func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
 	if err != nil {
 		return err
 	}
-	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.proposeConfChange(typ, data) })
+	return n.do(ctx, n.proposals, false, func(rn *RawNode) error {
+		if err := rn.proposeConfChange(typ, data); err != nil {
+			rn.raft.logger.Warningf("%x does not propose a configuration change: %v", rn.raft.id, err)
+		}
+		return nil
+	})
 }
 
 func (n *node) Step(ctx context.Context, m pb.Message) error {

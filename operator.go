@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // Operator is what the Nodes of this library can do beyond the interface of v3.6:
@@ -18,6 +20,8 @@ type Operator interface {
 	AddServer(ctx context.Context, id uint64, ccContext []byte) error
 	// AwaitCatchUp waits until a learner has caught up. Errors are as with AddServer, or ErrNotLearner.
 	AwaitCatchUp(ctx context.Context, id uint64) error
+	// CheckConfChange returns why the node would not propose cc now, see RawNode.CheckConfChange.
+	CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// StepDown gives the leadership away as RawNode.StepDown does, and does not wait for that.
 	StepDown(ctx context.Context) error
 	// Err returns why the node has ended: nil while it runs, ErrStopped, or a
@@ -101,6 +105,10 @@ func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
 	for i := range n.waiters {
 		n.waiters[i].older = 0
 	}
+}
+
+func (n *node) CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error {
+	return n.do(ctx, n.calls, true, func(rn *RawNode) error { return rn.CheckConfChange(cc) })
 }
 
 func (n *node) StepDown(ctx context.Context) error {

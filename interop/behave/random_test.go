@@ -66,13 +66,16 @@ func (p *pair) compare(what, ours, theirs string) {
 }
 
 var (
+	dropped  = regexp.MustCompile(`(?m)^DroppedReads .*\n`)
 	syncWord = regexp.MustCompile(`MustSync=(true|false)`)
 	// A refusal of a vote, or a request, may say more here: what the sender knows to be committed.
 	voteExtra = regexp.MustCompile(`(Msg(Pre)?Vote(Resp)? [^\n]*Log:\d+/\d+)( Rejected \(Hint: \d+\))?( Commit:\d+)?`)
 )
 
-// normal leaves out what differs on purpose, see MIGRATING.md.
-func normal(text string) string { return syncWord.ReplaceAllString(text, "MustSync") }
+// normal leaves out what differs on purpose, see MIGRATING.md, and what only this library says.
+func normal(text string) string {
+	return dropped.ReplaceAllString(syncWord.ReplaceAllString(text, "MustSync"), "")
+}
 
 // messages are those of an answer, but for appends and for what a leader asks more often or less, in order.
 func (p *pair) messages(a call.Answer) string {
