@@ -139,7 +139,7 @@
 //   - A follower commits the change that makes it the only voter when its log shows that it is not behind: a server whose disk
 //     was lost would elect itself otherwise, in a configuration that is long outdated.
 //   - With CheckQuorum, a leader steps down whose own disk acknowledges nothing for an election timeout.
-//   - While nobody calls Ready, a leader keeps one round of heartbeats, not one per interval.
+//   - While nobody calls Ready, a leader keeps at most 16 rounds of heartbeats.
 //   - Storage is not asked for terms, nor for its first and last index, while messages
 //     are handled: the node remembers them. Only the node's own Ready batches may append
 //     to Storage; compacting it at any time is fine.

@@ -8,17 +8,20 @@ import (
 // sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are
 // reads to confirm or a lease to extend, they are a round.
 func (r *raft) sendHeartbeats() {
-	context := r.startRound()
+	context, sent := r.startRound(), false
 	for i := range r.members.Len() {
 		if id := r.members.ID(i); id != r.id {
 			m := r.send(pb.MsgHeartbeat, id)
-			r.outbox.beats = true
 			m.Context = context
 			// Not more than the follower is known to have: its log may end before the
 			// commit index, or differ there.
 			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
 			traceSend(r, m)
+			sent = true
 		}
+	}
+	if sent {
+		r.outbox.beats++
 	}
 	if r.transferee != None {
 		r.finishTransfer(r.transferee) // the order may have been lost

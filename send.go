@@ -15,7 +15,7 @@ import (
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
-	beats   bool         // filling holds heartbeats of all members
+	beats   int          // rounds of heartbeats in filling
 }
 
 func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
@@ -35,7 +35,7 @@ func (o *outbox) next() *pb.Message {
 func (o *outbox) drain(array []pb.Message) []pb.Message {
 	array = append(array, o.filling...)
 	clear(o.filling)
-	o.filling, o.beats = o.filling[:0], false
+	o.filling, o.beats = o.filling[:0], 0
 	return array
 }
 
@@ -46,7 +46,7 @@ func (o *outbox) take(reuse bool) []pb.Message {
 		return o.drain(make([]pb.Message, 0, len(o.filling)))
 	}
 	o.filling, o.lent = o.lent[:0], o.filling
-	o.beats = false
+	o.beats = 0
 	return slices.Clip(o.lent)
 }
 

@@ -245,7 +245,7 @@ func TestHeartbeatsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
 	c.tick(1, 1000)
-	if got := len(c.answers(1, pb.MsgHeartbeat)); got != 2 {
+	if got := len(c.answers(1, pb.MsgHeartbeat)); got != 2*maxBeats {
 		t.Errorf("%d heartbeats", got)
 	}
 	c.tick(1, 1)
@@ -255,7 +255,7 @@ func TestHeartbeatsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
 	// A leader that has been alone for a while greets who comes.
 	alone := newTestCluster(t, 1, nil)
 	alone.elect(1)
-	alone.tick(1, 5)
+	alone.tick(1, 2*maxBeats)
 	alone.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2})
 	alone.tick(1, 1)
 	if got := len(alone.answers(1, pb.MsgHeartbeat)); got != 1 {

@@ -32,6 +32,10 @@ func (r *raft) elapse() {
 	}
 }
 
+// maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks a few times in between
+// gets one for each interval, as with v3.6.
+const maxBeats = 16
+
 // tickLeader looks after followers once per election timeout, and sends heartbeats.
 func (r *raft) tickLeader() {
 	if r.transferee != None {
@@ -63,8 +67,7 @@ func (r *raft) tickLeader() {
 	}
 	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0
-		// While nobody calls Ready, one round of heartbeats in the outbox says as much as many.
-		if r.outbox == nil || !r.outbox.beats {
+		if r.outbox == nil || r.outbox.beats < maxBeats {
 			r.sendHeartbeats()
 		}
 	}

@@ -216,8 +216,8 @@ func (pr *Progress) Quiet(last, commit uint64) { pr.quietAt = last + commit }
 // HeardFrom notes a sign of life, which ends a pause unless the window is full.
 func (pr *Progress) HeardFrom() {
 	pr.RecentActive = true
-	pr.quietAt = 0
 	pr.MsgAppFlowPaused = pr.Inflights.Full()
+	pr.quietAt = 0
 }
 
 // AgeSnapshot counts an election timeout spent in StateSnapshot, and returns how many

@@ -47,7 +47,7 @@ func flowRemovals() []removal {
 			`	r.log.appendOwn(r.term, entries, bytes)
 	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
 	return r.buildAppends()`}}},
-		{"heartbeats-once", "while nobody calls Ready, one round of heartbeats waits", "bounds", []edit{{"tick.go",
-			`		if r.outbox == nil || !r.outbox.beats {`, `		if true {`}}},
+		{"heartbeats-once", "while nobody calls Ready, few rounds of heartbeats wait", "bounds", []edit{{"tick.go",
+			`		if r.outbox == nil || r.outbox.beats < maxBeats {`, `		if true {`}}},
 	}
 }
