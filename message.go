@@ -201,8 +201,8 @@ func checkPeers(m *pb.Message, self uint64, threads bool) error {
 	if m.Term == 0 && !mayBeTermless(m) {
 		return fmt.Errorf("%w: no term", ErrMalformed)
 	}
-	// The own vote comes back from the append thread when it is durable; nothing else does.
-	if m.From == self && !(threads && m.Type == pb.MsgVoteResp) {
+	// The own vote and the own acknowledgement come back from the append thread when they are durable; nothing else does.
+	if m.From == self && !(threads && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgAppResp)) {
 		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
 	}
 	return nil

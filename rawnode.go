@@ -322,11 +322,12 @@ func (rn *RawNode) fill(rd *Ready) {
 		rd.SoftState = &news
 	}
 	rn.write = write{}
+	tells := false
 	if rn.writeDue() || r.async.hasGated() {
-		rn.fillWrite(rd)
+		tells = rn.fillWrite(rd)
 	}
 	if r.async != nil {
-		rn.addStorageMessages(rd)
+		rn.addStorageMessages(rd, tells)
 	}
 	rn.fillOutput(rd)
 	if r.async == nil {
@@ -338,9 +339,11 @@ func (rn *RawNode) fill(rd *Ready) {
 	}
 }
 
-// fillWrite hands out what is to be written to the log, and the hard state.
-func (rn *RawNode) fillWrite(rd *Ready) {
+// fillWrite hands out what is to be written to the log, and the hard state. It reports whether that tells of a committed
+// configuration change.
+func (rn *RawNode) fillWrite(rd *Ready) (tells bool) {
 	r := rn.raft
+	tells = rd.MustSync // so far, only such a change among the committed entries sets it
 	if entries := r.log.unstable.toWrite(); len(entries) > 0 {
 		rd.Entries = entries
 	}
@@ -351,10 +354,12 @@ func (rn *RawNode) fillWrite(rd *Ready) {
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
 	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0
 	if hard := r.hardState(); hard != rn.hard {
-		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || r.tellsConfChange(hard.Commit, rn.hard.Commit)
+		tells = tells || r.tellsConfChange(hard.Commit, rn.hard.Commit)
+		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || tells
 		rn.hard = hard
 		rd.HardState = hard
 	}
+	return tells
 }
 
 // fillOutput hands out what goes to other nodes and to the application.
@@ -409,11 +414,12 @@ func (rn *RawNode) lend(rd *Ready) {
 	}
 }
 
-// addStorageMessages adds the storage work as messages to the two local threads.
-func (rn *RawNode) addStorageMessages(rd *Ready) {
+// addStorageMessages adds the storage work as messages to the two local threads. The write has to be durable if it tells
+// of a committed configuration change.
+func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	r := rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
-		r.local(r.storageAppend(rd, rn.write))
+		r.local(r.storageAppend(rd, rn.write, tells))
 	}
 	if len(rd.CommittedEntries) > 0 {
 		r.local(r.storageApply(rd.CommittedEntries))

@@ -140,8 +140,8 @@ type Ready struct {
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only
 	// written, before Messages are sent. If it is false, a crash may take them back. It is set, too, if
 	// a configuration change may have been committed: that has to be durable, with everything
-	// written before, when others hear of it. With asynchronous storage writes see to it that a commit index
-	// which passes a configuration change is synced.
+	// written before, when others hear of it. With asynchronous storage writes, a storage message with Responses
+	// has to be durable.
 	MustSync bool
 
 	// DroppedReads are the contexts of reads that cannot be answered: this node knew no leader, the

@@ -125,6 +125,8 @@ type asyncWrites struct {
 	// How a candidate asks for votes once its own is durable.
 	context  string
 	learners bool
+	// applyFull: a batch was cut for its size. The next one waits for an acknowledgement.
+	applyFull bool
 }
 
 func newAsyncWrites(reuse bool) *asyncWrites {
@@ -136,6 +138,11 @@ func newAsyncWrites(reuse bool) *asyncWrites {
 
 // hasGated reports whether a response waits for the next storage write.
 func (a *asyncWrites) hasGated() bool { return a != nil && !a.gated.empty() }
+
+// echoWaits reports whether an answer to a heartbeat waits for the term to be durable.
+func (a *asyncWrites) echoWaits(term uint64) bool {
+	return a.durableTerm < term && slices.ContainsFunc(a.gated.filling, func(m pb.Message) bool { return m.Type == pb.MsgHeartbeatResp })
+}
 
 // send returns a message to the peer, to be filled in, which goes out with the next
 // Ready.

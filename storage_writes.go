@@ -92,7 +92,7 @@ func (r *raft) applyRoom() (bytes uint64, any bool) {
 	if r.async == nil || r.async.applyingBytes == 0 {
 		return r.limits.applyBytes, true
 	}
-	if r.async.applyingBytes >= r.limits.applyBytes {
+	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {
 		return 0, false
 	}
 	return r.limits.applyBytes - r.async.applyingBytes, true
@@ -121,35 +121,45 @@ func (r *raft) tickStorage() {
 }
 
 // storageAppend makes the message that carries a write to the append thread, and in it
-// every response that waits for it. What it refers to stays valid.
-func (r *raft) storageAppend(rd *Ready, w write) pb.Message {
-	last := r.log.last()
+// every response that waits for it. What it refers to stays valid. sync says that the write has to be durable even
+// if nobody waits for it.
+func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	m := pb.Message{Type: pb.MsgStorageAppend, From: r.id, To: LocalAppendThread, Entries: rd.Entries}
-	m.Index, m.LogTerm = last.index, last.term
 	if !IsEmptyHardState(rd.HardState) {
 		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	}
-	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, Index: last.index, LogTerm: last.term}
-	ack.RejectHint = w.generation
+	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, RejectHint: w.generation}
+	last := r.log.last()
+	unacknowledged := r.log.stable() < last.index
+	if unacknowledged {
+		ack.Index, ack.LogTerm = last.index, last.term
+	}
 	if w.snapshot != 0 {
 		s, acknowledged := rd.Snapshot, rd.Snapshot // the thread may change its own
 		m.Snapshot, ack.Snapshot = &s, &acknowledged
 	}
-	m.Responses = r.appendResponses(w.voteTerm, &ack)
+	if r.role == StateLeader && len(rd.Entries) > 0 {
+		// v3.6 has this message. It means nothing here: the acknowledgement says as much.
+		m := r.respond(pb.MsgAppResp, r.id)
+		m.Index = last.index
+	}
+	if w.voteTerm != 0 {
+		r.respond(pb.MsgVoteResp, r.id).Term = w.voteTerm
+	}
+	// As in v3.6, a message without responses need not be durable. The pool gets its arrays back with acknowledgements.
+	switch {
+	case unacknowledged || w.snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
+		m.Responses = r.appendResponses(&ack)
+	case r.async.hasGated():
+		m.Responses = r.async.gated.take(false)
+	}
 	return m
 }
 
 // appendResponses returns every response that waits for a write, the acknowledgement last.
-func (r *raft) appendResponses(voteTerm uint64, ack *pb.Message) []pb.Message {
-	n := len(r.async.gated.filling) + 1
-	if voteTerm != 0 {
-		n++
-	}
+func (r *raft) appendResponses(ack *pb.Message) []pb.Message {
 	pool := r.async.appendResponses
-	responses := r.async.gated.drain(pool.take(n))
-	if voteTerm != 0 {
-		responses = append(responses, pb.Message{Type: pb.MsgVoteResp, From: r.id, To: r.id, Term: voteTerm})
-	}
+	responses := r.async.gated.drain(pool.take(len(r.async.gated.filling) + 1))
 	return pool.lend(append(responses, *ack))
 }
 
@@ -170,6 +180,7 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 // storageApply makes the message that carries committed entries to the apply thread.
 func (r *raft) storageApply(entries []pb.Entry) pb.Message {
 	r.async.applyingBytes += encodedBytes(entries)
+	r.async.applyFull = r.log.applying+1 < r.log.applyEnd(false)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
 	pool := r.async.applyResponses
 	responses := pool.lend(append(pool.take(1), ack))
@@ -181,6 +192,7 @@ func (r *raft) handleStorageApplyResp(m *pb.Message) error {
 	r.async.applyResponses.acknowledged()
 	if n := len(m.Entries); n > 0 {
 		r.async.applyingBytes -= min(r.async.applyingBytes, encodedBytes(m.Entries))
+		r.async.applyFull = false
 		r.endApply(m.Entries[n-1].Index, payloadBytes(m.Entries))
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ffd200af/raft"
@@ -74,6 +75,29 @@ type exporter struct {
 	async bool
 	// taken: the application has a Ready, which the script handles where it was advanced.
 	taken bool
+	// writes are the messages that the append thread has before it: whether each has an acknowledgement.
+	writes []bool
+}
+
+// note remembers what a batch gives to the append thread.
+func (e *exporter) note(rd *raft.Ready) {
+	for i := range rd.Messages {
+		if m := &rd.Messages[i]; m.To == raft.LocalAppendThread {
+			e.writes = append(e.writes, slices.ContainsFunc(m.Responses, func(r pb.Message) bool { return r.Type == pb.MsgStorageAppendResp }))
+		}
+	}
+}
+
+// acknowledged lets the append thread work up to the write that was acknowledged.
+func (e *exporter) acknowledged() {
+	for len(e.writes) > 0 {
+		last := e.writes[0]
+		e.writes = e.writes[1:]
+		e.command("process-append-thread %d", e.id)
+		if last {
+			return
+		}
+	}
 }
 
 func (e *exporter) write(text string) {
@@ -122,6 +146,7 @@ func (e *exporter) step(s *Step) {
 	case recording.TickQuiesced:
 		e.tick(1, " quiesced=true")
 	case recording.Ready:
+		e.note(&s.Ready)
 		if e.async || e.advancedNext(s.Number) {
 			e.command("process-ready %d", e.id)
 		} else {
@@ -210,7 +235,7 @@ func (e *exporter) message(data []byte) {
 	}
 	switch m.From {
 	case raft.LocalAppendThread:
-		e.command("process-append-thread %d", e.id)
+		e.acknowledged()
 		e.command("deliver-msgs %d type=%s", e.id, m.Type)
 		return
 	case raft.LocalApplyThread:

@@ -63,7 +63,8 @@ func (n *node) Do(c call.Call) (a call.Answer) {
 	}()
 	switch c.Kind {
 	case call.HasReady:
-		a.Text = fmt.Sprint(n.rn.HasReady())
+		// Until Advance it is false here, and may be true there.
+		a.Text = fmt.Sprint(!n.taken && n.rn.HasReady())
 	case call.Ready:
 		if !n.taken && n.rn.HasReady() {
 			n.ready(&a)
@@ -152,9 +153,9 @@ func (n *node) ready(a *call.Answer) {
 			a.Messages = append(a.Messages, toOther(m))
 		}
 	}
-	a.Text += fmt.Sprint(" nil ", rd.Entries == nil, rd.CommittedEntries == nil, rd.ReadStates == nil)
+	a.Text += fmt.Sprint(" nil ", rd.Entries == nil, rd.CommittedEntries == nil)
 	head := rd
-	head.Messages = nil
+	head.Messages, head.ReadStates = nil, nil
 	a.Ready = strings.Split(raft.DescribeReady(head, nil), "\n")
 	if n.async {
 		return
@@ -220,7 +221,9 @@ func (n *node) thread(kind call.Kind, a *call.Answer) {
 	}
 	for _, resp := range m.Responses {
 		if resp.To == uint64(n.rn.BasicStatus().ID) {
-			a.Text += describe(n.rn.Step(resp))
+			if text := describe(n.rn.Step(resp)); text != "ok" {
+				a.Text += text
+			}
 		} else {
 			a.Messages = append(a.Messages, toOther(resp))
 		}
