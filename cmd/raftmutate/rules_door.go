@@ -20,7 +20,7 @@ func doorRemovals() []removal {
 		}
 `, ``}}},
 		{"door-own", "nobody else speaks in a node's own name", "addressing", []edit{{"message.go",
-			`if m.From == self && !(threads && m.Type == pb.MsgVoteResp) {`, `if false {`}}},
+			`if m.From == self && !(threads && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgAppResp)) {`, `if false {`}}},
 		{"door-term", "a message between members has a term", "§3.3", []edit{{"message.go",
 			`	if m.Term == 0 && !mayBeTermless(m) {`, `	if false {`}}},
 		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",

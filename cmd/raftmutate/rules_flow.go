@@ -27,7 +27,7 @@ func flowRemovals() []removal {
 			`	r.proposalApplied(bytes)
 `, ``}}},
 		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"storage_writes.go",
-			`	if r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
+			`	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
 		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"entry.go",
 			`	if max == noLimit || len(entries) <= 1 {
 		return entries
