@@ -23,7 +23,7 @@ func (r *raft) sendHeartbeats() {
 	if sent {
 		r.outbox.beats++
 	}
-	if r.transferee != None {
+	if r.transferee != None && r.outbox.beats == 1 {
 		r.finishTransfer(r.transferee) // the order may have been lost
 	}
 	if r.members.DecidesAlone(r.id) {

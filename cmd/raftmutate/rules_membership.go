@@ -165,7 +165,7 @@ func membershipRemovals() []removal {
 		{"add-server-context", "the context of AddServer is copied", "ownership", []edit{{"add_server.go",
 			`r.beginAddServer(id, slices.Clone(context))`, `r.beginAddServer(id, context)`}}},
 		{"transfer-repeats", "an order to campaign is repeated with the heartbeats", "§3.10", []edit{{"heartbeat.go",
-			`	if r.transferee != None {`, `	if false {`}}},
+			`	if r.transferee != None && r.outbox.beats == 1 {`, `	if false {`}}},
 		{"transfer-refused", "a transfer ends at once if the target refuses", "§3.10", []edit{{"step.go",
 			`		if refusesTransfer(m) {`, `		if false {`}}},
 		{"transfer-refusal-of-order", "a refused vote is no refused order", "§3.10", []edit{{"message.go",

@@ -25,8 +25,8 @@ const (
 	flows
 	// synced: MustSync is set for a snapshot, and with a committed configuration change.
 	synced
-	// gated: an answer to the leader of a later term waits until that term is durable.
-	gated
+	// asks: with asynchronous writes a candidate asks for votes when its own is durable.
+	asks
 	// leaves: a leader that was removed or demoted hands over and steps down.
 	leaves
 
@@ -35,8 +35,8 @@ const (
 
 // reasons has a row for each script of v3.6's testdata that plays differently here.
 var reasons = map[string]reason{
-	"async_storage_writes":                  appends,
-	"async_storage_writes_append_aba_race":  gated,
+	"async_storage_writes":                  asks,
+	"async_storage_writes_append_aba_race":  asks,
 	"confchange_disable_validation":         appends | synced,
 	"confchange_v1_add_single":              synced,
 	"confchange_v1_remove_leader":           leaves,
@@ -128,10 +128,10 @@ func difference(p played, why reason) string {
 	if why&leaves != 0 && orders(p.ours) <= orders(p.theirs) {
 		return "no leader hands over that stays with v3.6"
 	}
-	if why&gated != 0 && !(waits(p.ours) && !waits(p.theirs)) {
-		return "no answer to a heartbeat waits for the append thread that does not with v3.6"
+	if why&asks != 0 && !(votesFirst(p.ours) && !votesFirst(p.theirs)) {
+		return "no candidate asks later than with v3.6"
 	}
-	if why&(leaves|flows|gated) != 0 {
+	if why&(leaves|flows|asks) != 0 {
 		return differentHistory(p)
 	}
 	for i := range p.ours {
@@ -153,12 +153,18 @@ var sync = regexp.MustCompile(`MustSync=(true|false)`)
 
 func withoutSync(output string) string { return sync.ReplaceAllString(output, "MustSync=?") }
 
-// waits reports whether an answer to a heartbeat is among the responses of a write.
-func waits(commands []command36) bool {
-	return slices.ContainsFunc(commands, func(c command36) bool {
-		_, responses, _ := strings.Cut(c.output, "Responses:")
-		return strings.Contains(responses, "MsgHeartbeatResp")
-	})
+// votesFirst reports whether no vote is asked for before the append thread has worked.
+func votesFirst(commands []command36) bool {
+	for _, c := range commands {
+		before, _, wrote := strings.Cut(c.output, "processing append thread")
+		if strings.Contains(before, " MsgVote ") {
+			return false
+		}
+		if wrote {
+			return true
+		}
+	}
+	return false
 }
 
 // orders counts the orders to campaign.
