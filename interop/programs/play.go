@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,7 @@ func (b *binary) list(match string) ([]string, error) {
 	return tests, nil
 }
 
-// process runs tests in one process, which it stops when no test ends for opts.stall.
+// process runs tests in one process, which it stops when no test ends for too long.
 func (b *binary) process(opts options, tests []string, repeat int) (*results, error) {
 	log, err := b.log()
 	if err != nil {
@@ -102,7 +103,7 @@ func (b *binary) process(opts options, tests []string, repeat int) (*results, er
 		close(exited)
 		converter.Close()
 	}()
-	go watch(cmd.Process.Pid, opts.stall, ended, exited)
+	go watch(cmd.Process.Pid, cmp.Or(b.suite.stall, opts.stall), ended, exited)
 	got := newResults()
 	err = got.read(io.TeeReader(events, log), func() {
 		select {
