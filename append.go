@@ -76,12 +76,15 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 }
 
 // acknowledge tells the leader that this log is as its own up to index. It waits
-// for everything appended so far to be durable. A leader that has named a lower commit index than this node knows hears of it.
+// for everything appended so far to be durable. A leader that does not know of a committed change of the configuration
+// hears of it.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
 	if r.log.committed > named {
-		m.Context = r.nameCommit()
+		if change, err := r.hasConfChange(named, r.log.committed); change && err == nil {
+			m.Context = r.nameCommit()
+		}
 	}
 	traceSend(r, m)
 }

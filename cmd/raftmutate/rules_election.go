@@ -163,7 +163,7 @@ func electionRemovals() []removal {
 			// It`, `		if false {
 			// It`}}},
 		{"ack-tells", "an acknowledgement tells a leader of commitment that it does not know", "live majority", []edit{{"append.go",
-			`		m.Context = r.nameCommit()
+			`			m.Context = r.nameCommit()
 `, ``}}},
 		{"candidate-tells", "a candidate says what is committed", "§4.1; bug 38", []edit{{"election.go",
 			`		about = r.nameCommit()
