@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -82,7 +83,11 @@ func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
 	if r.log.committed > named {
-		if change, err := r.hasConfChange(named, r.log.committed); change && err == nil {
+		change, err := r.hasConfChange(named, r.log.committed)
+		if err != nil && !errors.Is(err, ErrUnavailable) {
+			_ = r.quarantine("looking for configuration changes", err)
+		}
+		if change {
 			m.Context = r.nameCommit()
 		}
 	}

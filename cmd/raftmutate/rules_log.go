@@ -17,7 +17,7 @@ func logRemovals() []removal {
 		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
 			`min(req.commit(), matched)`, `min(req.commit(), r.log.lastIndex())`}}},
 		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",
-			`r.acknowledge(req.From, matched)`, `r.acknowledge(req.From, r.log.lastIndex())`}}},
+			`r.acknowledge(req.From, matched,`, `r.acknowledge(req.From, r.log.lastIndex(),`}}},
 		{"consistency-check", "an append is taken only behind the entry that it follows", "§3.5", []edit{{"append.go",
 			`if !r.log.has(req.prev()) &&`, `if req.prev().index > r.log.lastIndex() &&`}}},
 		{"truncate-at-conflict", "a follower cuts its log off at a conflict and nowhere else", "§3.5; bug 14", []edit{{"log.go",

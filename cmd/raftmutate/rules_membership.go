@@ -92,7 +92,7 @@ func membershipRemovals() []removal {
 		has = min(has, n)
 	}`}}},
 		{"first-acknowledged", "what a node has of it, it acknowledges", "§5", []edit{{"snapshot.go",
-			`	r.acknowledge(leader, max(r.log.committed, id.index))`, `	r.acknowledge(leader, r.log.committed)`}}},
+			`	r.acknowledge(leader, max(r.log.committed, id.index),`, `	r.acknowledge(leader, r.log.committed,`}}},
 		{"one-voter", "a simple change alters one voter at most", "§4.1", []edit{{"confchange/config.go",
 			`n > 1 {`, `n > 99 {`}}},
 		{"joint-outgoing", "a joint configuration needs the majority of the old one, too", "§4.3", []edit{{"confchange/config.go",
