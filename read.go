@@ -115,10 +115,9 @@ func (r *raft) startRead(rd *read) bool {
 			rs.askedAt = r.clock
 		}
 		r.askLeader(rd)
-	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
+	case r.role == StateFollower && r.lead != None:
 		// A peer's, for a leader that this node is not any more. The answer goes to the peer. Whom a node
-		// takes for the leader leads a later term than the node that asked has known, so this ends. A
-		// peer that leads by now has dropped the read.
+		// takes for the leader leads a later term than the node that asked has known, so this ends.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}

@@ -154,13 +154,6 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.settleTicking(1)
 		c.wantDroppedReads(2)
 	})
-	t.Run("a peer's, who leads by now", func(t *testing.T) {
-		c := newTestCluster(t, 3, nil)
-		c.elect(1)
-		c.step(pb.Message{Type: pb.MsgReadIndex, From: 1, To: 2, Entries: []pb.Entry{{Data: []byte("x")}}})
-		c.settleTicking(1)
-		c.wantDroppedReads(1)
-	})
 	t.Run("the leader is deposed", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
 		c.elect(1)
