@@ -76,10 +76,10 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 	return r.log.lastIndex(), nil
 }
 
-// promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A
-// proposal that is refused now, because another change is pending or has to be left first, is made
-// again at the next tick, as long as the wait may last. The application may call ApplyConfChange
-// after Advance: a change without effect was refused when it has been applied for an election timeout.
+// promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A proposal
+// that is refused now, because another change is pending or has to be left first, is made again at
+// the next tick, as long as the wait may last. The application may call ApplyConfChange after
+// Advance: a change without effect was refused when it has been applied for an election timeout.
 func (r *raft) promoteCaughtUp() {
 	for i := range r.catching.list {
 		c := &r.catching.list[i]

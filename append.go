@@ -76,9 +76,9 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 	return nil
 }
 
-// acknowledge tells the leader that this log is as its own up to index. It waits
-// for everything appended so far to be durable. A leader that does not know of a committed change of the configuration
-// hears of it.
+// acknowledge tells the leader that this log is as its own up to index. It waits for everything
+// appended so far to be durable. A leader that does not know of a committed change of the
+// configuration hears of it.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
@@ -145,8 +145,9 @@ func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 
 // handleAcknowledgement counts what a follower has matched.
 func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
-	// An acknowledgement that says nothing new still ends a probe, if it acknowledges the entry that was probed. The answer to
-	// a request of an earlier term names index 0 and acknowledges nothing.
+	// An acknowledgement that says nothing new still ends a probe, if it acknowledges the entry
+	// that was probed. The answer to a request of an earlier term names index 0 and
+	// acknowledges nothing.
 	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
 		return
 	}
@@ -174,9 +175,9 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	}
 }
 
-// reportUnreachable notes that messages to a peer are being lost: what is in flight is doubtful, so the
-// follower is probed. That happens after its next sign of life or with the next entry or commit, and
-// not at once: a dead peer must not keep the application busy.
+// reportUnreachable notes that messages to a peer are being lost: what is in flight is doubtful, so
+// the follower is probed. That happens after its next sign of life or with the next entry or
+// commit, and not at once: a dead peer must not keep the application busy.
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()

@@ -99,8 +99,8 @@ func (c *testCluster) compactAll() {
 
 func reusingMemory(c *Config) { c.ReuseMemory = true }
 
-// A steady round allocates nothing but log memory: the chunks in which the nodes and
-// their MemoryStorage keep entries, a few allocations in a hundred rounds. Without Config.ReuseMemory
+// A steady round allocates nothing but log memory: the chunks in which the nodes and their
+// MemoryStorage keep entries, a few allocations in a hundred rounds. Without Config.ReuseMemory
 // each Ready with messages takes an array for them: two of the leader, and two of each follower.
 func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 	for _, tc := range []struct {

@@ -16,8 +16,8 @@ import (
 // gets no closer is told so after Config.CatchUpRounds. Rounds are counted at the leader's ticks;
 // they are forgotten with the leadership.
 //
-// On an idle cluster a learner that is dead has everything for ever. So a wait ends well only if the learner has answered
-// since the wait began, and within an election timeout.
+// On an idle cluster a learner that is dead has everything for ever. So a wait ends well only if
+// the learner has answered since the wait began, and within an election timeout.
 
 // wait says who waits for a learner.
 type wait uint8
@@ -48,7 +48,8 @@ type catchUp struct {
 	roundsBefore int // rounds that had ended when the wait began
 }
 
-// await begins a wait, at which a learner counts as silent until it answers. One that is under way for more stays.
+// await begins a wait, at which a learner counts as silent until it answers. One that is under way
+// for more stays.
 func (c *catchUp) await(w wait, context []byte, silent int) {
 	if c.wait == nobodyWaits {
 		c.roundsBefore, c.idle, c.refused = c.Rounds, 0, 0
@@ -180,7 +181,8 @@ func (c *catchUp) endRound() {
 	}
 }
 
-// isSilent reports whether a learner has not answered for an election timeout, or not since the wait for it began.
+// isSilent reports whether a learner has not answered for an election timeout, or not since the
+// wait for it began.
 func (r *raft) isSilent(c *catchUp) bool { return c.silent >= r.limits.electionTicks() }
 
 // heardFromLearner notes that a member has answered, if it is a learner.

@@ -38,7 +38,8 @@ func (r *raft) commitAsTold(index uint64) error {
 	return r.commitOnWord(index, term == r.term)
 }
 
-// nameCommit returns the last committed entry for a message that says so; nil if nothing is committed.
+// nameCommit returns the last committed entry for a message that says so; nil if nothing is
+// committed.
 func (r *raft) nameCommit() []byte {
 	if term, ok := r.log.term(r.log.committed); ok && r.log.committed > 0 {
 		return committedContext(entryID{term: term, index: r.log.committed})
@@ -46,7 +47,8 @@ func (r *raft) nameCommit() []byte {
 	return nil
 }
 
-// commitOnWord moves the commit index to where another node says, as far as proof allows: see beforeAlone. What the first configuration holds back is kept.
+// commitOnWord moves the commit index to where another node says, as far as proof allows: see
+// beforeAlone. What the first configuration holds back is kept.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
 	index, err := r.beforeAlone(index, proof)
 	if err != nil {

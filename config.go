@@ -21,8 +21,9 @@ const (
 // context.
 type CampaignType string
 
-// Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in MaxCommittedSizePerReady,
-// MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are zero. DefaultConfig fills one in for common use.
+// Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in
+// MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are
+// zero. DefaultConfig fills one in for common use.
 type Config struct {
 	// ID is this node's identity in the cluster: not None, not one of the local
 	// storage threads, never reused by another node or by this one with an older disk.
@@ -122,10 +123,11 @@ type Config struct {
 	Recording io.Writer
 
 	// ReuseMemory makes the node use the arrays of Ready.Messages, Ready.ReadStates and
-	// Message.Responses again, so that a steady round allocates nothing. It is safe for a program
-	// that has sent the messages, or copied what it keeps, before it calls Advance (with
-	// AsyncStorageWrites, Ready). Without it the arrays belong to the program, as all else in a Ready.
-	// A Node with AsyncStorageWrites gives arrays away in any case. DefaultConfig leaves it off.
+	// Message.Responses again, so that a steady round allocates nothing. It is safe for a
+	// program that has sent the messages, or copied what it keeps, before it calls Advance
+	// (with AsyncStorageWrites, Ready). Without it the arrays belong to the program, as all
+	// else in a Ready. A Node with AsyncStorageWrites gives arrays away in any case.
+	// DefaultConfig leaves it off.
 	ReuseMemory bool
 
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
@@ -170,8 +172,9 @@ func DefaultConfig(id uint64, storage Storage) *Config {
 	}
 }
 
-// normalized returns a copy of c with the zero values that mean something filled in, or a ConfigError for the first field
-// that cannot be used. In c itself it fills in the fields of which v3.6 does that: programs read them afterwards.
+// normalized returns a copy of c with the zero values that mean something filled in, or a
+// ConfigError for the first field that cannot be used. In c itself it fills in the fields of which
+// v3.6 does that: programs read them afterwards.
 func (c *Config) normalized() (Config, error) {
 	n := *c
 	if err := n.validate(); err != nil {

@@ -33,9 +33,9 @@
 //	}
 //
 // ExampleRawNode is that loop as a program. What is handed out belongs to the program. Entries and
-// snapshots are immutable and may be kept for ever. With Config.ReuseMemory the arrays of Ready.Messages
-// and Ready.ReadStates are used again after Advance: such a loop allocates nothing, and must have sent
-// the messages by then.
+// snapshots are immutable and may be kept for ever. With Config.ReuseMemory the arrays of
+// Ready.Messages and Ready.ReadStates are used again after Advance: such a loop allocates nothing,
+// and must have sent the messages by then.
 //
 // # Errors
 //
@@ -71,9 +71,10 @@
 // atomic step, in order; each of the two may be behind, and Config.MaxCommittedSizePerReady bounds what the
 // apply thread has in hand. A leader whose own disk is silent shows it in BasicStatus.StalledTicks.
 //
-// With Config.ReuseMemory the array of Responses is the node's. It is used again when the own response of
-// the next message to the same thread has been stepped. So a thread that shares a sync between several
-// writes sends what each carries for others, or copies it, before it steps the own responses of later ones.
+// With Config.ReuseMemory the array of Responses is the node's. It is used again when the own
+// response of the next message to the same thread has been stepped. So a thread that shares a sync
+// between several writes sends what each carries for others, or copies it, before it steps the own
+// responses of later ones.
 //
 // # Recordings
 //
@@ -83,11 +84,12 @@
 //
 // # Additions
 //
-// Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed, SnapshotTicks,
-// CatchUpRounds, LeaseDriftTicks, MaxCachedEntriesSize, ReuseMemory, Recording; RawNode.Err, Verify,
-// SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp, StepDown, LeaseRead,
-// SetRandomizedElectionTimeout; the interface Operator, which every Node implements; Ready.CatchUps,
-// Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed errors; package session.
+// Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed,
+// SnapshotTicks, CatchUpRounds, LeaseDriftTicks, MaxCachedEntriesSize, ReuseMemory, Recording;
+// RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange, AddServer, AwaitCatchUp,
+// StepDown, LeaseRead, SetRandomizedElectionTimeout; the interface Operator, which every Node
+// implements; Ready.CatchUps, Status.CatchUp, Status.Seed, BasicStatus.StalledTicks,
+// Ready.DroppedReads; typed errors; package session.
 //
 // # Differences
 //
@@ -125,19 +127,20 @@
 //     voter to campaign. Config.StepDownOnRemoval is not needed.
 //   - An order to campaign waits for committed configuration changes to be applied, and a snapshot until everything is
 //     applied that was handed out before it.
-//   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has besides. With asynchronous
-//     storage writes it asks for votes in the Ready after the acknowledgement of its own vote, and campaigns again
-//     only after that.
+//   - A candidate leads when its own vote is durable and was acknowledged, whatever votes it has
+//     besides. With asynchronous storage writes it asks for votes in the Ready after the
+//     acknowledgement of its own vote, and campaigns again only after that.
 //   - What Bootstrap writes is committed as one: a node that gets it from a leader bit by bit, or finds a part of it after a
 //     crash, commits it when the entry behind it shows that this is all, and it is durable. It is handed out in one batch, whatever
 //     its size, and active with that. A snapshot that ends within it is not sent. Bootstrap adds the rest to a part.
 //   - A node starts at least in the term of its last entry or of its snapshot, and takes all other configuration changes in its log but the last one
 //     for committed, so that a write of entries without its hard state loses nothing (see Storage).
-//   - Messages about votes say in their Context what the sender knows to be committed, and members that run v3.6
-//     pass over it. An election could get stuck over a configuration change that only some know to be committed. A campaign
-//     that follows an undecided one asks learners too.
-//   - A follower commits the change that makes it the only voter when its log shows that it is not behind: a server whose disk
-//     was lost would elect itself otherwise, in a configuration that is long outdated.
+//   - Messages about votes say in their Context what the sender knows to be committed, and members
+//     that run v3.6 pass over it. An election could get stuck over a configuration change that only
+//     some know to be committed. A campaign that follows an undecided one asks learners too.
+//   - A follower commits the change that makes it the only voter when its log shows that it is not
+//     behind: a server whose disk was lost would elect itself otherwise, in a configuration that is
+//     long outdated.
 //   - With CheckQuorum, a leader steps down whose own disk acknowledges nothing for an election timeout.
 //   - While nobody calls Ready, a leader keeps at most 16 rounds of heartbeats.
 //   - Storage is not asked for terms, nor for its first and last index, while messages

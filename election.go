@@ -23,7 +23,8 @@ func (r *raft) campaign() error {
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
-	// A learner that knows a newer configuration speaks only when it is asked. The next campaign asks learners too if this one decides nothing.
+	// A learner that knows a newer configuration speaks only when it is asked. The next
+	// campaign asks learners too if this one decides nothing.
 	undecided := r.role != StateFollower
 	if !r.preVote {
 		return r.campaignForVotes("", undecided)
@@ -38,9 +39,11 @@ func (r *raft) campaign() error {
 // campaignForVotes starts the real election in a new term. The own vote counts when it
 // is durable.
 //
-// Without asynchronous storage writes the requests leave with the hard state that holds the vote. With them, they wait until the vote is
-// durable, and with it the log that they name. The votes of others are of no use to a node whose disk is stuck, and in this
-// term nobody else could have them. After a crash the node might also campaign in the same term again, with a shorter log (thesis §3.8).
+// Without asynchronous storage writes the requests leave with the hard state that holds the vote.
+// With them, they wait until the vote is durable, and with it the log that they name. The votes of
+// others are of no use to a node whose disk is stuck, and in this term nobody else could have them.
+// After a crash the node might also campaign in the same term again, with a shorter log (thesis
+// §3.8).
 func (r *raft) campaignForVotes(context string, learners bool) error {
 	r.becomeCandidate()
 	if r.async != nil {
@@ -69,8 +72,9 @@ func (r *raft) readyToCampaign() (bool, error) {
 	return !pending, nil
 }
 
-// requestVotes asks every voter, of both halves of a joint configuration, and learners if they are to be asked.
-// An order of the leader takes the place of what is committed: its target has everything.
+// requestVotes asks every voter, of both halves of a joint configuration, and learners if they are
+// to be asked. An order of the leader takes the place of what is committed: its target has
+// everything.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
 	last := r.log.last()
 	about := []byte(context)
@@ -136,31 +140,35 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 	return m
 }
 
-// Configurations take effect when they are applied, so some nodes may know that a change is committed, and others not. An election could
-// get stuck between them. A removed node may be asked for the vote that decides. A node may be a voter without knowing it, and have
-// the longest log, so that nobody else can win. A node that does not know of a removal may need the vote of a dead node, and have
-// the longest log.
+// Configurations take effect when they are applied, so some nodes may know that a change is
+// committed, and others not. An election could get stuck between them. A removed node may be asked
+// for the vote that decides. A node may be a voter without knowing it, and have the longest log, so
+// that nobody else can win. A node that does not know of a removal may need the vote of a dead
+// node, and have the longest log.
 //
-// So every message about votes says what its sender knows to be committed: requests, grants and refusals, of this term or
-// an earlier one. An entry that is committed anywhere is committed for ever, and a node that has the entry has committed everything before it
-// (Log Matching, thesis §3.5).
+// So every message about votes says what its sender knows to be committed: requests, grants and
+// refusals, of this term or an earlier one. An entry that is committed anywhere is committed for
+// ever, and a node that has the entry has committed everything before it (Log Matching, thesis
+// §3.5).
 //
-// An acknowledgement says it too, if its sender knows more than the leader's append named: a leader may have been elected before the others
-// died, in a configuration that is outdated.
+// An acknowledgement says it too, if its sender knows more than the leader's append named: a leader
+// may have been elected before the others died, in a configuration that is outdated.
 //
-// Then a live majority elects. Let C be the newest configuration that a live node K knows to be committed, and let the
-// live voters of C be a quorum of it. Of these, let B have the most up-to-date log: every other one grants B its vote, and B has every committed
-// entry, that is the change to C too (Leader Completeness, thesis §3.6.3). If B knows that the change is committed, B campaigns in C and wins. If it
-// does not, it hears it from K:
+// Then a live majority elects. Let C be the newest configuration that a live node K knows to be
+// committed, and let the live voters of C be a quorum of it. Of these, let B have the most
+// up-to-date log: every other one grants B its vote, and B has every committed entry, that is the
+// change to C too (Leader Completeness, thesis §3.6.3). If B knows that the change is committed, B
+// campaigns in C and wins. If it does not, it hears it from K:
 //
 //   - K is a voter of C. It campaigns in C itself and asks B.
-//   - K is not, but it is a member of the configuration before C, which B has active: B has committed every change but the last
-//     one in its log, because a leader appends a change when the one before is applied (thesis §4.1). If B votes there, B campaigns and K answers; a
-//     learner is asked when a campaign has not been decided. If B does not vote there, the other live voters of C do,
-//     they hear it from K in this way, and then ask B.
+//   - K is not, but it is a member of the configuration before C, which B has active: B has
+//     committed every change but the last one in its log, because a leader appends a change when
+//     the one before is applied (thesis §4.1). If B votes there, B campaigns and K answers; a
+//     learner is asked when a campaign has not been decided. If B does not vote there, the other
+//     live voters of C do, they hear it from K in this way, and then ask B.
 
-// learnCommit takes the word of another node for a committed change of the configuration that this log has, and reports whether it is
-// new. The next leader will say what else is committed.
+// learnCommit takes the word of another node for a committed change of the configuration that this
+// log has, and reports whether it is new. The next leader will say what else is committed.
 func (r *raft) learnCommit(id entryID) (bool, error) {
 	if id.index <= r.log.committed || !r.log.has(id) {
 		return false, nil
@@ -180,8 +188,8 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 	return true, nil
 }
 
-// hearAnswer reads what the answer to a candidate says about commitment. A campaign in an outdated configuration ends. The
-// next one is in the right one.
+// hearAnswer reads what the answer to a candidate says about commitment. A campaign in an outdated
+// configuration ends. The next one is in the right one.
 func (r *raft) hearAnswer(m *pb.Message) error {
 	outdated, err := r.learnCommit(committedOf(m))
 	if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {
@@ -284,8 +292,9 @@ func (r *raft) handleForgetLeader() error {
 // handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
 // without a pre-vote: the leader is alive, and voters would refuse one.
 //
-// An order without a term may be an old one, or nobody's. It is good for a follower that has promised
-// no leader to keep still: voters that hold a lease sacred grant whatever a transfer asks for.
+// An order without a term may be an old one, or nobody's. It is good for a follower that has
+// promised no leader to keep still: voters that hold a lease sacred grant whatever a transfer asks
+// for.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	if m.Term != 0 {
 		r.heardFromLeader(m.From)

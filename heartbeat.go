@@ -45,10 +45,10 @@ func (r *raft) confirmReads() {
 	r.sendHeartbeats()
 }
 
-// handleHeartbeat is a follower's receipt. It echoes the round of a heartbeat only if that names its
-// term: nodes at a later term would confirm the reads of an earlier leader. The leader names a commit index that this
-// node has acknowledged; if its log is shorter, the disk lost entries that may be
-// committed thanks to it, and it must not vote or acknowledge any more.
+// handleHeartbeat is a follower's receipt. It echoes the round of a heartbeat only if that names
+// its term: nodes at a later term would confirm the reads of an earlier leader. The leader names a
+// commit index that this node has acknowledged; if its log is shorter, the disk lost entries that
+// may be committed thanks to it, and it must not vote or acknowledge any more.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
 	r.heardFromLeader(m.From)
 	if err := r.commitAsTold(m.Commit); err != nil {

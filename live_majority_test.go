@@ -8,7 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// disk is what a node starts with: a snapshot at index 1 with a configuration, entries of term 2 after it, and a commit index.
+// disk is what a node starts with: a snapshot at index 1 with a configuration, entries of term 2
+// after it, and a commit index.
 type disk struct {
 	log    []string // configuration changes, "leave", or anything else for an entry without effect
 	commit uint64
@@ -46,8 +47,8 @@ func startFromDisks(t *testing.T, cs pb.ConfState, disks []disk, tune func(*Conf
 	return c
 }
 
-// leaderAmong lets the live nodes run for a number of ticks, and returns the leader that has committed in its term; None if there is
-// none.
+// leaderAmong lets the live nodes run for a number of ticks, and returns the leader that has
+// committed in its term; None if there is none.
 func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
 	c.cut = func(m *pb.Message) bool { return !slices.Contains(live, m.From) || !slices.Contains(live, m.To) }
 	for range ticks {
@@ -69,8 +70,8 @@ func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
 	return None
 }
 
-// Some of the nodes die for ever. The rest are a majority of the newest configuration that one of them knows to be committed, and not all
-// of them know it.
+// Some of the nodes die for ever. The rest are a majority of the newest configuration that one of
+// them knows to be committed, and not all of them know it.
 func TestALiveMajorityElects(t *testing.T) {
 	voters := func(ids ...uint64) pb.ConfState { return pb.ConfState{Voters: ids} }
 	joint := pb.ConfState{Voters: []uint64{3, 4, 5}, VotersOutgoing: []uint64{1, 2, 3}}
@@ -125,7 +126,8 @@ func TestALiveMajorityElects(t *testing.T) {
 	}
 }
 
-// A leader may have been elected before the others died, in a configuration that is outdated. A follower that knows the newest one says so.
+// A leader may have been elected before the others died, in a configuration that is outdated. A
+// follower that knows the newest one says so.
 func TestALeaderHearsFromItsFollowersThatAChangeIsCommitted(t *testing.T) {
 	joint := pb.ConfState{Voters: []uint64{2}, VotersOutgoing: []uint64{1, 2}, Learners: []uint64{3}}
 	c := startFromDisks(t, joint, []disk{{[]string{"leave"}, 1}, {[]string{"leave"}, 1}, {[]string{"leave"}, 2}}, nil)

@@ -195,8 +195,9 @@ func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	return l.withTail(stored, hi, maxBytes), err
 }
 
-// withTail returns entries from Storage together with those of the unstable tail that follow them before hi, as far as all
-// have at most maxBytes. A program that compares batches expects them in one; they are copied for that.
+// withTail returns entries from Storage together with those of the unstable tail that follow them
+// before hi, as far as all have at most maxBytes. A program that compares batches expects them in
+// one; they are copied for that.
 func (l *raftLog) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
 	if len(stored) == 0 {
 		return stored

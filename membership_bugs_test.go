@@ -323,7 +323,8 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})})
 	c.ready(1)
 	c.wantConfig("voters=()", 1)
-	// The change that ends the configuration, once it is durable, shows that nothing is missing to apply both.
+	// The change that ends the configuration, once it is durable, shows that nothing is missing
+	// to apply both.
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
 	c.ready(1)
 	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 6, Commit: 4})

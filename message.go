@@ -74,8 +74,9 @@ func voteReqOf(m *pb.Message) voteReq {
 	}
 }
 
-// committedContext encodes an entry that is known to be committed, for messages about votes. Members that run v3.6 pass over a
-// Context that is not contextTransfer, and neither logs nor scripts show it.
+// committedContext encodes an entry that is known to be committed, for messages about votes.
+// Members that run v3.6 pass over a Context that is not contextTransfer, and neither logs nor
+// scripts show it.
 func committedContext(id entryID) []byte {
 	b := make([]byte, 0, committedBytes)
 	b = append(b, committedTag)
@@ -96,7 +97,8 @@ func committedOf(m *pb.Message) entryID {
 	return entryID{index: binary.BigEndian.Uint64(m.Context[1:]), term: binary.BigEndian.Uint64(m.Context[9:])}
 }
 
-// refusesTransfer reports whether the sender cannot obey the leader's order to campaign. A leader that runs v3.6 passes over it.
+// refusesTransfer reports whether the sender cannot obey the leader's order to campaign. A leader
+// that runs v3.6 passes over it.
 func refusesTransfer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp && m.Reject && string(m.Context) == contextTransfer
 }
@@ -201,7 +203,8 @@ func checkPeers(m *pb.Message, self uint64, threads bool) error {
 	if m.Term == 0 && !mayBeTermless(m) {
 		return fmt.Errorf("%w: no term", ErrMalformed)
 	}
-	// The own vote and the own acknowledgement come back from the append thread when they are durable; nothing else does.
+	// The own vote and the own acknowledgement come back from the append thread when they are
+	// durable; nothing else does.
 	if m.From == self && !(threads && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgAppResp)) {
 		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
 	}
@@ -217,13 +220,13 @@ func mayBeAnonymous(t pb.MessageType) bool {
 // mayBeTermless says which messages between members count without a term, as if they were of the
 // present one. Transports that merge the heartbeats of many groups leave the term out.
 //
-//   - MsgHeartbeat is a sign of life. What it says to be committed is committed in every term, and the
-//     follower has acknowledged it to that leader.
-//   - MsgHeartbeatResp is a sign of life. Neither counts for a round of reads or for a lease: it may
-//     be of an earlier term.
+//   - MsgHeartbeat is a sign of life. What it says to be committed is committed in every term, and
+//     the follower has acknowledged it to that leader.
+//   - MsgHeartbeatResp is a sign of life. Neither counts for a round of reads or for a lease: it
+//     may be of an earlier term.
 //   - MsgSnap is committed state, in every term.
-//   - MsgTimeoutNow makes a node campaign. That is safe at any time, but for leases: a node that has
-//     promised not to ignores it.
+//   - MsgTimeoutNow makes a node campaign. That is safe at any time, but for leases: a node that
+//     has promised not to ignores it.
 //   - A rejected MsgAppResp or vote grants nothing, nor does a granted pre-vote.
 //
 // MsgApp could cut off what was acknowledged to a later leader. An accepted MsgAppResp counts

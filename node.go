@@ -25,16 +25,17 @@ type Node interface {
 	// until the proposal is appended or sent to it, or ctx is done. An error matching ErrProposalDropped
 	// means that it was not.
 	Propose(ctx context.Context, data []byte) error
-	// ProposeConfChange gives the node a configuration change to propose, when there is a leader. As in v3.6, nil
-	// means that the node has it, not that it is appended; Operator.CheckConfChange tells before.
+	// ProposeConfChange gives the node a configuration change to propose, when there is a
+	// leader. As in v3.6, nil means that the node has it, not that it is appended;
+	// Operator.CheckConfChange tells before.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// Step gives the node a message from a peer, with everything that it points to. It returns when the node has it, which may
 	// read it later. A message that is malformed is logged at Warning, at most once in an election
 	// timeout, and dropped. Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
-	// Ready returns the channel of batches. Each has to be followed by Advance. With asynchronous storage
-	// writes there is no Advance: the next batch may be made while the application works on this one.
-	// Config.ReuseMemory has no effect then.
+	// Ready returns the channel of batches. Each has to be followed by Advance. With
+	// asynchronous storage writes there is no Advance: the next batch may be made while the
+	// application works on this one. Config.ReuseMemory has no effect then.
 	Ready() <-chan Ready
 	// Advance says that the batch received last is done, as RawNode.Advance does.
 	Advance()
@@ -98,8 +99,9 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 	return startNode(rn), nil
 }
 
-// nodeCore returns the RawNode of a Node. With asynchronous storage writes there is no Advance to wait for:
-// the next Ready is taken while the application is still reading the last one, so nothing is used again.
+// nodeCore returns the RawNode of a Node. With asynchronous storage writes there is no Advance to
+// wait for: the next Ready is taken while the application is still reading the last one, so nothing
+// is used again.
 func nodeCore(c *Config) (*RawNode, error) {
 	own := *c
 	own.ReuseMemory = c.ReuseMemory && !c.AsyncStorageWrites

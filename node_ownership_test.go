@@ -11,8 +11,8 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// keepingMember is a Node with the loop of a program that sends after Advance, and keeps what it was
-// handed out.
+// keepingMember is a Node with the loop of a program that sends after Advance, and keeps what it
+// was handed out.
 type keepingMember struct {
 	raft.Node
 	storage *raft.MemoryStorage
@@ -97,8 +97,8 @@ func (m *keepingMember) receive(ctx context.Context) {
 	}
 }
 
-// Through a Node, too, what was handed out belongs to the program. Nobody loses a message by it: the entries are
-// applied without a tick, so that nothing is sent again.
+// Through a Node, too, what was handed out belongs to the program. Nobody loses a message by it:
+// the entries are applied without a tick, so that nothing is sent again.
 func TestWhatANodeHandsOutIsNeverWrittenAgain(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		for _, reuse := range []bool{false, true} {

@@ -39,8 +39,8 @@ func (k *keeper) check(t *testing.T) {
 	}
 }
 
-// lateProgram is a program that calls Advance before it sends, and sends out of the arrays that it was handed
-// out, some batches later. It drives a testCluster.
+// lateProgram is a program that calls Advance before it sends, and sends out of the arrays that it
+// was handed out, some batches later. It drives a testCluster.
 type lateProgram struct {
 	*testCluster
 	t *testing.T
@@ -319,7 +319,8 @@ func everyUse(t *testing.T, sizes []int, f func(t *testing.T, nodes int, tune fu
 	}
 }
 
-// What a Ready hands out belongs to the program: programs send after Advance, and keep what they like.
+// What a Ready hands out belongs to the program: programs send after Advance, and keep what they
+// like.
 func TestWhatIsHandedOutIsNeverWrittenAgain(t *testing.T) {
 	everyUse(t, []int{1, 3, 5}, func(t *testing.T, nodes int, tune func(*Config)) {
 		p := newLateProgram(t, nodes, tune)

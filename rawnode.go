@@ -339,8 +339,8 @@ func (rn *RawNode) fill(rd *Ready) {
 	}
 }
 
-// fillWrite hands out what is to be written to the log, and the hard state. It reports whether that tells of a committed
-// configuration change.
+// fillWrite hands out what is to be written to the log, and the hard state. It reports whether that
+// tells of a committed configuration change.
 func (rn *RawNode) fillWrite(rd *Ready) (tells bool) {
 	r := rn.raft
 	tells = rd.MustSync // so far, only such a change among the committed entries sets it
@@ -414,8 +414,8 @@ func (rn *RawNode) lend(rd *Ready) {
 	}
 }
 
-// addStorageMessages adds the storage work as messages to the two local threads. The write has to be durable if it tells
-// of a committed configuration change.
+// addStorageMessages adds the storage work as messages to the two local threads. The write has to
+// be durable if it tells of a committed configuration change.
 func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	r := rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
@@ -426,10 +426,10 @@ func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	}
 }
 
-// Advance says that the batch of the last Ready is done: what it handed out is durable,
-// committed entries are applied. Messages may be sent later, but with Config.ReuseMemory: then the
-// arrays of Messages and ReadStates are used again from now on. It does nothing without a Ready, and
-// with async storage writes.
+// Advance says that the batch of the last Ready is done: what it handed out is durable, committed
+// entries are applied. Messages may be sent later, but with Config.ReuseMemory: then the arrays of
+// Messages and ReadStates are used again from now on. It does nothing without a Ready, and with
+// async storage writes.
 //
 // It only calls advance, so that it is inlined and nobody copies a batch for it.
 func (rn *RawNode) Advance(Ready) { rn.advance() }

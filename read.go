@@ -87,8 +87,8 @@ func (r *raft) readIndex(from uint64, context []byte) {
 		from = r.id
 	}
 	if from == r.id && r.reads.isQuestion(context) {
-		// A peer has passed the question on to the node that asked it and leads by now. The read has
-		// ended with the role, and the context is not the application's.
+		// A peer has passed the question on to the node that asked it and leads by now. The
+		// read has ended with the role, and the context is not the application's.
 		return
 	}
 	if !r.startRead(&read{from: from, context: context}) {
@@ -116,8 +116,9 @@ func (r *raft) startRead(rd *read) bool {
 		}
 		r.askLeader(rd)
 	case r.role == StateFollower && r.lead != None:
-		// A peer's, for a leader that this node is not any more. The answer goes to the peer. Whom a node
-		// takes for the leader leads a later term than the node that asked has known, so this ends.
+		// A peer's, for a leader that this node is not any more. The answer goes to the
+		// peer. Whom a node takes for the leader leads a later term than the node that
+		// asked has known, so this ends.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}
@@ -137,9 +138,9 @@ func (r *raft) dropRead(from uint64, context []byte) {
 	}
 }
 
-// unique returns a copy of the context, and the context followed by something that no other read has: an
-// answer that the network brings twice must not answer a later read of the same context. The caller may
-// use its own once the question is sent.
+// unique returns a copy of the context, and the context followed by something that no other read
+// has: an answer that the network brings twice must not answer a later read of the same context.
+// The caller may use its own once the question is sent.
 func (rs *reads) unique(context []byte) (own, asked []byte) {
 	rs.asks++
 	n := len(context)
@@ -343,8 +344,8 @@ func (rs *reads) takeDropped() [][]byte {
 	return dropped
 }
 
-// take hands the answers out in an array of their size or, to be returned before the next call, in this
-// node's own.
+// take hands the answers out in an array of their size or, to be returned before the next call, in
+// this node's own.
 func (rs *reads) take(reuse bool) []ReadState {
 	if !reuse {
 		answers := append(make([]ReadState, 0, len(rs.answers)), rs.answers...)

@@ -335,8 +335,8 @@ func TestAReadWithoutAContextIsAnswered(t *testing.T) {
 	c.wantRead(c.readAt(2, ""), "", 2)
 }
 
-// A question that is passed on to the node that asked it, and that leads by now, is not a read of its
-// application. v3.6 passes it on, too.
+// A question that is passed on to the node that asked it, and that leads by now, is not a read of
+// its application. v3.6 passes it on, too.
 func TestAQuestionThatComesBackIsNoRead(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -12,8 +12,9 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// A node that is quarantined takes no input: no method of RawNode, those included that are yet to be
-// written, changes its state or adds to its recording. A recording ends with what broke the node.
+// A node that is quarantined takes no input: no method of RawNode, those included that are yet to
+// be written, changes its state or adds to its recording. A recording ends with what broke the
+// node.
 func TestAQuarantinedNodeTakesAndRecordsNoInput(t *testing.T) {
 	for method := range reflect.TypeFor[*RawNode]().NumMethod() {
 		name := reflect.TypeFor[*RawNode]().Method(method).Name

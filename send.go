@@ -9,9 +9,9 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// outbox collects messages in place, in an array that is used again. The application gets an array of
-// its own, or with Config.ReuseMemory this one: then there is a second one if a message is sent before
-// the application returns the first.
+// outbox collects messages in place, in an array that is used again. The application gets an array
+// of its own, or with Config.ReuseMemory this one: then there is a second one if a message is sent
+// before the application returns the first.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
@@ -39,8 +39,8 @@ func (o *outbox) drain(array []pb.Message) []pb.Message {
 	return array
 }
 
-// take hands the messages out in an array of their size or, to be returned before the next call, in the
-// box's own. The application cannot append to that: its free slots stay zero.
+// take hands the messages out in an array of their size or, to be returned before the next call, in
+// the box's own. The application cannot append to that: its free slots stay zero.
 func (o *outbox) take(reuse bool) []pb.Message {
 	if !reuse {
 		return o.drain(make([]pb.Message, 0, len(o.filling)))
@@ -64,8 +64,8 @@ func (o *outbox) returned() {
 
 // responsePool keeps the arrays that carry the responses of storage messages. One goes out with
 // each message and comes back with its acknowledgement, which come in order; it rests for one
-// acknowledgement more, so that whoever steps the last response before sending the others is safe. A nil
-// pool gives new arrays away.
+// acknowledgement more, so that whoever steps the last response before sending the others is safe.
+// A nil pool gives new arrays away.
 type responsePool struct {
 	out     [][]pb.Message // oldest first
 	resting []pb.Message
@@ -168,9 +168,10 @@ func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
 	return m
 }
 
-// echo returns a message like send does if this node's term is durable, and like respond does otherwise. It serves signs of life: they
-// do not speak of the log, so they need not wait for writes to it. The lease that they may promise outlasts a crash because a node
-// that restarts in a term is silent first, see lease.go.
+// echo returns a message like send does if this node's term is durable, and like respond does
+// otherwise. It serves signs of life: they do not speak of the log, so they need not wait for
+// writes to it. The lease that they may promise outlasts a crash because a node that restarts in a
+// term is silent first, see lease.go.
 func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
 	if r.async == nil || r.async.durableTerm == r.term {
 		return r.send(t, to)

@@ -36,7 +36,8 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {
-			// A node that rightly decides alone has all that is committed, and needs no snapshot: see alone.go.
+			// A node that rightly decides alone has all that is committed, and needs no
+			// snapshot: see alone.go.
 			r.logger.Warningf("%x does not restore the snapshot at %v: it would decide alone, and may be behind. A later snapshot helps", r.id, id)
 			return nil
 		}

@@ -45,8 +45,8 @@ func (r *raft) step(m *pb.Message) error {
 	return nil
 }
 
-// namesTerm reports whether the term of m counts. An input that is forwarded belongs to no term: the
-// leader may change on the way.
+// namesTerm reports whether the term of m counts. An input that is forwarded belongs to no term:
+// the leader may change on the way.
 func namesTerm(m *pb.Message) bool {
 	return m.Term != 0 && !IsLocalMsgTarget(m.From) && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex
 }
@@ -59,8 +59,8 @@ func refusal(m *pb.Message, err error) error {
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
 }
 
-// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A leader that was
-// presumed gives way to one that names the term.
+// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A leader that
+// was presumed gives way to one that names the term.
 func (r *raft) checkLeader(m *pb.Message) error {
 	if isFromLeader(m.Type) && m.Term == r.term && m.From != None &&
 		r.lead != None && r.lead != m.From && !r.leadPresumed {
@@ -147,7 +147,8 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	return true
 }
 
-// isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread returns, says nothing new.
+// isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread
+// returns, says nothing new.
 func isVoteAnswer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp
 }

@@ -120,9 +120,9 @@ func (r *raft) tickStorage() {
 	r.becomeFollower(r.term, None)
 }
 
-// storageAppend makes the message that carries a write to the append thread, and in it
-// every response that waits for it. What it refers to stays valid. sync says that the write has to be durable even
-// if nobody waits for it.
+// storageAppend makes the message that carries a write to the append thread, and in it every
+// response that waits for it. What it refers to stays valid. sync says that the write has to be
+// durable even if nobody waits for it.
 func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	m := pb.Message{Type: pb.MsgStorageAppend, From: r.id, To: LocalAppendThread, Entries: rd.Entries}
 	if !IsEmptyHardState(rd.HardState) {
@@ -146,7 +146,8 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	if w.voteTerm != 0 {
 		r.respond(pb.MsgVoteResp, r.id).Term = w.voteTerm
 	}
-	// As in v3.6, a message without responses need not be durable. The pool gets its arrays back with acknowledgements.
+	// As in v3.6, a message without responses need not be durable. The pool gets its arrays
+	// back with acknowledgements.
 	switch {
 	case unacknowledged || w.snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
 		m.Responses = r.appendResponses(&ack)

@@ -32,8 +32,8 @@ func (r *raft) elapse() {
 	}
 }
 
-// maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks a few times in between
-// gets one for each interval, as with v3.6.
+// maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks
+// a few times in between gets one for each interval, as with v3.6.
 const maxBeats = 16
 
 // tickLeader looks after followers once per election timeout, and sends heartbeats.

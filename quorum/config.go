@@ -56,8 +56,9 @@ func (c MajorityConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return ResultOf(granted, rejected, len(c))
 }
 
-// Describe draws who has acknowledged what, in order of id. A bar grows with the number of voters that have
-// acknowledged less; of voters that have acknowledged the same, only the first one gets it.
+// Describe draws who has acknowledged what, in order of id. A bar grows with the number of voters
+// that have acknowledged less; of voters that have acknowledged the same, only the first one gets
+// it.
 //
 //	       idx
 //	x>     100    (id=1)

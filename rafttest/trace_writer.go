@@ -8,9 +8,9 @@ import (
 	"github.com/ffd200af/raft"
 )
 
-// TraceWriter is a raft.TraceLogger that writes a trace as Traceetcdraft.tla reads it: a JSON object
-// a line, with the tag "trace" and the event. The library must be built with the tag with_tla. All
-// nodes of a cluster share one TraceWriter. It is not safe for concurrent use.
+// TraceWriter is a raft.TraceLogger that writes a trace as Traceetcdraft.tla reads it: a JSON
+// object a line, with the tag "trace" and the event. The library must be built with the tag
+// with_tla. All nodes of a cluster share one TraceWriter. It is not safe for concurrent use.
 //
 // Each line has a number of constant width before the event. The validation script that goes with
 // the specification sorts the lines by it.

@@ -18,9 +18,10 @@ type Reader struct {
 // NewReader reads from in.
 func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReader(in)} }
 
-// Next returns the next record. Its error is io.EOF at the end, io.ErrUnexpectedEOF if the recording ends within a record, one that
-// matches ErrFormat if the bytes are no recording, ErrDamaged in the middle of one, or that of the underlying reader. The
-// record belongs to the caller.
+// Next returns the next record. Its error is io.EOF at the end, io.ErrUnexpectedEOF if the
+// recording ends within a record, one that matches ErrFormat if the bytes are no recording,
+// ErrDamaged in the middle of one, or that of the underlying reader. The record belongs to the
+// caller.
 //
 // A record that is cut or damaged, and behind it another life, is a Lost one without a number.
 func (r *Reader) Next() (Record, error) {

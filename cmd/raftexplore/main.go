@@ -4,10 +4,10 @@
 //	go run ./cmd/raftexplore -world async -minutes 2
 //	go run ./cmd/raftexplore -list
 //
-// Each world is walked with its bounds, from small to large, until its share of the time is over. Two
-// worlds are walked at a time; each on one core, so that what is found does not depend on the other. It exits with
-// status 1 if something is broken, and prints a script for cmd/raftscript that breaks it. With arguments that leave nothing to explore
-// it exits with status 2.
+// Each world is walked with its bounds, from small to large, until its share of the time is over.
+// Two worlds are walked at a time; each on one core, so that what is found does not depend on the
+// other. It exits with status 1 if something is broken, and prints a script for cmd/raftscript that
+// breaks it. With arguments that leave nothing to explore it exits with status 2.
 package main
 
 import (

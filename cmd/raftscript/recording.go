@@ -79,8 +79,8 @@ func readRecording(path string) ([]recording.Record, error) {
 	return replay.Read(file)
 }
 
-// eachLife carries out a command on the lives that are meant, and returns the exit status. What is wrong with a life does not keep the
-// next ones from being looked at.
+// eachLife carries out a command on the lives that are meant, and returns the exit status. What is
+// wrong with a life does not keep the next ones from being looked at.
 func eachLife(path string, records []recording.Record, name string, number int, stdout, stderr io.Writer) int {
 	lives := replay.Lives(records)
 	switch {

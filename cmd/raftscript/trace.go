@@ -26,8 +26,8 @@ type traceOptions struct {
 	nodes, steps   int
 }
 
-// runTrace writes the trace of a script, of a recording or of a simulated cluster to stdout, and says
-// on stderr whether it is a run of the specification.
+// runTrace writes the trace of a script, of a recording or of a simulated cluster to stdout, and
+// says on stderr whether it is a run of the specification.
 func runTrace(args []string, stdout, stderr io.Writer) int {
 	if !raft.StateTraceDeployed {
 		fmt.Fprintln(stderr, "raftscript: this binary cannot trace; build with -tags with_tla")
@@ -124,7 +124,8 @@ func traceFile(path string, check bool, stdout, stderr io.Writer) int {
 			return err
 		})
 	}
-	// It shows one node. What the others have sent to it is not in the trace, so there is nothing to check.
+	// It shows one node. What the others have sent to it is not in the trace, so there is
+	// nothing to check.
 	return writeTrace(path, false, stdout, stderr, func(w *rafttest.TraceWriter) error {
 		records, err := replay.Read(bytes.NewReader(data))
 		if err != nil {
@@ -140,8 +141,8 @@ func traceFile(path string, check bool, stdout, stderr io.Writer) int {
 }
 
 // tracedWorld is a simulated cluster with the faults that the specification has steps for: messages
-// get lost and overtake each other, links are cut, nodes crash and restart, leaders hand over. There
-// are no duplicates, no snapshots, no changes of the membership, and all writes are synced.
+// get lost and overtake each other, links are cut, nodes crash and restart, leaders hand over.
+// There are no duplicates, no snapshots, no changes of the membership, and all writes are synced.
 func tracedWorld(opts *traceOptions, w *rafttest.TraceWriter) sim.Config {
 	f := sim.NoFaults()
 	f.Drop, f.Slow, f.SlowTicks, f.Reorder = 0.02, 0.02, 20, true

@@ -66,8 +66,8 @@ func (f protoFile) source(name string) ([]byte, error) {
 	return format.Source(out.Bytes())
 }
 
-// messageMethods are the methods that generated code has for runtimes of protobuf. raftpb does not use
-// them.
+// messageMethods are the methods that generated code has for runtimes of protobuf. raftpb does not
+// use them.
 const messageMethods = `// Descriptor returns the gzipped file descriptor of raft.proto, and the position of
 // TYPE in it. The descriptor must not be changed.
 func (*TYPE) Descriptor() ([]byte, []int) { return fileDescriptor, []int{AT} }

@@ -10,8 +10,8 @@ import (
 	"github.com/ffd200af/raft/internal/options"
 )
 
-// Every field of Config is an option, or one of those that are no values. A field that is in neither
-// list would be missing from recordings, replay and scripts.
+// Every field of Config is an option, or one of those that are no values. A field that is in
+// neither list would be missing from recordings, replay and scripts.
 func TestEveryFieldOfConfigIsInTheTable(t *testing.T) {
 	noValue := []string{"Storage", "Logger", "TraceLogger", "Recording"}
 	var want, got []string

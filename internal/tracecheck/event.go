@@ -1,5 +1,5 @@
-// Package tracecheck checks state traces (raft.TraceLogger, build tag with_tla) against the steps of
-// the specification that go.etcd.io/raft publishes: Traceetcdraft.tla, as of v3.6.0.
+// Package tracecheck checks state traces (raft.TraceLogger, build tag with_tla) against the steps
+// of the specification that go.etcd.io/raft publishes: Traceetcdraft.tla, as of v3.6.0.
 //
 // It follows the guards and effects that the specification gives each event, and a few of its
 // invariants. It is no model checker, and the specification has the last word: TLC validates the

@@ -61,8 +61,8 @@ func (w *world) send(e *Event) string {
 	return ""
 }
 
-// sendAppend builds what a leader sends: an append, a heartbeat, or a snapshot, which is all entries
-// up to a committed one.
+// sendAppend builds what a leader sends: an append, a heartbeat, or a snapshot, which is all
+// entries up to a committed one.
 func (s *server) sendAppend(m *Message, p *packet) string {
 	if s.role != leader || m.From == m.To || !s.member(m.To) {
 		return fmt.Sprintf("%s sends to %s, members %v", s.role, m.To, s.config)

@@ -90,7 +90,8 @@ func normal(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// messages are those of an answer, but for appends and for what a leader asks more often or less, in order.
+// messages are those of an answer, but for appends and for what a leader asks more often or less,
+// in order.
 func (p *pair) messages(a call.Answer) string {
 	var all []string
 	for _, m := range a.Messages {

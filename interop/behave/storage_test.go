@@ -41,7 +41,8 @@ func list[E any](entries []E, word func(*E) string) string {
 func ourWord(e *pb.Entry) string       { return fmt.Sprintf("%d/%d:%s", e.Term, e.Index, e.Data) }
 func theirWord(e *etcdpb.Entry) string { return fmt.Sprintf("%d/%d:%s", e.Term, e.Index, e.Data) }
 
-// Whatever one does with a MemoryStorage, both say the same as long as theirs does not panic; ours never does.
+// Whatever one does with a MemoryStorage, both say the same as long as theirs does not panic; ours
+// never does.
 func TestMemoryStoragesAnswerAlike(t *testing.T) {
 	etcd.SetLogger(silent{})
 	defer etcd.ResetDefaultLogger()
@@ -142,7 +143,8 @@ var (
 	theirConfs = []*etcdpb.ConfState{nil, {Voters: []uint64{1, 2}}, {Voters: []uint64{1}, VotersOutgoing: []uint64{2, 3}, LearnersNext: []uint64{3}, Learners: []uint64{4}, AutoLeave: true}}
 )
 
-// v36 names an error that v3.6 exports; it has to be that very one, because programs compare with ==.
+// v36 names an error that v3.6 exports; it has to be that very one, because programs compare with
+// ==.
 func v36(err error) string {
 	switch err {
 	case nil:

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// differentHistory compares what each node has applied: the shorter list is the beginning of the longer one, and ours is
-// not the shorter one.
+// differentHistory compares what each node has applied: the shorter list is the beginning of the
+// longer one, and ours is not the shorter one.
 func differentHistory(p played) string {
 	ours, theirs := applied(p.ours), applied(p.theirs)
 	for _, node := range slices.Sorted(maps.Keys(theirs)) {

@@ -18,8 +18,8 @@ import (
 type reason int
 
 const (
-	// appends: there are fewer and fuller appends, and they come after other messages, because they are
-	// built when Ready is called.
+	// appends: there are fewer and fuller appends, and they come after other messages, because
+	// they are built when Ready is called.
 	appends reason = 1 << iota
 	// flows: a follower gets more, because fuller appends fill its window of messages later.
 	flows
@@ -82,7 +82,8 @@ func TestTheirScriptsPlayAlikeButForTheReasonsInTheTable(t *testing.T) {
 	}
 }
 
-// played is what all commands of a script were expected to print and have printed, without log lines.
+// played is what all commands of a script were expected to print and have printed, without log
+// lines.
 type played struct{ theirs, ours []command36 }
 
 // command36 is a command of a script, and what it has printed.
@@ -107,8 +108,8 @@ func playFile(t *testing.T, file string) played {
 	return p
 }
 
-// compare fails the test if the two differ in anything for which there is no reason, and for each reason without which
-// they do not differ more.
+// compare fails the test if the two differ in anything for which there is no reason, and for each
+// reason without which they do not differ more.
 func compare(t *testing.T, p played, why reason) {
 	t.Helper()
 	differs := func(why reason) string { return difference(p, why) }
@@ -176,7 +177,8 @@ func orders(commands []command36) int {
 	return n
 }
 
-// withoutAppends leaves out appends and their acknowledgements, what follows from their number, and headers of what is empty then.
+// withoutAppends leaves out appends and their acknowledgements, what follows from their number, and
+// headers of what is empty then.
 func withoutAppends(output string) string {
 	var kept []string
 	inside := false // an append with several entries

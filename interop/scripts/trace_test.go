@@ -47,8 +47,8 @@ func traces(t *testing.T, script string) (got, want []string) {
 }
 
 // Where both libraries take the same steps, their traces hold the same events to the byte. The
-// order in which messages are delivered differs, so events count, not their order. How nodes start is
-// left out: see TestTheTraceOfAStartShowsTheStateOfV36.
+// order in which messages are delivered differs, so events count, not their order. How nodes start
+// is left out: see TestTheTraceOfAStartShowsTheStateOfV36.
 var traced = []struct {
 	name, script string
 	// The beginnings of the events that only one side has.

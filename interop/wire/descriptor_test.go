@@ -75,8 +75,8 @@ func unzipped(t *testing.T, data []byte) []byte {
 	return content
 }
 
-// Every exported method of theirs is there, with the same types. XXX_Merge takes its own type instead
-// of one that belongs to golang/protobuf.
+// Every exported method of theirs is there, with the same types. XXX_Merge takes its own type
+// instead of one that belongs to golang/protobuf.
 func TestNoMethodIsMissing(t *testing.T) {
 	var types [][2]reflect.Type
 	for _, pair := range pairs {

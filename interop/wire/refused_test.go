@@ -65,8 +65,8 @@ func reason(t *testing.T, data []byte, typ reflect.Type, err error) sample.Flaw 
 	return 0
 }
 
-// Cut off anywhere, at a boundary of two fields or inside of one, an encoding is for both the same or
-// nothing. Programs compare with the error, to tell a torn write from a damaged one.
+// Cut off anywhere, at a boundary of two fields or inside of one, an encoding is for both the same
+// or nothing. Programs compare with the error, to tell a torn write from a damaged one.
 func TestACutIsSeenByBoth(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(pair.name, func(t *testing.T) {

@@ -108,9 +108,9 @@ type Faults struct {
 	// Member is the mean time between changes of the membership, MaxNodes the number of nodes there may ever be.
 	Member, MaxNodes int
 
-	// Minority lets some nodes die for ever when the other faults end. With asynchronous storage
-	// writes and check-quorum, the disks of others get stuck for ever. The newest configuration that is
-	// known to a node that works keeps its quorum.
+	// Minority lets some nodes die for ever when the other faults end. With asynchronous
+	// storage writes and check-quorum, the disks of others get stuck for ever. The newest
+	// configuration that is known to a node that works keeps its quorum.
 	Minority bool
 
 	// Drift is how many ticks a node's clock may gain on another's in an election timeout. What the

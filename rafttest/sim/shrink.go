@@ -28,18 +28,20 @@ var ErrNoFailure = errors.New("sim: the run breaks nothing")
 // ErrNotShrunk is returned by Shrink for failures that are about time: Progress.
 var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
 
-// ErrNotDeterministic is matched by the error of Shrink for a Config that does not lead to the same run each time: the Disk, the
-// StateMachine or the commands depend on more than the seed. The error says how that was seen.
+// ErrNotDeterministic is matched by the error of Shrink for a Config that does not lead to the same
+// run each time: the Disk, the StateMachine or the commands depend on more than the seed. The error
+// says how that was seen.
 var ErrNotDeterministic = errors.New("sim: the run is not deterministic")
 
 // maxReplays bounds how often Shrink repeats a run.
 const maxReplays = 20_000
 
-// Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it records what was done to
-// the nodes, messages that arrived included, and repeats it with parts left out. Messages are delivered by what
-// they say, so that those that are left out before do not matter. It prefers a run whose script shows the failure to a shorter
-// one whose script does not. It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is ErrNoFailure,
-// ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
+// Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it
+// records what was done to the nodes, messages that arrived included, and repeats it with parts
+// left out. Messages are delivered by what they say, so that those that are left out before do not
+// matter. It prefers a run whose script shows the failure to a shorter one whose script does not.
+// It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is
+// ErrNoFailure, ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
 func Shrink(cfg Config) (*Shrunk, error) {
 	rec := &recorder{}
 	s, err := simulate(cfg, rec)

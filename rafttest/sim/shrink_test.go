@@ -42,7 +42,8 @@ func TestAMachineThatIsNotDeterministicIsNamed(t *testing.T) {
 	}
 }
 
-// A machine that keeps up appearances for two runs, and for as many replays as it likes, is found out at last.
+// A machine that keeps up appearances for two runs, and for as many replays as it likes, is found
+// out at last.
 func TestAMachineThatIsNotDeterministicLaterOnIsNamedToo(t *testing.T) {
 	machines := 0
 	cfg := Config{

@@ -54,7 +54,8 @@ type host struct {
 	crashWriting bool // in its next write
 	failWriting  bool // its next write
 	downNoted    bool // that the node is down
-	// dead: the node never starts again. stuck: its disk never acknowledges again. See loseMinority.
+	// dead: the node never starts again. stuck: its disk never acknowledges again. See
+	// loseMinority.
 	dead, stuck bool
 
 	reads    []pendingRead // answered by raft, and waiting for the replica to apply

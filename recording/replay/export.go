@@ -23,9 +23,10 @@ var ErrNoScript = errors.New("replay: a script cannot say this")
 // Export writes a life of a recording as a script of package rafttest, with the commands and without what they print, which
 // raftscript -rewrite fills in. Every message is given to the node by hand; what the node sends goes nowhere.
 //
-// A script cannot say everything: reads of the storage that failed, the application's own snapshots, what it refused to
-// apply. Where that is so a comment says it. The last comment says whether the script, which is run for
-// that, brings the node to where the recording has left it. The error is ErrDamaged if the script ends where the life is damaged.
+// A script cannot say everything: reads of the storage that failed, the application's own
+// snapshots, what it refused to apply. Where that is so a comment says it. The last comment says
+// whether the script, which is run for that, brings the node to where the recording has left it.
+// The error is ErrDamaged if the script ends where the life is damaged.
 func Export(records []recording.Record, life Life, out io.Writer) error {
 	switch {
 	case life.Begin >= life.End || records[life.Begin].Kind != recording.Start:
@@ -75,7 +76,8 @@ type exporter struct {
 	async bool
 	// taken: the application has a Ready, which the script handles where it was advanced.
 	taken bool
-	// writes are the messages that the append thread has before it: whether each has an acknowledgement.
+	// writes are the messages that the append thread has before it: whether each has an
+	// acknowledgement.
 	writes []bool
 }
 

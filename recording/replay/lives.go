@@ -9,12 +9,14 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// ErrDamaged says that a part of a life is cut or damaged: what comes before it was replayed, and what comes
-// behind it in the same life was not. A process that dies while it writes leaves such a life, too.
+// ErrDamaged says that a part of a life is cut or damaged: what comes before it was replayed, and
+// what comes behind it in the same life was not. A process that dies while it writes leaves such a
+// life, too.
 var ErrDamaged = errors.New("replay: the rest of the life is cut or damaged, and not replayed")
 
-// Read reads all of a recording. Where it ends within a record, or is damaged from some place on, the last record is a
-// Lost one. The error is that of in, or matches recording.ErrFormat if in is no recording that is known here.
+// Read reads all of a recording. Where it ends within a record, or is damaged from some place on,
+// the last record is a Lost one. The error is that of in, or matches recording.ErrFormat if in is
+// no recording that is known here.
 func Read(in io.Reader) ([]recording.Record, error) {
 	var records []recording.Record
 	r := recording.NewReader(in)
@@ -50,7 +52,8 @@ func Lives(records []recording.Record) []Life {
 	for i := range records {
 		starts := records[i].Kind == recording.Start
 		if n := len(lives); n > 0 {
-			// Before the first start there may be nothing but the word that a Ring has kept no more.
+			// Before the first start there may be nothing but the word that a Ring has
+			// kept no more.
 			if starts && (i > 1 || records[0].Kind != recording.Lost || records[0].Number(0) == 0) {
 				lives[n-1].End = i
 			} else {
@@ -70,9 +73,10 @@ func Lives(records []recording.Record) []Life {
 	return lives
 }
 
-// Run replays a recording, life after life, and calls each, if it is not nil, after every input. What comes before the first
-// start or checkpoint is passed over. The error is ErrIncomplete if that is everything, ErrOtherLibrary, ErrCheckpoint or
-// ErrUnknownOption, a *Divergence, or what each returned. It is ErrDamaged if all is replayed but what is damaged.
+// Run replays a recording, life after life, and calls each, if it is not nil, after every input.
+// What comes before the first start or checkpoint is passed over. The error is ErrIncomplete if
+// that is everything, ErrOtherLibrary, ErrCheckpoint or ErrUnknownOption, a *Divergence, or what
+// each returned. It is ErrDamaged if all is replayed but what is damaged.
 func Run(records []recording.Record, each func(*Step) error) error {
 	replayed, damaged := false, false
 	for _, l := range Lives(records) {
@@ -94,7 +98,8 @@ func Run(records []recording.Record, each func(*Step) error) error {
 	return nil
 }
 
-// RunLife is Run for one of the lives of a recording. It goes as far as the first record that is lost.
+// RunLife is Run for one of the lives of a recording. It goes as far as the first record that is
+// lost.
 func RunLife(records []recording.Record, life Life, each func(*Step) error) error {
 	return runLife(records, life, nil, each)
 }

@@ -53,8 +53,8 @@ var (
 	ErrIncomplete = errors.New("replay: the recording has neither the start of the node nor a checkpoint")
 	// ErrEnd is what the storage of a replayed node answers where the recording has ended.
 	ErrEnd = errors.New("replay: the recording ends here")
-	// ErrUnknownOption says that a newer version of the library has made the recording: the node was
-	// started with an option that this version does not know.
+	// ErrUnknownOption says that a newer version of the library has made the recording: the
+	// node was started with an option that this version does not know.
 	ErrUnknownOption = errors.New("replay: the node was started with an option that this version of the library does not know")
 )
 

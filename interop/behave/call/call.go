@@ -50,7 +50,8 @@ type Answer struct {
 	Text string
 	// Ready are the lines of a Ready, without its messages.
 	Ready []string
-	// Messages are those of a Ready, or of a storage thread, to other nodes: how they are described, and as bytes.
+	// Messages are those of a Ready, or of a storage thread, to other nodes: how they are
+	// described, and as bytes.
 	Messages []Message
 	// Panicked: the call has panicked, and the node cannot be used any more.
 	Panicked bool

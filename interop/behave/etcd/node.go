@@ -1,6 +1,7 @@
 // Code generated from package ours by go generate. DO NOT EDIT.
 
-// Package etcd drives etcd/raft as a program written for v3.6 does. It is the text of package ours with etcd/raft's import path.
+// Package etcd drives etcd/raft as a program written for v3.6 does. It is the text of package ours
+// with etcd/raft's import path.
 package etcd
 
 import (
@@ -25,7 +26,8 @@ type node struct {
 	appends, applies []pb.Message
 }
 
-// New returns a node that starts from a snapshot at index 10 and term 1. It panics if it cannot start.
+// New returns a node that starts from a snapshot at index 10 and term 1. It panics if it cannot
+// start.
 func New(c call.Config, logger raft.Logger) call.Node {
 	n := &node{storage: raft.NewMemoryStorage(), async: c.Async, applied: 10}
 	n.conf = &pb.ConfState{Voters: c.Voters, Learners: c.Learners}
@@ -199,7 +201,8 @@ func (n *node) apply(entries []pb.Entry) {
 	}
 }
 
-// thread does what the oldest message to a storage thread asks for, and steps what comes back to this node.
+// thread does what the oldest message to a storage thread asks for, and steps what comes back to
+// this node.
 func (n *node) thread(kind call.Kind, a *call.Answer) {
 	queue := &n.appends
 	if kind == call.Apply {

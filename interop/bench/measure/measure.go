@@ -32,8 +32,8 @@ type Cost struct {
 // reuseMemory is what Configure sets. Runs follow one another.
 var reuseMemory bool
 
-// Configure sets Config.ReuseMemory as the run wants it. config is a pointer to the Config of either library, of which one
-// has no such field.
+// Configure sets Config.ReuseMemory as the run wants it. config is a pointer to the Config of
+// either library, of which one has no such field.
 func Configure(config any) {
 	if f := reflect.ValueOf(config).Elem().FieldByName("ReuseMemory"); f.IsValid() {
 		f.SetBool(reuseMemory)
