@@ -12,9 +12,9 @@ import (
 // has caught up. The leader proposes both changes; who leads next knows nothing of it,
 // finds a learner, and can be asked to go on.
 
-// addServer starts, or goes on with, making id a voter. An error matches ErrProposalDropped.
+// addServer starts to make id a voter, or continues to. Its errors match ErrProposalDropped.
 func (r *raft) addServer(id uint64, context []byte) error {
-	err := r.beginAddServer(id, slices.Clone(context)) // which the caller may write to
+	err := r.beginAddServer(id, slices.Clone(context)) // the caller may reuse context
 	if errors.Is(err, ErrBadConfChange) {
 		return fmt.Errorf("%w: %w", ErrProposalDropped, err)
 	}
@@ -77,9 +77,10 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 }
 
 // promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A proposal
-// that is refused now, because another change is pending or has to be left first, is made again at
-// the next tick, as long as the wait may last. The application may call ApplyConfChange after
-// Advance: a change without effect was refused when it has been applied for an election timeout.
+// that is refused now, because another change is pending or a joint configuration has to be left
+// first, is repeated at the next tick, until the wait ends. The application may call
+// ApplyConfChange after Advance. So a promotion counts as refused only when it has been applied for
+// an election timeout without an effect.
 func (r *raft) promoteCaughtUp() {
 	for i := range r.catching.list {
 		c := &r.catching.list[i]

@@ -8,38 +8,39 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// A node decides alone if it is the only voter of its active configuration. It elects itself, and
-// commits, without asking anyone. So it must not begin to decide alone in an outdated
-// configuration. A server that comes back with an empty disk under its old id could: it reads the
-// log from its beginning, and the cluster may have begun with that server alone (bug 41).
+// A node decides alone if it is the only voter of its active configuration. It elects itself and
+// commits without asking any other node. So it must not begin to decide alone in an outdated
+// configuration. A server that returns with an empty disk under its old id could do that. It
+// receives the log from its beginning, and the cluster may have begun with that server alone (bug
+// 41).
 //
-// In every other configuration a node needs votes. The voters that have more refuse, so an outdated
-// configuration elects nobody that lacks a committed entry (thesis §3.6.3). A node that is behind
-// has to campaign all the same: it may be the only one that can tell the others about the newest
-// configuration.
+// In every other configuration a node needs votes. Voters with a more up-to-date log refuse, so no
+// node that lacks a committed entry is elected (thesis §3.6.3). A node that is behind campaigns all
+// the same: it may be the only node that knows the newest configuration.
 //
-// So a node commits the change with which it decides alone, on the word of another node, only if no
-// change of the configuration follows in its log, and the durable log proves that the node is not
-// behind:
+// When another node reports the change with which this node decides alone as committed, this node
+// commits it only under two conditions. No other configuration change follows in its log, and its
+// durable log proves that it is not behind:
 //
-//   - The leader of term T says so: the log holds an entry of term T.
-//   - A message about votes says so: the log reaches as far as any leader has committed, as far as
-//     this node has heard.
+//   - If the leader of term T reports it, the log holds an entry of term T.
+//   - If a message about votes reports it, the log reaches the highest commit index that any leader
+//     has reported to this node.
 //
-// If the next change is committed and durable, the node commits both at once, without proof.
+// If the next configuration change is reported as committed too and is durable, the node commits
+// both at once, without proof.
 //
 // Safety: the leader L of term T is another node. L was a voter of its active configuration when it
-// campaigned, so L had applied the change that made it one. That change ended the time of this node
-// alone, and stands before L's first entry of term T. A log with an entry of term T holds that
-// change by Log Matching (thesis §3.5). The commit index in the hard state never stands between the
-// two changes, so this holds after a restart. (With asynchronous writes it may, if a crash comes
-// when the first change is applied and the hard state is not written.)
+// campaigned, so L had applied the change that made it one. That change made this node no longer
+// the only voter, and precedes L's first entry of term T. A log with an entry of term T holds that
+// change by Log Matching (thesis §3.5). The commit index in the hard state is never between the two
+// changes, so this holds after a restart. (With asynchronous writes there is an exception: a crash
+// after the first change is applied and before the hard state is written.)
 //
-// Liveness: if the configuration of this node alone is the newest one, every step to it counted
-// this node: it came from a configuration of two voters, or from a joint one (thesis §4.3). A
-// leader commits by counting an entry of its own term (thesis §3.6.2), which this node has
-// acknowledged, so the log holds one. For the same reason it holds all that is committed. A later
-// leader would need this node's vote, and would have to be a voter.
+// Liveness: assume that the configuration of this node alone is the newest one. It followed a
+// configuration of two voters, or a joint one (thesis §4.3), so its commitment needed this node's
+// acknowledgement. A leader commits by counting an entry of its own term (thesis §3.6.2). This node
+// has acknowledged that entry, so its log holds it and every committed entry. A later leader would
+// need this node's vote, and would have to be a voter.
 
 // alone reports whether id is the only voter of cfg.
 func alone(cfg *tracker.Config, id uint64) bool {
@@ -51,12 +52,13 @@ func alone(cfg *tracker.Config, id uint64) bool {
 	return true
 }
 
-// beforeAlone returns up to where this node may commit, index at most: it stops before the change
-// with which the node would begin to decide alone. proof says that the node is not behind.
+// beforeAlone returns the index up to which this node may commit, at most index. Without proof that
+// the node is not behind, it stops before the change with which the node would begin to decide
+// alone.
 func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 	change, err := r.hasConfChange(r.log.committed, index)
 	if errors.Is(err, ErrUnavailable) {
-		return r.log.committed, nil // the leader will say so again
+		return r.log.committed, nil // the leader will report it again
 	}
 	if err != nil || !change || r.members.DecidesAlone(r.id) {
 		return index, err
@@ -99,8 +101,8 @@ func (r *raft) hasConfChange(lo, hi uint64) (bool, error) {
 	return found, err
 }
 
-// eachConfChange calls visit with the configuration changes at the indexes from lo on, before hi,
-// until visit returns false. It passes over those that the application has compacted.
+// eachConfChange calls visit with each configuration change in [lo, hi), until visit returns false.
+// It skips those that the application has compacted.
 func (l *raftLog) eachConfChange(lo, hi uint64, visit func(index uint64, e *pb.Entry) bool) error {
 	for lo < hi {
 		var entries []pb.Entry
@@ -111,7 +113,7 @@ func (l *raftLog) eachConfChange(lo, hi uint64, visit func(index uint64, e *pb.E
 			entries, err = l.entries(lo, min(hi, l.unstable.base), defaultMaxSizePerMsg)
 		}
 		if errors.Is(err, ErrCompacted) && l.first > lo {
-			// The application compacts what it has applied, and may not have said so yet.
+			// The application may compact what it has applied before it calls Advance.
 			lo = l.first
 			continue
 		}

@@ -44,8 +44,8 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	return nil
 }
 
-// isForgotten reports whether index is committed here and its term is not known any more. What is
-// committed is the same in the log of every later leader (thesis §3.6.3).
+// isForgotten reports whether index is committed here and its term is no longer known. A committed
+// entry is the same in the log of every later leader (thesis §3.6.3).
 func (r *raft) isForgotten(index uint64) bool {
 	_, known := r.log.term(index)
 	return !known && index <= r.log.committed
@@ -76,9 +76,9 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 	return nil
 }
 
-// acknowledge tells the leader that this log is as its own up to index. It waits for everything
-// appended so far to be durable. A leader that does not know of a committed change of the
-// configuration hears of it.
+// acknowledge tells the leader that this log equals the leader's log up to index. The message waits
+// until everything appended so far is durable. It names this node's commit index if a configuration
+// change after named, the leader's, is committed here.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
@@ -145,8 +145,8 @@ func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 
 // handleAcknowledgement counts what a follower has matched.
 func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
-	// An acknowledgement that says nothing new still ends a probe, if it acknowledges the entry
-	// that was probed. The answer to a request of an earlier term names index 0 and
+	// An acknowledgement that raises no Match still ends a probe, if it acknowledges the entry
+	// that was probed. The response to a request of an earlier term has index 0 and
 	// acknowledges nothing.
 	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
 		return
@@ -167,7 +167,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	if resp.index() > r.log.committed {
 		r.advanceCommit()
 	} else {
-		traceCommit(r) // the commit rule has nothing to do
+		traceCommit(r) // the commit index does not move
 	}
 	if r.transferee != None {
 		r.finishTransfer(resp.From)
@@ -175,9 +175,9 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	}
 }
 
-// reportUnreachable notes that messages to a peer are being lost: what is in flight is doubtful, so
-// the follower is probed. That happens after its next sign of life or with the next entry or
-// commit, and not at once: a dead peer must not keep the application busy.
+// reportUnreachable notes that messages to a peer are being lost. What is in flight may be lost
+// too, so the follower is probed. The probe is sent with the next entry or commit, or after the
+// follower's next sign of life. A probe at once would keep the application busy with a dead peer.
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()

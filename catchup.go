@@ -16,8 +16,8 @@ import (
 // gets no closer is told so after Config.CatchUpRounds. Rounds are counted at the leader's ticks;
 // they are forgotten with the leadership.
 //
-// On an idle cluster a learner that is dead has everything for ever. So a wait ends well only if
-// the learner has answered since the wait began, and within an election timeout.
+// On an idle cluster a dead learner keeps a Match equal to the last index. So a wait succeeds only
+// if the learner has answered since the wait began, and within the last election timeout.
 
 // wait says who waits for a learner.
 type wait uint8
@@ -36,20 +36,20 @@ type catchUp struct {
 
 	running bool   // a round is under way
 	seen    uint64 // the learner's match when it moved last
-	idle    int    // ticks since then, or since it was silent for too long, without a snapshot on its way
-	silent  int    // ticks since the learner has answered, or since the wait began
+	idle    int    // ticks without progress while a round runs or the learner is silent
+	silent  int    // ticks since the learner answered; a wait begins as silent
 	refused int    // ticks in which its promotion could not be proposed
 	change  uint64 // index of the change that AddServer proposed last; 0 if none
 	// promoting: that change is the promotion.
 	promoting bool
-	// ineffective is for how many ticks that change has been applied without an effect.
+	// ineffective counts the ticks since that change was applied without an effect.
 	ineffective int
 
 	roundsBefore int // rounds that had ended when the wait began
 }
 
-// await begins a wait, at which a learner counts as silent until it answers. One that is under way
-// for more stays.
+// await begins a wait; the learner counts as silent until it answers. A wait for more that is
+// already under way stays.
 func (c *catchUp) await(w wait, context []byte, silent int) {
 	if c.wait == nobodyWaits {
 		c.roundsBefore, c.idle, c.refused = c.Rounds, 0, 0
@@ -181,11 +181,11 @@ func (c *catchUp) endRound() {
 	}
 }
 
-// isSilent reports whether a learner has not answered for an election timeout, or not since the
-// wait for it began.
+// isSilent reports whether a learner has not answered for an election timeout, or not since its
+// wait began.
 func (r *raft) isSilent(c *catchUp) bool { return c.silent >= r.limits.electionTicks() }
 
-// heardFromLearner notes that a member has answered, if it is a learner.
+// heardFromLearner notes that a member has answered, if the member is a learner.
 func (r *raft) heardFromLearner(id uint64) {
 	if len(r.catching.list) == 0 {
 		return

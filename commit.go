@@ -32,14 +32,14 @@ func (r *raft) advanceOwnMatch() {
 	}
 }
 
-// commitAsTold moves the commit index to where the leader of this term says.
+// commitAsTold moves the commit index to the one that the leader of this term reports.
 func (r *raft) commitAsTold(index uint64) error {
 	term, _ := r.log.term(r.log.stable())
 	return r.commitOnWord(index, term == r.term)
 }
 
-// nameCommit returns the last committed entry for a message that says so; nil if nothing is
-// committed.
+// nameCommit encodes the term and index of the last committed entry for a message's Context. It
+// returns nil if nothing is committed.
 func (r *raft) nameCommit() []byte {
 	if term, ok := r.log.term(r.log.committed); ok && r.log.committed > 0 {
 		return committedContext(entryID{term: term, index: r.log.committed})
@@ -47,8 +47,8 @@ func (r *raft) nameCommit() []byte {
 	return nil
 }
 
-// commitOnWord moves the commit index to where another node says, as far as proof allows: see
-// beforeAlone. What the first configuration holds back is kept.
+// commitOnWord moves the commit index to index, which another node reports as committed, as far as
+// beforeAlone allows. It remembers the rest if the first configuration holds it back.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
 	index, err := r.beforeAlone(index, proof)
 	if err != nil {
@@ -66,7 +66,8 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 	return nil
 }
 
-// commitFirstConfiguration commits the first configuration when all of it is durable, and what it has held back.
+// commitFirstConfiguration commits the first configuration, and what it has held back, once all of
+// the first configuration is durable.
 func (r *raft) commitFirstConfiguration() error {
 	end, err := r.log.completeFirstConfiguration()
 	if err != nil || end == 0 {

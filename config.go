@@ -23,7 +23,7 @@ type CampaignType string
 
 // Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in
 // MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are
-// zero. DefaultConfig fills one in for common use.
+// zero. DefaultConfig returns a Config for common use.
 type Config struct {
 	// ID is this node's identity in the cluster: not None, not one of the local
 	// storage threads, never reused by another node or by this one with an older disk.
@@ -106,8 +106,8 @@ type Config struct {
 	// when a configuration without it has been applied (thesis §4.2.2).
 	StepDownOnRemoval bool
 
-	// TraceLogger gets the steps of the node, for validation against a specification, in a library
-	// that is built with the tag with_tla. Without the tag it is never called.
+	// TraceLogger receives the steps of the node, for validation against a specification, if
+	// the library is built with the tag with_tla. Without the tag it is never called.
 	TraceLogger TraceLogger
 
 	// Seed seeds the generator from which election timeouts are drawn, together
@@ -122,12 +122,12 @@ type Config struct {
 	// nodes must not share one. The node goes on without it when a Write fails.
 	Recording io.Writer
 
-	// ReuseMemory makes the node use the arrays of Ready.Messages, Ready.ReadStates and
-	// Message.Responses again, so that a steady round allocates nothing. It is safe for a
-	// program that has sent the messages, or copied what it keeps, before it calls Advance
-	// (with AsyncStorageWrites, Ready). Without it the arrays belong to the program, as all
-	// else in a Ready. A Node with AsyncStorageWrites gives arrays away in any case.
-	// DefaultConfig leaves it off.
+	// ReuseMemory makes the node reuse the arrays of Ready.Messages, Ready.ReadStates and
+	// Message.Responses, so that a steady round allocates nothing. It is safe for a program
+	// that sends the messages, and copies what it keeps, before it calls Advance (with
+	// AsyncStorageWrites, the next Ready). Ready says when the arrays of Responses are reused.
+	// Without ReuseMemory the arrays belong to the program, like all else in a Ready. A Node
+	// with AsyncStorageWrites ignores ReuseMemory. DefaultConfig leaves it off.
 	ReuseMemory bool
 
 	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
@@ -172,9 +172,9 @@ func DefaultConfig(id uint64, storage Storage) *Config {
 	}
 }
 
-// normalized returns a copy of c with the zero values that mean something filled in, or a
-// ConfigError for the first field that cannot be used. In c itself it fills in the fields of which
-// v3.6 does that: programs read them afterwards.
+// normalized returns a copy of c in which defaults replace zero values, or a ConfigError for the
+// first field that cannot be used. In c itself it sets only the defaults that v3.6 sets there:
+// programs read them afterwards.
 func (c *Config) normalized() (Config, error) {
 	n := *c
 	if err := n.validate(); err != nil {

@@ -41,9 +41,9 @@ func DescribeSnapshot(snap pb.Snapshot) string {
 	return fmt.Sprintf("Index:%d Term:%d ConfState:%s", m.Index, m.Term, DescribeConfState(m.ConfState))
 }
 
-// DescribeEntry renders an entry as `term/index type data`, for instance `1/5 EntryNormal "foo"`. A
-// configuration change's data is rendered as its changes, "v2 r3", or as the error if it cannot be
-// decoded. If f is nil, normal data is rendered with %q. The data of unknown types is left out.
+// DescribeEntry renders an entry as `term/index type data`, for instance `1/5 EntryNormal "foo"`.
+// The data of a configuration change is rendered as its changes, "v2 r3", or as the error of
+// decoding it. If f is nil, normal data is rendered with %q. The data of unknown types is left out.
 func DescribeEntry(e pb.Entry, f EntryFormatter) string {
 	head := fmt.Sprintf("%d/%d %s", e.Term, e.Index, e.Type)
 	var data string
@@ -62,7 +62,7 @@ func DescribeEntry(e pb.Entry, f EntryFormatter) string {
 	return head + " " + data
 }
 
-// describeConfChange renders what can be decoded, whether it is legal or not.
+// describeConfChange renders every change that can be decoded, even an illegal one.
 func describeConfChange(e *pb.Entry) string {
 	var v1 pb.ConfChange
 	var v2 pb.ConfChangeV2

@@ -23,8 +23,8 @@ func (r *raft) campaign() error {
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
-	// A learner that knows a newer configuration speaks only when it is asked. The next
-	// campaign asks learners too if this one decides nothing.
+	// A learner that knows a newer configuration does not campaign, so it has to be asked. A
+	// campaign that follows an undecided one asks learners too.
 	undecided := r.role != StateFollower
 	if !r.preVote {
 		return r.campaignForVotes("", undecided)
@@ -36,14 +36,14 @@ func (r *raft) campaign() error {
 	return r.decideElection()
 }
 
-// campaignForVotes starts the real election in a new term. The own vote counts when it
+// campaignForVotes starts the real election in a new term. The candidate's own vote counts when it
 // is durable.
 //
-// Without asynchronous storage writes the requests leave with the hard state that holds the vote.
-// With them, they wait until the vote is durable, and with it the log that they name. The votes of
-// others are of no use to a node whose disk is stuck, and in this term nobody else could have them.
-// After a crash the node might also campaign in the same term again, with a shorter log (thesis
-// §3.8).
+// Without asynchronous storage writes, the requests are in the Ready with the hard state that holds
+// the vote. With asynchronous storage writes, the requests wait until the vote and the log that
+// they name are durable. A node whose disk is stuck cannot use the votes of others, and would keep
+// other candidates from getting them in this term. After a crash, such a node might also campaign
+// in the same term again, with a shorter log (thesis §3.8).
 func (r *raft) campaignForVotes(context string, learners bool) error {
 	r.becomeCandidate()
 	if r.async != nil {
@@ -72,9 +72,9 @@ func (r *raft) readyToCampaign() (bool, error) {
 	return !pending, nil
 }
 
-// requestVotes asks every voter, of both halves of a joint configuration, and learners if they are
-// to be asked. An order of the leader takes the place of what is committed: its target has
-// everything.
+// requestVotes asks every voter, of both halves of a joint configuration, and if learners is set,
+// every learner. Context carries either the leader's order or this node's last committed entry. The
+// target of an order has the leader's whole log, so it need not name a committed entry.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
 	last := r.log.last()
 	about := []byte(context)
@@ -109,7 +109,7 @@ func (r *raft) ignoresCandidate(req voteReq) bool {
 func (r *raft) handleVoteReq(m *pb.Message) error {
 	req := voteReqOf(m)
 	if r.hasPromised() && !req.transfer {
-		return nil // this term was learnt from somebody else, and ends no promise
+		return nil // another node may have reported this term: it ends no promise
 	}
 	if _, err := r.learnCommit(req.committed); err != nil {
 		return err
@@ -131,7 +131,8 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	return nil
 }
 
-// answerCandidate grants or refuses a vote, and says what this node knows to be committed.
+// answerCandidate grants or rejects a vote, and names the last entry that this node knows to be
+// committed.
 func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Message {
 	m := r.respond(t, to)
 	m.Reject = !grant
@@ -141,34 +142,36 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 }
 
 // Configurations take effect when they are applied, so some nodes may know that a change is
-// committed, and others not. An election could get stuck between them. A removed node may be asked
-// for the vote that decides. A node may be a voter without knowing it, and have the longest log, so
-// that nobody else can win. A node that does not know of a removal may need the vote of a dead
-// node, and have the longest log.
+// committed while others do not. That could block every election. A candidate may need the vote of
+// a removed node. A node with the longest log may not know that it is a voter, so that no other
+// node can win. A node with the longest log may not know of a removal, and need the vote of a dead
+// node.
 //
-// So every message about votes says what its sender knows to be committed: requests, grants and
-// refusals, of this term or an earlier one. An entry that is committed anywhere is committed for
-// ever, and a node that has the entry has committed everything before it (Log Matching, thesis
-// §3.5).
+// So every message about votes names the last entry that its sender knows to be committed:
+// requests, grants and rejections, of this term or an earlier one. An entry that is committed
+// anywhere is committed for ever. A node that has the entry may commit everything up to it (Log
+// Matching, thesis §3.5).
 //
-// An acknowledgement says it too, if its sender knows more than the leader's append named: a leader
-// may have been elected before the others died, in a configuration that is outdated.
+// An acknowledgement names that entry too, if its sender knows of a committed configuration change
+// after the commit index of the leader's append. Such a leader was elected in an outdated
+// configuration, and the quorum of that configuration may have died since.
 //
 // Then a live majority elects. Let C be the newest configuration that a live node K knows to be
-// committed, and let the live voters of C be a quorum of it. Of these, let B have the most
-// up-to-date log: every other one grants B its vote, and B has every committed entry, that is the
-// change to C too (Leader Completeness, thesis §3.6.3). If B knows that the change is committed, B
-// campaigns in C and wins. If it does not, it hears it from K:
+// committed, and let the live voters of C be a quorum of it. Of these voters, let B have the most
+// up-to-date log. Every other live voter of C grants B its vote. B has every committed entry, so it
+// has the change to C (Leader Completeness, thesis §3.6.3). If B knows that the change is
+// committed, B campaigns in C and wins. If B does not know it, B learns it from K:
 //
-//   - K is a voter of C. It campaigns in C itself and asks B.
-//   - K is not, but it is a member of the configuration before C, which B has active: B has
-//     committed every change but the last one in its log, because a leader appends a change when
-//     the one before is applied (thesis §4.1). If B votes there, B campaigns and K answers; a
-//     learner is asked when a campaign has not been decided. If B does not vote there, the other
-//     live voters of C do, they hear it from K in this way, and then ask B.
+//   - K is a voter of C. Then K campaigns in C and asks B.
+//   - K is no voter of C, but a member of the configuration before C. That configuration is active
+//     at B: a leader appends a change only when the change before it is applied, so B has committed
+//     all changes but the last one (thesis §4.1). If B is a voter there, B campaigns and K answers;
+//     a learner is asked after an undecided campaign. If B is no voter there, the other live voters
+//     of C are. They learn of the change from K in the same way, and then ask B.
 
-// learnCommit takes the word of another node for a committed change of the configuration that this
-// log has, and reports whether it is new. The next leader will say what else is committed.
+// learnCommit commits up to id, which another node knows to be committed, if this log has id and a
+// configuration change up to it. It reports whether the commit index moved. Without such a change
+// the next leader reports the commit index.
 func (r *raft) learnCommit(id entryID) (bool, error) {
 	if id.index <= r.log.committed || !r.log.has(id) {
 		return false, nil
@@ -182,14 +185,15 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 		return false, r.quarantine("learning what is committed", err)
 	}
 	if r.log.committed == before {
-		return false, nil // something holds it back, if there was a change
+		return false, nil // no change, or commitOnWord held it back
 	}
 	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.committed)
 	return true, nil
 }
 
-// hearAnswer reads what the answer to a candidate says about commitment. A campaign in an outdated
-// configuration ends. The next one is in the right one.
+// hearAnswer commits what the response to a candidate knows to be committed. If that shows that the
+// campaign's configuration is outdated, the campaign ends. The next campaign uses the new
+// configuration.
 func (r *raft) hearAnswer(m *pb.Message) error {
 	outdated, err := r.learnCommit(committedOf(m))
 	if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {
@@ -229,9 +233,9 @@ func (r *raft) countOwnVote(term uint64) error {
 	return r.decideElection()
 }
 
-// decideElection goes on when the votes decide. The votes of the others are not enough to lead: without its own on the disk a
-// node that crashes campaigns in the same term again, the same others vote for it again, and the term
-// gets a second log.
+// decideElection ends the campaign when the votes decide it. A candidate leads only once its own
+// vote is durable. Otherwise it could crash, campaign in the same term again and win with the same
+// votes, and the term would have two logs.
 func (r *raft) decideElection() error {
 	granted, rejected, result := r.members.Tally()
 	switch {
@@ -256,8 +260,8 @@ func (r *raft) startLeading() {
 	r.log.appendOwn(r.term, noop[:], 0)
 }
 
-// handleTransferLeader starts a transfer to the sender, or passes the order on to the leader. A
-// target that may not lead is ignored, and so is an order where no leader is known.
+// handleTransferLeader starts a transfer to the sender, or forwards the order to the leader. A
+// target that may not lead is ignored. An order is ignored where no leader is known.
 func (r *raft) handleTransferLeader(m *pb.Message) {
 	switch {
 	case r.role == StateLeader:
@@ -292,9 +296,8 @@ func (r *raft) handleForgetLeader() error {
 // handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
 // without a pre-vote: the leader is alive, and voters would refuse one.
 //
-// An order without a term may be an old one, or nobody's. It is good for a follower that has
-// promised no leader to keep still: voters that hold a lease sacred grant whatever a transfer asks
-// for.
+// An order without a term may be old, or not from a leader. Only a follower that has promised no
+// leader to stay silent obeys it: voters would grant a transfer's request in spite of a lease.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	if m.Term != 0 {
 		r.heardFromLeader(m.From)
@@ -319,9 +322,9 @@ func (r *raft) postponeCampaign() {
 	r.postponed.campaignUntil = r.clock + uint64(r.limits.electionTicks())
 }
 
-// campaignAsOrdered obeys the leader's order as soon as the configuration is the right one: who is
-// removed hands over right behind the change that removes it, so the target often has that
-// change to apply first.
+// campaignAsOrdered obeys the leader's order as soon as all committed configuration changes are
+// applied. A removed leader hands over right after the change that removes it, so the target often
+// has to apply that change first.
 func (r *raft) campaignAsOrdered() error {
 	if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {
 		r.postponed.campaignUntil = 0

@@ -27,8 +27,9 @@ type entryID struct {
 
 func idOf(e *pb.Entry) entryID { return entryID{term: e.Term, index: e.Index} }
 
-// valid: a place is the origin or has an index, and both numbers are countable. Term 0 is before
-// every election: a group may begin with a snapshot, or with entries, of that term.
+// valid returns an error unless id is the origin or has an index, and both its numbers are
+// countable. Term 0 is before every election: a group may begin with a snapshot, or with entries,
+// of that term.
 func (id entryID) valid() error {
 	if id.term >= maxCounter || id.index >= maxCounter {
 		return fmt.Errorf("%w: entry %d/%d", ErrOutOfRange, id.term, id.index)

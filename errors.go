@@ -7,8 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// The errors that v3.6 exports have the texts that they have there: programs compare them, or send
-// them over a network.
+// The errors that v3.6 exports have the texts of v3.6: programs compare them, or send them over a
+// network.
 
 // Errors of a Storage. An implementation returns them, possibly wrapped; the
 // library and MemoryStorage do the same.
@@ -64,8 +64,8 @@ var (
 	ErrLogFull error = &dropError{"the log has reached its largest index"}
 	// ErrTransferring: this leader is handing the leadership to another node.
 	ErrTransferring error = &dropError{"the leadership is being transferred"}
-	// ErrConfChangePending: an earlier configuration change is not applied yet, or the leader has
-	// not applied the log that it began its term with.
+	// ErrConfChangePending: an earlier configuration change is not applied yet, or the leader
+	// has not applied the log with which it began its term.
 	ErrConfChangePending error = &dropError{"an earlier configuration change may be pending"}
 )
 

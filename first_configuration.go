@@ -49,8 +49,9 @@ func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
 }
 
-// completeFirstConfiguration returns the end of the first configuration if it is all there and
-// durable, so that it is committed without anyone saying so; 0 otherwise.
+// completeFirstConfiguration returns the end of the first configuration if all of it is in the log
+// and durable, and 0 otherwise. A complete first configuration is committed; no leader has to
+// confirm it.
 func (l *raftLog) completeFirstConfiguration() (uint64, error) {
 	end, err := l.firstConfiguration()
 	if errors.Is(err, ErrUnavailable) {

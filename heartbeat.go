@@ -45,8 +45,8 @@ func (r *raft) confirmReads() {
 	r.sendHeartbeats()
 }
 
-// handleHeartbeat is a follower's receipt. It echoes the round of a heartbeat only if that names
-// its term: nodes at a later term would confirm the reads of an earlier leader. The leader names a
+// handleHeartbeat is the follower's half. It echoes the round only of a heartbeat with a term:
+// otherwise a node in a later term would confirm the reads of an earlier leader. The leader names a
 // commit index that this node has acknowledged; if its log is shorter, the disk lost entries that
 // may be committed thanks to it, and it must not vote or acknowledge any more.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
@@ -62,9 +62,9 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 	return nil
 }
 
-// handleHeartbeatResp is the leader's acknowledgement: the follower is alive, so it
-// may be probed again, and if it has not matched everything that was sent, it is
-// asked whether that was lost. Without a term the echo may be of a round of an earlier one.
+// handleHeartbeatResp is the leader's acknowledgement: the follower is alive, so it may be probed
+// again. If it has not matched everything that was sent, a probe finds out whether that was lost. A
+// response without a term may echo a round of an earlier term.
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
 	r.heardFromLearner(m.From)

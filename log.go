@@ -176,8 +176,8 @@ func (l *raftLog) commitTo(index uint64) error {
 	return nil
 }
 
-// entries returns a run of entries that starts at lo and ends before hi, of at most
-// maxBytes but at least one entry. The error is ErrCompacted, or anything that Storage answered.
+// entries returns a run of entries that starts at lo and ends before hi, of at most maxBytes but at
+// least one entry. The error is ErrCompacted, or any error of Storage.
 func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	if lo >= hi {
 		return nil, nil
@@ -195,9 +195,9 @@ func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	return l.withTail(stored, hi, maxBytes), err
 }
 
-// withTail returns entries from Storage together with those of the unstable tail that follow them
-// before hi, as far as all have at most maxBytes. A program that compares batches expects them in
-// one; they are copied for that.
+// withTail returns entries from Storage and, before hi, the entries of the unstable tail that
+// follow them, of at most maxBytes together. It copies them into one batch, as v3.6 does: programs
+// compare batches.
 func (l *raftLog) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
 	if len(stored) == 0 {
 		return stored

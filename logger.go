@@ -64,9 +64,9 @@ func defaultLogger() Logger {
 	return &DefaultLogger{Logger: log.New(os.Stderr, "raft", log.LstdFlags)}
 }
 
-// DefaultLogger writes lines "LEVEL: text" through a log.Logger, which must be set.
-// Debug lines are left out until EnableDebug. EnableDebug and EnableTimestamps are to be called
-// before the first line; all else is safe for concurrent use.
+// DefaultLogger writes lines "LEVEL: text" through a log.Logger, which must be set. Debug lines are
+// left out until EnableDebug. Call EnableDebug and EnableTimestamps before the first line; all else
+// is safe for concurrent use.
 type DefaultLogger struct {
 	*log.Logger
 	debug bool

@@ -8,17 +8,18 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// errOtherJoint: a joint configuration has to be left before anything else is changed, and only a
-// joint one can be left (thesis §4.3).
+// errOtherJoint: a joint configuration has to be left before any other change, and only a joint
+// configuration can be left (thesis §4.3).
 var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and no other can", ErrBadConfChange)
 
 // admitConfChange decides whether the leader may append a configuration change. One change is under
-// way at a time: the last one that may be in the log is at index pending, and has to be applied.
+// way at a time: the last change that may be in the log is at most at index pending, and has to be
+// applied first.
 //
 // A change may be appended before the leader has committed in its term. Configurations take effect
-// when they are applied. The change is committed only together with the first entry of the term,
-// so no quorum that it leads to can act before that (thesis §4.1; the flaw of single-server changes
-// that the first commit prevents needs a configuration that is in effect while uncommitted).
+// when they are applied. The change is committed only together with the first entry of the term, so
+// its new quorum cannot act earlier (thesis §4.1). The known flaw of single-server changes needs a
+// configuration that takes effect before it is committed.
 func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	cc, err := decodeConfChange(e)
 	if err != nil {

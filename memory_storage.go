@@ -45,8 +45,8 @@ func (ms *MemoryStorage) SetHardState(st pb.HardState) error {
 	return nil
 }
 
-// Entries implements Storage. What it returns is a part of the log itself, and a copy only where that lies
-// in pieces. An empty log has nothing, not even for lo == hi: the error is ErrUnavailable then.
+// Entries implements Storage. It returns a part of the log itself, or a copy where the part spans
+// several chunks. For an empty log the error is ErrUnavailable, even for lo == hi.
 func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	ms.Lock()
 	defer ms.Unlock()

@@ -8,21 +8,23 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// One Message struct serves every type, and its fields mean other things for each. This file
-// is the only one that knows which; the rest of the package works with these views:
+// One Message struct serves every type, and the meaning of its fields depends on the type. Only
+// this file knows the meanings; the rest of the package works with these views:
 //
 //	type               Index      LogTerm    Commit      Reject, RejectHint     Context
 //	MsgApp             prev       prev       committed
 //	MsgAppResp         matched    hint term              refused prev, hint     (committed)
 //	MsgHeartbeat                             min(match)                         round
 //	MsgHeartbeatResp                                                            round
-//	MsgVote, PreVote   last       last                                          transfer or committed
-//	Msg(Pre)VoteResp                                      refused               committed, or transfer: an order refused
+//	Msg(Pre)Vote       last       last                                          transfer or committed
+//	Msg(Pre)VoteResp                                      refused               committed (1)
 //	MsgSnap            (Snapshot)
 //	MsgReadIndex                 (Entries[0].Data is the context)
 //	MsgReadIndexResp   read      (likewise)
 //	MsgTransferLeader            (From is the target)
 //	StorageAppendResp  last      last                    generation
+//
+// (1) or transfer, in a rejection: the target refuses the order to campaign.
 
 // contextTransfer marks vote requests of a campaign ordered by a leadership
 // transfer: they are granted although a leader is alive (thesis §4.2.3).
@@ -75,8 +77,8 @@ func voteReqOf(m *pb.Message) voteReq {
 }
 
 // committedContext encodes an entry that is known to be committed, for messages about votes.
-// Members that run v3.6 pass over a Context that is not contextTransfer, and neither logs nor
-// scripts show it.
+// Members that run v3.6 ignore a Context that is not contextTransfer. Neither logs nor scripts show
+// it.
 func committedContext(id entryID) []byte {
 	b := make([]byte, 0, committedBytes)
 	b = append(b, committedTag)
@@ -89,7 +91,7 @@ const (
 	committedBytes = 1 + 8 + 8
 )
 
-// committedOf is an entry that a message about votes says to be committed; zero if it does not.
+// committedOf returns the entry that m names as committed, or zero if m names none.
 func committedOf(m *pb.Message) entryID {
 	if len(m.Context) != committedBytes || m.Context[0] != committedTag {
 		return entryID{}
@@ -97,8 +99,8 @@ func committedOf(m *pb.Message) entryID {
 	return entryID{index: binary.BigEndian.Uint64(m.Context[1:]), term: binary.BigEndian.Uint64(m.Context[9:])}
 }
 
-// refusesTransfer reports whether the sender cannot obey the leader's order to campaign. A leader
-// that runs v3.6 passes over it.
+// refusesTransfer reports whether m says that its sender cannot obey the leader's order to
+// campaign. A leader that runs v3.6 ignores such a message.
 func refusesTransfer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp && m.Reject && string(m.Context) == contextTransfer
 }
@@ -203,35 +205,37 @@ func checkPeers(m *pb.Message, self uint64, threads bool) error {
 	if m.Term == 0 && !mayBeTermless(m) {
 		return fmt.Errorf("%w: no term", ErrMalformed)
 	}
-	// The own vote and the own acknowledgement come back from the append thread when they are
-	// durable; nothing else does.
+	// Only this node's own vote and acknowledgement come from the append thread in its own
+	// name, once they are durable.
 	if m.From == self && !(threads && (m.Type == pb.MsgVoteResp || m.Type == pb.MsgAppResp)) {
 		return fmt.Errorf("%w: sent by the recipient", ErrMalformed)
 	}
 	return nil
 }
 
-// mayBeAnonymous: transports and tests leave the sender out. The term of a leader's message decides
-// what it may do; a response without a sender is one of a stranger. A vote is given to somebody.
+// mayBeAnonymous reports whether a message counts without a sender: transports and tests leave it
+// out. The term of a leader's message decides what the message may do. A response without a sender
+// is handled like one from a node that is no member. A vote request needs a sender, because a vote
+// is granted to a node.
 func mayBeAnonymous(t pb.MessageType) bool {
 	return t != pb.MsgVote && t != pb.MsgPreVote
 }
 
-// mayBeTermless says which messages between members count without a term, as if they were of the
-// present one. Transports that merge the heartbeats of many groups leave the term out.
+// mayBeTermless reports whether a message between members counts without a term, as if it were of
+// the current term. Transports that merge the heartbeats of many groups leave the term out.
 //
-//   - MsgHeartbeat is a sign of life. What it says to be committed is committed in every term, and
-//     the follower has acknowledged it to that leader.
-//   - MsgHeartbeatResp is a sign of life. Neither counts for a round of reads or for a lease: it
-//     may be of an earlier term.
-//   - MsgSnap is committed state, in every term.
-//   - MsgTimeoutNow makes a node campaign. That is safe at any time, but for leases: a node that
-//     has promised not to ignores it.
+//   - MsgHeartbeat is a sign of life. The commit index that it names is committed in every term,
+//     and the follower has acknowledged everything up to it to that leader.
+//   - MsgHeartbeatResp is a sign of life. Like a termless MsgHeartbeat it confirms no reads and no
+//     lease, because it may be of an earlier term.
+//   - MsgSnap carries state that is committed in every term.
+//   - MsgTimeoutNow makes a node campaign. Without leases that is safe at any time. A node that has
+//     promised a leader not to campaign ignores it.
 //   - A rejected MsgAppResp or vote grants nothing, nor does a granted pre-vote.
 //
-// MsgApp could cut off what was acknowledged to a later leader. An accepted MsgAppResp counts
-// for commitment, and a granted vote for an election: of an earlier term both would be wrong. So
-// these are refused, and so are requests for votes.
+// A MsgApp of an earlier term could truncate entries that were acknowledged to a later leader. An
+// accepted MsgAppResp counts towards commitment, and a granted vote towards an election; from an
+// earlier term neither may count. So these are refused, and so are requests for votes.
 func mayBeTermless(m *pb.Message) bool {
 	switch m.Type {
 	case pb.MsgHeartbeat, pb.MsgHeartbeatResp, pb.MsgSnap, pb.MsgTimeoutNow, pb.MsgPreVoteResp:

@@ -26,16 +26,17 @@ type Node interface {
 	// means that it was not.
 	Propose(ctx context.Context, data []byte) error
 	// ProposeConfChange gives the node a configuration change to propose, when there is a
-	// leader. As in v3.6, nil means that the node has it, not that it is appended;
-	// Operator.CheckConfChange tells before.
+	// leader. As in v3.6, nil means that the node received the change, not that it was
+	// appended. Operator.CheckConfChange reports beforehand whether it would be.
 	ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error
-	// Step gives the node a message from a peer, with everything that it points to. It returns when the node has it, which may
-	// read it later. A message that is malformed is logged at Warning, at most once in an election
-	// timeout, and dropped. Messages of local types are ignored.
+	// Step gives the node a message from a peer, with everything that the message points to. It
+	// returns when the node has received the message; the node may read it later. A message
+	// that is malformed is logged at Warning, at most once in an election timeout, and dropped.
+	// Messages of local types are ignored.
 	Step(ctx context.Context, msg pb.Message) error
 	// Ready returns the channel of batches. Each has to be followed by Advance. With
 	// asynchronous storage writes there is no Advance: the next batch may be made while the
-	// application works on this one. Config.ReuseMemory has no effect then.
+	// application works on this one. So Config.ReuseMemory has no effect then.
 	Ready() <-chan Ready
 	// Advance says that the batch received last is done, as RawNode.Advance does.
 	Advance()
@@ -100,8 +101,8 @@ func NewNode(c *Config, peers []Peer) (Node, error) {
 }
 
 // nodeCore returns the RawNode of a Node. With asynchronous storage writes there is no Advance to
-// wait for: the next Ready is taken while the application is still reading the last one, so nothing
-// is used again.
+// wait for. The next Ready is made while the application still reads the last one, so no array is
+// reused.
 func nodeCore(c *Config) (*RawNode, error) {
 	own := *c
 	own.ReuseMemory = c.ReuseMemory && !c.AsyncStorageWrites
@@ -148,7 +149,7 @@ type node struct {
 	missed atomic.Uint64
 	// waiters wait for news of servers. The goroutine owns them.
 	waiters []waiter
-	// refusals are the messages that were refused. The goroutine owns them.
+	// refusals logs refused messages. The node's goroutine owns it.
 	refusals refusals
 	// results are channels that carried the result of a call, to be used again.
 	results sync.Pool
@@ -348,15 +349,15 @@ func (n *node) step(m pb.Message) func(*RawNode) error {
 			n.drainTicks(rn)
 		}
 		n.refusals.report(rn, rn.Step(m))
-		return nil // nobody waits for it
+		return nil // Node.Step does not wait
 	}
 }
 
-// refusals log the messages that a Node refuses, which Step cannot return: one line at once, and at
-// most one in an election timeout.
+// refusals logs the messages that a Node refuses, because Node.Step cannot return the error. It
+// writes at most one line in an election timeout.
 type refusals struct {
 	quietUntil uint64 // on the node's clock
-	silent     int    // refused since the last line
+	silent     int    // messages refused since the last line
 }
 
 func (rs *refusals) report(rn *RawNode, err error) {

@@ -20,7 +20,8 @@ type Operator interface {
 	AddServer(ctx context.Context, id uint64, ccContext []byte) error
 	// AwaitCatchUp waits until a learner has caught up. Errors are as with AddServer, or ErrNotLearner.
 	AwaitCatchUp(ctx context.Context, id uint64) error
-	// CheckConfChange returns why the node would not propose cc now, see RawNode.CheckConfChange.
+	// CheckConfChange returns the reason why the node would not propose cc now, see
+	// RawNode.CheckConfChange.
 	CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// StepDown gives the leadership away as RawNode.StepDown does, and does not wait for that.
 	StepDown(ctx context.Context) error

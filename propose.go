@@ -22,7 +22,8 @@ func (r *raft) propose(entries []pb.Entry) error {
 	return nil
 }
 
-// admitProposal returns why entries with that many bytes of payload would be dropped now.
+// admitProposal returns the reason why n entries with that many bytes of payload would be dropped
+// now, or nil.
 func (r *raft) admitProposal(n int, bytes uint64) error {
 	if r.role != StateLeader {
 		return r.admitForward()
@@ -35,14 +36,14 @@ func (r *raft) admitProposal(n int, bytes uint64) error {
 	case r.log.lastIndex()+uint64(n) >= maxCounter:
 		return ErrLogFull
 	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:
-		// Something always gets through: an entry without data, or the first one on a log that is
-		// otherwise applied, whatever its size.
+		// Some entries are always admitted: one without data, and, whatever its size, the
+		// first one after everything else is applied.
 		return ErrUncommittedFull
 	}
 	return nil
 }
 
-// admitForward returns why a node that does not lead cannot pass a proposal on.
+// admitForward returns the reason why a node that does not lead cannot forward a proposal, or nil.
 func (r *raft) admitForward() error {
 	switch {
 	case r.role != StateFollower || r.lead == None:
@@ -53,8 +54,8 @@ func (r *raft) admitForward() error {
 	return nil
 }
 
-// appendProposal admits entries to the leader's log, all or none. A configuration change that must
-// wait, or does not fit a joint configuration, leaves an entry without data in its place.
+// appendProposal admits entries to the leader's log, all or none. An entry without data replaces a
+// configuration change that must wait or does not fit a joint configuration.
 func (r *raft) appendProposal(entries []pb.Entry) error {
 	pending := r.pendingConfIndex
 	for i := range entries {
@@ -66,7 +67,7 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 			pending = r.log.lastIndex() + 1 + uint64(i)
 		case errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):
 			r.logger.Infof("%x: a configuration change becomes an entry without data: %v", r.id, err)
-			entries = slices.Clone(entries) // the caller's stay as they are
+			entries = slices.Clone(entries) // the caller's array is not changed
 			entries[i] = pb.Entry{}
 		default:
 			return err

@@ -52,8 +52,8 @@ type raft struct {
 	electionTimeout uint32
 	timeouts        generator
 
-	// heardCommit is the largest commit index that a leader has named, whether this log
-	// reaches there or not. It matters only to a node that is about to decide alone, see alone.go.
+	// heardCommit is the highest commit index that any leader has reported, even beyond this
+	// node's last index. It matters only to a node that is about to decide alone, see alone.go.
 	heardCommit uint64
 
 	// clock counts all ticks since the node was started.
@@ -76,7 +76,7 @@ type raft struct {
 	// async is what asynchronous storage writes need; nil without them.
 	async *asyncWrites
 
-	// trace shows the steps to Config.TraceLogger; it is empty without the tag with_tla.
+	// trace reports the steps to Config.TraceLogger; it is empty without the tag with_tla.
 	trace tracer
 
 	// record writes down what goes into the node; nil if nobody wants that.
@@ -294,7 +294,7 @@ func (l *limits) catchUpRounds() int  { return int(l.catchUp) }
 
 // setConfig makes cfg the active configuration. It changes state only.
 func (r *raft) setConfig(cfg tracker.Config) {
-	// Newcomers are sent the last entry first, as in v3.6.
+	// New members are sent the last entry first, as in v3.6.
 	r.members.Switch(cfg, max(r.log.lastIndex(), 1))
 	i := r.members.Find(r.id)
 	r.mayCampaign = i >= 0 && r.members.IsVoter(i)

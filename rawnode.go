@@ -51,9 +51,9 @@ func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState:
 // Err returns why the node is quarantined, a *QuarantineError, or nil.
 func (rn *RawNode) Err() error { return rn.raft.err }
 
-// admit lets an input in that is no message; those come through raft.step. A quarantined node
-// takes none, so that a recording ends with the input that broke the node. An input is recorded
-// before it has any effect.
+// admit accepts and records an input other than a message; messages go through raft.step. A
+// quarantined node accepts none, so that a recording ends with the input that broke the node. An
+// input is recorded before it has any effect.
 func (r *raft) admit(kind recording.Kind, numbers ...uint64) error {
 	if r.err == nil {
 		r.record.note(kind, numbers...)
@@ -108,9 +108,9 @@ func (rn *RawNode) Campaign() error {
 	return rn.raft.campaign()
 }
 
-// Propose asks to append data to the log. The node keeps data; the caller must not
-// change it any more. nil means that the proposal was appended or sent to the leader, not that
-// it will be committed. ErrProposalDropped means that it was neither; CheckProposal says why.
+// Propose asks to append data to the log. The node keeps data; the caller must not change it any
+// more. nil means that the proposal was appended or sent to the leader, not that it will be
+// committed. ErrProposalDropped means that it was neither; CheckProposal returns the reason.
 func (rn *RawNode) Propose(data []byte) error {
 	if err := rn.raft.admitBytes(recording.Propose, data); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (rn *RawNode) Propose(data []byte) error {
 	return asDropped(rn.raft.propose([]pb.Entry{{Data: data}}))
 }
 
-// CheckProposal returns why Propose would drop data of that many bytes now: ErrNoLeader,
+// CheckProposal returns the reason why Propose would drop data of that many bytes now: ErrNoLeader,
 // ErrForwardingDisabled, ErrNotMember, ErrTransferring, ErrUncommittedFull or ErrLogFull. It
 // returns nil if Propose would append the data or send it to the leader.
 func (rn *RawNode) CheckProposal(bytes int) error {
@@ -130,8 +130,8 @@ func (rn *RawNode) CheckProposal(bytes int) error {
 
 // ProposeConfChange asks to append a configuration change. A leader appends an entry without data
 // in place of a change that must wait for an earlier one, or that does not fit a joint
-// configuration; CheckConfChange tells before. The error matches ErrBadConfChange if the change is
-// not legal otherwise.
+// configuration. CheckConfChange reports that beforehand. The error matches ErrBadConfChange if the
+// change is illegal for another reason.
 func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 	if rn.raft.err != nil {
 		return rn.raft.err
@@ -149,10 +149,10 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 	return rn.raft.step(&m)
 }
 
-// CheckConfChange returns why this node would not append cc, or send it to the leader, now. It is
-// one of the errors of CheckProposal. On a leader it may also match ErrConfChangePending, if an
-// earlier change may not be applied, or ErrBadConfChange, if cc is not legal in the active
-// configuration.
+// CheckConfChange returns the reason why this node would now neither append cc nor send it to the
+// leader, or nil. The reason is one of the errors of CheckProposal. A leader also returns
+// ErrConfChangePending if an earlier change may not be applied, and an error that matches
+// ErrBadConfChange if cc is illegal in the active configuration.
 func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {
@@ -203,9 +203,9 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 }
 
 // TransferLeader asks to hand the leadership to a voter (thesis §3.10), at the leader or at a
-// follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals
-// are then dropped. It is given up after an election timeout. A target that does not vote is
-// ignored.
+// follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals are
+// then dropped. The leader gives it up after an election timeout. It ignores a target that is no
+// voter.
 func (rn *RawNode) TransferLeader(transferee uint64) {
 	m := pb.Message{Type: pb.MsgTransferLeader, From: transferee, To: rn.raft.id}
 	_ = rn.raft.step(&m) // a node that does nothing more
@@ -232,8 +232,8 @@ func (rn *RawNode) ForgetLeader() error {
 // ReadIndex asks for a linearizable read (thesis §6.4). A later Ready has a ReadState with the same
 // rctx, which belongs to the node from now on. The application has to apply everything up to its
 // Index, and may then answer from its state machine. A follower asks the leader, and asks again
-// once per election timeout. A read that cannot be answered is dropped: there is no leader, it
-// changes, or 4096 reads wait. Ready.DroppedReads reports it.
+// once per election timeout. A read is dropped if there is no leader, if the leader changes, or if
+// 4096 reads wait. Ready.DroppedReads reports it.
 func (rn *RawNode) ReadIndex(rctx []byte) {
 	if rn.raft.admitBytes(recording.ReadIndex, rctx) == nil {
 		rn.raft.readIndex(rn.raft.id, rctx)
@@ -339,11 +339,11 @@ func (rn *RawNode) fill(rd *Ready) {
 	}
 }
 
-// fillWrite hands out what is to be written to the log, and the hard state. It reports whether that
-// tells of a committed configuration change.
+// fillWrite adds the entries, the snapshot and the hard state to write. It reports whether the
+// batch may reveal a committed configuration change to others.
 func (rn *RawNode) fillWrite(rd *Ready) (tells bool) {
 	r := rn.raft
-	tells = rd.MustSync // so far, only such a change among the committed entries sets it
+	tells = rd.MustSync // so far set only if the batch's committed entries hold such a change
 	if entries := r.log.unstable.toWrite(); len(entries) > 0 {
 		rd.Entries = entries
 	}
@@ -395,9 +395,10 @@ func (r *raft) fillCommitted(rd *Ready) error {
 	return nil
 }
 
-// tellsConfChange: the commit index moves over a configuration change that is not handed out yet; what is
-// not in memory may be one. That one is committed has to be durable before others hear of it: who
-// was removed by it may leave for good then, and nobody else could tell.
+// tellsConfChange reports whether the commit index moves over a configuration change that is not
+// handed out yet. An entry that is not in memory may be one. The commitment must be durable before
+// any other node learns of it: a node that the change removed may then leave for good, and no other
+// node might know of it.
 func (r *raft) tellsConfChange(commit, before uint64) bool {
 	from := max(before, r.log.applying) + 1
 	if from > commit {
@@ -415,7 +416,7 @@ func (rn *RawNode) lend(rd *Ready) {
 }
 
 // addStorageMessages adds the storage work as messages to the two local threads. The write has to
-// be durable if it tells of a committed configuration change.
+// be durable if tells is set, see fillWrite.
 func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	r := rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
@@ -426,12 +427,12 @@ func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	}
 }
 
-// Advance says that the batch of the last Ready is done: what it handed out is durable, committed
-// entries are applied. Messages may be sent later, but with Config.ReuseMemory: then the arrays of
-// Messages and ReadStates are used again from now on. It does nothing without a Ready, and with
-// async storage writes.
+// Advance says that the batch of the last Ready is done: what it handed out is durable, and its
+// committed entries are applied. Messages may be sent later, except with Config.ReuseMemory: then
+// Advance takes the arrays of Messages and ReadStates back. Advance does nothing without a Ready,
+// and with async storage writes.
 //
-// It only calls advance, so that it is inlined and nobody copies a batch for it.
+// Advance only calls advance, so that it is inlined and its argument is not copied.
 func (rn *RawNode) Advance(Ready) { rn.advance() }
 
 func (rn *RawNode) advance() {
@@ -454,9 +455,9 @@ func (rn *RawNode) advance() {
 	}
 }
 
-// ReportUnreachable tells a leader that the last messages to a peer were not
-// delivered. What was in flight is then sent again, with the next entry or commit or after the
-// peer's next sign of life.
+// ReportUnreachable tells a leader that the last messages to a peer were not delivered. The leader
+// then sends what was in flight again, with the next entry or commit or after the peer's next sign
+// of life.
 func (rn *RawNode) ReportUnreachable(id uint64) {
 	if rn.raft.admit(recording.ReportUnreachable, id) == nil {
 		rn.raft.reportUnreachable(id)

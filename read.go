@@ -22,8 +22,8 @@ import (
 //
 // With leases (lease.go) every broadcast is a round, and reads may be answered at once.
 //
-// A read of this node that cannot be answered is dropped. Ready.DroppedReads reports its context;
-// a program that does not look there sees no answer, and asks again after a while.
+// A read of this node that cannot be answered is dropped. Ready.DroppedReads reports its context. A
+// program that ignores DroppedReads gets no answer, and has to ask again after a while.
 
 // maxReads bounds the reads that wait on a node. One more is dropped.
 const maxReads = 4096
@@ -48,7 +48,8 @@ type reads struct {
 	// answers are to be handed out with the next Ready.
 	answers []ReadState
 	lent    []ReadState // with the application
-	// dropped are the contexts of own reads that cannot be answered, for the next Ready.
+	// dropped holds the contexts of this node's reads that cannot be answered, for the next
+	// Ready.
 	dropped [][]byte
 
 	// contexts is where the contexts of rounds are written: they are handed out, so no
@@ -87,8 +88,9 @@ func (r *raft) readIndex(from uint64, context []byte) {
 		from = r.id
 	}
 	if from == r.id && r.reads.isQuestion(context) {
-		// A peer has passed the question on to the node that asked it and leads by now. The
-		// read has ended with the role, and the context is not the application's.
+		// This node sent the read to a peer, and leads by now; the peer forwarded the read
+		// to it. The read ended when the role changed, and the context is not the
+		// application's.
 		return
 	}
 	if !r.startRead(&read{from: from, context: context}) {
@@ -116,9 +118,9 @@ func (r *raft) startRead(rd *read) bool {
 		}
 		r.askLeader(rd)
 	case r.role == StateFollower && r.lead != None:
-		// A peer's, for a leader that this node is not any more. The answer goes to the
-		// peer. Whom a node takes for the leader leads a later term than the node that
-		// asked has known, so this ends.
+		// A peer took this node for the leader. The leader answers the peer directly.
+		// Forwarding ends: the leader that a node knows leads a later term than the one
+		// that the sender knew.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}
@@ -130,17 +132,17 @@ func (r *raft) startRead(rd *read) bool {
 	return true
 }
 
-// dropRead ends a read without an answer. The peer that sent it asks again, or drops it with its
-// own change of leader. Beyond maxReads contexts, nothing is reported.
+// dropRead ends a read without an answer. If a peer sent it, that peer asks again, or drops the
+// read when its own leader changes. Beyond maxReads contexts, nothing is reported.
 func (r *raft) dropRead(from uint64, context []byte) {
 	if rs := r.openReads(); from == r.id && len(rs.dropped) < maxReads {
 		rs.dropped = append(rs.dropped, context)
 	}
 }
 
-// unique returns a copy of the context, and the context followed by something that no other read
-// has: an answer that the network brings twice must not answer a later read of the same context.
-// The caller may use its own once the question is sent.
+// unique returns a copy of the context, and the context followed by a suffix that no other read
+// has. An answer that the network duplicates must not answer a later read with the same context.
+// The caller may reuse its own slice afterwards.
 func (rs *reads) unique(context []byte) (own, asked []byte) {
 	rs.asks++
 	n := len(context)
@@ -159,7 +161,8 @@ func newNonce(parts ...uint64) uint64 {
 	return g.next()
 }
 
-// isQuestion reports whether this node has asked another node with the context, see unique.
+// isQuestion reports whether this node made the context for a read that it sent to another node,
+// see unique.
 func (rs *reads) isQuestion(context []byte) bool {
 	if rs == nil || len(context) < 16 {
 		return false
@@ -334,7 +337,7 @@ func (r *raft) dropReads() {
 	r.reads.echoes = r.reads.echoes[:0]
 }
 
-// takeDropped gives the contexts of dropped reads to the application.
+// takeDropped returns the contexts of dropped reads, and forgets them.
 func (rs *reads) takeDropped() [][]byte {
 	if rs == nil {
 		return nil
@@ -344,8 +347,8 @@ func (rs *reads) takeDropped() [][]byte {
 	return dropped
 }
 
-// take hands the answers out in an array of their size or, to be returned before the next call, in
-// this node's own.
+// take returns the answers in a new array or, with reuse, in the node's own, which has to be
+// returned before the next call.
 func (rs *reads) take(reuse bool) []ReadState {
 	if !reuse {
 		answers := append(make([]ReadState, 0, len(rs.answers)), rs.answers...)

@@ -98,10 +98,10 @@ type CatchUp struct {
 // Ready is a batch of work for the application.
 //
 // The entries in Entries, CommittedEntries and Messages and the Snapshot are immutable and may be
-// kept for ever. The arrays of Messages and ReadStates belong to the program, with what storage
-// messages carry in Responses: the node never writes to them again. With Config.ReuseMemory they
-// are the node's own: they are valid until Advance (with async storage writes, until the next
-// Ready) and used again then. Copy the elements out to keep them.
+// kept for ever. The arrays of Messages, of ReadStates and of the Responses of storage messages
+// belong to the program: the node never writes to them again. With Config.ReuseMemory they belong
+// to the node. The arrays of Messages and ReadStates are then valid until Advance (with async
+// storage writes, until the next Ready). Copy the elements to keep them.
 //
 // Without async storage writes: write Snapshot, Entries and HardState to
 // Storage, as one atomic step; send Messages; apply Snapshot and then
@@ -132,25 +132,25 @@ type Ready struct {
 	CommittedEntries []pb.Entry
 
 	// Messages are to be sent after HardState, Entries and Snapshot are persisted. With
-	// Config.ReuseMemory, what a storage message carries in Responses is valid until the own
-	// response of the next one to that thread is stepped. If one contains MsgSnap,
-	// ReportSnapshot is owed when it is known whether it arrived.
+	// Config.ReuseMemory, the Responses of a storage message are valid until this node has
+	// stepped its own response of the next message to that thread. After a MsgSnap, call
+	// ReportSnapshot when it is known whether the snapshot arrived.
 	Messages []pb.Message
 
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only written,
-	// before Messages are sent. If it is false, a crash may take them back. It is set, too, if
-	// a configuration change may have been committed: that has to be durable, with everything
-	// written before, when others hear of it. With asynchronous storage writes, a storage
-	// message with Responses has to be durable.
+	// before Messages are sent. If it is false, a crash may take them back. It is also set if a
+	// configuration change may have been committed. The commitment must be durable, with
+	// everything written before, before any other node learns of it. With asynchronous storage
+	// writes, a storage message with Responses has to be durable.
 	MustSync bool
 
 	// DroppedReads are the contexts of reads that cannot be answered: this node knew no leader,
 	// the leader changed, or too many reads waited. A dropped read alone makes no Ready: its
-	// context comes with the next one. The array belongs to the application.
+	// context is in the next one. The array belongs to the program.
 	DroppedReads [][]byte
 
-	// CatchUps is news of learners, for AddServer and AwaitCatchUp, since the last Ready: it may be older than a wait that has begun
-	// since.
+	// CatchUps holds the progress of learners since the last Ready, for AddServer and
+	// AwaitCatchUp. It may be older than a wait that began since.
 	CatchUps []CatchUp
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// outbox collects messages in place, in an array that is used again. The application gets an array
-// of its own, or with Config.ReuseMemory this one: then there is a second one if a message is sent
-// before the application returns the first.
+// outbox collects messages in place, in an array that it reuses. The application gets a copy or,
+// with Config.ReuseMemory, this array. A message that is sent before the application returns the
+// array needs a second one.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
@@ -39,8 +39,9 @@ func (o *outbox) drain(array []pb.Message) []pb.Message {
 	return array
 }
 
-// take hands the messages out in an array of their size or, to be returned before the next call, in
-// the box's own. The application cannot append to that: its free slots stay zero.
+// take returns the messages in a new array or, with reuse, in the outbox's own, which has to be
+// returned before the next call. The application cannot append to the outbox's own array: its free
+// slots stay zero.
 func (o *outbox) take(reuse bool) []pb.Message {
 	if !reuse {
 		return o.drain(make([]pb.Message, 0, len(o.filling)))
@@ -62,10 +63,10 @@ func (o *outbox) returned() {
 	}
 }
 
-// responsePool keeps the arrays that carry the responses of storage messages. One goes out with
-// each message and comes back with its acknowledgement, which come in order; it rests for one
-// acknowledgement more, so that whoever steps the last response before sending the others is safe.
-// A nil pool gives new arrays away.
+// responsePool keeps the arrays that carry the responses of storage messages. Each message carries
+// one, and its acknowledgement returns it; acknowledgements arrive in order. An array is reused one
+// acknowledgement later, so that a thread may step the last response before it sends the others. A
+// nil pool makes new arrays.
 type responsePool struct {
 	out     [][]pb.Message // oldest first
 	resting []pb.Message
@@ -85,7 +86,7 @@ func (p *responsePool) take(n int) []pb.Message {
 	return make([]pb.Message, 0, n)
 }
 
-// lend returns the array, filled, for the application.
+// lend notes that the application has the array, and returns the array.
 func (p *responsePool) lend(array []pb.Message) []pb.Message {
 	if p != nil {
 		p.out = append(p.out, array)
@@ -115,14 +116,15 @@ const maxFreeArrays = 8
 type asyncWrites struct {
 	// gated holds the responses that must wait for the next storage write.
 	gated outbox
-	// What carries the responses of storage messages; nil without Config.ReuseMemory.
+	// The pools hold the arrays of Responses; they are nil without Config.ReuseMemory.
 	appendResponses *responsePool
 	applyResponses  *responsePool
 	// applyingBytes are the encoded bytes that are with the apply thread.
 	applyingBytes uint64
 	// durableTerm is the term in the durable hard state.
 	durableTerm uint64
-	// How a candidate asks for votes once its own is durable.
+	// context and learners are the arguments of requestVotes once the candidate's own vote is
+	// durable.
 	context  string
 	learners bool
 	// applyFull: a batch was cut for its size. The next one waits for an acknowledgement.
@@ -139,7 +141,7 @@ func newAsyncWrites(reuse bool) *asyncWrites {
 // hasGated reports whether a response waits for the next storage write.
 func (a *asyncWrites) hasGated() bool { return a != nil && !a.gated.empty() }
 
-// echoWaits reports whether an answer to a heartbeat waits for the term to be durable.
+// echoWaits reports whether a heartbeat response waits until the term is durable.
 func (a *asyncWrites) echoWaits(term uint64) bool {
 	return a.durableTerm < term && slices.ContainsFunc(a.gated.filling, func(m pb.Message) bool { return m.Type == pb.MsgHeartbeatResp })
 }
@@ -169,9 +171,9 @@ func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
 }
 
 // echo returns a message like send does if this node's term is durable, and like respond does
-// otherwise. It serves signs of life: they do not speak of the log, so they need not wait for
-// writes to it. The lease that they may promise outlasts a crash because a node that restarts in a
-// term is silent first, see lease.go.
+// otherwise. It serves signs of life: they promise nothing about the log, so they do not wait for
+// writes to it. They may promise a lease. The promise survives a crash, because a node that
+// restarts in a term stays silent first, see lease.go.
 func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
 	if r.async == nil || r.async.durableTerm == r.term {
 		return r.send(t, to)

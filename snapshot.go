@@ -12,7 +12,7 @@ import (
 // it acknowledges is what it now has for certain.
 func (r *raft) handleSnapshot(m *pb.Message) error {
 	r.heardFromLeader(m.From)
-	s := *m.Snapshot // the caller may use the struct again
+	s := *m.Snapshot // the caller may reuse the struct
 	return r.takeSnapshot(m.From, &s)
 }
 
@@ -36,7 +36,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {
-			// A node that rightly decides alone has all that is committed, and needs no
+			// A node that rightly decides alone has every committed entry, and needs no
 			// snapshot: see alone.go.
 			r.logger.Warningf("%x does not restore the snapshot at %v: it would decide alone, and may be behind. A later snapshot helps", r.id, id)
 			return nil

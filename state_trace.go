@@ -11,11 +11,11 @@ import (
 )
 
 // State traces, for validation against the specification that go.etcd.io/raft publishes
-// (Traceetcdraft.tla). The events have the names, fields and JSON of v3.6. Each stands where the
-// specification takes its step:
+// (Traceetcdraft.tla). The events have the names, fields and JSON of v3.6. Each is emitted where
+// the specification takes its step:
 //
-//   - A Receive event shows the state before the message is handled. There is none for a message
-//     that the node ignores: to the specification, that message is still under way.
+//   - A Receive event shows the state before the message is handled. A message that the node
+//     ignores has no such event: to the specification, it is still under way.
 //   - Every other event shows the state after the step, except Replicate, ChangeConf and
 //     ApplyConfChange, which come before it.
 //   - A message is traced when it is built. Appends are built when Ready is called, so theirs
@@ -24,11 +24,11 @@ import (
 //   - A leader and a candidate send their own acknowledgement and vote to themselves.
 //
 // A node starts with one event, InitState, which shows the state that Storage holds. v3.6 traces
-// zeroes there, and two events more, which the specification does not accept after a restart.
+// zeroes there, and two more events. The specification does not accept them after a restart.
 //
-// The specification knows no pre-candidates. They are traced as the followers they are to it.
+// The specification has no pre-candidates. They are traced as followers.
 
-// tracer is the trace of one node; nil inside if nobody wants it.
+// tracer is the trace of one node; it holds nil if Config.TraceLogger is not set.
 type tracer struct{ *traced }
 
 type traced struct {
@@ -81,7 +81,7 @@ func (r *raft) tracingEvent(name string, m *TracingMessage, properties map[strin
 	}
 }
 
-// traceRole is the role that the specification knows.
+// traceRole returns the role as the specification knows it.
 func (r *raft) traceRole() StateType {
 	if r.role == StatePreCandidate {
 		return StateFollower
@@ -103,8 +103,8 @@ func traceInitState(r *raft) { r.trace.emit(r, "InitState") }
 func traceReady(r *raft)     { r.trace.emit(r, "Ready") }
 func traceCommit(r *raft)    { r.trace.emit(r, "Commit") }
 
-// traceBecomeFollower traces a step to another role or term. A pre-candidate that gives up was a
-// follower all along.
+// traceBecomeFollower traces a step to another role or term. A pre-candidate that gives up has been
+// traced as a follower all along.
 func traceBecomeFollower(r *raft) {
 	if r.trace.off() {
 		return
@@ -114,7 +114,7 @@ func traceBecomeFollower(r *raft) {
 	}
 }
 
-// traceBecomeLeader also forgets what an earlier leadership has sent.
+// traceBecomeLeader also forgets the snapshots that an earlier leadership sent.
 func traceBecomeLeader(r *raft) {
 	if !r.trace.off() {
 		r.trace.snapshots = nil
@@ -137,15 +137,15 @@ func traceOwnVote(r *raft) {
 	r.trace.emitOwn(r, "ReceiveRequestVoteResponse", pb.MsgVoteResp, 0)
 }
 
-// traceOwnAck: entries of this term are durable on the leader. For earlier ones it has sent no
-// acknowledgement to itself, and none of them is committed by counting.
+// traceOwnAck: entries of this term are durable on the leader. For entries of earlier terms it has
+// traced no acknowledgement to itself, and none of them is committed by counting.
 func traceOwnAck(r *raft) {
 	if r.log.stable() >= r.termStart {
 		r.trace.emitOwn(r, "ReceiveAppendEntriesResponse", pb.MsgAppResp, r.log.stable())
 	}
 }
 
-// traceOwn is a response of a node to itself.
+// traceOwn returns a response of a node to itself.
 func (r *raft) traceOwn(t pb.MessageType, index uint64) *TracingMessage {
 	return traceMessage(&pb.Message{Type: t, From: r.id, To: r.id, Term: r.term, Index: index})
 }
@@ -268,7 +268,7 @@ func (r *raft) traceIgnored(m *pb.Message) bool {
 		req := voteReqOf(m)
 		return r.hasPromised() && !req.transfer || r.vote == None && r.lead != None && req.last.upToDate(r.log.last())
 	case m.Type == pb.MsgVoteResp:
-		// Such a rejection mostly arrives when the candidate has won.
+		// Such a rejection mostly arrives after the candidate has won.
 		return m.Reject && r.role != StateCandidate
 	case m.Type == pb.MsgAppResp:
 		// The acknowledgement of a snapshot has a type that no event can show.
@@ -281,7 +281,8 @@ func (r *raft) traceIgnored(m *pb.Message) bool {
 	return false
 }
 
-// traceStep is what events call a message; "" if the specification does not know its type.
+// traceStep returns the name of a message's type in events, or "" if the specification does not
+// know the type.
 func traceStep(t pb.MessageType) string {
 	switch t {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:

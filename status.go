@@ -93,8 +93,8 @@ func (p progressJSON) MarshalJSON() ([]byte, error) {
 
 func hexID(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// MarshalJSON encodes what v3.6 encodes, to the byte but for the order of progress: programs
-// compare it. Ids are strings of hexadecimal digits; progress is an object with a member per id,
+// MarshalJSON encodes the bytes that v3.6 encodes, except for the order of progress: programs
+// compare them. Ids are strings of hexadecimal digits; progress is an object with a member per id,
 // empty on a node that does not lead.
 func (s Status) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statusJSON{

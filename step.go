@@ -45,8 +45,8 @@ func (r *raft) step(m *pb.Message) error {
 	return nil
 }
 
-// namesTerm reports whether the term of m counts. An input that is forwarded belongs to no term:
-// the leader may change on the way.
+// namesTerm reports whether the term of m counts. A forwarded input belongs to no term: the leader
+// may change while it is under way.
 func namesTerm(m *pb.Message) bool {
 	return m.Term != 0 && !IsLocalMsgTarget(m.From) && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex
 }
@@ -72,9 +72,9 @@ func (r *raft) checkLeader(m *pb.Message) error {
 	return nil
 }
 
-// presumeLeader reports whether a leader's message may be one of this term's leader. One without a
-// term may come from an earlier leader: it names the leader of this term only while no other is
-// known, and until a message with the term says better.
+// presumeLeader reports whether a leader's message may be one of this term's leader. A message
+// without a term may come from an earlier leader. It names the leader of this term only while no
+// other leader is known, until a message with the term names the leader.
 func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
 		r.leadPresumed = false
@@ -90,8 +90,8 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 	return true
 }
 
-// checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log has
-// an entry of a term: its sender has left the term out.
+// checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log's
+// entry has a term: the sender left the term out.
 func (r *raft) checkPrehistory(m *pb.Message) error {
 	var id entryID
 	switch m.Type {
@@ -119,8 +119,8 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
 		if isVoteAnswer(m) {
-			// It decides nothing any more. But what it says to be committed is so in every term, and a node that does not vote
-			// may stay in its term for ever.
+			// It decides nothing any more. But the entry that it names is committed in
+			// every term, and a node that is no voter may stay in its term for ever.
 			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)
@@ -148,7 +148,7 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 }
 
 // isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread
-// returns, says nothing new.
+// returns, names no committed entry.
 func isVoteAnswer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp
 }

@@ -65,8 +65,8 @@ type Storage interface {
 
 	// Term returns the term of the entry at index i, FirstIndex-1 <= i <= LastIndex. The error
 	// is ErrCompacted if i is smaller, and ErrUnavailable if it is larger. A Storage with
-	// entries may answer ErrCompacted for FirstIndex-1 too: followers that need it get a
-	// snapshot.
+	// entries may return ErrCompacted for FirstIndex-1 too: a follower that needs that term
+	// gets a snapshot.
 	Term(i uint64) (uint64, error)
 
 	// LastIndex returns the index of the last entry, or FirstIndex-1 if the log is empty.

@@ -120,9 +120,9 @@ func (r *raft) tickStorage() {
 	r.becomeFollower(r.term, None)
 }
 
-// storageAppend makes the message that carries a write to the append thread, and in it every
-// response that waits for it. What it refers to stays valid. sync says that the write has to be
-// durable even if nobody waits for it.
+// storageAppend makes the message that carries a write to the append thread, with every response
+// that waits for the write. What the message refers to stays valid. With sync, the write has to be
+// durable even if no response waits for it.
 func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	m := pb.Message{Type: pb.MsgStorageAppend, From: r.id, To: LocalAppendThread, Entries: rd.Entries}
 	if !IsEmptyHardState(rd.HardState) {
@@ -135,19 +135,19 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 		ack.Index, ack.LogTerm = last.index, last.term
 	}
 	if w.snapshot != 0 {
-		s, acknowledged := rd.Snapshot, rd.Snapshot // the thread may change its own
+		s, acknowledged := rd.Snapshot, rd.Snapshot // the thread may change its copy
 		m.Snapshot, ack.Snapshot = &s, &acknowledged
 	}
 	if r.role == StateLeader && len(rd.Entries) > 0 {
-		// v3.6 has this message. It means nothing here: the acknowledgement says as much.
+		// v3.6 sends this message. The acknowledgement below makes it redundant here.
 		m := r.respond(pb.MsgAppResp, r.id)
 		m.Index = last.index
 	}
 	if w.voteTerm != 0 {
 		r.respond(pb.MsgVoteResp, r.id).Term = w.voteTerm
 	}
-	// As in v3.6, a message without responses need not be durable. The pool gets its arrays
-	// back with acknowledgements.
+	// As in v3.6, a message without responses need not be durable. A pool needs an
+	// acknowledgement to get its array back.
 	switch {
 	case unacknowledged || w.snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
 		m.Responses = r.appendResponses(&ack)

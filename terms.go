@@ -18,8 +18,8 @@ import (
 // its term. Terms and indexes rise strictly. The last boundary reaches to the end of the
 // log, which this type does not know.
 //
-// A Storage may have forgotten the term of the base. The base is then 0/first, and the boundary of
-// the first entry stands at the same index: of the entry before it, nothing is known.
+// A Storage may have forgotten the term of the base. Then the base is 0/first, and the boundary of
+// the first entry has the same index: nothing is known of the entry before it.
 type terms struct {
 	bounds []entryID
 }

@@ -19,8 +19,8 @@ func (r *raft) tick() {
 		_ = r.campaign() // an error has quarantined the node
 	}
 	if r.role == StateFollower && r.lead != None {
-		// It may not campaign, now or at all. The leader is gone for it all the same: it must not keep it from voting, nor
-		// clients waiting.
+		// This node may not campaign, now or at all. The leader counts as gone all the
+		// same: it must neither keep this node from voting nor keep clients waiting.
 		r.forgetLeader()
 	}
 }
@@ -33,7 +33,7 @@ func (r *raft) elapse() {
 }
 
 // maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks
-// a few times in between gets one for each interval, as with v3.6.
+// a few times between two Readys gets one round for each interval, as with v3.6.
 const maxBeats = 16
 
 // tickLeader looks after followers once per election timeout, and sends heartbeats.

@@ -35,7 +35,7 @@ func drawSeed() uint64 {
 // electionTimeout draws from [base, 2*base) ticks (thesis §3.4): the spread makes
 // split votes rare, the lower end is what stickiness relies on (§4.2.3).
 //
-// A timeout that cannot be counted never ends.
+// If base is neverTicks, so is the timeout.
 func (g *generator) electionTimeout(base int) int {
 	if base == neverTicks {
 		return neverTicks
@@ -46,8 +46,7 @@ func (g *generator) electionTimeout(base int) int {
 // neverTicks is a number of ticks that never pass: counters of ticks stop before it.
 const neverTicks = math.MaxInt32
 
-// countedTicks returns how many of the application's ticks are waited for. Twice as many can be
-// counted; a larger number means never.
+// countedTicks returns n, or neverTicks if counters of ticks cannot reach twice n.
 func countedTicks(n int) int {
 	if n >= neverTicks/2 {
 		return neverTicks

@@ -9,7 +9,7 @@ const StateTraceDeployed = true
 // TraceLogger receives a TracingEvent for every step of a node. It is called in the goroutine that
 // drives the node and must not call the node. The event belongs to the TraceLogger.
 //
-// To preserve causality, nodes of a cluster share one TraceLogger, in one process.
+// The nodes of a cluster share one TraceLogger, in one process, to preserve causality.
 type TraceLogger interface {
 	TraceEvent(*TracingEvent)
 }
@@ -42,10 +42,10 @@ type TracingState struct {
 	Commit uint64 `json:"commit"`
 }
 
-// TracingMessage is a message as the specification sees it. A snapshot counts as an append of the
-// entries from the first one on. Commit is what an append lets the follower commit. The answer to
-// a request of an earlier term is a rejection, although an append's response does not say so on
-// the wire.
+// TracingMessage is a message as the specification sees it. A snapshot is shown as an append of all
+// entries from the first one on. Commit is the index up to which an append lets the follower
+// commit. The response to a request of an earlier term is shown as a rejection, although a
+// MsgAppResp does not say so on the wire.
 type TracingMessage struct {
 	Type        string `json:"type"`
 	Term        uint64 `json:"term"`
@@ -60,7 +60,7 @@ type TracingMessage struct {
 	RejectHint  uint64 `json:"rejectHint"`
 }
 
-// What a SingleConfChange does.
+// The actions of a SingleConfChange.
 const (
 	ConfChangeAddNewServer string = "AddNewServer"
 	ConfChangeRemoveServer string = "RemoveServer"

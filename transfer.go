@@ -8,10 +8,10 @@ import (
 )
 
 // Leadership transfer (thesis §3.10): the leader stops accepting proposals, brings the target's log
-// up to its own, and tells it to campaign at once. The order is repeated with each heartbeat, and a
-// target that obeyed passes over it: it is in a later term. The leader gives up after an election
-// timeout, or when the target refuses: it is no voter as far as it knows. The state dies with the
-// role and the term, because every change of either forgets it.
+// up to its own, and tells it to campaign at once. The order is repeated with each heartbeat. A
+// target that has obeyed ignores it, because the target is in a later term. The leader gives up
+// after an election timeout. It also gives up when the target refuses, because the target does not
+// know that it is a voter. Every change of role or term ends the transfer.
 
 // startTransfer begins to hand the leadership to a voter. An earlier transfer to somebody else is
 // given up; asking again for the same target does not prolong it; asking for
