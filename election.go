@@ -296,18 +296,23 @@ func (r *raft) handleForgetLeader() error {
 // handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
 // without a pre-vote: the leader is alive, and voters would refuse one.
 //
-// An order without a term may be old, or not from a leader. Only a follower that has promised no
-// leader to stay silent obeys it: voters would grant a transfer's request in spite of a lease.
+// An order without a term may be old, or not from a leader. With leases it starts an ordinary
+// campaign: voters would grant a transfer's request in spite of a lease.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
-	if m.Term != 0 {
+	switch {
+	case m.Term != 0:
 		r.heardFromLeader(m.From)
-	} else if r.role != StateFollower || r.hasPromised() {
+	case r.role != StateFollower:
 		r.logger.Infof("%x ignores an order to campaign without a term: %s", r.id, r.role)
 		return nil
+	case r.leases():
+		return r.campaign()
 	}
 	if !r.mayCampaign {
-		resp := r.echo(pb.MsgVoteResp, m.From)
-		resp.Reject, resp.Context = true, []byte(contextTransfer)
+		if m.Term != 0 && m.From != None {
+			resp := r.echo(pb.MsgVoteResp, m.From)
+			resp.Reject, resp.Context = true, []byte(contextTransfer)
+		}
 		return nil
 	}
 	r.postponeCampaign()

@@ -229,8 +229,8 @@ func mayBeAnonymous(t pb.MessageType) bool {
 //   - MsgHeartbeatResp is a sign of life. Like a termless MsgHeartbeat it confirms no reads and no
 //     lease, because it may be of an earlier term.
 //   - MsgSnap carries state that is committed in every term.
-//   - MsgTimeoutNow makes a node campaign. Without leases that is safe at any time. A node that has
-//     promised a leader not to campaign ignores it.
+//   - MsgTimeoutNow makes a node campaign. Without leases that is safe at any time. With them the
+//     campaign is no transfer: voters would grant that in spite of a lease.
 //   - A rejected MsgAppResp or vote grants nothing, nor does a granted pre-vote.
 //
 // A MsgApp of an earlier term could truncate entries that were acknowledged to a later leader. An

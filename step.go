@@ -77,7 +77,7 @@ func (r *raft) checkLeader(m *pb.Message) error {
 // other leader is known, until a message with the term names the leader.
 func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
-		r.leadPresumed = false
+		r.leadPresumed = r.leadPresumed && m.From == None
 		return true
 	}
 	if r.role == StateLeader || m.From == None || m.From == r.lead || m.Type == pb.MsgTimeoutNow {

@@ -119,6 +119,52 @@ func TestAnOrderToCampaignWithoutATermDoesNotEndALease(t *testing.T) {
 	c.wantRole(2, StateFollower, c.node(1).BasicStatus().Term)
 }
 
+// The voters have promised the leader not to support another node, and the target has lost the leader. In a
+// transfer they would vote for it all the same.
+func TestAnOrderToCampaignWithoutATermIsNoTransferWhereLeasesAreKept(t *testing.T) {
+	c := newLeaseCluster(t, 3)
+	for range 10 {
+		c.isolate(2)
+		c.tick(1, 1)
+		c.tick(2, 1)
+		c.settle()
+	}
+	if c.node(2).raft.hasPromised() {
+		t.Fatal("the target has heard the leader")
+	}
+	c.isolate(1)
+	c.wantLease(1, true)
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 2})
+	c.settle()
+	if got := c.node(2).BasicStatus().RaftState; got == StateLeader {
+		t.Error("the target leads while another leader has a lease")
+	}
+	c.wantLease(1, true)
+}
+
+func TestAnOrderToCampaignWithoutATermIsObeyedInSilence(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.join(nil)
+	c.change(1, "l4")
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, To: 4})
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 4})
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, To: 4, Term: c.node(1).BasicStatus().Term})
+	if got := c.answers(4, pb.MsgVoteResp); len(got) != 0 {
+		t.Errorf("a learner answers %v", got)
+	}
+}
+
+func TestAPresumedLeaderStaysPresumedUntilTheTermsLeaderIsNamed(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.termless(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 2})
+	c.step(pb.Message{Type: pb.MsgHeartbeat, To: 2, Term: 1})
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 1})
+	if got := c.node(2).BasicStatus().Lead; got != 1 {
+		t.Errorf("the leader is %d, want 1", got)
+	}
+}
+
 // v3.6 does not look at the recipient; some transports leave it out.
 func TestAMessageWithoutARecipientIsTaken(t *testing.T) {
 	c := newTestCluster(t, 3, nil)

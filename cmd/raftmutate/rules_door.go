@@ -54,6 +54,8 @@ func doorRemovals() []removal {
 `, ``}}},
 		{"termless-presumed", "whom it names gives way to a leader that names the term", "§3.4", []edit{{"step.go",
 			`r.lead != None && r.lead != m.From && !r.leadPresumed {`, `r.lead != None && r.lead != m.From {`}}},
+		{"termless-anonymous", "and not to a message with the term that names nobody", "§3.4", []edit{{"step.go",
+			`r.leadPresumed = r.leadPresumed && m.From == None`, `r.leadPresumed = false`}}},
 		{"termless-round", "it is of no round of reads", "§6.4; bug 44", []edit{{"heartbeat.go",
 			`	if m.Term != 0 {
 		resp.Context = m.Context
@@ -67,7 +69,9 @@ func doorRemovals() []removal {
 `, `	r.echoedRound(m.From, m.Context)
 `}}},
 		{"termless-order", "an order to campaign without a term does not end a lease", "§6.4.1; bug 46", []edit{{"election.go",
-			`r.role != StateFollower || r.hasPromised() {`, `r.role != StateFollower {`}}},
+			`	case r.leases():
+		return r.campaign()
+`, ``}}},
 		{"termless-snapshot", "a snapshot without a term is of no later one", "§5.3", []edit{{"step.go",
 			`m.Type == pb.MsgSnap && m.Term == 0 && snapshotID(m.Snapshot).term > r.term {`, `false {`}}},
 		{"prehistory", "term 0 is that of nothing that is known to have a term", "§3.5", []edit{{"step.go",
