@@ -113,10 +113,10 @@ func (r *raft) startRead(rd *read) bool {
 	case r.role == StateLeader:
 	case r.role == StateFollower && r.lead != None && rd.from == r.id:
 		rd.context, rd.asked = rs.unique(rd.context)
-		if len(rs.queue) == 0 {
-			rs.askedAt = r.clock
-		}
 		r.askLeader(rd)
+		if len(rs.queue) == 0 {
+			rs.askedAt, r.outbox.asks = r.clock, true
+		}
 	case r.role == StateFollower && r.lead != None:
 		// A peer took this node for the leader. The leader answers the peer directly.
 		// Forwarding ends: the leader that a node knows leads a later term than the one
@@ -180,13 +180,14 @@ func (r *raft) askLeader(rd *read) {
 // answer may be lost. An answer to either will do: both are later than the read.
 func (r *raft) tickReads() {
 	// While nobody takes messages away, asking once more says nothing new.
-	if r.role != StateFollower || !r.outbox.empty() || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
+	if r.role != StateFollower || r.outbox != nil && r.outbox.asks || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
 	r.reads.askedAt = r.clock
 	for i := range r.reads.queue {
 		r.askLeader(&r.reads.queue[i])
 	}
+	r.outbox.asks = true
 }
 
 // readRoundDue reports whether there are reads that the next round is to confirm. Before the

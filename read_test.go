@@ -274,6 +274,27 @@ func TestBug44AnAnswerThatComesTwiceAnswersNoLaterReadOfAFollower(t *testing.T) 
 	}
 }
 
+// A program may take the messages of a follower only after each tick, so that it never ticks an idle one.
+func TestABusyFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgReadIndex }
+	c.node(2).ReadIndex([]byte("x"))
+	c.ready(2)
+	c.heal()
+	for range 12 {
+		c.deliver()
+		for id := uint64(1); id <= 3; id++ {
+			c.tick(id, 1)
+		}
+		for id := uint64(1); id <= 3; id++ {
+			c.ready(id)
+		}
+	}
+	c.settle()
+	c.wantRead(c.node(2).reads, "x", 2)
+}
+
 func TestAFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -16,6 +16,7 @@ type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
 	beats   int          // rounds of heartbeats in filling
+	asks    bool         // filling holds questions about all reads that wait
 }
 
 func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
@@ -35,7 +36,7 @@ func (o *outbox) next() *pb.Message {
 func (o *outbox) drain(array []pb.Message) []pb.Message {
 	array = append(array, o.filling...)
 	clear(o.filling)
-	o.filling, o.beats = o.filling[:0], 0
+	o.filling, o.beats, o.asks = o.filling[:0], 0, false
 	return array
 }
 
@@ -47,7 +48,7 @@ func (o *outbox) take(reuse bool) []pb.Message {
 		return o.drain(make([]pb.Message, 0, len(o.filling)))
 	}
 	o.filling, o.lent = o.lent[:0], o.filling
-	o.beats = 0
+	o.beats, o.asks = 0, false
 	return slices.Clip(o.lent)
 }
 

@@ -50,7 +50,9 @@ func readRemovals() []removal {
 			`		r.tickReads()
 `, ``}}},
 		{"read-questions", "questions do not pile up while nobody calls Ready", "bounds", []edit{{"read.go",
-			`r.role != StateFollower || !r.outbox.empty() ||`, `r.role != StateFollower ||`}}},
+			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower ||`}}},
+		{"ask-besides", "a question that may be lost is repeated, whatever else is to be sent", "§6.4", []edit{{"read.go",
+			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
