@@ -117,10 +117,11 @@ func (r *raft) startRead(rd *read) bool {
 		if len(rs.queue) == 0 {
 			rs.askedAt, r.outbox.asks = r.clock, true
 		}
-	case r.role == StateFollower && r.lead != None:
+	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
 		// A peer took this node for the leader. The leader answers the peer directly.
 		// Forwarding ends: the leader that a node knows leads a later term than the one
-		// that the sender knew.
+		// that the sender knew. A sender that leads now has dropped the read. After a
+		// restart it would not recognize its question.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}

@@ -154,6 +154,16 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.settleTicking(1)
 		c.wantDroppedReads(2)
 	})
+	t.Run("a peer's, who leads by now, in another life", func(t *testing.T) {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		c.step(pb.Message{Type: pb.MsgReadIndex, From: 1, To: 2, Entries: []pb.Entry{{Data: []byte("x")}}})
+		c.settleTicking(1)
+		c.wantDroppedReads(1)
+		if got := c.node(1).reads; len(got) != 0 {
+			t.Errorf("answered %v", got)
+		}
+	})
 	t.Run("the leader is deposed", func(t *testing.T) {
 		c := newTestCluster(t, 3, nil)
 		c.elect(1)

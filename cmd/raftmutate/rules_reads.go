@@ -38,6 +38,8 @@ func readRemovals() []removal {
 			`		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
 `, `		_ = i
 `}}},
+		{"read-passed-on", "a read does not come back to a node that asked it in an earlier life", "§6.4; bug 44", []edit{{"read.go",
+			`r.lead != None && r.lead != rd.from:`, `r.lead != None:`}}},
 		{"read-question", "a question that comes back to the node that asked it is no read", "§6.4; bug 44", []edit{{"read.go",
 			`from == r.id && r.reads.isQuestion(context)`, `from == 0 && r.reads.isQuestion(context)`}}},
 		{"read-dropped-apart", "a dropped read is no answer, and makes no Ready", "drop-in", []edit{{"read.go",
