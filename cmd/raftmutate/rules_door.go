@@ -54,6 +54,8 @@ func doorRemovals() []removal {
 `, ``}}},
 		{"termless-presumed", "whom it names gives way to a leader that names the term", "§3.4", []edit{{"step.go",
 			`r.lead != None && r.lead != m.From && !r.leadPresumed {`, `r.lead != None && r.lead != m.From {`}}},
+		{"termless-refusal", "an order that names no term or no sender is not answered", "drop-in", []edit{{"election.go",
+			`if m.Term != 0 && m.From != None {`, `if true {`}}},
 		{"termless-anonymous", "and not to a message with the term that names nobody", "§3.4", []edit{{"step.go",
 			`r.leadPresumed = r.leadPresumed && m.From == None`, `r.leadPresumed = false`}}},
 		{"termless-round", "it is of no round of reads", "§6.4; bug 44", []edit{{"heartbeat.go",

@@ -212,8 +212,8 @@ func electionRemovals() []removal {
 			`if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if !r.mayCampaign {`}}},
 		{"order-by-voters", "a learner obeys no order to campaign", "§3.10", []edit{
 			{"election.go", `	if !r.mayCampaign {
-		resp :=`, `	if false {
-		resp :=`},
+		if m.Term`, `	if false {
+		if m.Term`},
 			{"election.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
 	}
 }
