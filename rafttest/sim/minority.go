@@ -90,10 +90,11 @@ func (s *simulation) awaitRest() {
 }
 
 // calm lets everybody be for a few election timeouts. A leader whose disk works must stay: a node
-// whose disk is stuck does not disturb it. A node that was removed and lives on may.
+// whose disk is stuck does not disturb it. A node that was removed and lives on may, and then there
+// may be no leader now.
 func (s *simulation) calm() {
 	lead := s.leader()
-	if lead.stuck {
+	if lead == nil || lead.stuck {
 		return
 	}
 	for _, h := range s.hosts {
