@@ -66,7 +66,6 @@ func TestStepRefusesWhatIsMalformedAndChangesNothing(t *testing.T) {
 		{"a candidate without a term", 2, pb.Message{Type: pb.MsgVote, From: 3, To: 2}, ErrMalformed},
 		{"a pre-candidate without a term", 2, pb.Message{Type: pb.MsgPreVote, From: 3, To: 2}, ErrMalformed},
 		{"a vote without a term", 2, pb.Message{Type: pb.MsgVoteResp, From: 3, To: 2}, ErrMalformed},
-		{"a later snapshot without a term", 2, pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Snapshot: snapAt(9, 3, three)}, ErrMalformed},
 		{"a term near the end", 2, pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: near}, ErrOutOfRange},
 		{"a vote request with a term near the end", 2, pb.Message{Type: pb.MsgVote, From: 3, To: 2, Term: near}, ErrOutOfRange},
 		{"an index near the end", 2, pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: 2, Index: near, LogTerm: 1}, ErrOutOfRange},

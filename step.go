@@ -66,9 +66,6 @@ func (r *raft) checkLeader(m *pb.Message) error {
 		r.lead != None && r.lead != m.From && !r.leadPresumed {
 		return ErrSecondLeader
 	}
-	if m.Type == pb.MsgSnap && m.Term == 0 && snapshotID(m.Snapshot).term > r.term {
-		return fmt.Errorf("%w: a snapshot of term %d without a term, at term %d", ErrMalformed, snapshotID(m.Snapshot).term, r.term)
-	}
 	return nil
 }
 
@@ -79,6 +76,9 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
 		r.leadPresumed = r.leadPresumed && m.From == None
 		return true
+	}
+	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).term > r.term {
+		r.becomeFollower(snapshotID(m.Snapshot).term, None) // there was a leader in that term
 	}
 	if r.role == StateLeader || m.From == None || m.From == r.lead || m.Type == pb.MsgTimeoutNow {
 		return true

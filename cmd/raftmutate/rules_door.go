@@ -74,8 +74,8 @@ func doorRemovals() []removal {
 			`	case r.leases():
 		return r.campaign()
 `, ``}}},
-		{"termless-snapshot", "a snapshot without a term is of no later one", "§5.3", []edit{{"step.go",
-			`m.Type == pb.MsgSnap && m.Term == 0 && snapshotID(m.Snapshot).term > r.term {`, `false {`}}},
+		{"termless-snapshot", "a snapshot without a term brings that of its last entry", "§5.3", []edit{{"step.go",
+			`	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).term > r.term {`, `	if false {`}}},
 		{"prehistory", "term 0 is that of nothing that is known to have a term", "§3.5", []edit{{"step.go",
 			`ok && term != 0 {`, `ok && false {`}}},
 		{"forgotten-term", "what is committed agrees although its term is forgotten", "§3.6.3", []edit{{"append.go",
