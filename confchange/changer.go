@@ -39,8 +39,8 @@ func Restore(chg Changer, cs pb.ConfState) (tracker.Config, tracker.ProgressMap,
 	return chg.result(FromConfState(cs))
 }
 
-// result adds the progress map: a copy of what is known, windows included, and newcomers
-// that count as active, so that they have time to show up. Nothing is known of those added again.
+// result adds the progress map: a copy of what is known, windows included, and newcomers that count
+// as active, so that they have time to show up. The progress of the members in again starts anew.
 func (c Changer) result(cfg tracker.Config, err error, again ...uint64) (tracker.Config, tracker.ProgressMap, error) {
 	if err != nil {
 		return tracker.Config{}, nil, err

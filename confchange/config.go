@@ -147,8 +147,8 @@ func change(cfg *tracker.Config, ccs []pb.ConfChangeSingle) error {
 }
 
 // Readded returns the members that ccs, which lead to cfg, remove and add again. What was known of
-// their logs counts no more: another server may stand behind the id. One that is still a voter of
-// the outgoing half was never gone.
+// their logs no longer counts: the id may belong to another server now. A member that is still a
+// voter of the outgoing half was not removed.
 func Readded(cfg tracker.Config, ccs []pb.ConfChangeSingle) []uint64 {
 	var again []uint64
 	for i, cc := range ccs {

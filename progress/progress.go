@@ -33,8 +33,8 @@ type Progress struct {
 	MsgAppFlowPaused bool
 	// pinged: the follower is asked for an answer even if nothing is new.
 	pinged bool
-	// quietAt is the sum of last index and commit index up to which a probe waits; 0 if it does
-	// not.
+	// While a probe waits, quietAt is the sum of last index and commit index beyond which it is
+	// sent; otherwise 0.
 	quietAt uint64
 	// IsLearner: the follower does not vote.
 	IsLearner bool
@@ -210,8 +210,8 @@ func (pr *Progress) Pause() {
 	pr.pinged = false
 }
 
-// Quiet makes a probe wait for a sign of life, or for something new to send: a leader's last index
-// or commit index beyond these.
+// Quiet makes a probe wait for a sign of life, or for something new to send: a last index or a
+// commit index beyond the given ones.
 func (pr *Progress) Quiet(last, commit uint64) { pr.quietAt = last + commit }
 
 // HeardFrom notes a sign of life, which ends a pause unless the window is full.

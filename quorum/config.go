@@ -15,7 +15,8 @@ type AckedIndexer interface {
 // MajorityConfig is a set of voters of which a majority decides.
 type MajorityConfig map[uint64]struct{}
 
-// Slice returns the voters in ascending order, in a slice that is the caller's; nil without voters.
+// Slice returns the voters in ascending order, in a slice that belongs to the caller, or nil
+// without voters.
 func (c MajorityConfig) Slice() []uint64 { return slices.Sorted(maps.Keys(c)) }
 
 // String returns the voters as (1 2 3).
@@ -56,9 +57,9 @@ func (c MajorityConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return ResultOf(granted, rejected, len(c))
 }
 
-// Describe draws who has acknowledged what, in order of id. A bar grows with the number of voters
-// that have acknowledged less; of voters that have acknowledged the same, only the first one gets
-// it.
+// Describe draws which voter has acknowledged which index, in order of id. The length of a bar is
+// the number of voters that have acknowledged less. Of voters that have acknowledged the same
+// index, only the first one gets a bar.
 //
 //	       idx
 //	x>     100    (id=1)
@@ -130,6 +131,6 @@ func (c JointConfig) VoteResult(votes map[uint64]bool) VoteResult {
 	return Joint(c[0].VoteResult(votes), c[1].VoteResult(votes))
 }
 
-// Describe draws who has acknowledged what, as MajorityConfig does, for the voters of both halves
-// together.
+// Describe draws which voter has acknowledged which index, like MajorityConfig.Describe, for the
+// voters of both halves together.
 func (c JointConfig) Describe(l AckedIndexer) string { return MajorityConfig(c.IDs()).Describe(l) }

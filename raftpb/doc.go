@@ -12,11 +12,10 @@
 //
 // # Decoding
 //
-// Unmarshal merges into the receiver as generated code does: scalars and bytes are
-// overwritten, repeated fields appended to, embedded messages merged. Fields with
-// unknown numbers are skipped. What it decodes does not refer to the input, and bytes
-// never go into an array that the receiver had before. After an error the receiver
-// holds a part of the input, or nothing of it.
+// Unmarshal merges into the receiver as generated code does: scalars and bytes are overwritten,
+// repeated fields appended to, embedded messages merged. Fields with unknown numbers are skipped.
+// The result does not refer to the input, and Unmarshal never writes bytes into an array that the
+// receiver had before. After an error the receiver holds a part of the input, or nothing of it.
 //
 // Input may come from anybody: Unmarshal never panics, and never allocates more than
 // MaxDecodeFactor times the length of the input plus MaxDecodeBase. Two things that

@@ -43,6 +43,7 @@ func ExampleConfState_Equivalent() {
 	fmt.Println(a.Equivalent(b))
 	b.Learners = []uint64{4}
 	fmt.Println(a.Equivalent(b))
-	// Output: <nil> raftpb: configurations differ: voters:1 voters:2 voters:3 and voters:3
-	// voters:2 voters:1 learners:4
+	// Output:
+	// <nil>
+	// raftpb: configurations differ: voters:1 voters:2 voters:3  and voters:3 voters:2 voters:1 learners:4
 }

@@ -2,11 +2,11 @@ package raftpb
 
 import "strconv"
 
-// text builds the compact protobuf text form: `term:1 commit:3 `. Fields stand in the order of the
-// Go struct, not in that of their numbers. What is zero is left out, except in lists.
+// text builds the compact protobuf text form: `term:1 commit:3 `. Fields are in the order of the Go
+// struct, not of their numbers. Zero values are left out, except in lists.
 type text []byte
 
-// textOf returns the text of a message, of which write appends the fields.
+// textOf returns the text of a message; write appends the fields.
 func textOf[M any](m *M, write func(*M, *text)) string {
 	if m == nil {
 		return "<nil>"
@@ -103,8 +103,8 @@ func (m *ConfState) text(t *text) {
 	t.bool("auto_leave", m.AutoLeave)
 }
 
-// isZero reports whether m is the zero value. A list that is empty and not nil makes m another
-// value, which generated code writes as one without fields.
+// isZero reports whether m is the zero value. With a list that is empty and not nil, m is not the
+// zero value, and generated code writes a message without fields.
 func (m *ConfState) isZero() bool {
 	return m.Voters == nil && m.Learners == nil && m.VotersOutgoing == nil && m.LearnersNext == nil && !m.AutoLeave
 }

@@ -43,8 +43,8 @@ func appendTo(b []byte, m interface {
 	return b[:end], err
 }
 
-// merge decodes the encoding of src, which may be nil, into dst, as runtimes of protobuf do it.
-// Callers cannot return an error. After one, dst holds what was merged until then.
+// merge decodes the encoding of src, which may be nil, into dst, as runtimes of protobuf do. Its
+// callers cannot return an error. After an error, dst holds what was merged before it.
 func merge(dst interface{ Unmarshal([]byte) error }, src interface {
 	Size() int
 	Marshal() ([]byte, error)

@@ -128,7 +128,7 @@ func (a *args) value(name string) (string, bool) {
 	return vals[0], true
 }
 
-// setString, setUint, setBool and setIDs leave *to alone if name is not there.
+// setString, setUint, setBool and setIDs do not change *to if there is no argument name.
 func (a *args) setString(name string, to *string) {
 	if v, ok := a.value(name); ok {
 		*to = v

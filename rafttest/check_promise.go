@@ -92,8 +92,8 @@ func (o *observed) asks(n *Node, context []byte) {
 	o.floors[a] = append(o.floors[a], o.commit)
 }
 
-// answers checks the indexes that reads were given. Of reads with the same context nobody can tell
-// which is answered: the latest that the answer is good for.
+// answers checks the indexes of answered reads. Of several reads with the same context, an answer
+// counts for the latest one that it is valid for.
 func (o *observed) answers(n *Node, states []raft.ReadState) {
 	for i := range states {
 		rs := &states[i]
@@ -118,7 +118,7 @@ func (o *observed) answers(n *Node, states []raft.ReadState) {
 	}
 }
 
-// drops notes the reads that were dropped: of those with the same context, the latest.
+// drops notes the reads that were dropped: of several with the same context, the latest.
 func (o *observed) drops(n *Node, contexts [][]byte) {
 	for _, context := range contexts {
 		a := ask{node: n.id(), context: string(context)}

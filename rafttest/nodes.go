@@ -75,7 +75,7 @@ func readSnapshotArgs(a *args) pb.Snapshot {
 	return snap
 }
 
-// readConfigArgs reads the options that are there.
+// readConfigArgs reads the options that the command names.
 func readConfigArgs(a *args, cfg *raft.Config) {
 	for _, o := range options.All() {
 		if o.Arg == "" {

@@ -18,10 +18,10 @@ type Reader struct {
 // NewReader reads from in.
 func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReader(in)} }
 
-// Next returns the next record. Its error is io.EOF at the end, io.ErrUnexpectedEOF if the
-// recording ends within a record, one that matches ErrFormat if the bytes are no recording,
-// ErrDamaged in the middle of one, or that of the underlying reader. The record belongs to the
-// caller.
+// Next returns the next record. Its error is io.EOF at the end, and io.ErrUnexpectedEOF if the
+// recording ends within a record. It matches ErrFormat if the bytes are no recording, and
+// ErrDamaged if the recording is damaged. It may also be an error of the underlying reader. The
+// record belongs to the caller.
 //
 // A record that is cut or damaged, and behind it another life, is a Lost one without a number.
 func (r *Reader) Next() (Record, error) {

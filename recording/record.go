@@ -105,8 +105,8 @@ func (r *Record) Blob(i int) []byte {
 	return r.Blobs[i]
 }
 
-// ErrFormat is matched by the errors about bytes that are no recording, or not of a version that is
-// known here. ErrDamaged is one of them: a recording that is damaged from some place on.
+// ErrFormat is matched by the errors about bytes that are no recording, or of an unknown version.
+// ErrDamaged matches it too: it is about a recording that is damaged from some place on.
 var (
 	ErrFormat  = errors.New("recording: bad format")
 	ErrDamaged = fmt.Errorf("%w: damaged", ErrFormat)

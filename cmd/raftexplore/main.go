@@ -5,9 +5,9 @@
 //	go run ./cmd/raftexplore -list
 //
 // Each world is walked with its bounds, from small to large, until its share of the time is over.
-// Two worlds are walked at a time; each on one core, so that what is found does not depend on the
-// other. It exits with status 1 if something is broken, and prints a script for cmd/raftscript that
-// breaks it. With arguments that leave nothing to explore it exits with status 2.
+// Two worlds are walked at a time, each on one core, so that the results of one do not depend on
+// the other. If a property is broken, the command prints a script for cmd/raftscript that breaks
+// it, and exits with status 1. With arguments that leave nothing to explore it exits with status 2.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is main with everything that it needs from the process as arguments.
+// run is main, with what it needs from the process as arguments.
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("raftexplore", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -88,7 +88,7 @@ func listWorlds(out io.Writer, worlds []explore.World) {
 type plan struct {
 	share  time.Duration // for each world
 	states int
-	every  int // of how many states one is asked about dead minorities
+	every  int // one in so many states is asked about dead minorities
 
 	mu     sync.Mutex
 	out    io.Writer

@@ -9,20 +9,20 @@
 // did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
 // as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
 //
-// The second form is for recordings of a node (package recording): replay does again what the node
-// did and compares it to the byte, with the same exit statuses, and 1 as well if a part of a life
-// is cut or damaged and was not replayed; step prints each input with what came of it, and what
-// cannot be replayed as it stands; export prints a script that does the same, as far as a script
-// can, and says in its last line whether it does. A recording may hold several lives of the node,
-// one after the other: -life N means the Nth one, and without it all are meant, or the last one to
-// be exported.
+// The second form is for recordings of a node (package recording). replay re-executes what the node
+// did and verifies that every output is identical. Its exit statuses are the same, and 1 too if a
+// part of a life is cut or damaged and was not replayed. step prints each input with its outputs,
+// and the records that cannot be replayed as they are. export prints a script that does the same,
+// as far as a script can; its last line says whether it does. A recording may hold several lives of
+// the node, one after the other: -life N selects the Nth one. Without it, replay and step use all
+// lives, and export the last one.
 //
-// The third form needs a binary that was built with -tags with_tla; any other one exits with 1. It
-// writes the state trace of a script, a recording or a simulated cluster to its output, as NDJSON
-// that Traceetcdraft.tla reads (see raft.TraceLogger). It then says on standard error whether the
-// trace is a run of that specification, as far as it can check; the exit status is 1 if it is not.
-// A recording shows one node and is not checked: a trace that can be validated shows all nodes of a
-// cluster.
+// The third form needs a binary that was built with -tags with_tla; any other binary exits with 1.
+// It writes the state trace of a script, a recording or a simulated cluster to its output, as
+// NDJSON that Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error
+// whether the trace is a run of that specification, as far as it can check. The exit status is 1 if
+// the trace is no such run. A recording shows one node and is not checked: a trace that can be
+// validated shows all nodes of a cluster.
 //
 // With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
 // lines (a level word, then text) count on neither side: their words are each

@@ -56,7 +56,7 @@ func runRecordings(name string, args []string, stdout, stderr io.Writer) int {
 	return status
 }
 
-// tell says what went wrong with a life, and returns the exit status for it.
+// tell prints the error of a life, and returns the exit status for it.
 func tell(label string, err error, stdout, stderr io.Writer) int {
 	var differs *replay.Divergence
 	switch {
@@ -79,8 +79,8 @@ func readRecording(path string) ([]recording.Record, error) {
 	return replay.Read(file)
 }
 
-// eachLife carries out a command on the lives that are meant, and returns the exit status. What is
-// wrong with a life does not keep the next ones from being looked at.
+// eachLife carries out a command on the selected lives, and returns the exit status. After an error
+// in one life it continues with the next.
 func eachLife(path string, records []recording.Record, name string, number int, stdout, stderr io.Writer) int {
 	lives := replay.Lives(records)
 	switch {

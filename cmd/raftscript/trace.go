@@ -26,8 +26,8 @@ type traceOptions struct {
 	nodes, steps   int
 }
 
-// runTrace writes the trace of a script, of a recording or of a simulated cluster to stdout, and
-// says on stderr whether it is a run of the specification.
+// runTrace writes the trace of a script, a recording or a simulated cluster to stdout, and reports
+// on stderr whether it is a run of the specification.
 func runTrace(args []string, stdout, stderr io.Writer) int {
 	if !raft.StateTraceDeployed {
 		fmt.Fprintln(stderr, "raftscript: this binary cannot trace; build with -tags with_tla")
@@ -124,8 +124,8 @@ func traceFile(path string, check bool, stdout, stderr io.Writer) int {
 			return err
 		})
 	}
-	// It shows one node. What the others have sent to it is not in the trace, so there is
-	// nothing to check.
+	// A recording shows one node. The trace lacks what the others sent, so it cannot be
+	// checked.
 	return writeTrace(path, false, stdout, stderr, func(w *rafttest.TraceWriter) error {
 		records, err := replay.Read(bytes.NewReader(data))
 		if err != nil {

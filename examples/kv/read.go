@@ -82,7 +82,7 @@ func (l *loop) askReads() {
 			}
 		}
 		if l.node.BasicStatus().Lead == raft.None {
-			(&readBatch{requests: requests}).fail(errReadDropped) // before the next Ready says so
+			(&readBatch{requests: requests}).fail(errReadDropped) // without waiting for DroppedReads of the next Ready
 			continue
 		}
 		id := l.ids.next()

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// Option is a field of raft.Config, which is an integer or a bool. A bool is 0 or 1 as a number.
-// This package cannot import raft: a config is a pointer to a raft.Config.
+// Option is a field of raft.Config that is an integer or a bool. A bool is 0 or 1 as a number. This
+// package cannot import raft, so config is an any that holds a pointer to a raft.Config.
 type Option struct {
 	// Field is the name of the field.
 	Field string
@@ -24,8 +24,8 @@ type Option struct {
 	Words []string
 }
 
-// All returns the table. A recording has the options in this order, so that a new row is the last
-// one and no row ever goes.
+// All returns the table. A recording has the options in this order. So add new rows at the end, and
+// remove none.
 func All() []Option {
 	return []Option{
 		{Field: "ID"},
@@ -124,10 +124,10 @@ func (o *Option) Parse(config any, text string) error {
 
 func (o *Option) isFlag(config any) bool { return o.in(config).Kind() == reflect.Bool }
 
-// The options are recorded as a list of numbers: one for each in the order of the table, but for
-// bools, which are bits of the number at flags, in the same order. Zeros at the end of the list are
-// left out once it has least numbers. So a recording that was made before there was an
-// option is the same as one that is made without it.
+// The options are recorded as a list of numbers in the order of the table. Bools are bits of the
+// number at flags, in the same order. Zeros at the end of the list are left out beyond the first
+// least numbers. So a recording from before an option existed equals one that is made without the
+// option.
 const (
 	flags = 4
 	least = 16

@@ -1,6 +1,6 @@
-// Package survivors says which nodes of a cluster may die for ever. The rest has to elect a leader
-// and commit: "a live majority always elects". Tests of the core, the simulator and the explorer
-// share it.
+// Package survivors defines which nodes of a cluster may die for ever, so that the others have to
+// elect a leader and commit: "a live majority always elects". Tests of the core, the simulator and
+// the explorer share it.
 package survivors
 
 import (
@@ -39,7 +39,7 @@ func (n *Node) committed() tracker.Config {
 	return cfg
 }
 
-// after returns the configuration that a change leads to: the same one if the change is not legal.
+// after returns the configuration that a change leads to: cfg itself if the change is illegal.
 func after(cfg tracker.Config, c *Change) tracker.Config {
 	if next, err := confchange.Apply(cfg, c.Change); err == nil {
 		return next
@@ -50,25 +50,27 @@ func after(cfg tracker.Config, c *Change) tracker.Config {
 // Set is a set of nodes: bit i stands for the node at position i.
 type Set = uint64
 
-// Suffice reports whether the nodes in work have to elect a leader and commit, when no others ever
-// work again and every message under way is lost. The nodes in live are up: those among them that
-// are not in work talk, and have a disk that never acknowledges again, so that they can promise
+// Suffice reports whether the nodes in work have to elect a leader and commit, if no others ever
+// work again and every message under way is lost. The nodes in live are up. Those of them that are
+// not in work have a disk that never acknowledges again: they send messages, and can promise
 // nothing.
 //
 // The newest configuration that a node in work knows to be committed, B, needs a quorum in work.
-// Older ones are superseded: a voter that is not told of B is a fault. Beyond B stand changes that
-// may or may not be committed. A log may have one: the leader elected under B commits what its log
-// has, and the change takes effect. So each of them needs its quorum too, and so does whatever a
-// node whose disk is stuck knows, because it may pass that on.
+// Older configurations are superseded: a voter that does not learn of B is a fault. A log may have
+// a change beyond B that may or may not be committed. The leader elected under B commits what its
+// log has, and the change takes effect. So the configuration of each such change needs a quorum
+// too. So does the newest configuration that a node with a stuck disk knows, because other nodes
+// may learn of it.
 //
-// A change that no log in work has is not committed, or older than B: to commit it, a quorum of B
-// or of the configuration before B had to store it, and work meets each of those quorums, as
-// adjacent configurations overlap. For the same reason everything that was ever committed is in a
-// log in work. No log has two changes beyond B: a leader appends a change when it has applied the
-// one before, and its appends say so.
+// A change that no log in work has is not committed, or older than B. To commit it, a quorum of B
+// or of the configuration before B had to store it. The set work meets each of those quorums,
+// because adjacent configurations overlap. For the same reason everything that was ever committed
+// is in a log in work. No log has two changes beyond B: a leader appends a change only when it has
+// applied the one before, and its appends carry that commit index.
 //
-// A node that is behind B's index may have a change in its log that conflicts with what is
-// committed. It is counted all the same where it stands above B's index, which is harmless.
+// A node that has not reached B's index may have a change in its log that conflicts with a
+// committed entry. Such a change is counted all the same if it is above B's index, which is
+// harmless.
 func Suffice(nodes []Node, live, work Set) bool {
 	var best *Node
 	for i := range nodes {
@@ -84,7 +86,7 @@ func Suffice(nodes []Node, live, work Set) bool {
 			continue
 		}
 		n := best
-		if nodes[i].Commit > best.Commit { // only its word is missing to those in work
+		if nodes[i].Commit > best.Commit { // the nodes in work have the entry, and lack only the commit index
 			n = &nodes[i]
 		}
 		cfg := n.committed()
@@ -148,7 +150,7 @@ func Draw(nodes []Node, up, fragile Set, below func(n int) int) (live, work Set)
 	return up, up
 }
 
-// fewest lets more nodes die, in a drawn order, as long as the rest suffices.
+// fewest removes further nodes, in a random order, as long as the rest suffices.
 func fewest(nodes []Node, live, work Set, below func(n int) int) (Set, Set) {
 	first := below(len(nodes))
 	for i := range nodes {

@@ -2,8 +2,8 @@
 // of the specification that go.etcd.io/raft publishes: Traceetcdraft.tla, as of v3.6.0.
 //
 // It follows the guards and effects that the specification gives each event, and a few of its
-// invariants. It is no model checker, and the specification has the last word: TLC validates the
-// same files.
+// invariants. It is no model checker. The specification is authoritative: TLC validates the same
+// files.
 package tracecheck
 
 import (
@@ -84,8 +84,8 @@ func (e *Illegal) Error() string {
 	return fmt.Sprintf("event %d, %s of node %s: %s", e.Event, e.Name, e.Node, e.Reason)
 }
 
-// Check returns nil if the trace is a run of the specification, and an *Illegal for the first event
-// at which it is none.
+// Check returns nil if the trace is a run of the specification, and otherwise an *Illegal for the
+// first event that is no step of it.
 func Check(events []Event) error {
 	w, err := begin(events)
 	if err != nil {

@@ -23,7 +23,7 @@ func (p *packet) matches(step string, m *Message) bool {
 	return p.success == !m.Reject
 }
 
-// send takes the step that builds a message. Answers are built by the step that receives.
+// send takes the step that builds a message. The step that receives a request builds its answer.
 func (w *world) send(e *Event) string {
 	m, step := e.Message, strings.TrimPrefix(e.Name, "Send")
 	if m.From != m.To && strings.HasSuffix(step, "Response") {
@@ -163,7 +163,7 @@ func (s *server) handleAppend(p *packet) string {
 		return ""
 	}
 	acknowledgement := packet{step: "AppendEntriesResponse", success: true, index: p.index + uint64(len(p.entries))}
-	// The acknowledgement of a snapshot is one of a snapshot, too, and no event shows such a type.
+	// The acknowledgement of a snapshot has a type of its own, which no event shows.
 	acknowledgement.kind = map[string]string{"MsgApp": "MsgAppResp", "MsgHeartbeat": "MsgHeartbeatResp", "MsgSnap": "MsgSnapResp"}[p.kind]
 	if first := p.index + 1; first <= s.commit {
 		if p.kind == "MsgHeartbeat" {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// step takes the step of an event, and returns why it is none.
+// step takes the step of an event. If the event is no step of the specification, it returns the
+// reason.
 func (w *world) step(e *Event) string {
 	if w.servers[e.Node] == nil {
 		return "unknown server"
@@ -56,7 +57,7 @@ func (s *server) restart(e *Event) string {
 	return s.shows(e)
 }
 
-// stepDown is a step of its own only if the message before it did not cause it.
+// stepDown is a separate step only if the message before it did not cause it.
 func (w *world) stepDown(s *server, e *Event) string {
 	if last := w.last[e.Node]; last.Message != nil && strings.HasPrefix(last.Name, "Receive") && last.Message.Term == e.State.Term {
 		newTerm := last.State.Term < last.Message.Term

@@ -136,7 +136,7 @@ func initial(e *Event) *server {
 	return s
 }
 
-// forget drops what a restart or an election drops.
+// forget clears the state that a restart or an election clears.
 func (s *server) forget() {
 	s.responded, s.granted, s.match = set{}, set{}, map[string]uint64{}
 }

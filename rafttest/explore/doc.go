@@ -29,12 +29,12 @@
 //
 // # Dead minorities
 //
-// With Options.Minorities, states are asked a question: does a live majority always elect? For
-// every set of nodes that may die for ever there, the survivors run on. What is under way is lost,
-// each of them campaigns in turn, and messages are delivered in order. One of them has to lead and
-// to commit an entry of its term within a bounded number of turns. What the survivors know of the
-// configuration decides which nodes may die, see internal/survivors. Disks that get stuck are not
-// part of it.
+// With Options.Minorities, the explorer asks of some states whether a live majority always elects.
+// For every set of nodes that may die for ever in a state, copies of the survivors run on. Messages
+// under way are lost, each survivor campaigns in turn, and messages are delivered in order. A
+// survivor has to lead and to commit an entry of its term within a bounded number of turns. What
+// the survivors know of the configuration decides which nodes may die, see internal/survivors.
+// Stuck disks are not part of it.
 //
 // # What is not in it
 //

@@ -14,8 +14,8 @@ type Options struct {
 	MaxStates int
 	// Stop, if set, is asked now and then; exploration ends when it returns true.
 	Stop func() bool
-	// Minorities asks one in so many states whether the survivors elect a leader, whatever minority
-	// of its nodes dies for ever; 0 asks none, 1 all.
+	// One in so many states is asked whether the survivors elect a leader, whatever minority of
+	// its nodes dies for ever; 0 asks none, 1 all.
 	Minorities int
 }
 
@@ -66,7 +66,8 @@ type explorer struct {
 	prelude []noted
 	first   cluster
 
-	// asked are the survivors that were asked already, by their states; minorities counts them.
+	// asked holds the combinations of survivors that were asked, by their states; minorities
+	// counts them.
 	asked      map[[maxNodes]uint32]bool
 	minorities int
 

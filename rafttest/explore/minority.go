@@ -11,24 +11,22 @@ import (
 )
 
 // Does a live majority always elect? A state is asked for every set of nodes that may die for ever
-// there, see package survivors: everything under way is lost, and the rest runs on a schedule that
-// is fair and has no faults. Copies of the nodes do that, so that exploration goes on as if nothing
-// had been asked.
+// in it, see package survivors. Everything under way is lost, and the survivors run on a fair
+// schedule without faults. Copies of the nodes do that, so that it does not change the exploration.
 //
-// What becomes of the rest depends on its own nodes alone. So each combination of them is asked
-// once.
+// The outcome depends on the survivors alone, so each combination of them is asked once.
 
 const (
-	// turns is how often each survivor has its turn to campaign. The first one may have to learn
-	// which configuration counts, and the best log may be with the last.
+	// turns is how often each survivor has its turn to campaign. The first survivor may have to
+	// learn the newest configuration, and the last one may have the best log.
 	turns = 4
 	// beats is how many rounds of heartbeats a leader may need to commit its first entry.
 	beats = 3
-	// maxDeliveries bounds what one campaign brings about.
+	// maxDeliveries bounds the deliveries that follow one campaign.
 	maxDeliveries = 2000
 )
 
-// outlives asks the state with a number, and returns an error if some survivors elect nobody.
+// outlives asks the state with that number, and returns an error if some survivors elect no leader.
 func (x *explorer) outlives(at uint32) error {
 	site := x.seen.states[at].site
 	for live := survivors.Set(1); live < 1<<x.world.Nodes; live++ {
@@ -54,7 +52,7 @@ func (x *explorer) outlives(at uint32) error {
 	return nil
 }
 
-// group are the nodes that live on.
+// group holds the survivors.
 type group struct {
 	world *World
 	nodes []*node // nil: dead
@@ -62,7 +60,7 @@ type group struct {
 	err   error
 }
 
-// survivors copies the nodes that live on.
+// survivors copies the nodes of the survivors.
 func (x *explorer) survivors(s *site, live survivors.Set) *group {
 	g := &group{world: &x.world, nodes: make([]*node, x.world.Nodes)}
 	for i := range g.nodes {
@@ -73,7 +71,7 @@ func (x *explorer) survivors(s *site, live survivors.Set) *group {
 	return g
 }
 
-// copy returns a node in the given state and leaves the spare one where it is.
+// copy returns a new node in the given state, and does not move the spare one.
 func (ns *nodes) copy(state uint32) *node {
 	spare := ns.states[state].spare
 	ns.states[state].spare = nil
@@ -82,9 +80,8 @@ func (ns *nodes) copy(state uint32) *node {
 	return n
 }
 
-// rest lets every node carry out what it has in hand, without messages, and returns what each of
-// them knows. Snapshots that are under way are lost, and the application reports that, as it has
-// to.
+// rest lets every node finish its work, without messages, and returns what each of them knows.
+// Snapshots under way are lost, and the application reports that with ReportSnapshot.
 func (g *group) rest() []survivors.Node {
 	known := make([]survivors.Node, len(g.nodes))
 	for i, n := range g.nodes {
@@ -102,7 +99,7 @@ func (g *group) rest() []survivors.Node {
 	return known
 }
 
-// settle lets a node work until it has nothing to do.
+// settle lets a node work until it has no more work.
 func (g *group) settle(n *node) {
 	for n.err == nil {
 		switch {
@@ -133,7 +130,7 @@ func (g *group) take(n *node, s step, m *pb.Message) {
 	}
 }
 
-// known returns what a node that is at rest knows of the configuration.
+// known returns what a node at rest knows of the configuration.
 func (n *node) known() survivors.Node {
 	known := survivors.Node{ID: n.id, Applied: n.disk.applied(), Commit: n.raw.BasicStatus().Commit}
 	var err error
@@ -224,7 +221,7 @@ func (g *group) leads() bool {
 	return false
 }
 
-// standing describes where the survivors stand.
+// standing describes the states of the survivors.
 func (g *group) standing() string {
 	var all []string
 	for _, n := range g.nodes {

@@ -110,7 +110,7 @@ type Faults struct {
 
 	// Minority lets some nodes die for ever when the other faults end. With asynchronous
 	// storage writes and check-quorum, the disks of others get stuck for ever. The newest
-	// configuration that is known to a node that works keeps its quorum.
+	// configuration that a working node knows to be committed keeps its quorum.
 	Minority bool
 
 	// Drift is how many ticks a node's clock may gain on another's in an election timeout. What the
@@ -236,7 +236,7 @@ func drawFaults(r *rng) *Faults {
 		*length = []int{2, *length, *length * 3}[r.below(3)]
 	}
 	f.Drift = []float64{0, 0.5, 1, 2}[r.below(4)]
-	end := *r // the seeds from before there was this fault stay what they were
+	end := *r // earlier seeds give the same runs as before this fault existed
 	end.state ^= 0xdead
 	f.Minority = end.chance(0.6)
 	return f
@@ -262,7 +262,7 @@ func drawNodes(r *rng, f *Faults) raft.Config {
 	if r.chance(0.2) {
 		c.MaxUncommittedEntriesSize = 512
 	}
-	// Not a draw: those that follow stay as they are. No output depends on it.
+	// This draws nothing, so that later draws stay the same. No output depends on it.
 	c.ReuseMemory = mix(r.state, 1)&1 != 0
 	if c.CheckQuorum && r.chance(0.6) {
 		if r.chance(0.5) {

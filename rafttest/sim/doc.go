@@ -41,8 +41,8 @@
 // elect, to answer its clients and to catch up in a bounded number of ticks, and then, without
 // clients, to answer a read of each member. In most runs a minority dies for ever before that
 // (Faults.Minority) and, with asynchronous storage writes, the disks of others never acknowledge
-// again. Who may die follows from the configurations that the survivors know. They have to recover
-// without the others, and a node whose disk is stuck must not disturb the leader.
+// again. The configurations that the survivors know decide which nodes may die. The survivors have
+// to recover alone, and a node whose disk is stuck must not disturb the leader.
 //
 // # Failures
 //

@@ -9,7 +9,7 @@ const lastReader = -2
 func (s *simulation) lastReads() {
 	s.quiet = true
 	members(&s.leader().conf, func(id uint64) {
-		if h := s.host(id); !h.stuck { // one that is stuck may not even know who its members are
+		if h := s.host(id); !h.stuck { // a stuck node may not know the members
 			h.lastRead = readDue
 		}
 	})

@@ -8,17 +8,17 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// How a run ends with Faults.Minority: some nodes never come back, and some disks never acknowledge
-// again. Who may be lost is drawn from what the nodes know, see package survivors. The rest has to
-// recover as it does after other faults. Removed nodes may live on, and disturb.
+// How a run ends with Faults.Minority: some nodes never return, and some disks never acknowledge
+// again. What the nodes know decides which of them may be lost, see package survivors. The rest has
+// to recover as it does after other faults. Removed nodes may live on, and disturb.
 
 // forever is a moment that no run reaches.
 const forever = math.MaxUint64 / 2
 
-// loseMinority lets a minority die. Before that no message arrives any more until every node has
-// carried out what it had in hand: then the observer knows what each of them knows. Sometimes that
-// lasts until the leader is forgotten. What is under way is lost with those who die, because it
-// could bring a change of the configuration that no live log has.
+// loseMinority lets a minority die. Before that, all links are cut until every node has finished
+// its work, so that the observer knows what each node knows. In some runs that lasts until nodes
+// forget their leader. Messages under way are lost, because one could carry a configuration change
+// that no live log has.
 func (s *simulation) loseMinority() {
 	for i := range s.net.cut {
 		s.net.cut[i] = ^uint64(0)
@@ -26,7 +26,8 @@ func (s *simulation) loseMinority() {
 	r := rng{state: mix(s.cfg.Seed, 0xdead)}
 	silence := r.below(3) * s.w.base.ElectionTick
 	if lead := s.leader(); lead != nil && len(lead.rn.Status().CatchUp) > 0 {
-		// It may promote a learner within an election timeout of the learner's last answer.
+		// The leader may promote a learner within an election timeout of the learner's last
+		// answer.
 		silence = max(silence, s.w.base.ElectionTick+2)
 	}
 	for end := s.now + ticks(silence); s.now < end && s.w.failure == nil && s.step(); {
@@ -69,8 +70,8 @@ func (s *simulation) loseMinority() {
 	}
 }
 
-// awaitRest lets time pass until every node was at rest once, and those that lead are. Only a
-// leader adds to its log without messages.
+// awaitRest lets time pass until every node has been at rest once, and leaders are at rest now.
+// Only a leader appends to its log without messages.
 func (s *simulation) awaitRest() {
 	rested := make([]bool, len(s.hosts))
 	waits := func() bool {
@@ -89,9 +90,9 @@ func (s *simulation) awaitRest() {
 	}
 }
 
-// calm lets everybody be for a few election timeouts. A leader whose disk works must stay: a node
-// whose disk is stuck does not disturb it. A node that was removed and lives on may, and then there
-// may be no leader now.
+// calm lets a few election timeouts pass. A leader whose disk works must keep its term: a node
+// whose disk is stuck must not disturb it. A removed node that lives on may, so there may be no
+// leader now.
 func (s *simulation) calm() {
 	lead := s.leader()
 	if lead == nil || lead.stuck {
@@ -110,8 +111,7 @@ func (s *simulation) calm() {
 	}
 }
 
-// rests reports whether a host has nothing to do. One whose disk is lost has nothing to do for
-// ever.
+// rests reports whether a host has no work. A host whose disk is lost never has any.
 func (s *simulation) rests(h *host) bool {
 	if h.rn == nil {
 		return h.lost

@@ -28,9 +28,9 @@ var ErrNoFailure = errors.New("sim: the run breaks nothing")
 // ErrNotShrunk is returned by Shrink for failures that are about time: Progress.
 var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
 
-// ErrNotDeterministic is matched by the error of Shrink for a Config that does not lead to the same
-// run each time: the Disk, the StateMachine or the commands depend on more than the seed. The error
-// says how that was seen.
+// ErrNotDeterministic is matched by the error of Shrink for a Config that does not give the same
+// run each time, because the Disk, the StateMachine or the commands depend on more than the seed.
+// The error says how the runs differ.
 var ErrNotDeterministic = errors.New("sim: the run is not deterministic")
 
 // maxReplays bounds how often Shrink repeats a run.
@@ -38,7 +38,7 @@ const maxReplays = 20_000
 
 // Shrink runs cfg, which fails, and takes away what is not needed for that (delta debugging): it
 // records what was done to the nodes, messages that arrived included, and repeats it with parts
-// left out. Messages are delivered by what they say, so that those that are left out before do not
+// left out. Messages are identified by their content, so that leaving out earlier ones does not
 // matter. It prefers a run whose script shows the failure to a shorter one whose script does not.
 // It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is
 // ErrNoFailure, ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
@@ -73,7 +73,8 @@ func Shrink(cfg Config) (*Shrunk, error) {
 	return sh.result(actions, len(rec.actions), shown)
 }
 
-// sameAgain runs cfg once more, and returns an error if that does not fail as before: f, or nil.
+// sameAgain runs cfg once more, and returns an error if the run does not fail as f says, or fails
+// although f is nil.
 func sameAgain(cfg Config, f *Failure) error {
 	s, err := simulate(cfg, nil)
 	if err != nil {
@@ -85,7 +86,7 @@ func sameAgain(cfg Config, f *Failure) error {
 	return nil
 }
 
-// outcome tells runs apart.
+// outcome describes how a run ends.
 func outcome(f *Failure) string {
 	if f == nil {
 		return "breaks nothing"
@@ -93,7 +94,7 @@ func outcome(f *Failure) string {
 	return fmt.Sprintf("breaks %s at event %d: %s", f.Property, f.Event, f.Detail)
 }
 
-// differs is the error about actions that break the property at one time, and not at another.
+// differs returns the error about actions that break the property in one run and not in another.
 func (sh *shrinker) differs(actions int) error {
 	return fmt.Errorf("%w: the same %d actions break %s, or do not", ErrNotDeterministic, actions, sh.property)
 }

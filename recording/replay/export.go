@@ -23,10 +23,10 @@ var ErrNoScript = errors.New("replay: a script cannot say this")
 // Export writes a life of a recording as a script of package rafttest, with the commands and without what they print, which
 // raftscript -rewrite fills in. Every message is given to the node by hand; what the node sends goes nowhere.
 //
-// A script cannot say everything: reads of the storage that failed, the application's own
-// snapshots, what it refused to apply. Where that is so a comment says it. The last comment says
-// whether the script, which is run for that, brings the node to where the recording has left it.
-// The error is ErrDamaged if the script ends where the life is damaged.
+// A script cannot express everything: failed reads of the storage, the application's own snapshots,
+// entries that it refused to apply. A comment marks each such place. Export runs the script, and
+// the last comment says whether it brings the node to the state at the end of the recording. The
+// error is ErrDamaged if the script ends where the life is damaged.
 func Export(records []recording.Record, life Life, out io.Writer) error {
 	switch {
 	case life.Begin >= life.End || records[life.Begin].Kind != recording.Start:
@@ -76,12 +76,12 @@ type exporter struct {
 	async bool
 	// taken: the application has a Ready, which the script handles where it was advanced.
 	taken bool
-	// writes are the messages that the append thread has before it: whether each has an
-	// acknowledgement.
+	// writes has a value for each message that waits for the append thread: whether the message
+	// has an acknowledgement.
 	writes []bool
 }
 
-// note remembers what a batch gives to the append thread.
+// note remembers the messages of a batch to the append thread.
 func (e *exporter) note(rd *raft.Ready) {
 	for i := range rd.Messages {
 		if m := &rd.Messages[i]; m.To == raft.LocalAppendThread {

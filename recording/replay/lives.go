@@ -9,9 +9,9 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// ErrDamaged says that a part of a life is cut or damaged: what comes before it was replayed, and
-// what comes behind it in the same life was not. A process that dies while it writes leaves such a
-// life, too.
+// ErrDamaged says that a part of a life is cut or damaged: the records before that part were
+// replayed, and the records after it in the same life were not. A process that dies while it writes
+// leaves such a life, too.
 var ErrDamaged = errors.New("replay: the rest of the life is cut or damaged, and not replayed")
 
 // Read reads all of a recording. Where it ends within a record, or is damaged from some place on,
@@ -52,8 +52,8 @@ func Lives(records []recording.Record) []Life {
 	for i := range records {
 		starts := records[i].Kind == recording.Start
 		if n := len(lives); n > 0 {
-			// Before the first start there may be nothing but the word that a Ring has
-			// kept no more.
+			// Before the first start there may be only the record that a Ring has
+			// dropped what came before.
 			if starts && (i > 1 || records[0].Kind != recording.Lost || records[0].Number(0) == 0) {
 				lives[n-1].End = i
 			} else {
@@ -73,10 +73,10 @@ func Lives(records []recording.Record) []Life {
 	return lives
 }
 
-// Run replays a recording, life after life, and calls each, if it is not nil, after every input.
-// What comes before the first start or checkpoint is passed over. The error is ErrIncomplete if
-// that is everything, ErrOtherLibrary, ErrCheckpoint or ErrUnknownOption, a *Divergence, or what
-// each returned. It is ErrDamaged if all is replayed but what is damaged.
+// Run replays a recording, life after life, and calls each, if it is not nil, after every input. It
+// skips what comes before the first start or checkpoint. The error is ErrIncomplete if the
+// recording has neither, ErrOtherLibrary, ErrCheckpoint or ErrUnknownOption, a *Divergence, or the
+// error of each. It is ErrDamaged if everything except the damaged parts was replayed.
 func Run(records []recording.Record, each func(*Step) error) error {
 	replayed, damaged := false, false
 	for _, l := range Lives(records) {
@@ -98,8 +98,7 @@ func Run(records []recording.Record, each func(*Step) error) error {
 	return nil
 }
 
-// RunLife is Run for one of the lives of a recording. It goes as far as the first record that is
-// lost.
+// RunLife is Run for one of the lives of a recording. It stops at the first lost record.
 func RunLife(records []recording.Record, life Life, each func(*Step) error) error {
 	return runLife(records, life, nil, each)
 }

@@ -178,8 +178,9 @@ func (p *player) operate(s *Step) {
 	}
 }
 
-// Config returns the configuration that a Start record holds, without Storage, Logger and Recording.
-// The error is ErrUnknownOption or nil; with it comes what is known.
+// Config returns the configuration that a Start record holds, without Storage, Logger and
+// Recording. The error is ErrUnknownOption or nil; the Config holds the known options in either
+// case.
 func Config(start *recording.Record) (*raft.Config, error) {
 	c := &raft.Config{}
 	if !options.Decode(c, start.Numbers) {
