@@ -166,7 +166,7 @@ const errorTexts = "the errors of package confchange have texts of their own"
 
 // integrationShare are the integration tests of etcd for CI, two minutes of them: membership,
 // leader moves, snapshots, restarts and linearizable reads.
-const integrationShare = `^(TestD(ecrease|ouble)ClusterSize.*|TestForceNewCluster|TestAddMemberAfterClusterFullRotation|TestIssue.*|` +
+const integrationShare = `^(TestD(ecrease|ouble)ClusterSize.*|TestForceNewCluster|TestAddMemberAfterClusterFullRotation|TestIssue2.*|` +
 	`TestRejectUnhealthy.*|TestRestart.*|TestConcurrent(Remove|Move).*|TestSnapshotAndRestartMember|TestRemoveMember.*|TestPauseMember|` +
 	`TestNetworkPartition.*|TestEtcdVersionFromWAL|TestMoveLeader.*|TestTransferLeader.*|TestFirstCommitNotification|` +
 	`TestV3WatchRestoreSnapshotUnsync|TestV3(Put|Hash)Restart|TestRevisionMonotonic.*|TestMember(Add|Promote|Remove|Update).*|TestKVGet.*)$`
