@@ -77,10 +77,10 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 }
 
 // promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A proposal
-// that is refused now, because another change is pending or a joint configuration has to be left
-// first, is repeated at the next tick, until the wait ends. The application may call
-// ApplyConfChange after Advance. So a promotion counts as refused only when it has been applied for
-// an election timeout without an effect.
+// may be refused because another change is pending or a joint configuration has to be left first.
+// It is then repeated at each tick until the wait ends. The application may call ApplyConfChange
+// after Advance. So a promotion counts as refused only when it has been applied for an election
+// timeout without an effect.
 func (r *raft) promoteCaughtUp() {
 	for i := range r.catching.list {
 		c := &r.catching.list[i]

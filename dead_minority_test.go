@@ -198,7 +198,7 @@ func (w *deadWalk) ids(set survivors.Set) string {
 	return fmt.Sprint(ids)
 }
 
-// outlive lets the survivors tick and talk until nothing is missing any more.
+// outlive lets the survivors tick and talk until nothing is missing.
 func (w *deadWalk) outlive() (ticks int, missing string) {
 	w.pinch.reads = map[uint64]string{}
 	for ticks = range deadMinorityTicks {

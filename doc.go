@@ -166,8 +166,8 @@
 //   - What Bootstrap writes commits as one, once all of it is durable and a later entry proves it
 //     complete. It is handed out in one batch, whatever its size, and takes effect with that. A
 //     snapshot that ends within it is not sent. Bootstrap completes a torn first write.
-//   - A node starts at least in the term of its last entry or snapshot, and takes all other
-//     configuration changes in its log but the last one for committed. So a write of entries
-//     without its hard state loses nothing (see Storage).
+//   - A node starts at least in the term of its last entry or snapshot. It takes all configuration
+//     changes in its log except the last one for committed, apart from those of Bootstrap. So a
+//     write of entries without its hard state loses nothing (see Storage).
 //   - Ready returns an empty batch until the last batch is advanced.
 package raft

@@ -157,7 +157,7 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 // configuration, and the quorum of that configuration may have died since.
 //
 // Then a live majority elects. Let C be the newest configuration that a live node K knows to be
-// committed, and let the live voters of C be a quorum of it. Of these voters, let B have the most
+// committed. Let the live voters of C be a quorum of C. Of these voters, let B have the most
 // up-to-date log. Every other live voter of C grants B its vote. B has every committed entry, so it
 // has the change to C (Leader Completeness, thesis §3.6.3). If B knows that the change is
 // committed, B campaigns in C and wins. If B does not know it, B learns it from K:

@@ -47,8 +47,8 @@ func (r *raft) confirmReads() {
 
 // handleHeartbeat is the follower's half. It echoes the round only of a heartbeat with a term:
 // otherwise a node in a later term would confirm the reads of an earlier leader. The leader names a
-// commit index that this node has acknowledged; if its log is shorter, the disk lost entries that
-// may be committed thanks to it, and it must not vote or acknowledge any more.
+// commit index that this node has acknowledged. If this node's log is shorter, its disk lost
+// entries that may be committed because of this node, so it must neither vote nor acknowledge.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
 	r.heardFromLeader(m.From)
 	if err := r.commitAsTold(m.Commit); err != nil {

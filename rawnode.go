@@ -128,10 +128,10 @@ func (rn *RawNode) CheckProposal(bytes int) error {
 	return rn.raft.admitProposal(1, uint64(max(bytes, 0)))
 }
 
-// ProposeConfChange asks to append a configuration change. A leader appends an entry without data
-// in place of a change that must wait for an earlier one, or that does not fit a joint
-// configuration. CheckConfChange reports that beforehand. The error matches ErrBadConfChange if the
-// change is illegal for another reason.
+// ProposeConfChange asks to append a configuration change. A change that must wait for an earlier
+// one, or that does not fit a joint configuration, becomes an entry without data. CheckConfChange
+// reports that beforehand. The error matches ErrBadConfChange if the change is illegal for another
+// reason.
 func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
 	if rn.raft.err != nil {
 		return rn.raft.err
@@ -151,8 +151,8 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 
 // CheckConfChange returns the reason why this node would now neither append cc nor send it to the
 // leader, or nil. The reason is one of the errors of CheckProposal. A leader also returns
-// ErrConfChangePending if an earlier change may not be applied, and an error that matches
-// ErrBadConfChange if cc is illegal in the active configuration.
+// ErrConfChangePending if an earlier change may not be applied. Its error matches ErrBadConfChange
+// if cc is illegal in the active configuration.
 func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {

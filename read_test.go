@@ -284,7 +284,8 @@ func TestBug44AnAnswerThatComesTwiceAnswersNoLaterReadOfAFollower(t *testing.T) 
 	}
 }
 
-// A program may take the messages of a follower only after each tick, so that it never ticks an idle one.
+// A program may take the messages of a follower only after each tick, so that it never ticks an
+// idle one.
 func TestABusyFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

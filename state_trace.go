@@ -132,7 +132,7 @@ func traceBecomeCandidate(r *raft) {
 	r.trace.emitOwn(r, "SendRequestVoteResponse", pb.MsgVoteResp, 0)
 }
 
-// traceOwnVote: the own vote is durable and counts.
+// traceOwnVote: this node's own vote is durable and counts.
 func traceOwnVote(r *raft) {
 	r.trace.emitOwn(r, "ReceiveRequestVoteResponse", pb.MsgVoteResp, 0)
 }
@@ -257,8 +257,8 @@ func traceReceive(r *raft, m *pb.Message) {
 	r.trace.emitAll(r, "Receive"+step, received, nil)
 }
 
-// traceIgnored reports whether the node handles a message of this term in a way that the
-// specification does not know, without a change that it does know.
+// traceIgnored reports whether the node handles a message of this term as the specification does
+// not, and without a change of state that the specification has.
 func (r *raft) traceIgnored(m *pb.Message) bool {
 	switch {
 	case m.Term != r.term:

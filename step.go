@@ -119,8 +119,8 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
 		if isVoteAnswer(m) {
-			// It decides nothing any more. But the entry that it names is committed in
-			// every term, and a node that is no voter may stay in its term for ever.
+			// It no longer decides anything. But the entry that it names is committed
+			// in every term, and a node that is no voter may stay in its term for ever.
 			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)

@@ -124,8 +124,8 @@ func TestAnOrderToCampaignWithoutATermDoesNotEndALease(t *testing.T) {
 	c.wantRole(2, StateFollower, c.node(1).BasicStatus().Term)
 }
 
-// The voters have promised the leader not to support another node, and the target has lost the leader. In a
-// transfer they would vote for it all the same.
+// The voters have promised the leader not to support another node, and the target has lost the
+// leader. In a transfer they would vote for it all the same.
 func TestAnOrderToCampaignWithoutATermIsNoTransferWhereLeasesAreKept(t *testing.T) {
 	c := newLeaseCluster(t, 3)
 	for range 10 {

@@ -56,8 +56,8 @@
 // bits of flags are the bools, from the lowest: AsyncStorageWrites, CheckQuorum, PreVote,
 // DisableProposalForwarding, DisableConfChangeValidation and StepDownOnRemoval.
 //
-// Options that are added to the library later take the next bit, or a further number at the end,
-// and zeros beyond the sixteenth number are left out. So a recording that was made before there was
-// an option stays readable, and the library writes the same for a node without the option. A
-// recording with an option that the reading library does not know is refused.
+// Options that are added to the library later take the next bit, or a further number at the end.
+// Zeros beyond the sixteenth number are left out. So a recording from before an option existed
+// stays readable, and the library writes the same for a node without the option. A recording with
+// an option that the reading library does not know is refused.
 package recording

@@ -26,8 +26,8 @@ type traceOptions struct {
 	nodes, steps   int
 }
 
-// runTrace writes the trace of a script, a recording or a simulated cluster to stdout, and reports
-// on stderr whether it is a run of the specification.
+// runTrace writes the trace of a script, a recording or a simulated cluster to stdout. It reports
+// on stderr whether the trace is a run of the specification.
 func runTrace(args []string, stdout, stderr io.Writer) int {
 	if !raft.StateTraceDeployed {
 		fmt.Fprintln(stderr, "raftscript: this binary cannot trace; build with -tags with_tla")

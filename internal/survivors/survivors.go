@@ -50,10 +50,9 @@ func after(cfg tracker.Config, c *Change) tracker.Config {
 // Set is a set of nodes: bit i stands for the node at position i.
 type Set = uint64
 
-// Suffice reports whether the nodes in work have to elect a leader and commit, if no others ever
-// work again and every message under way is lost. The nodes in live are up. Those of them that are
-// not in work have a disk that never acknowledges again: they send messages, and can promise
-// nothing.
+// Suffice reports whether the nodes in work have to elect a leader and commit. No others ever work
+// again, and every message under way is lost. The nodes in live are up. Those of them that are not
+// in work have a disk that never acknowledges again: they send messages, and can promise nothing.
 //
 // The newest configuration that a node in work knows to be committed, B, needs a quorum in work.
 // Older configurations are superseded: a voter that does not learn of B is a fault. A log may have

@@ -84,8 +84,8 @@ func (e *Illegal) Error() string {
 	return fmt.Sprintf("event %d, %s of node %s: %s", e.Event, e.Name, e.Node, e.Reason)
 }
 
-// Check returns nil if the trace is a run of the specification, and otherwise an *Illegal for the
-// first event that is no step of it.
+// Check returns nil if the trace is a run of the specification. Otherwise it returns an *Illegal
+// for the first event that is no step of it.
 func Check(events []Event) error {
 	w, err := begin(events)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package behave makes the same calls to this library and to etcd/raft and compares what they
-// answer. Where the two differ on purpose, see MIGRATING.md, a test says so.
+// Package behave makes the same calls to this library and to etcd/raft and compares the results.
+// Its tests name the differences on purpose, see MIGRATING.md.
 package behave

@@ -4,7 +4,7 @@
 //	go run ./interop/bench                 # a few minutes; writes docs/benchmarks.md and docs/benchmarks.svg
 //	go run ./interop/bench -only 'reads' -out ''
 //
-// This library is run as a program for v3.6 configures it, and with Config.ReuseMemory.
+// This library runs with the Config of a program for v3.6, and with Config.ReuseMemory.
 //
 // Each row is run several times, in turns, and the fastest run of each counts: what is slower was disturbed by
 // something else. Absolute times belong to the machine; the ratios are what to look at.

@@ -6,14 +6,15 @@
 //
 // It fetches the programs through the Go module proxy, into a temporary directory. There it lays
 // each of them out twice: once with go.etcd.io/raft/v3 v3.6.0, once with a copy of this tree's
-// packages under the import path that the program uses. The programs' sources stay as published.
+// packages under the import path that the program uses. The programs' sources stay as published,
+// except for the edits in table.go that v3.6.0 makes necessary.
 //
 // For each package it prints how many tests pass with v3.6.0 and how many with this library. It
 // names each test that passes with v3.6.0 and fails with this library, and exits 1 if there is one.
 //
 // Tests of programs depend on timing. So a test that fails with this library only is run again,
-// alone, on both sides, before it is reported (again.go has the rule). A test that panics, hangs or
-// never ends counts as failed, and the other tests of its package run in another process.
+// alone, on both sides, before it is reported (again.go has the rule). A test that panics or hangs
+// counts as failed, and the other tests of its package run in another process.
 //
 // With -short the tests run with this library only, and v3.6.0 runs those that fail. For a further
 // program, add a row to the table in table.go.
@@ -62,7 +63,7 @@ func main() {
 	}
 }
 
-// wants says whether the options select a package, or with pattern some package below it.
+// wants reports whether the options select a package, or with pattern some package below it.
 func (o *options) wants(label string, pattern bool) bool {
 	if len(o.only) == 0 {
 		return true
@@ -75,7 +76,7 @@ func (o *options) wants(label string, pattern bool) bool {
 	return false
 }
 
-// below says whether a path is another one or below it.
+// below reports whether a path equals another one or is below it.
 func below(path, of string) bool {
 	return path == of || strings.HasPrefix(path, of+"/")
 }

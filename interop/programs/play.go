@@ -114,7 +114,7 @@ func (b *binary) process(opts options, tests []string, repeat int) (*results, er
 	return got, errors.Join(err, convert.Wait())
 }
 
-// watch ends a process and its children when no test ends for so long. The first signal lets the
+// watch ends a process and its children when no test ends within stall. The first signal lets the
 // process write its stacks.
 func watch(pid int, stall time.Duration, ended, exited <-chan struct{}) {
 	signal, clock := syscall.SIGQUIT, time.NewTimer(stall)

@@ -40,8 +40,8 @@ type event struct {
 	Action, Test, Output string
 }
 
-// A tail keeps what says most about why a test failed: the beginning of a panic, else the last
-// lines of its output, without the stacks of a process that was stopped.
+// A tail keeps the lines that best explain why a test failed: the beginning of a panic, else the
+// last lines of its output. It leaves out the stacks of a process that was stopped.
 type tail struct {
 	lines    []string
 	panicked bool

@@ -72,7 +72,7 @@ func buildPairs(opts options, etcd, ours *side, s suite) ([]*pair, error) {
 	return pairs, nil
 }
 
-// A tested pair is what came of it.
+// A tested pair holds its results.
 type tested struct {
 	*pair
 	etcd, ours *results // etcd is nil with -short
@@ -137,7 +137,7 @@ func (p *pair) run(opts options) tested {
 	return t
 }
 
-// ran says whether there is something to tell: a package without a selected test has nothing.
+// ran reports whether the package has results: a package without a selected test has none.
 func (t *tested) ran() bool {
 	return len(t.ours.outcomes) > 0 || t.pair.ours.file == "" || t.etcd != nil && len(t.etcd.outcomes) > 0
 }

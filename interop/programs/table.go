@@ -109,7 +109,8 @@ var table = []*program{
 		},
 	},
 	{
-		// What of v3.6.0's own tests uses exported names only; its rafttest is a program on top.
+		// Those of v3.6.0's own tests that use only exported names; its rafttest is a
+		// program.
 		name: "raft",
 		raft: "go.etcd.io/raft/v3",
 		own: []string{"confchange/*_test.go", "confchange/testdata/*", "raftpb/*_test.go", "rafttest/*.go",

@@ -34,15 +34,16 @@
 // # The properties
 //
 // See Property. They are checked for what an event has changed only, so that a run costs about a
-// microsecond an event. The observer sees what leaves a node: a Ready is compared with everything
-// that was ever in a log, a message with what the disk of its sender has synced, a commit index
-// with the disks of a quorum, a read with what was committed when it was asked for, the results and
-// the snapshots of a replica with those of others. When the faults are over, the cluster has to
-// elect, to answer its clients and to catch up in a bounded number of ticks, and then, without
-// clients, to answer a read of each member. In most runs a minority dies for ever before that
-// (Faults.Minority) and, with asynchronous storage writes, the disks of others never acknowledge
-// again. The configurations that the survivors know decide which nodes may die. The survivors have
-// to recover alone, and a node whose disk is stuck must not disturb the leader.
+// microsecond an event. The observer sees everything that a node hands out. It compares a Ready
+// with everything that was ever in a log, and a message with what the disk of its sender has
+// synced. It compares a commit index with the disks of a quorum, and a read with what was committed
+// when the read began. It compares the results and the snapshots of a replica with those of others.
+// When the faults are over, the cluster has to elect, to answer its clients and to catch up in a
+// bounded number of ticks. Then, without clients, it has to answer a read of each member. In most
+// runs a minority dies for ever before that (Faults.Minority) and, with asynchronous storage
+// writes, the disks of others never acknowledge again. The configurations that the survivors know
+// decide which nodes may die. The survivors have to recover alone, and a node whose disk is stuck
+// must not disturb the leader.
 //
 // # Failures
 //

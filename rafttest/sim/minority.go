@@ -10,7 +10,7 @@ import (
 
 // How a run ends with Faults.Minority: some nodes never return, and some disks never acknowledge
 // again. What the nodes know decides which of them may be lost, see package survivors. The rest has
-// to recover as it does after other faults. Removed nodes may live on, and disturb.
+// to recover as it does after other faults. Removed nodes may stay up, and disturb.
 
 // forever is a moment that no run reaches.
 const forever = math.MaxUint64 / 2
@@ -91,7 +91,7 @@ func (s *simulation) awaitRest() {
 }
 
 // calm lets a few election timeouts pass. A leader whose disk works must keep its term: a node
-// whose disk is stuck must not disturb it. A removed node that lives on may, so there may be no
+// whose disk is stuck must not disturb it. A removed node that stays up may, so there may be no
 // leader now.
 func (s *simulation) calm() {
 	lead := s.leader()

@@ -29,8 +29,8 @@ var ErrNoFailure = errors.New("sim: the run breaks nothing")
 var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
 
 // ErrNotDeterministic is matched by the error of Shrink for a Config that does not give the same
-// run each time, because the Disk, the StateMachine or the commands depend on more than the seed.
-// The error says how the runs differ.
+// run each time. The Disk, the StateMachine or the commands then depend on more than the seed. The
+// error says how the runs differ.
 var ErrNotDeterministic = errors.New("sim: the run is not deterministic")
 
 // maxReplays bounds how often Shrink repeats a run.

@@ -1,4 +1,4 @@
-// Package call has the calls that a program makes to a node, for both libraries.
+// Package call defines the calls that a program makes to a node of either library.
 package call
 
 // Kind says which call it is.
@@ -44,16 +44,16 @@ type Config struct {
 	MaxInflight                                                                   int
 }
 
-// Answer is what a call has answered.
+// Answer is the result of a call.
 type Answer struct {
-	// Text is what the program sees at once, but for the parts of a Ready.
+	// Text is what the program sees at once, without the parts of a Ready.
 	Text string
 	// Ready are the lines of a Ready, without its messages.
 	Ready []string
 	// Messages are those of a Ready, or of a storage thread, to other nodes: how they are
 	// described, and as bytes.
 	Messages []Message
-	// Panicked: the call has panicked, and the node cannot be used any more.
+	// Panicked: the call has panicked, and the node is unusable.
 	Panicked bool
 }
 
