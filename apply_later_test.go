@@ -6,7 +6,7 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// Programs may apply in a goroutine of its own, and call ApplyConfChange after Advance.
+// Programs may apply in a separate goroutine, and call ApplyConfChange after Advance.
 
 // laterApplier is a leader whose committed entries are applied only when its test says so.
 type laterApplier struct {

@@ -133,7 +133,7 @@ func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 	}
 }
 
-// wantAllocationsPerRound fails if more than a number are made in a round, on average.
+// wantAllocationsPerRound fails if a round makes more allocations than wanted, on average.
 func (c *testCluster) wantAllocationsPerRound(most float64, round func()) {
 	const rounds = 400
 	n := testing.AllocsPerRun(1, func() {

@@ -373,7 +373,7 @@ func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
 	}
 }
 
-// On an idle cluster a learner that is dead has everything.
+// On an idle cluster the Match of a dead learner stays the last index.
 func TestALearnerThatDoesNotAnswerIsNotCaughtUp(t *testing.T) {
 	c := newTestCluster(t, 1, func(cfg *Config) { cfg.CatchUpRounds = 3 })
 	c.join(nil)

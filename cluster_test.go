@@ -33,7 +33,8 @@ type testCluster struct {
 	cut func(m *pb.Message) bool
 	// floors holds, per context of a read, the largest commit index when it was asked for.
 	floors map[string]uint64
-	// answered holds the contexts of the reads that were answered; nil if nobody wants to know.
+	// answered holds the contexts of the reads that were answered; nil unless a test needs
+	// them.
 	answered map[string]bool
 	// sent counts messages by type, whether dropped or not.
 	sent map[pb.MessageType]int

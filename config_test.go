@@ -152,7 +152,8 @@ func TestProposalsAreDroppedWithTheReason(t *testing.T) {
 	})
 }
 
-// wantDropped: the node drops a proposal of data, and says why. Programs compare with ==.
+// wantDropped fails unless the node drops a proposal of data and CheckProposal returns the reason.
+// Programs compare with ==.
 func wantDropped(t *testing.T, n *testNode, data string, why error) {
 	t.Helper()
 	if err := n.CheckProposal(len(data)); err != why || !errors.Is(err, ErrProposalDropped) {

@@ -12,8 +12,8 @@ import (
 )
 
 // A live majority always elects: random walks through configurations on a bad network, at the end
-// of which a minority dies for ever, or only its disks. See package survivors for who may die. The
-// rest has no faults from then on, and must elect, commit and answer reads.
+// of which a minority dies for ever, or only its disks. Package survivors defines which nodes may
+// die. The rest has no faults from then on, and must elect, commit and answer reads.
 
 var (
 	stuckWalks = flag.Int("stuckwalks", 300, "how many walks TestALiveMajorityAlwaysElects takes")
@@ -63,7 +63,7 @@ type deadWalk struct {
 	live, work survivors.Set
 }
 
-// pinch is what the survivors still owe, and what they were asked for.
+// pinch holds what the survivors were asked for, and what of it is missing.
 type pinch struct {
 	index, term uint64            // of the last proposal
 	committed   bool              // it is committed
@@ -115,7 +115,7 @@ func (w *deadWalk) tune(cfg *Config, options uint64) {
 
 func (w *deadWalk) below(n int) int { return int(w.dice.next() % uint64(n)) }
 
-// wander takes the walk. Then everybody carries out what is at hand, and what is under way is lost.
+// wander takes the walk. Then every node finishes its work, and messages under way are lost.
 func (w *deadWalk) wander() {
 	for _, a := range w.acts {
 		w.walk(a)
@@ -128,7 +128,7 @@ func (w *deadWalk) wander() {
 	w.wire = nil
 }
 
-// settleApart lets everybody carry out what is at hand, without messages.
+// settleApart lets every node finish its work, without messages.
 func (w *deadWalk) settleApart() {
 	for range 3 {
 		for _, n := range w.nodes {
@@ -138,8 +138,9 @@ func (w *deadWalk) settleApart() {
 	}
 }
 
-// awaitPromotion lets a leader that waits to promote a learner do so, or find it silent. A learner
-// may die within an election timeout of its last answer, and the leader may promote it until then.
+// awaitPromotion waits until the leader has promoted a learner that it waits for, or finds it
+// silent. A learner may die within an election timeout of its last answer, and the leader may
+// promote it until then.
 func (w *deadWalk) awaitPromotion(n *testNode) {
 	for range n.cfg.ElectionTick + 1 {
 		if n.raft.role != StateLeader || !slices.ContainsFunc(n.raft.catching.list, func(c catchUp) bool { return c.wait == waitsPromoted }) {
@@ -150,7 +151,7 @@ func (w *deadWalk) awaitPromotion(n *testNode) {
 	}
 }
 
-// die draws who dies, and reports whether anybody does.
+// die draws the nodes that die, and reports whether there are any.
 func (w *deadWalk) die() bool {
 	known := make([]survivors.Node, len(w.nodes))
 	var all, fragile survivors.Set
@@ -240,7 +241,7 @@ func (w *deadWalk) talkAlive() {
 	}
 }
 
-// playStuck performs what the apply thread of a node has to do. The disk does nothing.
+// playStuck does the work of a node's apply thread. The disk does nothing.
 func (w *deadWalk) playStuck(n *testNode) {
 	var writes, applies []pb.Message
 	for _, m := range n.threads {
@@ -255,7 +256,7 @@ func (w *deadWalk) playStuck(n *testNode) {
 	n.threads = append(writes, n.threads...)
 }
 
-// missing asks for what was not asked for yet, and says what is missing.
+// missing asks for what was not asked for yet, and returns what is missing.
 func (w *deadWalk) missing(tick int) string {
 	p := &w.pinch
 	lead := w.leaderIn(uint(w.live))
@@ -294,7 +295,7 @@ func (w *deadWalk) missing(tick int) string {
 	return ""
 }
 
-// logStates logs where everybody stands.
+// logStates logs the state of every node.
 func (w *deadWalk) logStates() {
 	for _, n := range w.nodes {
 		w.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.last(), n.raft.heardCommit, n.raft.members.Config())

@@ -70,8 +70,8 @@ func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
 	return None
 }
 
-// Some of the nodes die for ever. The rest are a majority of the newest configuration that one of
-// them knows to be committed, and not all of them know it.
+// Some nodes die for ever. The rest are a majority of the newest configuration that one of them
+// knows to be committed; not all of them know that.
 func TestALiveMajorityElects(t *testing.T) {
 	voters := func(ids ...uint64) pb.ConfState { return pb.ConfState{Voters: ids} }
 	joint := pb.ConfState{Voters: []uint64{3, 4, 5}, VotersOutgoing: []uint64{1, 2, 3}}
@@ -126,8 +126,8 @@ func TestALiveMajorityElects(t *testing.T) {
 	}
 }
 
-// A leader may have been elected before the others died, in a configuration that is outdated. A
-// follower that knows the newest one says so.
+// A leader may have been elected in an outdated configuration, before the others died. A follower
+// that knows the newest one names it.
 func TestALeaderHearsFromItsFollowersThatAChangeIsCommitted(t *testing.T) {
 	joint := pb.ConfState{Voters: []uint64{2}, VotersOutgoing: []uint64{1, 2}, Learners: []uint64{3}}
 	c := startFromDisks(t, joint, []disk{{[]string{"leave"}, 1}, {[]string{"leave"}, 1}, {[]string{"leave"}, 2}}, nil)

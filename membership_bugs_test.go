@@ -226,7 +226,8 @@ func TestBug39AJointConfigurationIsLeftOnceWhoeverLeads(t *testing.T) {
 	c.wantRefusedChange(2, pb.ConfChangeV2{})
 }
 
-// wantRefusedChange: the leader appends an entry without data instead of the change, as v3.6 does.
+// wantRefusedChange fails unless the leader appends an entry without data instead of the change, as
+// v3.6 does.
 func (c *testCluster) wantRefusedChange(id uint64, cc pb.ConfChangeI) {
 	c.tb.Helper()
 	n := c.node(id)
@@ -310,7 +311,8 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	c.ready(1)
 	c.tick(1, 40)
 	c.ready(1)
-	// A restart forgets how far the leader has committed. A heartbeat names what this log has.
+	// A restart forgets the leader's commit index. A heartbeat names an index that this log
+	// has.
 	c.restart(1)
 	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
 	c.ready(1)
@@ -318,13 +320,12 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	c.ready(1)
 	c.wantRole(1, StateFollower, 5)
 	c.wantConfig("voters=()", 1)
-	// Nor does the word of another node help, while a leader has named more.
+	// Nor does another node's message prove anything, while a leader has named a higher index.
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 100})
 	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})})
 	c.ready(1)
 	c.wantConfig("voters=()", 1)
-	// The change that ends the configuration, once it is durable, shows that nothing is missing
-	// to apply both.
+	// Once the change that ends the configuration is durable, the node can apply both.
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
 	c.ready(1)
 	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 6, Commit: 4})

@@ -11,8 +11,8 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// keepingMember is a Node with the loop of a program that sends after Advance, and keeps what it
-// was handed out.
+// keepingMember is a Node with the loop of a program that sends after Advance, and keeps every
+// batch.
 type keepingMember struct {
 	raft.Node
 	storage *raft.MemoryStorage
@@ -59,7 +59,7 @@ func (m *keepingMember) write(entries []raftpb.Entry, hs raftpb.HardState) {
 	}
 }
 
-// send does storage work, too. What it carries for this node goes before the rest.
+// send does storage work, too. It delivers this node's own responses before the rest.
 func (m *keepingMember) send(ctx context.Context, all []*keepingMember, messages []raftpb.Message) {
 	for i := range messages {
 		msg := &messages[i]
@@ -97,8 +97,8 @@ func (m *keepingMember) receive(ctx context.Context) {
 	}
 }
 
-// Through a Node, too, what was handed out belongs to the program. Nobody loses a message by it:
-// the entries are applied without a tick, so that nothing is sent again.
+// Through a Node, too, what was handed out belongs to the program. No message is lost: the entries
+// are applied without a tick, so nothing is sent twice.
 func TestWhatANodeHandsOutIsNeverWrittenAgain(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		for _, reuse := range []bool{false, true} {

@@ -7,8 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// What a program may write over once a call has returned, with v3.6 as here: it is read, and not
-// kept.
+// Arguments that a program may overwrite once a call has returned, with v3.6 as here: the node
+// reads them, and does not keep them.
 func TestWhatIsGivenToACallIsNotKept(t *testing.T) {
 	voters := []uint64{1, 2, 3}
 	cs := pb.ConfState{Voters: slices.Clone(voters)}

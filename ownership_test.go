@@ -10,7 +10,7 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// keeper keeps what was handed out, with a deep copy of what it was then.
+// keeper keeps what was handed out, with a deep copy from that time.
 type keeper struct {
 	values []any
 	copies []string
@@ -39,8 +39,8 @@ func (k *keeper) check(t *testing.T) {
 	}
 }
 
-// lateProgram is a program that calls Advance before it sends, and sends out of the arrays that it
-// was handed out, some batches later. It drives a testCluster.
+// lateProgram is a program that calls Advance before it sends, and sends from the arrays of the
+// Ready some batches later. It drives a testCluster.
 type lateProgram struct {
 	*testCluster
 	t *testing.T
@@ -49,7 +49,7 @@ type lateProgram struct {
 
 	// prompt: it sends before Advance, as Config.ReuseMemory demands, and copies what it keeps.
 	prompt bool
-	// scribbles: it writes over whatever is its own, as soon as it has used it.
+	// scribbles: it overwrites what belongs to it, as soon as it has used it.
 	scribbles bool
 
 	late    [][]pb.Message // not sent yet
@@ -78,7 +78,7 @@ func newLateProgram(t *testing.T, n int, tune func(*Config)) *lateProgram {
 	return p
 }
 
-// fill writes over an array, to its last element.
+// fill overwrites an array, to its last element.
 func fill[T any](s []T, with T) {
 	s = s[:cap(s)]
 	for i := range s {
@@ -142,7 +142,7 @@ func (p *lateProgram) campaign(id uint64) {
 	p.work()
 }
 
-// work goes on until nothing moves.
+// work continues until no node has work.
 func (p *lateProgram) work() {
 	for moved := true; moved; {
 		moved = false
@@ -162,7 +162,7 @@ func (p *lateProgram) work() {
 	}
 }
 
-// batch does what a Ready asks for, and sends nothing yet.
+// batch does the work of a Ready, and sends nothing yet.
 func (p *lateProgram) batch(n *testNode) {
 	if p.midway && n.raft.log.applying < n.raft.log.committed && n.raft.role == StateLeader && n.raft.transferee == None {
 		p.midway = false
@@ -242,7 +242,7 @@ func (p *lateProgram) storageWorkOf(n *testNode) bool {
 	return true
 }
 
-// send delivers to other nodes what an array holds.
+// send delivers the messages of an array to other nodes.
 func (p *lateProgram) send(messages []pb.Message) {
 	for i := range messages {
 		m := messages[i]
@@ -271,7 +271,7 @@ var (
 	junkMessage = pb.Message{Type: pb.MsgSnap, To: 77, From: 77, Term: 77, Responses: []pb.Message{{To: 77}}}
 )
 
-// scribble writes over what a batch handed out besides messages, and over a Status.
+// scribble overwrites what a batch handed out besides messages, and a Status.
 func (p *lateProgram) scribble(n *testNode, rd *Ready) {
 	if !p.scribbles {
 		return
@@ -319,8 +319,7 @@ func everyUse(t *testing.T, sizes []int, f func(t *testing.T, nodes int, tune fu
 	}
 }
 
-// What a Ready hands out belongs to the program: programs send after Advance, and keep what they
-// like.
+// What a Ready hands out belongs to the program: programs send after Advance, and keep batches.
 func TestWhatIsHandedOutIsNeverWrittenAgain(t *testing.T) {
 	everyUse(t, []int{1, 3, 5}, func(t *testing.T, nodes int, tune func(*Config)) {
 		p := newLateProgram(t, nodes, tune)
@@ -342,7 +341,7 @@ func (p *lateProgram) wantEverythingApplied() {
 	}
 }
 
-// A program that writes over what is its own, to the end of its arrays, harms nobody.
+// A program that overwrites what belongs to it, to the end of its arrays, does no harm.
 func TestWritingOverWhatWasHandedOutChangesNothing(t *testing.T) {
 	everyUse(t, []int{3}, func(t *testing.T, nodes int, tune func(*Config)) {
 		for _, reuse := range []bool{false, true} {

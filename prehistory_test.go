@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// What programs written for v3.6 start from: a first snapshot without a term, a Storage that has
-// forgotten the term before its first entry, ticks that are to mean never.
+// Programs written for v3.6 start from a first snapshot without a term, from a Storage that has
+// forgotten the term before its first entry, or with ticks that mean never.
 
 // startFrom replaces the disk of every node and starts it.
 func (c *testCluster) startFrom(fill func(s *MemoryStorage)) {

@@ -212,7 +212,8 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 	})
 }
 
-// wantDroppedReads: these reads of the node, and no others, were dropped; none was answered.
+// wantDroppedReads fails unless exactly these reads of the node were dropped, and none was
+// answered.
 func (c *testCluster) wantDroppedReads(id uint64, contexts ...string) {
 	c.tb.Helper()
 	var got []string
@@ -367,8 +368,8 @@ func TestAReadWithoutAContextIsAnswered(t *testing.T) {
 	c.wantRead(c.readAt(2, ""), "", 2)
 }
 
-// A question that is passed on to the node that asked it, and that leads by now, is not a read of
-// its application. v3.6 passes it on, too.
+// A read that is forwarded to the node that sent it, and that leads by now, is not a read of its
+// application. v3.6 forwards it, too.
 func TestAQuestionThatComesBackIsNoRead(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

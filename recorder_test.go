@@ -12,9 +12,8 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// A node that is quarantined takes no input: no method of RawNode, those included that are yet to
-// be written, changes its state or adds to its recording. A recording ends with what broke the
-// node.
+// A quarantined node takes no input: no method of RawNode, future ones included, changes its state
+// or adds to its recording. A recording ends with the input that broke the node.
 func TestAQuarantinedNodeTakesAndRecordsNoInput(t *testing.T) {
 	for method := range reflect.TypeFor[*RawNode]().NumMethod() {
 		name := reflect.TypeFor[*RawNode]().Method(method).Name
@@ -62,7 +61,7 @@ func quarantinedNode(t *testing.T, ring *recording.Ring) *RawNode {
 	return n
 }
 
-// stateOf returns all of a node's state but the error, which checkpoints do not hold.
+// stateOf returns the whole state of a node except the error, which checkpoints do not hold.
 func stateOf(t *testing.T, n *RawNode) []byte {
 	t.Helper()
 	healthy := *n.raft

@@ -593,8 +593,8 @@ func TestBug28AppliedMayBeAheadOfTheStoredCommitIndex(t *testing.T) {
 	}
 }
 
-// A heartbeat of an earlier leader reaches a follower that knows the new term, and its answer, the
-// new leader. It names index 0.
+// A heartbeat of an earlier leader reaches a follower that knows the new term. Its response has
+// index 0, and reaches the new leader.
 func TestAnAnswerToARequestOfAnEarlierTermEndsNoProbe(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -101,7 +101,7 @@ func TestASnapshotWithoutATermIsTaken(t *testing.T) {
 	c.termless(pb.Message{Type: pb.MsgSnap, From: 1, To: 2, Snapshot: snapAt(9, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})})
 	c.ready(2)
 	c.wantCommit(2, 9)
-	// A newcomer learns the term from it.
+	// A new member learns the term from it.
 	c.termless(pb.Message{Type: pb.MsgSnap, From: 1, To: 3, Snapshot: snapAt(10, 7, pb.ConfState{Voters: []uint64{1, 2, 3}})})
 	c.ready(3)
 	c.wantCommit(3, 10)

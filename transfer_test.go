@@ -276,7 +276,7 @@ func TestATransferEndsAtOnceIfTheTargetRefuses(t *testing.T) {
 	if r := c.node(1).raft; r.transferee != None {
 		t.Errorf("the transfer to %d goes on", r.transferee)
 	}
-	// What a voter refuses otherwise does not end a transfer to it.
+	// Other rejections of a voter do not end a transfer to it.
 	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgTimeoutNow }
 	c.node(1).TransferLeader(2)
 	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true})

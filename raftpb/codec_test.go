@@ -103,7 +103,7 @@ func TestTheWaysToEncodeAgreeAndRefuseShortBuffers(t *testing.T) {
 	}
 }
 
-// A buffer's length is of no interest to MarshalTo, as in generated code.
+// MarshalTo ignores the length of its buffer, as generated code does.
 func TestMarshalToUsesTheCapacity(t *testing.T) {
 	for _, typ := range types {
 		rapid.Check(t, func(t *rapid.T) {
@@ -128,7 +128,7 @@ func TestANilMessageHasSizeZero(t *testing.T) {
 	}
 }
 
-// What Data held before is left alone: somebody else may have it.
+// The array that Data had before is not changed: the program may have given it away.
 func TestDecodingAnEntryWritesIntoNoArrayOfItsOwn(t *testing.T) {
 	data := []byte("before")
 	e := Entry{Data: data}

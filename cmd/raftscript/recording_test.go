@@ -53,8 +53,8 @@ func TestRecordings(t *testing.T) {
 	}
 	// twice is a file to which a second life was appended, when the first was cut.
 	twice := func(data []byte) []byte { return append(bytes.Clone(data[:len(data)-1]), data...) }
-	// damaged has a byte changed in the middle of the second of three lives, worn in the last
-	// of two.
+	// In damaged, a byte in the middle of the second of three lives is changed; in worn, one in
+	// the last of two.
 	damaged := func(data []byte) []byte {
 		second := bytes.Clone(data)
 		second[len(second)/2] ^= 0x40

@@ -24,7 +24,8 @@ func TestTraceNeedsTheTag(t *testing.T) {
 	}
 }
 
-// traced runs raftscript trace and returns its output, what it said, and the exit status.
+// traced runs raftscript trace and returns its standard output, its standard error and the exit
+// status.
 func traced(t *testing.T, args ...string) (out, errs string, status int) {
 	t.Helper()
 	if !raft.StateTraceDeployed {

@@ -10,7 +10,7 @@ import (
 	"github.com/ffd200af/raft/internal/options"
 )
 
-// Every field of Config is an option, or one of those that are no values. A field that is in
+// Every field of Config is an option, or in the list of fields that are no values. A field in
 // neither list would be missing from recordings, replay and scripts.
 func TestEveryFieldOfConfigIsInTheTable(t *testing.T) {
 	noValue := []string{"Storage", "Logger", "TraceLogger", "Recording"}
@@ -38,7 +38,7 @@ func TestEveryFieldOfConfigIsInTheTable(t *testing.T) {
 	}
 }
 
-// all returns a config in which each option has a value of its own.
+// all returns a config in which each option has a different value.
 func all() *raft.Config {
 	c := &raft.Config{}
 	for i, o := range options.All() {
@@ -61,7 +61,7 @@ func TestARecordingHasEveryOption(t *testing.T) {
 	}
 }
 
-// A recording of a version that knows fewer options is the same as one that is made without them.
+// A recording of a version with fewer options equals one that is made without the newer options.
 func TestAnOldRecordingHasTheSameNumbers(t *testing.T) {
 	old := []uint64{1, 10, 2, 7, 1 | 4 | 16, 1 << 20, 1 << 19, math.MaxUint64, 0, 256, 1 << 26, 1, 1, 10, 1000, 42}
 	want := raft.Config{

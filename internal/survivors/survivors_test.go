@@ -27,7 +27,7 @@ func change(t *testing.T, index uint64, text string) Change {
 	return Change{Index: index, Change: pb.ConfChangeV2{Changes: ccs}}
 }
 
-// cluster is four voters, and what is special about some of them.
+// cluster returns four voters, with changes to some of them.
 func cluster(t *testing.T, special ...Node) []Node {
 	nodes := make([]Node, 4)
 	for i := range nodes {

@@ -46,7 +46,7 @@ func find(t *testing.T, events []Event, name string, nth int) int {
 func TestWhatIsNoStepOfTheSpecificationIsFound(t *testing.T) {
 	for _, c := range []struct {
 		what string
-		// The nth event of a name is changed; nil takes it out.
+		// The nth event of a name is changed; nil removes it.
 		name   string
 		nth    int
 		change func(*Event)
@@ -96,7 +96,7 @@ func TestWhatIsNoStepOfTheSpecificationIsFound(t *testing.T) {
 	}
 }
 
-// Invariants are looked at after every step.
+// Invariants are checked after every step.
 func TestBrokenInvariantsAreFound(t *testing.T) {
 	w, err := begin(three(t))
 	if err != nil {

@@ -88,7 +88,7 @@ func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
 	}
 }
 
-// Nodes that refuse their help once another one is dead are found, in the first state.
+// The explorer finds nodes that refuse their help once another node is dead, in the first state.
 func TestSurvivorsThatElectNobodyAreFound(t *testing.T) {
 	w := worldNamed(t, "plain")
 	w.fault = withholdsVotes

@@ -7,8 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// Each node votes only for the next one, and the last for none. As long as all live there is a
-// leader. The first and the last alone elect nobody.
+// Each node votes only for the next one, and the last for none. While all nodes are up there is a
+// leader. The first and the last alone elect no leader.
 func TestADeadMinorityShowsWhoDoesNotHelp(t *testing.T) {
 	p := plant{tamper: func(n *node, m *pb.Message) bool {
 		if m.To == n.id+1 || m.Type != pb.MsgVoteResp || m.Reject {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// moody is a machine that panics, or not, by what happened in other runs.
+// moody is a machine that panics, or not, depending on other runs.
 type moody struct {
 	*KV
 	applied *int
@@ -42,8 +42,7 @@ func TestAMachineThatIsNotDeterministicIsNamed(t *testing.T) {
 	}
 }
 
-// A machine that keeps up appearances for two runs, and for as many replays as it likes, is found
-// out at last.
+// A machine that behaves the same for two runs, and for any number of replays, is found in the end.
 func TestAMachineThatIsNotDeterministicLaterOnIsNamedToo(t *testing.T) {
 	machines := 0
 	cfg := Config{

@@ -12,7 +12,7 @@ import (
 )
 
 // An option that was added after the first version of the format is recorded, replayed, printed and
-// exported as the others.
+// exported like the others.
 func TestALaterOptionIsReplayedAndExported(t *testing.T) {
 	tune := func(c *raft.Config) { c.StepDownOnRemoval = true }
 	records := read(t, lives(t, sim.Config{Seed: 4, Nodes: 1, Steps: 100, Faults: sim.NoFaults(), Tune: tune})[0])
@@ -32,7 +32,7 @@ func TestALaterOptionIsReplayedAndExported(t *testing.T) {
 	}
 }
 
-// A recording of a newer version is refused, and not replayed without an option that it needs.
+// A recording of a newer version is refused, not replayed without an option that it needs.
 func TestAnOptionThatIsNotKnownIsRefused(t *testing.T) {
 	records := read(t, lives(t, sim.Config{Seed: 4, Nodes: 1, Steps: 100, Faults: sim.NoFaults()})[0])
 	records[0].Numbers = append(slices.Clone(records[0].Numbers), 7)

@@ -10,8 +10,8 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// stopped returns the recording of a node that was quarantined and then used for a long time, in a
-// ring that the later inputs would fill many times.
+// stopped returns the recording of a node that was quarantined and then used for a long time. The
+// later inputs would fill its ring many times.
 func stopped(t *testing.T) []recording.Record {
 	t.Helper()
 	first := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}
@@ -58,7 +58,7 @@ func TestTheRecordingOfAQuarantinedNodeShowsWhatBrokeIt(t *testing.T) {
 	}
 }
 
-// Earlier versions of the library recorded what a quarantined node was given, which had no effect.
+// Earlier versions of the library recorded the inputs of a quarantined node, which had no effect.
 func TestInputsOfAQuarantinedNodeInAnOldRecordingArePassedOver(t *testing.T) {
 	records, inputs := stopped(t), 0
 	for _, k := range []recording.Kind{recording.Tick, recording.TickQuiesced, recording.Ready, recording.Advance} {
