@@ -55,10 +55,10 @@ type Config struct {
 	// least one entry is handed out. With asynchronous storage writes it limits what is handed out
 	// and not acknowledged as applied, of all batches together. 0 means MaxSizePerMsg.
 	MaxCommittedSizePerReady uint64
-	// MaxUncommittedEntriesSize limits the payload, in bytes, of the entries a
-	// leader has appended that are not applied yet; proposals beyond it are dropped
-	// with ErrUncommittedFull. Proposals without data, and a single proposal of any
-	// size on an otherwise applied log, always pass. 0 means no limit.
+	// MaxUncommittedEntriesSize limits the payload, in bytes, of the entries a leader has
+	// appended that are not applied yet; proposals beyond it are dropped, and CheckProposal
+	// returns ErrUncommittedFull. Proposals without data, and a single proposal of any size on
+	// an otherwise applied log, always pass. 0 means no limit.
 	MaxUncommittedEntriesSize uint64
 	// MaxCachedEntriesSize limits, in bytes, the durable entries that a node keeps in memory so that
 	// followers that are slightly behind cost no read of Storage. 0 means none.

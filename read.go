@@ -94,7 +94,7 @@ func (r *raft) readIndex(from uint64, context []byte) {
 		return
 	}
 	if !r.startRead(&read{from: from, context: context}) {
-		r.logger.Debugf("%x drops a read of %x: %s, leader %x", r.id, from, r.role, r.lead)
+		r.logger.Debugf("%x drops a read of %x: %s, known leader %x (0 is none)", r.id, from, r.role, r.lead)
 		r.dropRead(from, context)
 	}
 }

@@ -106,7 +106,8 @@ func (r *raft) forgetLeader() {
 	r.lead = None
 }
 
-// heardFromLeader notes a sign of life of the term's leader, who may be None: not named.
+// heardFromLeader notes a sign of life of the term's leader; from is None if the message does not
+// name the leader.
 func (r *raft) heardFromLeader(from uint64) {
 	if r.role != StateFollower {
 		r.becomeFollower(r.term, from)

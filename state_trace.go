@@ -257,8 +257,8 @@ func traceReceive(r *raft, m *pb.Message) {
 	r.trace.emitAll(r, "Receive"+step, received, nil)
 }
 
-// traceIgnored reports whether the node handles a message of this term as the specification does
-// not, and without a change of state that the specification has.
+// traceIgnored reports whether the node, unlike the specification, handles a message of this term
+// without a change of the state that the specification knows.
 func (r *raft) traceIgnored(m *pb.Message) bool {
 	switch {
 	case m.Term != r.term:

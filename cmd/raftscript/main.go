@@ -111,7 +111,7 @@ func runScript(path string, opts options, stdout io.Writer) (bool, error) {
 		return false, err
 	}
 	if len(script.Blocks) == 0 {
-		return false, errors.New("there is no command in it")
+		return false, errors.New("the script has no command")
 	}
 	outcomes := script.Run(nil)
 	results := make([]string, len(outcomes))

@@ -87,7 +87,7 @@ func eachLife(path string, records []recording.Record, name string, number int, 
 	case len(lives) == 0:
 		return tell(path, errors.New("the recording is empty"), stdout, stderr)
 	case number < 0 || number > len(lives):
-		return tell(path, fmt.Errorf("there are the lives 1 to %d", len(lives)), stdout, stderr)
+		return tell(path, fmt.Errorf("the recording has lives 1 to %d", len(lives)), stdout, stderr)
 	case number > 0:
 		lives = lives[number-1 : number]
 	case name == "export":

@@ -38,9 +38,10 @@
 //
 // # What is not in it
 //
-// Time: nodes campaign whenever they are told to, and leases and check-quorum, which count ticks, are off. Without
-// asynchronous writes a Ready is taken at once or, in the world "batches", as a step of its own, and so is Advance in the
-// worlds "advance" and "lone"; a Ready's messages leave right after its write. A node that has two inputs or two storage
-// messages to work off gets nothing more before it has done something. A follower's question for a read arrives as
-// often as the bound says. Proposals are made at leaders.
+// Time: a node may campaign at any step, and leases and check-quorum, which count ticks, are off.
+// Without asynchronous writes a Ready is taken at once or, in the world "batches", as a separate
+// step. Advance is a separate step in the worlds "advance" and "lone". A Ready's messages are sent
+// right after its write. A node that has two inputs or two storage messages to work off gets
+// nothing more before it has done something. A follower's question for a read arrives as often as
+// the bound says. Proposals are made at leaders.
 package explore
