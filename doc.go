@@ -103,9 +103,9 @@
 //   - Step returns a typed error where input is corrupt or hostile, or where a message without a
 //     term could break a safety rule. A node whose invariants break is quarantined (RawNode.Err).
 //     Nothing panics.
-//   - NewRawNode returns an error for a log that ends before the commit index or Config.Applied, or
-//     that begins after it. StartNode and RestartNode return a stopped Node, whose methods return
-//     the error; StartNode without peers is such a case.
+//   - NewRawNode returns an error for a log that ends before the commit index or Config.Applied,
+//     and for one that begins after Config.Applied. StartNode and RestartNode return a stopped
+//     Node, whose methods return the error; StartNode without peers is such a case.
 //   - A configuration change that could never be applied is an error of the proposal.
 //
 // Messages:

@@ -1,7 +1,7 @@
 // Code generated from package ours by go generate. DO NOT EDIT.
 
-// Package etcd drives etcd/raft as a program written for v3.6 does. It is the text of package ours
-// with etcd/raft's import path.
+// Package etcd drives etcd/raft as a program written for v3.6 does.
+// It is the text of package ours with etcd/raft's import path.
 package etcd
 
 import (

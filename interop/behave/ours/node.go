@@ -1,5 +1,5 @@
-// Package ours drives this library as a program written for v3.6 does. Package etcd is the same
-// text with etcd/raft's import path.
+// Package ours drives this library as a program written for v3.6 does.
+// Package etcd is the same text with etcd/raft's import path.
 package ours
 
 import (
