@@ -92,14 +92,14 @@ func (s *simulation) awaitRest() {
 
 // calm lets a few election timeouts pass. A leader whose disk works must keep its term: a node
 // whose disk is stuck must not disturb it. A removed node that stays up may, so there may be no
-// leader now.
+// leader now. So may a node with a later term whose slow disk has held back its answers.
 func (s *simulation) calm() {
 	lead := s.leader()
 	if lead == nil || lead.stuck {
 		return
 	}
 	for _, h := range s.hosts {
-		if h.rn != nil && !h.stuck && !isMember(&lead.conf, h.id) {
+		if h.rn != nil && !h.stuck && (!isMember(&lead.conf, h.id) || h.term > lead.term) {
 			return
 		}
 	}
