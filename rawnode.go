@@ -211,6 +211,18 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 	_ = rn.raft.step(&m) // a node that does nothing more
 }
 
+// CheckTransfer returns the reason why TransferLeader would ignore transferee now, or nil. The
+// error matches ErrNotLeader at a node that does not lead, or ErrTransferTarget.
+func (rn *RawNode) CheckTransfer(transferee uint64) error {
+	switch {
+	case rn.raft.err != nil:
+		return rn.raft.err
+	case rn.raft.role != StateLeader:
+		return ErrNotLeader
+	}
+	return rn.raft.checkTransfer(transferee)
+}
+
 // StepDown makes a leader give the leadership away, like TransferLeader to the voter that is best
 // suited: one that was heard from recently, with the longest log. The error matches
 // ErrNotLeader, or ErrTransferTarget if there is no other voter.

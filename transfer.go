@@ -13,6 +13,14 @@ import (
 // after an election timeout. It also gives up when the target refuses, because the target does not
 // know that it is a voter. Every change of role or term ends the transfer.
 
+// checkTransfer returns the reason why target cannot be given the leadership.
+func (r *raft) checkTransfer(target uint64) error {
+	if i := r.members.Find(target); i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
+		return fmt.Errorf("%w: %x", ErrTransferTarget, target)
+	}
+	return nil
+}
+
 // startTransfer begins to hand the leadership to a voter. An earlier transfer to somebody else is
 // given up; asking again for the same target does not prolong it; asking for
 // the leader itself ends it.
@@ -21,17 +29,13 @@ func (r *raft) startTransfer(target uint64) error {
 		r.abortTransfer("the leader is to stay")
 		return nil
 	}
-	i := r.members.Find(target)
-	if i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
-		return fmt.Errorf("%w: %x", ErrTransferTarget, target)
-	}
-	if r.transferee == target {
-		return nil
+	if err := r.checkTransfer(target); err != nil || r.transferee == target {
+		return err
 	}
 	r.transferee = target
 	r.transferElapsed = 0
 	r.logger.Infof("%x starts to hand the leadership at term %d to %x", r.id, r.term, target)
-	pr := r.members.Progress(i)
+	pr := r.members.Progress(r.members.Find(target))
 	if r.maySucceed(pr) {
 		r.orderCampaign()
 		return nil

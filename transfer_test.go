@@ -110,6 +110,14 @@ func TestBug09ATransferEndsWhenItsTargetIsNoVoterAnyMore(t *testing.T) {
 func TestTheLeadershipDoesNotGoToWhoCannotLead(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
+	for target, want := range map[uint64]error{2: nil, 9: ErrTransferTarget} {
+		if err := c.node(1).CheckTransfer(target); !errors.Is(err, want) {
+			t.Errorf("to %d: %v, want %v", target, err, want)
+		}
+	}
+	if err := c.node(2).CheckTransfer(3); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("at a follower: %v", err)
+	}
 	c.step(transferTo(1, 9)) // a stranger
 	c.wantTransferee(1, None)
 	c.node(1).ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 4})

@@ -171,8 +171,8 @@ func membershipRemovals() []removal {
 		{"transfer-refusal-of-order", "a refused vote is no refused order", "§3.10", []edit{{"message.go",
 			`m.Reject && string(m.Context) == contextTransfer`, `m.Reject`}}},
 		{"transfer-target", "only a voter that stays one takes over", "§3.10; bug 9", []edit{{"transfer.go",
-			`	if i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
-		return fmt`, `	if i < 0 {
+			`	if i := r.members.Find(target); i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
+		return fmt`, `	if i := r.members.Find(target); i < 0 {
 		return fmt`}}},
 		{"transfer-demoted", "a transfer ends when its target does not vote any more", "§3.10; bug 9", []edit{{"membership.go",
 			`		r.abortTransfer("the target does not vote any more")

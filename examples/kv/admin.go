@@ -167,7 +167,11 @@ func (r *replica) transferLeader(ctx context.Context, req adminRequest) (any, er
 		if to == 0 {
 			return r.loop.node.StepDown()
 		}
-		return r.loop.node.Step(raftpb.Message{Type: raftpb.MsgTransferLeader, From: to, To: r.opts.id})
+		if err := r.loop.node.CheckTransfer(to); err != nil {
+			return err
+		}
+		r.loop.node.TransferLeader(to)
+		return nil
 	})
 	if err != nil {
 		return nil, err
