@@ -34,7 +34,10 @@ func doorRemovals() []removal {
 		return m.Reject
 	}
 	return m.Type == pb.MsgApp
-`}}},
+`}, {"message.go",
+			`last.term > m.Term {
+		return fmt.Errorf("%w: entry`, `m.Term != 0 && last.term > m.Term {
+		return fmt.Errorf("%w: entry`}}},
 		{"termless-grant", "an acknowledgement or a vote without a term counts for nothing", "§3.6.2", []edit{{"message.go",
 			`	case pb.MsgAppResp, pb.MsgVoteResp:
 		return m.Reject

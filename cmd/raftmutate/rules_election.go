@@ -134,8 +134,6 @@ func electionRemovals() []removal {
 			`limit == index || proof && !more {`, `limit == index || proof {`}}},
 		{"alone-snapshot", "nobody restores an earlier leader's snapshot in which it decides alone", "§5; bug 41", []edit{{"snapshot.go",
 			`if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {`, `if false {`}}},
-		{"alone-only", "what is committed stays so", "§3.5", []edit{{"alone.go",
-			`		case limit == index && at > r.log.committed:`, `		case limit == index:`}}},
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
