@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/ffd200af/raft"
@@ -61,7 +62,8 @@ func (n *node) respond(thread int, responses []pb.Message) {
 // hear gives the node a response of its own thread.
 func (n *node) hear(m pb.Message) {
 	n.own = append(n.own, m)
-	if err := n.raw.Step(m); err != nil {
+	// A node that was removed since refuses its own acknowledgement, as it does in v3.6.
+	if err := n.raw.Step(m); err != nil && !errors.Is(err, raft.ErrStepPeerNotFound) {
 		n.fail("refuses its own acknowledgement: %w", err)
 	}
 	n.watch()

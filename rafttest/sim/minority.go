@@ -40,6 +40,9 @@ func (s *simulation) loseMinority() {
 		s.w.flights[i].lost = true
 	}
 	s.net.heal()
+	for i := range s.net.latest {
+		clear(s.net.latest[i]) // no link waits for what is lost
+	}
 	known := make([]survivors.Node, len(s.hosts))
 	var up, fragile survivors.Set
 	for i, h := range s.hosts {
