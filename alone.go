@@ -19,8 +19,9 @@ import (
 // the same: it may be the only node that knows the newest configuration.
 //
 // When another node reports the change with which this node decides alone as committed, this node
-// commits it only under two conditions. No other configuration change follows in its log, and its
-// durable log proves that it is not behind:
+// commits it only under two conditions. The next configuration change in its log, if there is one,
+// is beyond every commit index that an append has named since the start. And its durable log proves
+// that it is not behind:
 //
 //   - If the leader of term T reports it, the log holds an entry of term T.
 //   - If a message about votes reports it, the log reaches the highest commit index that any leader
@@ -29,12 +30,20 @@ import (
 // If the next configuration change is reported as committed too and is durable, the node commits
 // both at once, without proof.
 //
+// A leader applies a change before it appends the next one. So the append that brings the next
+// change also reports this one as committed. After a restart, an append has to be heard first.
+//
 // Safety: the leader L of term T is another node. L was a voter of its active configuration when it
 // campaigned, so L had applied the change that made it one. That change made this node no longer
 // the only voter, and precedes L's first entry of term T. A log with an entry of term T holds that
 // change by Log Matching (thesis §3.5). The commit index in the hard state is never between the two
 // changes, so this holds after a restart. (With asynchronous writes there is an exception: a crash
 // after the first change is applied and before the hard state is written.)
+//
+// One case remains open. A server has lost its disk, has received the beginning of the log, and has
+// restarted. Then a removed server that still runs reports the change in a message about votes. The
+// disk of the first server is the same as that of a server that lost nothing and is the only voter,
+// so no check can separate them. Config.ID forbids such a server.
 //
 // Liveness: assume that the configuration of this node alone is the newest one. It followed a
 // configuration of two voters, or a joint one (thesis §4.3), so its commitment needed this node's
@@ -66,7 +75,7 @@ func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 	cfg, limit, more := r.members.Config(), index, false
 	err = r.log.eachConfChange(r.log.applied+1, r.log.lastIndex()+1, func(at uint64, e *pb.Entry) bool {
 		if at > index {
-			more = alone(&cfg, r.id)
+			more = alone(&cfg, r.id) && (r.heardCommit == 0 || at <= r.heardCommit)
 			return false
 		}
 		if cc, err := decodeConfChange(e); err == nil {

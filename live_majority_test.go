@@ -141,3 +141,20 @@ func TestALeaderHearsFromItsFollowersThatAChangeIsCommitted(t *testing.T) {
 		t.Errorf("leader %d, %s", leader, c.node(2).raft.members.Config())
 	}
 }
+
+// A removed leader of v3.6 goes on, and dies after it has appended the next change.
+func TestAChangeThatNobodyCommittedDoesNotKeepANodeFromDecidingAlone(t *testing.T) {
+	c := startFromDisks(t, pb.ConfState{Voters: []uint64{1, 2}}, []disk{{[]string{"r2"}, 1}}, nil)
+	next := pb.Entry{Type: pb.EntryConfChange, Term: 2, Index: 3}
+	var err error
+	if next.Data, err = (&pb.ConfChange{NodeID: 4}).Marshal(); err != nil {
+		t.Fatal(err)
+	}
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 2, LogTerm: 2, Commit: 2, Entries: []pb.Entry{next}})
+	for c.ready(1) {
+	}
+	c.wantConfig("voters=(1)", 1)
+	if leader := c.leaderAmong([]uint64{1}, 40); leader != 1 {
+		t.Errorf("leader %d, %s", leader, c.node(1).raft.members.Config())
+	}
+}
