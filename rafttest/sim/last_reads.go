@@ -30,11 +30,12 @@ const (
 	readWaits          // it was asked
 )
 
-// readsWait asks those that are due, and reports whether one of the last reads waits at a node that is up.
+// readsWait asks those that are due, and reports whether one of the last reads waits at a member that is up. A node that was removed
+// since drops its read: its next Ready reports that, and may never come.
 func (s *simulation) readsWait() bool {
-	waits := false
+	waits, lead := false, s.leader()
 	for _, h := range s.hosts {
-		if h.rn == nil || h.lastRead == noRead {
+		if h.rn == nil || h.lastRead == noRead || lead != nil && !isMember(&lead.conf, h.id) {
 			continue
 		}
 		waits = true
