@@ -23,6 +23,8 @@ func (s *simulation) loseMinority() {
 	for i := range s.net.cut {
 		s.net.cut[i] = ^uint64(0)
 	}
+	s.awaitRest() // a leader that was paused has read what came before
+	s.loseFlights()
 	r := rng{state: mix(s.cfg.Seed, 0xdead)}
 	silence := r.below(3) * s.w.base.ElectionTick
 	if lead := s.leader(); lead != nil && len(lead.rn.Status().CatchUp) > 0 {
@@ -36,9 +38,7 @@ func (s *simulation) loseMinority() {
 	if s.w.failure != nil {
 		return
 	}
-	for i := range s.w.flights {
-		s.w.flights[i].lost = true
-	}
+	s.loseFlights()
 	s.net.heal()
 	for i := range s.net.latest {
 		clear(s.net.latest[i]) // no link waits for what is lost
@@ -70,6 +70,13 @@ func (s *simulation) loseMinority() {
 			h.stuck, h.stalledUntil = true, forever
 			s.w.stats.Stuck++
 		}
+	}
+}
+
+// loseFlights loses all messages under way.
+func (s *simulation) loseFlights() {
+	for i := range s.w.flights {
+		s.w.flights[i].lost = true
 	}
 }
 
