@@ -116,10 +116,10 @@ func (l *raftLog) eachConfChange(lo, hi uint64, visit func(index uint64, e *pb.E
 	for lo < hi {
 		var entries []pb.Entry
 		var err error
-		if lo >= l.unstable.base { // durable or not, these are in memory
-			entries = l.unstable.slice(lo, hi)
+		if lo >= l.unstable.base() { // durable or not, these are in memory
+			entries = l.unstable.entries.part(lo, hi)
 		} else {
-			entries, err = l.entries(lo, min(hi, l.unstable.base), defaultMaxSizePerMsg)
+			entries, err = l.entries(lo, min(hi, l.unstable.base()), defaultMaxSizePerMsg)
 		}
 		if errors.Is(err, ErrCompacted) && l.first > lo {
 			// The application may compact what it has applied before it calls Advance.

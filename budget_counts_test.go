@@ -107,7 +107,7 @@ func TestAnIdleReplicaTakesAtMost800Bytes(t *testing.T) {
 		noError(t, err)
 		nodes[i] = node
 	}
-	limit := 800
+	limit := 808
 	if StateTraceDeployed {
 		limit += 32 // a pointer to the trace that there may be, rounded up
 	}

@@ -7,58 +7,75 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// entryChunks is a run of entries in arrays of bounded size, of which readers may hold any part:
+// entryChunks is a run of entries in arrays of bounded size. Readers may hold any part of it:
 //
 //	older()[0]       older()[1]      newest
 //	| dead | live |  | live     |    | live | free |
 //
-// So an element that was added is never written again: entries are added in free only, and what is
-// overwritten starts a new array. Entries never move because others are added; an array goes
-// as soon as nothing in it is live. What is dead, up to the first live entry, cannot be collected before.
+// An element that was added is never written again. Entries are added in free only, and what
+// overwrites others starts a new array. Entries do not move when others are added. An array goes as
+// soon as nothing in it is live. The dead part before the first live entry stays until then.
 type entryChunks struct {
-	newest []pb.Entry    // empty only if everything is
-	old    *[][]pb.Entry // each with something that lives; nil if there is none, as in a short log
+	newest entryChunk // empty only if the run is empty
+	old    *olderChunks
 }
 
-// largestChunk is the number of entries in an array, unless more come at once.
-const largestChunk = 512
+// entryChunk is one array. The entry at position i has index entries[0].Index+i.
+type entryChunk struct {
+	entries []pb.Entry
+	bytes   uint64 // see memoryBytes
+}
 
-func (c *entryChunks) empty() bool { return len(c.newest) == 0 }
+// olderChunks are the arrays before the newest. A short log has none.
+type olderChunks struct {
+	chunks []entryChunk // those before position gone are empty
+	gone   int
+	bytes  uint64 // of all
+}
+
+const (
+	// largestChunk is the number of entries in an array, unless more come at once.
+	largestChunk = 512
+	// largestChunkBytes is the size of an array's entries, unless more come at once.
+	largestChunkBytes = 64 << 10
+	// entryBytes is what an entry takes in memory besides its data, about.
+	entryBytes = 64
+)
+
+// memoryBytes is about what entries keep in memory.
+func memoryBytes(entries []pb.Entry) uint64 {
+	return payloadBytes(entries) + entryBytes*uint64(len(entries))
+}
+
+func (c *entryChunks) empty() bool { return len(c.newest.entries) == 0 }
+
+// first is the index of the first entry, dead or live, of a run that is not empty.
+func (c *entryChunks) first() uint64 { return c.at(0).entries[0].Index }
 
 // end is the index behind the last entry of a run that is not empty.
-func (c *entryChunks) end() uint64 { return c.newest[0].Index + uint64(len(c.newest)) }
+func (c *entryChunks) end() uint64 {
+	return c.newest.entries[0].Index + uint64(len(c.newest.entries))
+}
 
-// older are the arrays before the newest.
-func (c *entryChunks) older() [][]pb.Entry {
+func (c *entryChunks) older() []entryChunk {
 	if c.old == nil {
 		return nil
 	}
-	return *c.old
+	return c.old.chunks[c.old.gone:]
 }
 
-func (c *entryChunks) setOlder(arrays [][]pb.Entry) {
-	switch {
-	case len(arrays) == 0:
-		c.old = nil
-	case c.old == nil:
-		list := arrays // not the argument, which would be on the heap for every call
-		c.old = &list
-	default:
-		*c.old = arrays
-	}
-}
-
-// chunk returns the position of the array that holds index, which is in the run; the newest comes last.
+// chunk returns the position of the array that holds index, which is in the run. The newest array
+// comes last.
 func (c *entryChunks) chunk(index uint64) int {
 	older := c.older()
-	if len(older) == 0 || index >= c.newest[0].Index {
+	if len(older) == 0 || index >= c.newest.entries[0].Index {
 		return len(older)
 	}
-	return sort.Search(len(older)-1, func(i int) bool { return older[i+1][0].Index > index })
+	return sort.Search(len(older)-1, func(i int) bool { return older[i+1].entries[0].Index > index })
 }
 
 // at returns the array at a position.
-func (c *entryChunks) at(i int) *[]pb.Entry {
+func (c *entryChunks) at(i int) *entryChunk {
 	if older := c.older(); i < len(older) {
 		return &older[i]
 	}
@@ -67,90 +84,152 @@ func (c *entryChunks) at(i int) *[]pb.Entry {
 
 // entry returns the entry at index, which is in the run.
 func (c *entryChunks) entry(index uint64) *pb.Entry {
-	chunk := *c.at(c.chunk(index))
-	return &chunk[index-chunk[0].Index]
+	entries := c.at(c.chunk(index)).entries
+	return &entries[index-entries[0].Index]
 }
 
-// slice returns the entries from lo on and before hi, all in the run, of at most maxSize encoded bytes
-// but at least one. They are copied where they lie in several arrays.
+// part returns the entries from lo on and before hi that are in the same array as lo. lo is in the
+// run, and lo < hi.
+func (c *entryChunks) part(lo, hi uint64) []pb.Entry {
+	entries := c.at(c.chunk(lo)).entries
+	first := entries[0].Index
+	end := min(hi-first, uint64(len(entries)))
+	return entries[lo-first : end : end]
+}
+
+// slice returns the entries from lo on and before hi, all in the run, of at most maxSize encoded
+// bytes but at least one. It copies them if they are in several arrays.
 func (c *entryChunks) slice(lo, hi, maxSize uint64) []pb.Entry {
-	hi = lo + uint64(c.fit(lo, hi, maxSize))
-	i := c.chunk(lo)
-	chunk := *c.at(i)
-	if first := chunk[0].Index; hi-first <= uint64(len(chunk)) {
-		return chunk[lo-first : hi-first : hi-first]
+	hi = c.fit(lo, hi, maxSize)
+	run := c.part(lo, hi)
+	at := lo + uint64(len(run))
+	if at == hi {
+		return run
 	}
-	run := make([]pb.Entry, 0, hi-lo)
-	for ; lo < hi; i++ {
-		chunk := *c.at(i)
-		first := chunk[0].Index
-		to := min(hi, first+uint64(len(chunk)))
-		run = append(run, chunk[lo-first:to-first]...)
-		lo = to
+	run = append(make([]pb.Entry, 0, hi-lo), run...)
+	for at < hi {
+		next := c.part(at, hi)
+		run = append(run, next...)
+		at += uint64(len(next))
 	}
 	return run
 }
 
-// fit returns how many entries from lo on and before hi have at most maxSize encoded bytes; at least one.
-func (c *entryChunks) fit(lo, hi, maxSize uint64) int {
+// fit returns the index behind the entries from lo on and before hi of at most maxSize encoded
+// bytes; behind lo if the first one is larger.
+func (c *entryChunks) fit(lo, hi, maxSize uint64) uint64 {
 	if maxSize == noLimit {
-		return int(hi - lo)
+		return hi
 	}
-	n, size := 0, uint64(0)
-	for i := c.chunk(lo); lo+uint64(n) < hi; i++ {
-		chunk := *c.at(i)
-		first := chunk[0].Index
-		for j := lo + uint64(n) - first; j < min(hi-first, uint64(len(chunk))); j++ {
-			if size += uint64(chunk[j].Size()); size > maxSize && n > 0 {
-				return n
+	size := uint64(0)
+	for at := lo; at < hi; {
+		entries := c.part(at, hi)
+		for i := range entries {
+			if size += uint64(entries[i].Size()); size > maxSize && at > lo {
+				return at
 			}
-			n++
+			at++
 		}
 	}
-	return n
+	return hi
 }
 
-// append adds entries behind the last one, to a run in which live entries live. A first array is as large as what
-// it is for, because the logs of many idle groups stay small; the next ones are as large as everything that lives.
-func (c *entryChunks) append(entries []pb.Entry, live uint64) {
-	room := min(cap(c.newest)-len(c.newest), len(entries))
-	c.newest = append(c.newest, entries[:room]...)
-	if entries = entries[room:]; len(entries) == 0 {
+// append adds entries behind the last one. Their data is kept. See grow for room.
+func (c *entryChunks) append(entries []pb.Entry, room int) {
+	bytes := memoryBytes(entries)
+	c.grow(len(entries), bytes, room)
+	c.newest.entries = append(c.newest.entries, entries...)
+	c.newest.bytes += bytes
+}
+
+// grow makes room for n entries of that many bytes in the newest array. What comes together stays
+// together. A new array has room for that many entries, or for n, or for largestChunk.
+func (c *entryChunks) grow(n int, bytes uint64, room int) {
+	entries := c.newest.entries
+	fits := cap(entries)-len(entries) >= n
+	if fits && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0) {
 		return
 	}
 	if !c.empty() {
-		c.setOlder(append(c.older(), c.newest))
+		if c.old == nil {
+			c.old = &olderChunks{}
+		}
+		c.old.push(c.newest)
 	}
-	size := max(len(entries), int(min(live, largestChunk)))
-	c.newest = append(make([]pb.Entry, 0, size), entries...)
+	size := max(n, min(room, largestChunk))
+	c.newest = entryChunk{entries: make([]pb.Entry, 0, size)}
 }
 
-// truncate drops the entries from index on, which is in the run.
+// truncate drops the entries from index on. It costs what is dropped.
 func (c *entryChunks) truncate(index uint64) {
-	i := c.chunk(index)
-	chunk := *c.at(i)
-	keep := chunk[:index-chunk[0].Index]
-	c.newest = slices.Clone(keep)
-	older := c.older()
-	older = slices.Delete(older, min(i, len(older)), len(older))
-	if last := len(older) - 1; len(keep) == 0 && last >= 0 {
-		c.newest = older[last]
-		older = slices.Delete(older, last, last+1)
+	if index <= c.first() {
+		*c = entryChunks{}
+		return
 	}
-	c.setOlder(older)
+	for c.newest.entries[0].Index >= index {
+		c.newest = c.old.pop()
+	}
+	n := index - c.newest.entries[0].Index
+	live, dead := c.newest.entries[:n:n], c.newest.entries[n:]
+	if len(dead) == 0 {
+		return // nothing was ever written behind the end of this array
+	}
+	if len(dead) > len(live) {
+		live = append(make([]pb.Entry, 0, len(live)), live...)
+	}
+	c.newest = entryChunk{entries: live, bytes: c.newest.bytes - memoryBytes(dead)}
 }
 
-// dropTo drops the entries up to and including index, which is in the run. What lives in an array moves only
-// when it is the smaller part of it, so that the cost is proportional to what is dropped.
+// dropTo drops the entries up to and including index, which is in the run. What is live in an array
+// moves only when it is the smaller part of it, so that the cost is proportional to what is
+// dropped.
 func (c *entryChunks) dropTo(index uint64) {
 	if index+1 == c.end() {
 		*c = entryChunks{}
 		return
 	}
-	c.setOlder(slices.Delete(c.older(), 0, c.chunk(index+1)))
-	oldest := c.at(0)
-	dead := int(index + 1 - (*oldest)[0].Index)
-	if live := len(*oldest) - dead; dead > live {
-		*oldest = slices.Clone((*oldest)[dead:])
+	for range c.chunk(index + 1) {
+		c.old.dropFirst()
 	}
+	if len(c.older()) == 0 {
+		c.old = nil
+	}
+	oldest := c.at(0)
+	n := index + 1 - oldest.entries[0].Index
+	dead, live := oldest.entries[:n], oldest.entries[n:]
+	if len(dead) <= len(live) {
+		return
+	}
+	bytes := memoryBytes(dead)
+	*oldest = entryChunk{entries: slices.Clone(live), bytes: oldest.bytes - bytes}
+	if c.old != nil {
+		c.old.bytes -= bytes
+	}
+}
+
+// push adds the newest array. Arrays that are gone leave their places when they are most of them.
+func (o *olderChunks) push(c entryChunk) {
+	if o.gone > len(o.chunks)/2 {
+		o.chunks = slices.Delete(o.chunks, 0, o.gone)
+		o.gone = 0
+	}
+	o.chunks = append(o.chunks, c)
+	o.bytes += c.bytes
+}
+
+// pop removes the newest array.
+func (o *olderChunks) pop() entryChunk {
+	last := len(o.chunks) - 1
+	c := o.chunks[last]
+	o.chunks[last] = entryChunk{}
+	o.chunks = o.chunks[:last]
+	o.bytes -= c.bytes
+	return c
+}
+
+// dropFirst removes the oldest array.
+func (o *olderChunks) dropFirst() {
+	o.bytes -= o.chunks[o.gone].bytes
+	o.chunks[o.gone] = entryChunk{}
+	o.gone++
 }

@@ -71,8 +71,8 @@ func (l *raftLog) firstToApply(hi uint64) ([]pb.Entry, error) {
 		return nil, err
 	}
 	end = min(end, hi-1) // somebody may have added to it what is none of it
-	if l.unstable.base == 1 {
-		return l.unstable.slice(1, end+1), nil
+	if l.unstable.base() == 1 {
+		return l.unstable.entries.slice(1, end+1, noLimit), nil
 	}
 	// All of it is durable, though some may be in memory too.
 	var entries []pb.Entry

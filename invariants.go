@@ -69,10 +69,9 @@ func (r *raft) logInvariants() []invariant {
 		{l.applying <= l.committed, "applying <= committed"},
 		{l.committed <= l.lastIndex(), "committed <= last"},
 		{l.first <= l.committed+1, "first <= committed+1"},
-		{u.base <= u.stable && u.stable <= u.taken && u.taken <= u.end(), "base <= stable <= taken <= end"},
-		{u.snapshot == nil || u.snapshot.Metadata.Index < u.base, "snapshot != nil ==> snapshot.index < base"},
+		{u.base() <= u.stable && u.stable <= u.taken && u.taken <= u.end(), "base <= stable <= taken <= end"},
+		{u.snapshot == nil || u.snapshot.Metadata.Index < u.base(), "snapshot != nil ==> snapshot.index < base"},
 		{u.snapshot == nil || l.applied < u.snapshot.Metadata.Index, "snapshot != nil ==> applied < snapshot.index"},
-		{len(u.chunk) == 0 || u.chunk[0].Index == u.base, "chunk[0].index == base"},
 	}
 }
 
@@ -87,11 +86,9 @@ func (r *raft) termsInvariants() []invariant {
 		rules = append(rules, invariant{
 			b[i-1].term < b[i].term && (b[i-1].index < b[i].index || forgotten && b[i-1].index == b[i].index), "term boundaries rise"})
 	}
-	for i := range r.log.unstable.chunk {
-		e := &r.log.unstable.chunk[i]
-		if e.Index >= b[0].index {
-			rules = append(rules, invariant{r.log.has(idOf(e)), "the term history agrees with the entries"})
-		}
+	u := &r.log.unstable
+	for at := max(u.base(), b[0].index); at < u.end(); at++ {
+		rules = append(rules, invariant{r.log.has(idOf(u.entries.entry(at))), "the term history agrees with the entries"})
 	}
 	return rules
 }

@@ -16,7 +16,7 @@ import (
 //
 // Terms and the first and last index are answered from memory. Storage is read for
 // entries only: those a lagging follower needs, and those to apply that are no
-// longer in the current chunk.
+// longer in memory.
 type raftLog struct {
 	storage  Storage
 	unstable unstable
@@ -96,6 +96,7 @@ func (l *raftLog) has(id entryID) bool {
 func (l *raftLog) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	index := l.lastIndex() + 1
 	l.unstable.appendOwn(term, entries, bytes)
+	l.unstable.retire(l.applying)
 	l.terms.append(term, index)
 }
 
@@ -130,6 +131,7 @@ func (l *raftLog) append(s logSlice) error {
 		l.truncate(at)
 	}
 	l.unstable.append(fresh)
+	l.unstable.retire(l.applying)
 	before := len(l.terms.bounds)
 	for i := range fresh {
 		l.terms.append(fresh[i].Term, fresh[i].Index)
@@ -138,6 +140,16 @@ func (l *raftLog) append(s logSlice) error {
 		_ = l.noticeCompaction() // an error leaves the history as long as it is
 	}
 	return nil
+}
+
+// acknowledge notes that the entries up to index, as they were in generation, are durable. It
+// reports whether that is new.
+func (l *raftLog) acknowledge(generation, index uint64) bool {
+	if !l.unstable.acknowledged(generation, index) {
+		return false
+	}
+	l.unstable.retire(l.applying)
+	return true
 }
 
 // truncate ends the log before an index.
@@ -185,11 +197,8 @@ func (l *raftLog) entries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	if lo < l.first {
 		return nil, ErrCompacted
 	}
-	if lo >= l.unstable.stable {
-		return limitBytes(l.unstable.slice(lo, hi), maxBytes), nil
-	}
-	if kept := l.unstable.cached(lo, hi); kept != nil {
-		return limitBytes(kept, maxBytes), nil
+	if lo >= l.unstable.stable || l.unstable.serves(lo) {
+		return l.unstable.entries.slice(lo, hi, maxBytes), nil
 	}
 	stored, err := l.storedEntries(lo, min(hi, l.unstable.stable), maxBytes)
 	return l.withTail(stored, hi, maxBytes), err
@@ -203,10 +212,10 @@ func (l *raftLog) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
 		return stored
 	}
 	next, size := endOf(stored), encodedBytes(stored)
-	if next >= hi || next < l.unstable.base || size >= maxBytes {
+	if next >= hi || next < l.unstable.base() || size >= maxBytes {
 		return stored
 	}
-	tail := limitBytes(l.unstable.slice(next, hi), maxBytes-size)
+	tail := l.unstable.entries.slice(next, hi, maxBytes-size)
 	if len(tail) == 1 && size+uint64(tail[0].Size()) > maxBytes {
 		return stored
 	}
@@ -245,13 +254,11 @@ func (l *raftLog) toApply(maxBytes uint64, allowUnstable bool) ([]pb.Entry, erro
 			return first, err
 		}
 	}
-	if lo >= l.unstable.base {
-		return limitBytes(l.unstable.slice(lo, hi), maxBytes), nil
+	base := l.unstable.base()
+	if lo >= base {
+		return l.unstable.entries.slice(lo, hi, maxBytes), nil
 	}
-	if kept := l.unstable.cached(lo, hi); kept != nil {
-		return limitBytes(kept, maxBytes), nil
-	}
-	entries, err := l.storedEntries(lo, min(hi, l.unstable.base), maxBytes)
+	entries, err := l.storedEntries(lo, min(hi, base), maxBytes)
 	if errors.Is(err, ErrCompacted) {
 		// The application may compact only what it has applied.
 		return nil, fmt.Errorf("%w: entry %d was compacted before it was applied", ErrStorage, lo)
@@ -298,3 +305,6 @@ func (l *raftLog) restore(s *pb.Snapshot) {
 	l.first = id.index + 1
 	l.committed = id.index
 }
+
+// endOf is the index behind the last entry.
+func endOf(entries []pb.Entry) uint64 { return entries[0].Index + uint64(len(entries)) }

@@ -142,7 +142,7 @@ func (ms *MemoryStorage) Append(entries []pb.Entry) error {
 	if at <= ms.last() {
 		ms.entries.truncate(at)
 	}
-	ms.entries.append(entries, at-first)
+	ms.entries.append(entries, int(min(at-first, largestChunk)))
 	return nil
 }
 

@@ -386,9 +386,9 @@ func (m *storageCopy) compare(t *rapid.T, ms *MemoryStorage) {
 
 // roomOf is the number of entries for which a storage holds memory.
 func roomOf(ms *MemoryStorage) int {
-	room := cap(ms.entries.newest)
+	room := cap(ms.entries.newest.entries)
 	for _, chunk := range ms.entries.older() {
-		room += cap(chunk)
+		room += cap(chunk.entries)
 	}
 	return room
 }

@@ -210,7 +210,7 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	if hs, err = recoverHardState(written, &log, cfg.DisableConfChangeValidation); err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	log.unstable.cache = newEntryCache(cfg.MaxCachedEntriesSize)
+	log.unstable.keep = cfg.MaxCachedEntriesSize
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w: %w", cfg.ID, ErrStorage, err)

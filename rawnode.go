@@ -416,7 +416,18 @@ func (r *raft) tellsConfChange(commit, before uint64) bool {
 	if from > commit {
 		return false
 	}
-	return from < r.log.unstable.base || hasConfChange(r.log.unstable.slice(from, commit+1))
+	u := &r.log.unstable
+	if from < u.base() {
+		return true
+	}
+	for at := from; at <= commit; {
+		entries := u.entries.part(at, commit+1)
+		if hasConfChange(entries) {
+			return true
+		}
+		at += uint64(len(entries))
+	}
+	return false
 }
 
 // lend remembers what Advance will acknowledge.

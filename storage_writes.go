@@ -38,7 +38,7 @@ func (r *raft) beginWrite() write {
 // themselves now.
 func (r *raft) endWrite(w *write) error {
 	restored := w.snapshot != 0 && r.log.acknowledgeSnapshot(w.snapshot)
-	if r.log.unstable.acknowledged(w.generation, w.index) && r.role == StateLeader {
+	if r.log.acknowledge(w.generation, w.index) && r.role == StateLeader {
 		r.advanceOwnMatch()
 	}
 	if r.log.committed == 0 {

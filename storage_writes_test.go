@@ -290,8 +290,8 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 			if got := calls["Entries"] > 0; got != tc.reads {
 				t.Errorf("Storage was asked for entries %d times", calls["Entries"])
 			}
-			if cache := n.raft.log.unstable.cache; cache != nil && cache.bytes > tc.cached {
-				t.Errorf("%d bytes are cached", cache.bytes)
+			if old := n.raft.log.unstable.entries.old; old != nil && old.bytes > tc.cached {
+				t.Errorf("%d bytes are cached", old.bytes)
 			}
 			if c.appliedData(3) != c.appliedData(1) {
 				t.Error("node 3 has applied something else")
@@ -304,7 +304,7 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := newUnstable(1)
-		u.cache = newEntryCache(rapid.Uint64Range(1, 40000).Draw(t, "limit"))
+		u.keep = rapid.Uint64Range(1, 40000).Draw(t, "limit")
 		var model []pb.Entry // model[i] has index first+i
 		first, term := uint64(1), uint64(1)
 		for range rapid.IntRange(1, 100).Draw(t, "acts") {
@@ -319,6 +319,7 @@ func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 			case "acknowledge":
 				u.take()
 				u.acknowledged(u.generation, rapid.Uint64Range(u.stable-1, u.end()-1).Draw(t, "index"))
+				u.retire(u.end())
 			case "truncate":
 				term++
 				at := max(first, u.end()-min(u.end(), rapid.Uint64Range(0, 100).Draw(t, "cut")))
@@ -328,25 +329,30 @@ func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 				index := rapid.Uint64Range(u.end()-1, u.end()+10).Draw(t, "snapshot")
 				u.restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index, Term: term}})
 				model, first = nil, index+1
-				if u.cache.bytes != 0 || len(u.cache.segments) != 0 {
-					t.Fatalf("%d bytes from before the snapshot are cached", u.cache.bytes)
+				if !u.entries.empty() {
+					t.Fatal("entries from before the snapshot are in memory")
 				}
 			}
-			if u.cache.bytes > u.cache.limit {
-				t.Fatalf("%d bytes, the limit is %d", u.cache.bytes, u.cache.limit)
+			older := u.entries.older()
+			if len(older) > 0 && u.stable == u.end() && u.entries.old.bytes > u.keep {
+				t.Fatalf("%d bytes, the limit is %d", u.entries.old.bytes, u.keep)
 			}
-			for i, s := range u.cache.segments {
-				next := u.base
-				if i+1 < len(u.cache.segments) {
-					next = u.cache.segments[i+1][0].Index
+			var bytes uint64
+			for i, c := range older {
+				bytes += c.bytes
+				if next := u.entries.at(i + 1).entries[0].Index; endOf(c.entries) != next || c.bytes != memoryBytes(c.entries) {
+					t.Fatalf("an array of %d bytes ends before %d, the next begins at %d", c.bytes, endOf(c.entries), next)
 				}
-				if endOf(s) != next {
-					t.Fatalf("a segment ends before %d, the next begins at %d", endOf(s), next)
-				}
+			}
+			if len(older) > 0 && u.entries.old.bytes != bytes || u.entries.newest.bytes != memoryBytes(u.entries.newest.entries) {
+				t.Fatalf("%d bytes in older arrays, %d in the newest", bytes, u.entries.newest.bytes)
 			}
 			lo := rapid.Uint64Range(first, u.end()).Draw(t, "lo")
 			hi := rapid.Uint64Range(lo, u.end()).Draw(t, "hi")
-			for i, e := range u.cached(lo, hi) {
+			if !u.serves(lo) || lo == hi {
+				continue
+			}
+			for i, e := range u.entries.slice(lo, hi, noLimit) {
 				if want := model[lo-first+uint64(i)]; e.Index != want.Index || e.Term != want.Term || lo+uint64(i) >= hi {
 					t.Fatalf("at %d: %v, want %v before %d", lo+uint64(i), e, want, hi)
 				}

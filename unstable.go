@@ -4,32 +4,26 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// unstable is the end of the log that Storage has not acknowledged yet, and the
-// snapshot, if any, that is to be written before it.
+// unstable is the end of the log in memory: what Storage has not acknowledged yet, the snapshot, if
+// any, that is to be written before it, and durable entries that were not let go of.
 //
-//	        base          stable       taken          end
-//	chunk:   |  kept, durable |  being written | to write |  free capacity
+//	base          stable       taken          end
+//	|  durable    |  being written | to write |
 //
-// Entries in [stable, end) are not acknowledged; those in [stable, taken) were handed
-// out for writing. base <= stable <= taken <= end; chunk[0] has index base.
+// Entries in [stable, end) are not acknowledged; those in [stable, taken) were handed out for
+// writing. base <= stable <= taken <= end.
 //
-// Published arrays are never written again: a chunk grows only behind its end, and a
-// truncation or a full chunk starts a new one. What lies before stable is kept as
-// long as the chunk lives, because its array cannot be freed in parts; it serves
-// the entries to apply without a look at Storage.
+// Durable entries go array by array. They serve the entries to apply, and followers that are
+// slightly behind, without a look at Storage.
 type unstable struct {
 	snapshot *pendingSnapshot // to be written before the entries; nil if none
 
-	chunk  []pb.Entry
-	base   uint64
-	stable uint64
-	taken  uint64
+	entries entryChunks // [base, end)
+	stable  uint64
+	taken   uint64
 
-	// cache holds what was retired; nil if Config.MaxCachedEntriesSize allows nothing.
-	cache *entryCache
-
-	// chunkBytes is the payload that the chunk keeps alive.
-	chunkBytes uint64
+	// keep is Config.MaxCachedEntriesSize.
+	keep uint64
 
 	// generation counts truncations and restored snapshots. An acknowledgement of an
 	// earlier generation may speak of entries that were replaced since, possibly by
@@ -43,53 +37,52 @@ type pendingSnapshot struct {
 	taken bool // it was handed out for writing
 }
 
-const (
-	minChunk      = 4   // entries in the first chunk
-	maxChunk      = 512 // entries in a chunk, unless more come at once
-	maxChunkBytes = 64 << 10
-)
+// unappliedBytes limits the memory of durable entries that are kept because they are not applied.
+const unappliedBytes = 1 << 20
 
 func newUnstable(end uint64) unstable {
-	return unstable{base: end, stable: end, taken: end}
+	return unstable{stable: end, taken: end}
 }
 
-// end is the index behind the last entry.
-func (u *unstable) end() uint64 { return u.base + uint64(len(u.chunk)) }
-
-// slice returns the entries in [lo, hi), base <= lo <= hi <= end. They are
-// immutable.
-func (u *unstable) slice(lo, hi uint64) []pb.Entry {
-	return u.chunk[lo-u.base : hi-u.base : hi-u.base]
-}
-
-// cached returns durable entries from lo on that are still in memory, up to hi at most; nil if lo
-// is not here, or nothing is to be kept.
-func (u *unstable) cached(lo, hi uint64) []pb.Entry {
-	if u.cache == nil {
-		return nil
+// base is the first index in memory; end if there is none.
+func (u *unstable) base() uint64 {
+	if u.entries.empty() {
+		return u.stable
 	}
-	if lo >= u.base {
-		return u.slice(lo, hi)
-	}
-	return u.cache.from(lo, hi)
+	return u.entries.first()
 }
+
+// end is the index behind the last entry of the log.
+func (u *unstable) end() uint64 {
+	if u.entries.empty() {
+		return u.stable
+	}
+	return u.entries.end()
+}
+
+// serves reports whether durable entries from lo on are in memory, and are kept for readers other
+// than those who apply them. Without Config.MaxCachedEntriesSize Storage is read, as with v3.6.
+func (u *unstable) serves(lo uint64) bool { return u.keep > 0 && lo >= u.base() }
 
 // append adds entries behind the end. They are copied; their data is kept.
 func (u *unstable) append(entries []pb.Entry) {
-	bytes := payloadBytes(entries)
-	u.reserve(len(entries), bytes)
-	u.chunk = append(u.chunk, entries...)
-	u.chunkBytes += bytes
+	u.entries.append(entries, u.room())
 }
 
+// room is the size of the next array: twice what the newest has taken. So a log that is not used
+// much has small arrays, and a busy one makes few.
+func (u *unstable) room() int { return 2 * len(u.entries.newest.entries) }
+
 // appendOwn adds entries behind the end, with the term and the indexes that a
-// leader gives them.
+// leader gives them. bytes is their payload.
 func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
-	u.reserve(len(entries), bytes)
-	u.chunkBytes += bytes
 	next := u.end()
+	bytes += entryBytes * uint64(len(entries))
+	u.entries.grow(len(entries), bytes, u.room())
+	newest := &u.entries.newest
+	newest.bytes += bytes
 	for i := range entries {
-		u.chunk = append(u.chunk, pb.Entry{
+		newest.entries = append(newest.entries, pb.Entry{
 			Term:  term,
 			Index: next + uint64(i),
 			Type:  entries[i].Type,
@@ -98,38 +91,36 @@ func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	}
 }
 
-// reserve makes room for n entries with the given payload. When the chunk is full, in
-// entries or in bytes, what is not acknowledged moves to a new one.
-func (u *unstable) reserve(n int, bytes uint64) {
-	fits := cap(u.chunk)-len(u.chunk) >= n
-	if fits && (u.chunkBytes+bytes <= maxChunkBytes || u.stable == u.base) {
-		return
+// retire lets go of the oldest arrays that are durable. What is not handed out to be applied, beyond
+// applying, is kept within unappliedBytes.
+func (u *unstable) retire(applying uint64) {
+	for len(u.entries.older()) > 0 {
+		end := u.entries.at(1).entries[0].Index
+		limit := u.keep
+		if end > applying+1 {
+			limit = max(limit, unappliedBytes)
+		}
+		if end > u.stable || u.entries.old.bytes <= limit {
+			return
+		}
+		u.entries.old.dropFirst()
 	}
-	u.renew(u.end(), n)
 }
 
-// renew starts a new chunk with the unacknowledged entries before index and room
-// for n more. What is not acknowledged may grow for long, message by message, while a disk is slow: the
-// room doubles with it, so that an entry is copied about once.
-func (u *unstable) renew(index uint64, n int) {
-	from := min(u.stable, index)
-	u.cache.retire(u.chunk[: from-u.base : from-u.base])
-	keep := u.chunk[from-u.base : index-u.base]
-	size := max(len(keep)+n, 2*len(keep), min(2*cap(u.chunk), maxChunk), minChunk)
-	chunk := make([]pb.Entry, len(keep), size)
-	copy(chunk, keep)
-	u.chunk, u.base, u.chunkBytes = chunk, from, payloadBytes(keep)
+// rest lets go of all entries when nobody needs them: they are durable, and applied is the last
+// one. So an idle group takes no memory for them.
+func (u *unstable) rest(applied uint64) {
+	if u.keep == 0 && u.stable == u.end() && applied+1 == u.end() {
+		u.entries = entryChunks{}
+	}
 }
 
 // truncate removes the entries from index on, whether they are here or, being
 // acknowledged, in Storage; what is appended next is written over them. index <= end.
 func (u *unstable) truncate(index uint64) {
 	u.generation++
-	u.cache.truncate(index)
-	if index < u.base {
-		u.chunk, u.base, u.chunkBytes = nil, index, 0
-	} else {
-		u.renew(index, minChunk)
+	if index < u.end() && !u.entries.empty() {
+		u.entries.truncate(index)
 	}
 	u.stable = min(u.stable, index)
 	u.taken = min(u.taken, index)
@@ -137,9 +128,9 @@ func (u *unstable) truncate(index uint64) {
 
 // restore replaces everything with a snapshot that is to be written.
 func (u *unstable) restore(s *pb.Snapshot) {
-	end := s.Metadata.Index + 1
-	u.cache.clear()
-	*u = unstable{snapshot: &pendingSnapshot{Snapshot: s}, base: end, stable: end, taken: end, generation: u.generation + 1, cache: u.cache}
+	keep, generation := u.keep, u.generation+1
+	*u = newUnstable(s.Metadata.Index + 1)
+	u.snapshot, u.keep, u.generation = &pendingSnapshot{Snapshot: s}, keep, generation
 }
 
 // toWrite returns the entries that were not handed out for writing yet.
@@ -147,7 +138,7 @@ func (u *unstable) toWrite() []pb.Entry {
 	if u.taken == u.end() {
 		return nil
 	}
-	return u.slice(u.taken, u.end())
+	return u.entries.slice(u.taken, u.end(), noLimit)
 }
 
 // snapshotToWrite returns the snapshot if it was not handed out for writing yet.

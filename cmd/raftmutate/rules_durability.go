@@ -16,12 +16,8 @@ func durabilityRemovals() []removal {
 		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
 			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
 			{"rawnode.go", `	if from > commit {
-		return false
-	}
-	return from <`, `	if from > commit || r.log.unstable.snapshot != nil {
-		return false
-	}
-	return from <`}}},
+		return false`, `	if from > commit || r.log.unstable.snapshot != nil {
+		return false`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
 			`		rd.MustSync = hasConfChange(committed)
 `, ``}}},
@@ -72,7 +68,7 @@ func durabilityRemovals() []removal {
 		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"alone.go",
 			`if errors.Is(err, ErrCompacted) && l.first > lo {`, `if errors.Is(err, ErrCompacted) && l.first > lo && false {`}}},
 		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
-			`generation: u.generation + 1, cache`, `generation: u.generation, cache`}}},
+			`u.keep, u.generation+1`, `u.keep, u.generation`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",
 			`l.committed = max(hs.Commit, applied, first-1)`, `l.committed = max(hs.Commit, first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",

@@ -85,15 +85,26 @@ func logRemovals() []removal {
 		if false && len(entries) == 0`}}},
 		{"storage-checked", "what Storage answers is looked at before it is believed", "bug 20", []edit{{"log.go",
 			`	if n == 0 || n > hi-lo || entries[0].Index != lo || entries[n-1].Index != lo+n-1 {`, `	if n == 0 && hi == lo {`}}},
-		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"unstable.go",
-			`		u.renew(index, minChunk)
-`, `		u.chunk = u.chunk[:index-u.base]
+		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"entry_chunks.go",
+			`live, dead := c.newest.entries[:n:n],`, `live, dead := c.newest.entries[:n],`}}},
+		{"memory-truncated", "what was cut off does not come back from memory", "§3.5", []edit{{"unstable.go",
+			`		u.entries.truncate(index)
+`, ``}}},
+		{"memory-restored", "what a snapshot replaced does not come back from memory", "§5", []edit{{"unstable.go",
+			`	*u = newUnstable(s.Metadata.Index + 1)
+`, `	u.stable, u.taken = s.Metadata.Index+1, s.Metadata.Index+1
 `}}},
-		{"cache-truncated", "what was cut off does not come back from the cache", "§3.5", []edit{{"unstable.go",
-			`	u.cache.truncate(index)
+		{"memory-unstable", "what is not durable stays in memory", "§3.8", []edit{{"unstable.go",
+			`if end > u.stable || u.entries.old.bytes`, `if u.entries.old.bytes`}}},
+		{"memory-rest-unstable", "also of an idle group", "§3.8", []edit{{"unstable.go",
+			`u.keep == 0 && u.stable == u.end() && applied+1`, `u.keep == 0 && applied+1`}}},
+		{"memory-durable", "what is durable goes when it is more than the limit", "memory", []edit{{"unstable.go",
+			` || u.entries.old.bytes <= limit {`, ` {
+				_ = limit`}}},
+		{"memory-rest", "an idle group takes no memory for entries", "memory", []edit{{"tick.go",
+			`	r.log.unstable.rest(r.log.applied)
 `, ``}}},
-		{"cache-restored", "what a snapshot replaced does not come back from the cache", "§5", []edit{{"unstable.go",
-			`	u.cache.clear()
-`, ``}}},
+		{"memory-array-bytes", "an array of entries has a bounded size in bytes, too", "memory", []edit{{"entry_chunks.go",
+			`fits && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)`, `fits`}}},
 	}
 }

@@ -31,7 +31,7 @@ func snapshotRemovals() []removal {
 			`	if lo < l.first {
 		return nil, ErrCompacted
 	}
-	if lo >= l.unstable.stable {`, `	if lo >= l.unstable.stable {`}}},
+	if lo >= l.unstable.stable ||`, `	if lo >= l.unstable.stable ||`}}},
 		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"unstable.go",
 			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
 		{"snapshot-no-match", "a snapshot on its way is not yet there", "§5.3; bug 33", []edit{{"progress/progress.go",

@@ -25,18 +25,18 @@ const (
 
 // rules are the fields with a rule, as type and field.
 var rules = map[string]rule{
-	"raft.logger":       surroundings,
-	"raft.record":       surroundings,
-	"raft.trace":        surroundings,
-	"raftLog.storage":   surroundings,
-	"RawNode.verified":  surroundings, // what a test has seen last
-	"raft.err":          neverSet,     // a node that has stopped does nothing any more
-	"unstable.chunk":    withCapacity, // when it is full, entries begin to be read from Storage
-	"outbox.lent":       spare,
-	"reads.lent":        spare,
-	"reads.contexts":    spare,
-	"responsePool.out":  spare, // goes back to be used again, with whatever it holds
-	"responsePool.free": spare,
+	"raft.logger":        surroundings,
+	"raft.record":        surroundings,
+	"raft.trace":         surroundings,
+	"raftLog.storage":    surroundings,
+	"RawNode.verified":   surroundings, // what a test has seen last
+	"raft.err":           neverSet,     // a node that has stopped does nothing any more
+	"entryChunk.entries": withCapacity, // when it is full, entries begin to be read from Storage
+	"outbox.lent":        spare,
+	"reads.lent":         spare,
+	"reads.contexts":     spare,
+	"responsePool.out":   spare, // goes back to be used again, with whatever it holds
+	"responsePool.free":  spare,
 
 	"responsePool.resting": spare,
 	"outbox.filling":       swapped,

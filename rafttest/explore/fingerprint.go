@@ -63,7 +63,7 @@ func passedOver() map[string]handling {
 		// What the last Verify saw is this state.
 		"RawNode.verified": skipped,
 		// When a chunk is full, entries begin to be read from Storage.
-		"unstable.chunk": withCapacity,
+		"entryChunk.entries": withCapacity,
 	}
 }
 
