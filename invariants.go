@@ -66,6 +66,7 @@ func (r *raft) logInvariants() []invariant {
 	l, u := &r.log, &r.log.unstable
 	return []invariant{
 		{l.applied <= l.applying, "applied <= applying"},
+		{l.applied < u.stable, "applied < stable"},
 		{l.applying <= l.committed, "applying <= committed"},
 		{l.committed <= l.lastIndex(), "committed <= last"},
 		{l.first <= l.committed+1, "first <= committed+1"},

@@ -107,10 +107,10 @@ func (u *unstable) retire(applying uint64) {
 	}
 }
 
-// rest lets go of all entries when nobody needs them: they are durable, and applied is the last
-// one. So an idle group takes no memory for them.
+// rest lets go of all entries when nobody needs them: applied is the last one, and what is applied
+// is durable. So an idle group takes no memory for them.
 func (u *unstable) rest(applied uint64) {
-	if u.keep == 0 && u.stable == u.end() && applied+1 == u.end() {
+	if u.keep == 0 && applied+1 == u.end() {
 		u.entries = entryChunks{}
 	}
 }

@@ -96,8 +96,6 @@ func logRemovals() []removal {
 `}}},
 		{"memory-unstable", "what is not durable stays in memory", "§3.8", []edit{{"unstable.go",
 			`if end > u.stable || u.entries.old.bytes`, `if u.entries.old.bytes`}}},
-		{"memory-rest-unstable", "also of an idle group", "§3.8", []edit{{"unstable.go",
-			`u.keep == 0 && u.stable == u.end() && applied+1`, `u.keep == 0 && applied+1`}}},
 		{"memory-durable", "what is durable goes when it is more than the limit", "memory", []edit{{"unstable.go",
 			` || u.entries.old.bytes <= limit {`, ` {
 				_ = limit`}}},
