@@ -3,6 +3,7 @@
 //	go run ./interop/programs                  # every program, both sides: about an hour
 //	go run ./interop/programs -short           # the share of CI
 //	go run ./interop/programs -only etcd/contrib
+//	go run ./interop/programs -load            # etcd servers under load, both sides: ten minutes
 //
 // It fetches the programs through the Go module proxy, into a temporary directory. There it lays
 // each of them out twice: once with go.etcd.io/raft/v3 v3.6.0, once with a copy of this tree's
@@ -35,6 +36,7 @@ type options struct {
 	only  []string // programs or packages; empty means all
 	run   string   // which tests, as for go test -run; empty means all
 	short bool
+	load  bool
 	keep  string        // the directory to work in and to leave; empty means a temporary one
 	again int           // how often a test that failed is run again on each side
 	jobs  int           // packages that run at the same time
@@ -49,6 +51,7 @@ func main() {
 	})
 	flag.StringVar(&opts.run, "run", "", "run tests whose name `matches`")
 	flag.BoolVar(&opts.short, "short", false, "run the share of CI; v3.6.0 runs only what fails with this library")
+	flag.BoolVar(&opts.load, "load", false, "run etcd servers under load instead of tests")
 	flag.StringVar(&opts.keep, "keep", "", "work in `directory` and leave it, with the output of every test")
 	flag.IntVar(&opts.again, "again", 5, "run a test that failed again this many `times` on each side")
 	flag.IntVar(&opts.jobs, "jobs", runtime.NumCPU(), "run this `many` packages at the same time")
@@ -94,6 +97,9 @@ func runAll(opts options) (int, error) {
 	}
 	if opts.keep == "" {
 		defer os.RemoveAll(dir)
+	}
+	if opts.load {
+		return 0, runLoads(filepath.Join(dir, "load"))
 	}
 	failures := 0
 	for _, p := range table {

@@ -299,3 +299,20 @@ func TestOtherTestsOfThePackageRunAfterAPanicAnExitAndAHang(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheRateOfABenchmark(t *testing.T) {
+	got, err := putRate([]byte("\nSummary:\n  Total:\t2.1 secs.\n  Requests/sec:\t9512.3456\n\nResponse time histogram:\n"))
+	if err != nil || got != 9512.3456 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := putRate([]byte("nothing")); err == nil {
+		t.Error("no error without a rate")
+	}
+}
+
+func TestTheMedianOfEachFigure(t *testing.T) {
+	got := median([]measured{{10, 3}, {30, 1}, {20, 2}})
+	if got != (measured{20, 2}) {
+		t.Errorf("got %v", got)
+	}
+}

@@ -18,16 +18,7 @@ type pair struct {
 // runProgram runs the tests of suites of a program on both sides, prints the results, and returns
 // the number of tests to report.
 func runProgram(opts options, base string, p *program, suites []suite) (int, error) {
-	etcdLibrary, ourLibrary, err := libraries()
-	if err != nil {
-		return 0, err
-	}
-	fmt.Printf("%s: fetching and compiling\n", p.name)
-	etcd, err := layOut(p, etcdLibrary, base)
-	if err != nil {
-		return 0, err
-	}
-	ours, err := layOut(p, ourLibrary, base)
+	etcd, ours, err := layOutBoth(p, base)
 	if err != nil {
 		return 0, err
 	}
@@ -44,6 +35,20 @@ func runProgram(opts options, base string, p *program, suites []suite) (int, err
 		}
 	}
 	return failures, nil
+}
+
+// layOutBoth lays a program out with each of the two libraries.
+func layOutBoth(p *program, base string) (etcd, ours *side, err error) {
+	etcdLibrary, ourLibrary, err := libraries()
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Printf("%s: fetching and compiling\n", p.name)
+	if etcd, err = layOut(p, etcdLibrary, base); err != nil {
+		return nil, nil, err
+	}
+	ours, err = layOut(p, ourLibrary, base)
+	return etcd, ours, err
 }
 
 // buildPairs compiles the tests of a suite: with -short, for this library only.
