@@ -9,7 +9,7 @@ MINUTES     ?= 60
 # The oldest Go that the root module states in go.mod. The go command fetches it.
 OLDEST      := $(shell sed -n 's/^go //p' go.mod)
 
-.PHONY: all test lint unit oldest race fuzz programs programs-short fuzz-long planted prove mutate bench run
+.PHONY: all test lint unit oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
 
 all: test
 
@@ -49,6 +49,10 @@ fuzz:
 # with -only etcd.
 programs:
 	go run ./interop/programs
+
+# Three etcd members under load, in turns with v3.6.0 and with this library: ten minutes.
+load:
+	go run ./interop/programs -load
 
 # The share of CI: with this library only, and v3.6.0 runs what fails.
 programs-short:
