@@ -42,7 +42,7 @@ func (r *raft) beginAddServer(id uint64, context []byte) error {
 	if err != nil {
 		return err
 	}
-	r.catching.list = append(r.catching.list, catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index, silent: r.limits.electionTicks()})
+	r.catching.add(catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index, silent: r.limits.electionTicks()})
 	return nil
 }
 

@@ -148,7 +148,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	// An acknowledgement that raises no Match still ends a probe, if it acknowledges the entry
 	// that was probed. The response to a request of an earlier term has index 0 and
 	// acknowledges nothing.
-	if !pr.MaybeUpdate(resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
+	if !r.members.MaybeUpdate(resp.From, resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
 		return
 	}
 	switch pr.State {
@@ -186,8 +186,8 @@ func (r *raft) reportUnreachable(id uint64) {
 	}
 }
 
-// progressOf returns what the leader knows of another member; nil if this node is not
-// the leader, or id is not another member.
+// progressOf returns what the leader knows of another member, to be changed; nil if this node is
+// not the leader, or id is not another member.
 func (r *raft) progressOf(id uint64) *tracker.Progress {
 	if r.role != StateLeader || id == r.id {
 		return nil
@@ -196,5 +196,5 @@ func (r *raft) progressOf(id uint64) *tracker.Progress {
 	if i < 0 {
 		return nil
 	}
-	return r.members.Progress(i)
+	return r.members.Change(i)
 }

@@ -1,6 +1,9 @@
 package raft
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/ffd200af/raft/tracker"
 )
 
@@ -62,17 +65,26 @@ func (c *catchUp) await(w wait, context []byte, silent int) {
 
 // catchUps are the learners of a leader, and the servers that are to become learners.
 type catchUps struct {
-	list []catchUp
+	list []catchUp // sorted by id: a learner is looked for at each of its answers
 	news []CatchUp // for the next Ready
 }
 
+// search returns the position of id in the list, or where it belongs, and whether it is there.
+func (cs *catchUps) search(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(cs.list, id, func(c catchUp, id uint64) int { return cmp.Compare(c.ID, id) })
+}
+
 func (cs *catchUps) find(id uint64) *catchUp {
-	for i := range cs.list {
-		if cs.list[i].ID == id {
-			return &cs.list[i]
-		}
+	if i, ok := cs.search(id); ok {
+		return &cs.list[i]
 	}
 	return nil
+}
+
+// add adds a server that is not in the list.
+func (cs *catchUps) add(c catchUp) {
+	i, _ := cs.search(c.ID)
+	cs.list = slices.Insert(cs.list, i, c)
 }
 
 // tell ends the wait for c with its state.
@@ -124,7 +136,7 @@ func (r *raft) trackLearners() {
 		switch {
 		case r.members.Find(c.ID) >= 0:
 		case c.change > r.log.applied:
-			r.catching.list = append(r.catching.list, *c) // its change is not applied yet
+			r.catching.add(*c) // its change is not applied yet
 		default:
 			c.State = CatchUpGivenUp
 			r.catching.tell(c)

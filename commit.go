@@ -23,11 +23,7 @@ func (r *raft) advanceCommit() bool {
 // then (thesis §10.2.1): a leader acknowledges itself like a follower does.
 func (r *raft) advanceOwnMatch() {
 	traceOwnAck(r)
-	i := r.members.Find(r.id)
-	if i < 0 {
-		return
-	}
-	if r.members.Progress(i).MaybeUpdate(r.log.stable()) {
+	if r.members.MaybeUpdate(r.id, r.log.stable()) {
 		r.advanceCommit()
 	}
 }

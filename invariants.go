@@ -111,6 +111,9 @@ func (r *raft) progressInvariants() error {
 	if r.role != StateLeader {
 		return nil
 	}
+	if r.members.Miscounts() {
+		return fmt.Errorf("%w: a quorum is beyond what is known of it", ErrInvariant)
+	}
 	for i := range r.members.Len() {
 		pr := r.members.Progress(i)
 		self := r.members.ID(i) == r.id
@@ -120,6 +123,7 @@ func (r *raft) progressInvariants() error {
 			{!self || pr.Match <= r.log.stable(), "own match <= stable"},
 			{pr.Next <= r.log.lastIndex()+1 || pr.State == tracker.StateSnapshot, "next <= last+1"},
 			{pr.State != tracker.StateSnapshot || pr.PendingSnapshot > 0, "snapshot state ==> pending snapshot"},
+			{self || !r.members.Overlooks(i, r.log.lastIndex(), r.log.committed), "an append is due ==> HasReady knows it"},
 		})
 		if err != nil {
 			return fmt.Errorf("member %x: %w", r.members.ID(i), err)

@@ -91,9 +91,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 		r.retiring = false
 		r.abortTransfer("the leader votes again")
 	}
-	if i := r.members.Find(r.id); i >= 0 {
-		r.members.Progress(i).MaybeUpdate(r.log.stable()) // it may have been no member
-	}
+	r.members.MaybeUpdate(r.id, r.log.stable()) // it may have been no member
 	r.trackLearners()
 	r.endLease()
 	r.advanceCommit()

@@ -43,8 +43,6 @@ type reads struct {
 	queue []read
 	// round is the number of the last broadcast in this term.
 	round uint64
-	// echoes is the newest round that each follower has echoed.
-	echoes []echo
 	// answers are to be handed out with the next Ready.
 	answers []ReadState
 	lent    []ReadState // with the application
@@ -60,8 +58,6 @@ type reads struct {
 	// askedAt is where a follower's clock stood when it last asked the leader.
 	askedAt uint64
 }
-
-type echo struct{ id, round uint64 }
 
 // openReads returns the queue, which is made when it is first needed.
 func (r *raft) openReads() *reads {
@@ -208,6 +204,7 @@ func (r *raft) startRound() []byte {
 	}
 	rs := r.openReads()
 	rs.round++
+	r.members.Echo(r.id, rs.round) // the leader echoes itself
 	for i := len(rs.queue) - 1; riding && i >= 0 && rs.queue[i].round == 0; i-- {
 		rs.queue[i].round = rs.round
 		rs.queue[i].index = r.log.committed
@@ -234,47 +231,17 @@ func (r *raft) echoedRound(from uint64, context []byte) {
 	if round > r.reads.round {
 		return // not ours
 	}
-	r.reads.noteEcho(from, round)
-	confirmed := r.confirmedRound()
+	r.members.Echo(from, round)
+	confirmed := r.members.Confirmed()
 	r.extendLease(confirmed)
 	r.answerReads(confirmed)
-}
-
-func (rs *reads) noteEcho(from, round uint64) {
-	for i := range rs.echoes {
-		if rs.echoes[i].id == from {
-			rs.echoes[i].round = max(rs.echoes[i].round, round)
-			return
-		}
-	}
-	rs.echoes = append(rs.echoes, echo{id: from, round: round})
-}
-
-func (rs *reads) echoed(id uint64) uint64 {
-	for i := range rs.echoes {
-		if rs.echoes[i].id == id {
-			return rs.echoes[i].round
-		}
-	}
-	return 0
 }
 
 // reconfirmReads answers the reads that the echoes so far confirm in the configuration as it is.
 func (r *raft) reconfirmReads() {
 	if r.reads.waiting() > 0 {
-		r.answerReads(r.confirmedRound())
+		r.answerReads(r.members.Confirmed())
 	}
-}
-
-// confirmedRound is the newest round that a quorum of the active configuration has echoed. The
-// leader echoes itself.
-func (r *raft) confirmedRound() uint64 {
-	return r.members.Reached(func(i int) uint64 {
-		if id := r.members.ID(i); id != r.id {
-			return r.reads.echoed(id)
-		}
-		return r.reads.round
-	})
 }
 
 // answerReads answers the reads whose round is confirmed.
@@ -336,7 +303,6 @@ func (r *raft) dropReads() {
 	clear(r.reads.queue)
 	r.reads.queue = r.reads.queue[:0]
 	r.reads.round = 0
-	r.reads.echoes = r.reads.echoes[:0]
 }
 
 // takeDropped returns the contexts of dropped reads, and forgets them.

@@ -92,7 +92,7 @@ func (r *raft) becomeLeader() {
 	if i := r.members.Find(r.id); i >= 0 {
 		own := r.members.Progress(i)
 		own.BecomeReplicate()
-		own.MaybeUpdate(r.log.stable())
+		r.members.MaybeUpdate(r.id, r.log.stable())
 		own.RecentActive = true
 	}
 	r.trackLearners()

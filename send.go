@@ -184,16 +184,7 @@ func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
 
 // appendsDue reports whether some follower is owed an append.
 func (r *raft) appendsDue() bool {
-	if r.role != StateLeader {
-		return false
-	}
-	last, commit := r.log.lastIndex(), r.log.committed
-	for i := range r.members.Len() {
-		if r.members.ID(i) != r.id && r.members.Progress(i).AppendDue(last, commit) {
-			return true
-		}
-	}
-	return false
+	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.lastIndex(), r.log.committed)
 }
 
 // buildAppends turns what followers are owed into messages: this is the only place that
@@ -205,18 +196,19 @@ func (r *raft) buildAppends() error {
 		return nil
 	}
 	last, commit := r.log.lastIndex(), r.log.committed
-	for i := range r.members.Len() {
-		id := r.members.ID(i)
+	for _, i := range r.members.MayBeDue(last, commit) {
+		id := r.members.ID(int(i))
 		if id == r.id {
 			continue
 		}
 		// Ends: each round advances Next, fills the window, or pauses the follower.
-		for pr := r.members.Progress(i); pr.AppendDue(last, commit); {
+		for pr := r.members.Progress(int(i)); pr.AppendDue(last, commit); {
 			if err := r.buildAppend(id, pr); err != nil {
 				return r.quarantine("building an append", err)
 			}
 		}
 	}
+	r.members.AppendDue(r.id, last, commit) // none is; this examines the members that were sent to
 	return nil
 }
 

@@ -96,6 +96,7 @@ func (r *raft) ageSnapshots() {
 			r.logger.Warningf("%x: no report about the snapshot at %d for %x, probing", r.id, pr.PendingSnapshot, r.members.ID(i))
 			pr.PendingSnapshot = 0
 			pr.BecomeProbe()
+			r.members.Change(i)
 		}
 	}
 }

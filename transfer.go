@@ -35,7 +35,7 @@ func (r *raft) startTransfer(target uint64) error {
 	r.transferee = target
 	r.transferElapsed = 0
 	r.logger.Infof("%x starts to hand the leadership at term %d to %x", r.id, r.term, target)
-	pr := r.members.Progress(r.members.Find(target))
+	pr := r.members.Change(r.members.Find(target))
 	if r.maySucceed(pr) {
 		r.orderCampaign()
 		return nil

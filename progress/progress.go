@@ -33,13 +33,15 @@ type Progress struct {
 	MsgAppFlowPaused bool
 	// pinged: the follower is asked for an answer even if nothing is new.
 	pinged bool
-	// While a probe waits, quietAt is the sum of last index and commit index beyond which it is
-	// sent; otherwise 0.
-	quietAt uint64
 	// IsLearner: the follower does not vote.
 	IsLearner bool
 	// snapshotAge counts election timeouts spent in StateSnapshot.
 	snapshotAge uint32
+	// While a probe waits, quietAt is the sum of last index and commit index beyond which it is
+	// sent; otherwise 0.
+	quietAt uint64
+	// echoed is the newest round of heartbeats that the follower has echoed.
+	echoed uint64
 
 	// Inflights is the window of appends in flight; nil until first used.
 	Inflights *Inflights
@@ -220,6 +222,12 @@ func (pr *Progress) HeardFrom() {
 	pr.MsgAppFlowPaused = pr.Inflights.Full()
 	pr.quietAt = 0
 }
+
+// Echo notes that the follower has echoed a round of heartbeats.
+func (pr *Progress) Echo(round uint64) { pr.echoed = max(pr.echoed, round) }
+
+// Echoed returns the newest round of heartbeats that the follower has echoed.
+func (pr *Progress) Echoed() uint64 { return pr.echoed }
 
 // AgeSnapshot counts an election timeout spent in StateSnapshot, and returns how many
 // there were.

@@ -38,8 +38,20 @@ type member struct {
 // Progress until the next Switch, Track or Untrack.
 type Members struct {
 	list      []member
-	progress  []progress.Progress // parallel to list while tracking, else nil
+	tracking  *tracking // nil unless this node leads
+	votes     *votes    // nil unless somebody has voted
+	sole      uint64    // the only voter; 0 if there are others, or none
 	autoLeave bool
+}
+
+// tracking is what a leader knows of the members.
+type tracking struct {
+	progress []progress.Progress // parallel to the list of members
+	// appends is derived from progress; nil if every member is to be examined.
+	appends *appends
+	matched reach  // how far a quorum has matched
+	echoed  reach  // which round a quorum has echoed
+	looked  uint64 // looks at a member, for tests
 }
 
 // Switch makes cfg the configuration. Members that stay keep their vote and
@@ -49,25 +61,28 @@ func (ms *Members) Switch(cfg Config, next uint64) {
 	old := *ms
 	ms.list = newList(cfg)
 	ms.autoLeave = cfg.AutoLeave
-	if old.progress != nil {
-		ms.progress = make([]progress.Progress, len(ms.list))
+	ms.sole = soleVoter(ms.list)
+	ms.votes = nil
+	if old.tracking != nil {
+		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
 	}
 	for i := range ms.list {
 		m := &ms.list[i]
 		j := old.Find(m.id)
-		if j >= 0 {
-			m.voted = old.list[j].voted
+		if j >= 0 && old.list[j].voted != noAnswer {
+			ms.RecordVote(m.id, old.list[j].voted == granted)
 		}
-		if ms.progress == nil {
+		if ms.tracking == nil {
 			continue
 		}
+		pr := &ms.tracking.progress[i]
 		if j >= 0 {
-			ms.progress[i] = old.progress[j]
+			*pr = old.tracking.progress[j]
 		} else {
-			ms.progress[i] = progress.New(next)
-			ms.progress[i].RecentActive = true
+			*pr = progress.New(next)
+			pr.RecentActive = true
 		}
-		ms.progress[i].IsLearner = m.is&isLearner != 0
+		pr.IsLearner = m.is&isLearner != 0
 	}
 }
 
@@ -75,8 +90,8 @@ func (ms *Members) Switch(cfg Config, next uint64) {
 func (ms *Members) Forget(id uint64) {
 	if i := ms.Find(id); i >= 0 {
 		ms.list = slices.Delete(ms.list, i, i+1)
-		if ms.progress != nil {
-			ms.progress = slices.Delete(ms.progress, i, i+1)
+		if t := ms.tracking; t != nil {
+			*t = tracking{progress: slices.Delete(t.progress, i, i+1)}
 		}
 	}
 }
@@ -180,157 +195,59 @@ func (ms *Members) IsJoint() bool {
 }
 
 // DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
-func (ms *Members) DecidesAlone(id uint64) bool {
-	votes := false
-	for i := range ms.list {
-		if !ms.IsVoter(i) {
+func (ms *Members) DecidesAlone(id uint64) bool { return id != 0 && ms.sole == id }
+
+// soleVoter returns the id of the only voter, or 0. It is asked once for each configuration.
+func soleVoter(list []member) (id uint64) {
+	for i := range list {
+		if list[i].is&(inIncoming|inOutgoing) == 0 {
 			continue
 		}
-		if ms.list[i].id != id {
-			return false
+		if id != 0 || list[i].is&inIncoming == 0 {
+			return 0
 		}
-		votes = votes || ms.list[i].is&inIncoming != 0
+		id = list[i].id
 	}
-	return votes
+	return id
 }
 
 // Track starts a leader's term: of every member nothing is known, and it is to be probed
 // at next.
 func (ms *Members) Track(next uint64) {
-	ms.progress = make([]progress.Progress, len(ms.list))
-	for i := range ms.progress {
-		ms.progress[i] = progress.New(next)
-		ms.progress[i].IsLearner = ms.IsLearner(i)
+	ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
+	for i := range ms.list {
+		ms.tracking.progress[i] = progress.New(next)
+		ms.tracking.progress[i].IsLearner = ms.IsLearner(i)
 	}
 }
 
 // Untrack ends a leader's term.
-func (ms *Members) Untrack() { ms.progress = nil }
+func (ms *Members) Untrack() { ms.tracking = nil }
 
 // Tracking reports whether there is a Progress per member.
-func (ms *Members) Tracking() bool { return ms.progress != nil }
+func (ms *Members) Tracking() bool { return ms.tracking != nil }
 
-// Progress returns the Progress of the member at position i, while tracking.
-func (ms *Members) Progress(i int) *Progress { return &ms.progress[i] }
-
-// fewVoters is the number of voters up to which the commit index is found on the stack.
-const fewVoters = 16
-
-// Committed returns the largest index that a majority of voters has matched, in both
-// halves of a joint configuration; 0 without voters. It is asked while tracking, and for nearly
-// every acknowledgement, so it makes no calls per member.
-func (ms *Members) Committed() uint64 {
-	var few [fewVoters]uint64
-	matched := few[:0]
-	joint := false
-	for i := range ms.list {
-		is := ms.list[i].is
-		joint = joint || is&inOutgoing != 0
-		if is&inIncoming != 0 {
-			matched = append(matched, ms.progress[i].Match)
-		}
-	}
-	if joint {
-		return ms.Reached(func(i int) uint64 { return ms.progress[i].Match })
-	}
-	if len(matched) == 0 {
-		return 0
-	}
-	return uint64(quorum.CommittedIndex(matched))
-}
-
-// Reached returns the largest number that a majority of voters has reached, in both halves of
-// a joint configuration, where value says how far the member at a position is; 0 without voters.
-func (ms *Members) Reached(value func(i int) uint64) uint64 {
-	var few [fewVoters]uint64
-	reached := few[:0]
-	for i := range ms.list {
-		if ms.list[i].is&inIncoming != 0 {
-			reached = append(reached, value(i))
-		}
-	}
-	if len(reached) == 0 {
-		return 0
-	}
-	incoming := quorum.CommittedIndex(reached)
-	reached = reached[:0]
-	for i := range ms.list {
-		if ms.list[i].is&inOutgoing != 0 {
-			reached = append(reached, value(i))
-		}
-	}
-	return uint64(min(incoming, quorum.CommittedIndex(reached)))
-}
+// Progress returns the Progress of the member at position i, while tracking. It is to be looked at
+// only: use Change for what decides whether the member is owed an append.
+func (ms *Members) Progress(i int) *Progress { return &ms.tracking.progress[i] }
 
 // QuorumActive reports whether something was heard from a majority of voters, in both
 // halves of a joint configuration, since the last look. It is asked while tracking.
 func (ms *Members) QuorumActive() bool {
-	result := ms.count(func(i int) (yes, no bool) {
-		active := ms.progress[i].RecentActive
-		return active, !active
-	})
-	return result == quorum.VoteWon
-}
-
-// ResetVotes forgets all votes.
-func (ms *Members) ResetVotes() {
+	var voters, active [2]int32
 	for i := range ms.list {
-		ms.list[i].voted = noAnswer
-	}
-}
-
-// RecordVote notes a member's answer. Its first one counts; strangers do not.
-func (ms *Members) RecordVote(id uint64, grants bool) {
-	i := ms.Find(id)
-	if i < 0 || ms.list[i].voted != noAnswer {
-		return
-	}
-	ms.list[i].voted = rejected
-	if grants {
-		ms.list[i].voted = granted
-	}
-}
-
-// Tally says how the election stands, and how many voters have granted and rejected.
-// Without voters it stays pending.
-func (ms *Members) Tally() (yes, no int, _ quorum.VoteResult) {
-	for i := range ms.list {
-		if !ms.IsVoter(i) {
-			continue
-		}
-		switch ms.list[i].voted {
-		case granted:
-			yes++
-		case rejected:
-			no++
-		}
-	}
-	return yes, no, ms.count(func(i int) (yes, no bool) {
-		return ms.list[i].voted == granted, ms.list[i].voted == rejected
-	})
-}
-
-// count combines the answers of the voters of both halves.
-func (ms *Members) count(answer func(i int) (yes, no bool)) quorum.VoteResult {
-	half := func(which uint8) (quorum.VoteResult, int) {
-		yes, no, n := 0, 0, 0
-		for i := range ms.list {
-			if ms.list[i].is&which == 0 {
-				continue
-			}
-			n++
-			if y, r := answer(i); y {
-				yes++
-			} else if r {
-				no++
+		h := ms.list[i].halves()
+		for half := range h {
+			voters[half] += h[half]
+			if ms.tracking.progress[i].RecentActive {
+				active[half] += h[half]
 			}
 		}
-		return quorum.ResultOf(yes, no, n), n
 	}
-	incoming, n := half(inIncoming)
-	if n == 0 {
-		return quorum.VotePending
-	}
-	outgoing, _ := half(inOutgoing)
-	return quorum.Joint(incoming, outgoing)
+	return voters[0] > 0 && won(active[0], voters[0]) && won(active[1], voters[1])
+}
+
+// won reports whether so many of the voters of one half are a quorum of it.
+func won(yes, voters int32) bool {
+	return quorum.ResultOf(int(yes), int(voters-yes), int(voters)) == quorum.VoteWon
 }

@@ -42,9 +42,9 @@ func durabilityRemovals() []removal {
 	r.advanceCommit()
 	return nil`}}},
 		{"own-entries-async", "an acknowledgement counts for no entry that was written later", "§10.2.1; bugs 13, 23", []edit{{"commit.go",
-			`MaybeUpdate(r.log.stable())`, `MaybeUpdate(r.log.lastIndex())`}}},
+			`MaybeUpdate(r.id, r.log.stable())`, `MaybeUpdate(r.id, r.log.lastIndex())`}}},
 		{"own-entries-elected", "a new leader counts of its log what is durable", "§10.2.1", []edit{{"role.go",
-			`own.MaybeUpdate(r.log.stable())`, `own.MaybeUpdate(r.log.lastIndex())`}}},
+			`MaybeUpdate(r.id, r.log.stable())`, `MaybeUpdate(r.id, r.log.lastIndex())`}}},
 		{"responses-gated", "what promises something waits until that is durable", "§3.8, §10.2.1; bug 13", []edit{{"send.go",
 			`	if r.async == nil {
 		return r.send(t, to)`, `	if r.role != StateLeader {

@@ -133,7 +133,8 @@ func membershipRemovals() []removal {
 		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",
 			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return target.Match == last`}}},
 		{"added-again-match", "a leader that is added again has what is durable there", "§4.1; §10.2.1", []edit{{"membership.go",
-			`		r.members.Progress(i).MaybeUpdate(r.log.stable()) //`, `		_ = i //`}}},
+			`	r.members.MaybeUpdate(r.id, r.log.stable()) // it may have been no member
+`, ``}}},
 		{"added-again-leads", "and leads on", "§4.2.2", []edit{{"membership.go",
 			`	if r.retiring && r.mayCampaign {`, `	if false {`}}},
 		{"smaller-quorum", "a smaller quorum commits at once", "§4.1; bug 40", []edit{{"membership.go",
@@ -152,7 +153,7 @@ func membershipRemovals() []removal {
 		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
 			`		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0`, `		return false`}}},
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
-			`			ms.progress[i].RecentActive = true
+			`			pr.RecentActive = true
 `, ``}}},
 		{"catch-up-answers", "a learner that does not answer is not caught up", "§4.2.1", []edit{{"catchup.go",
 			`	case c.State == CaughtUp && !r.isSilent(c) && c.refused`, `	case c.State == CaughtUp && c.refused`}, {"add_server.go",

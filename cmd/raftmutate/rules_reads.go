@@ -9,23 +9,11 @@ func readRemovals() []removal {
 		{"read-round", "a read is confirmed by a round", "§6.4; bug 45", []edit{{"read.go",
 			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.committed >= r.termStart:`}}},
 		{"read-quorum", "by a round of a quorum", "§6.4; bug 45", []edit{{"read.go",
-			`	return r.members.Reached(func(i int) uint64 {
-		if id`, `	best := uint64(0)
-	for i := range r.reads.echoes {
-		best = max(best, r.reads.echoes[i].round)
-	}
-	if best > 0 {
-		return best
-	}
-	return r.members.Reached(func(i int) uint64 {
-		if id`}}},
+			`	confirmed := r.members.Confirmed()`, `	confirmed := round`}}},
 		{"read-later-round", "by a round that was sent after the read was asked for", "§6.4; bug 44", []edit{{"read.go",
 			` && r.reads.queue[n].round <= confirmed {`, ` {`}}},
 		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
 			`	if round > r.reads.round {`, `	if false {`}}},
-		{"read-rounds-end", "the rounds of an earlier term are forgotten", "§6.4; bug 44", []edit{{"read.go",
-			`	r.reads.echoes = r.reads.echoes[:0]
-`, ``}}},
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
 			`		rd.context, rd.asked = rs.unique(rd.context)
 `, `		rd.asked = rd.context
@@ -62,9 +50,7 @@ func readRemovals() []removal {
 		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {
 		r.startRound()`}}},
 		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
-			`	return votes
-`, `	return votes && !ms.IsJoint()
-`}}},
+			`if id != 0 || list[i].is&inIncoming == 0 {`, `if id != 0 || list[i].is != inIncoming {`}}},
 		{"read-heartbeat-alone", "a heartbeat that nobody answers confirms the reads of a leader that decides alone", "§6.4", []edit{{"heartbeat.go",
 			`		r.reconfirmReads() // nobody's answer would
 `, ``}}},

@@ -19,6 +19,8 @@ const (
 	neverSet
 	// swapped with spare memory: an empty slice is as good as none.
 	swapped
+	// derived from the rest when it is missing. It is not touched.
+	derived
 	// withCapacity: a slice whose capacity decides when its elements move.
 	withCapacity
 )
@@ -39,6 +41,8 @@ var rules = map[string]rule{
 	"responsePool.free":  spare,
 
 	"responsePool.resting": spare,
+	"tracking.appends":     derived,
+	"tracking.looked":      derived,
 	"outbox.filling":       swapped,
 	"reads.answers":        swapped,
 }

@@ -60,6 +60,9 @@ func passedOver() map[string]handling {
 		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.write": onlyWhileLent,
 		// Memory that is used again.
 		"reads.contexts": skipped, "asyncWrites.appendResponses": skipped, "asyncWrites.applyResponses": skipped,
+		// Derived from the Progress and the answer of each member.
+		"tracking.appends": skipped, "tracking.matched": skipped, "tracking.echoed": skipped, "Members.votes": skipped,
+		"tracking.looked": skipped,
 		// What the last Verify saw is this state.
 		"RawNode.verified": skipped,
 		// When a chunk is full, entries begin to be read from Storage.
