@@ -65,7 +65,7 @@ func alone(cfg *tracker.Config, id uint64) bool {
 // the node is not behind, it stops before the change with which the node would begin to decide
 // alone.
 func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
-	change, err := r.hasConfChange(r.log.committed, index)
+	change, err := r.log.hasConfChange(r.log.committed, index)
 	if errors.Is(err, ErrUnavailable) {
 		return r.log.committed, nil // the leader will report it again
 	}
@@ -73,7 +73,7 @@ func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 		return index, err
 	}
 	cfg, limit, more := r.members.Config(), index, false
-	err = r.log.eachConfChange(r.log.applied+1, r.log.lastIndex()+1, func(at uint64, e *pb.Entry) bool {
+	err = r.log.eachConfChange(r.log.applied, func(at uint64, e *pb.Entry) bool {
 		if at > index {
 			more = alone(&cfg, r.id) && (r.heardCommit == 0 || at <= r.heardCommit)
 			return false
@@ -93,48 +93,12 @@ func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 		}
 		return true
 	})
+	if errors.Is(err, ErrUnavailable) {
+		return r.log.committed, nil
+	}
 	if err != nil || limit == index || proof && !more {
 		return index, err
 	}
 	r.logger.Infof("%x commits up to %d and not up to %d: it would decide alone, and may be behind", r.id, limit, index)
 	return limit, nil
-}
-
-// hasConfChange looks for a configuration change after lo, up to hi or the end of the log.
-func (r *raft) hasConfChange(lo, hi uint64) (bool, error) {
-	found := false
-	err := r.log.eachConfChange(lo+1, min(hi, r.log.lastIndex())+1, func(uint64, *pb.Entry) bool {
-		found = true
-		return false
-	})
-	return found, err
-}
-
-// eachConfChange calls visit with each configuration change in [lo, hi), until visit returns false.
-// It skips those that the application has compacted.
-func (l *raftLog) eachConfChange(lo, hi uint64, visit func(index uint64, e *pb.Entry) bool) error {
-	for lo < hi {
-		var entries []pb.Entry
-		var err error
-		if lo >= l.unstable.base() { // durable or not, these are in memory
-			entries = l.unstable.entries.part(lo, hi)
-		} else {
-			entries, err = l.entries(lo, min(hi, l.unstable.base()), defaultMaxSizePerMsg)
-		}
-		if errors.Is(err, ErrCompacted) && l.first > lo {
-			// The application may compact what it has applied before it calls Advance.
-			lo = l.first
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for i := range entries {
-			if isConfChange(&entries[i]) && !visit(lo+uint64(i), &entries[i]) {
-				return nil
-			}
-		}
-		lo += uint64(len(entries))
-	}
-	return nil
 }

@@ -83,7 +83,7 @@ func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
 	if r.log.committed > named {
-		change, err := r.hasConfChange(named, r.log.committed)
+		change, err := r.log.hasConfChange(named, r.log.committed)
 		if err != nil && !errors.Is(err, ErrUnavailable) {
 			_ = r.quarantine("looking for configuration changes", err)
 		}

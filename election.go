@@ -62,7 +62,7 @@ func (r *raft) readyToCampaign() (bool, error) {
 	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
 		return false, nil
 	}
-	pending, err := r.hasConfChange(r.log.applied, r.log.committed)
+	pending, err := r.log.hasConfChange(r.log.applied, r.log.committed)
 	if err != nil {
 		return false, r.quarantine("looking for configuration changes before a campaign", err)
 	}
@@ -177,7 +177,7 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 		return false, nil
 	}
 	before := r.log.committed
-	change, err := r.hasConfChange(before, id.index)
+	change, err := r.log.hasConfChange(before, id.index)
 	if err == nil && change {
 		err = r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)
 	}

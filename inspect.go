@@ -29,7 +29,8 @@ func (rn *RawNode) Status() Status {
 	for i := range r.members.Len() {
 		pr := *r.members.Progress(i)
 		if pr.Inflights = pr.Inflights.Clone(); pr.Inflights == nil {
-			pr.Inflights = tracker.NewInflights(r.limits.inflight.Messages, r.limits.inflight.Bytes)
+			most := r.limits.inflight()
+			pr.Inflights = tracker.NewInflights(most.Messages, most.Bytes)
 		}
 		s.Progress[r.members.ID(i)] = pr
 	}

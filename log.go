@@ -21,6 +21,7 @@ type raftLog struct {
 	storage  Storage
 	unstable unstable
 	terms    terms
+	changes  configEntries
 
 	// first is the first index of the log as far as known. The application compacts
 	// Storage without telling; that is noticed when Storage answers ErrCompacted.
@@ -59,6 +60,7 @@ func openLog(storage Storage, hs pb.HardState, applied uint64) (raftLog, error) 
 	}
 	l.first = first
 	l.unstable = newUnstable(last + 1)
+	l.changes.from = last + 1
 	l.committed = max(hs.Commit, applied, first-1)
 	l.applied = max(applied, first-1)
 	l.applying = l.applied
@@ -97,6 +99,7 @@ func (l *raftLog) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	index := l.lastIndex() + 1
 	l.unstable.appendOwn(term, entries, bytes)
 	l.unstable.retire(l.applying)
+	l.changes.appended(entries, index, l.applied)
 	l.terms.append(term, index)
 }
 
@@ -132,6 +135,7 @@ func (l *raftLog) append(s logSlice) error {
 	}
 	l.unstable.append(fresh)
 	l.unstable.retire(l.applying)
+	l.changes.appended(fresh, at, l.applied)
 	before := len(l.terms.bounds)
 	for i := range fresh {
 		l.terms.append(fresh[i].Term, fresh[i].Index)
@@ -156,6 +160,7 @@ func (l *raftLog) acknowledge(generation, index uint64) bool {
 func (l *raftLog) truncate(at uint64) {
 	l.unstable.truncate(at)
 	l.terms.truncate(at)
+	l.changes.truncate(at)
 }
 
 // noticeCompaction asks Storage for its first index after it has moved.
@@ -303,6 +308,7 @@ func (l *raftLog) restore(s *pb.Snapshot) {
 	l.unstable.restore(s)
 	l.terms.reset(id)
 	l.first = id.index + 1
+	l.changes = configEntries{from: l.first}
 	l.committed = id.index
 }
 

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/ffd200af/raft/confchange"
 	"github.com/ffd200af/raft/progress"
@@ -173,10 +174,17 @@ type limits struct {
 	// catchUp is how many rounds to wait for a learner.
 	catchUp int32
 
+	inflightMessages int32
+
 	messageBytes   uint64
 	applyBytes     uint64
 	unappliedBytes uint64
-	inflight       progress.Limits
+	inflightBytes  uint64
+}
+
+// inflight bounds what is in flight to one follower.
+func (l *limits) inflight() progress.Limits {
+	return progress.Limits{Messages: int(l.inflightMessages), Bytes: l.inflightBytes}
 }
 
 // newRaft reads the state that storage holds and starts as a follower. The hard state is the stored one: where the node starts
@@ -261,7 +269,8 @@ func limitsOf(c *Config) limits {
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
 		unappliedBytes:   c.MaxUncommittedEntriesSize,
-		inflight:         progress.Limits{Messages: c.MaxInflightMsgs, Bytes: c.MaxInflightBytes},
+		inflightMessages: int32(min(c.MaxInflightMsgs, math.MaxInt32)),
+		inflightBytes:    c.MaxInflightBytes,
 	}
 }
 

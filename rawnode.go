@@ -408,26 +408,12 @@ func (r *raft) fillCommitted(rd *Ready) error {
 }
 
 // tellsConfChange reports whether the commit index moves over a configuration change that is not
-// handed out yet. An entry that is not in memory may be one. The commitment must be durable before
+// handed out yet. An entry that nobody has looked at may be one. The commitment must be durable before
 // any other node learns of it: a node that the change removed may then leave for good, and no other
 // node might know of it.
 func (r *raft) tellsConfChange(commit, before uint64) bool {
-	from := max(before, r.log.applying) + 1
-	if from > commit {
-		return false
-	}
-	u := &r.log.unstable
-	if from < u.base() {
-		return true
-	}
-	for at := from; at <= commit; {
-		entries := u.entries.part(at, commit+1)
-		if hasConfChange(entries) {
-			return true
-		}
-		at += uint64(len(entries))
-	}
-	return false
+	after := max(before, r.log.applying)
+	return after < commit && (after+1 < r.log.changes.from || len(r.log.changes.in(after, commit)) > 0)
 }
 
 // lend remembers what Advance will acknowledge.

@@ -247,7 +247,7 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	m.Entries = entries
 	m.Commit = r.log.committed
 	traceSend(r, m)
-	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight)
+	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight())
 	return nil
 }
 

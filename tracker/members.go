@@ -40,7 +40,7 @@ type Members struct {
 	list      []member
 	tracking  *tracking // nil unless this node leads
 	votes     *votes    // nil unless somebody has voted
-	sole      uint64    // the only voter; 0 if there are others, or none
+	sole      int32     // position of the only voter plus 1; 0 if there are others, or none
 	autoLeave bool
 }
 
@@ -195,20 +195,20 @@ func (ms *Members) IsJoint() bool {
 }
 
 // DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
-func (ms *Members) DecidesAlone(id uint64) bool { return id != 0 && ms.sole == id }
+func (ms *Members) DecidesAlone(id uint64) bool { return ms.sole > 0 && ms.list[ms.sole-1].id == id }
 
-// soleVoter returns the id of the only voter, or 0. It is asked once for each configuration.
-func soleVoter(list []member) (id uint64) {
+// soleVoter returns the position of the only voter plus 1, or 0. It is asked once for each configuration.
+func soleVoter(list []member) (sole int32) {
 	for i := range list {
 		if list[i].is&(inIncoming|inOutgoing) == 0 {
 			continue
 		}
-		if id != 0 || list[i].is&inIncoming == 0 {
+		if sole > 0 || list[i].is&inIncoming == 0 {
 			return 0
 		}
-		id = list[i].id
+		sole = int32(i) + 1
 	}
-	return id
+	return sole
 }
 
 // Track starts a leader's term: of every member nothing is known, and it is to be probed

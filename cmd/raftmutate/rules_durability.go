@@ -15,9 +15,7 @@ func durabilityRemovals() []removal {
 			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.snapshot != 0`}}},
 		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
 			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
-			{"rawnode.go", `	if from > commit {
-		return false`, `	if from > commit || r.log.unstable.snapshot != nil {
-		return false`}}},
+			{"rawnode.go", `return after < commit &&`, `return after < commit && r.log.unstable.snapshot == nil &&`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
 			`		rd.MustSync = hasConfChange(committed)
 `, ``}}},
@@ -65,8 +63,8 @@ func durabilityRemovals() []removal {
 `}}},
 		{"storage-terms", "a Storage whose terms contradict each other is not started from", "bug 26", []edit{{"terms.go",
 			`		if term > lastTerm || at == last {`, `		if false {`}}},
-		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"alone.go",
-			`if errors.Is(err, ErrCompacted) && l.first > lo {`, `if errors.Is(err, ErrCompacted) && l.first > lo && false {`}}},
+		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"config_entries.go",
+			`			return last >= l.first, err`, `			return true, err`}}},
 		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
 			`u.keep, u.generation+1`, `u.keep, u.generation`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",
