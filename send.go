@@ -231,8 +231,7 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)
 		case errors.Is(err, ErrUnavailable):
-			r.logger.Warningf("%x: entries from %d are not available for %x: %v", r.id, pr.Next, to, err)
-			pr.Pause()
+			r.hinder(pr, "%x: entries from %d are not available for %x: %v", r.id, pr.Next, to, err)
 			return nil
 		case err != nil:
 			return err
@@ -249,6 +248,14 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	traceSend(r, m)
 	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight())
 	return nil
+}
+
+// hinder leaves a follower alone until its next sign of life, because what it needs cannot be sent.
+// The reason is logged once, until something is sent again.
+func (r *raft) hinder(pr *tracker.Progress, format string, args ...any) {
+	if pr.Hinder() {
+		r.logger.Warningf(format, args...)
+	}
 }
 
 // buildSnapshot sends the newest snapshot to a follower that needs entries which
@@ -269,7 +276,11 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		return wrapStorage("snapshot", err)
 	}
 	id := snapshotID(&snapshot)
-	if id.index == 0 || id.index > r.log.lastIndex() {
+	if id.index == 0 {
+		r.hinder(pr, "%x: %x needs a snapshot, and the storage has none: its first entry is %d. Create one", r.id, to, r.log.first)
+		return nil
+	}
+	if id.index > r.log.lastIndex() {
 		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.index, r.log.first, r.log.lastIndex()))
 	}
 	if id.index > r.log.committed {
@@ -279,15 +290,13 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	}
 	if id.index+1 < r.log.first {
 		// It would not connect with the log: the follower would need the next one at once.
-		r.logger.Warningf("%x: the snapshot at %v is older than the first entry %d", r.id, id, r.log.first)
-		pr.Pause()
+		r.hinder(pr, "%x: the snapshot at %v for %x is older than the first entry %d", r.id, id, to, r.log.first)
 		return nil
 	}
 	if splits, err := r.log.endsInFirstConfiguration(&snapshot.Metadata); err != nil {
 		return err
 	} else if splits {
-		r.logger.Warningf("%x: the snapshot at %v ends within the first configuration", r.id, id)
-		pr.Pause()
+		r.hinder(pr, "%x: the snapshot at %v for %x ends within the first configuration", r.id, id, to)
 		return nil
 	}
 	m := r.send(pb.MsgSnap, to)

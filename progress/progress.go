@@ -33,6 +33,8 @@ type Progress struct {
 	MsgAppFlowPaused bool
 	// pinged: the follower is asked for an answer even if nothing is new.
 	pinged bool
+	// hindered: what the follower needs could not be sent, and nothing was sent since.
+	hindered bool
 	// IsLearner: the follower does not vote.
 	IsLearner bool
 	// snapshotAge counts election timeouts spent in StateSnapshot.
@@ -86,6 +88,7 @@ func (pr *Progress) BecomeReplicate() {
 // and tells its commit.
 func (pr *Progress) BecomeSnapshot(index uint64) {
 	pr.ResetState(StateSnapshot)
+	pr.hindered = false
 	pr.PendingSnapshot = index
 	pr.Next = max(pr.Match, index) + 1
 	pr.sentCommit = index
@@ -188,6 +191,7 @@ func (pr *Progress) SentAppend(entries int, bytes, commit uint64, limits Limits)
 		pr.Inflights = NewInflights(limits.Messages, limits.Bytes)
 	}
 	pr.SentEntries(entries, bytes)
+	pr.hindered = false
 	pr.sentCommit = commit
 	pr.pinged = false
 	if pr.State == StateProbe {
@@ -210,6 +214,15 @@ func (pr *Progress) Ping() {
 func (pr *Progress) Pause() {
 	pr.MsgAppFlowPaused = true
 	pr.pinged = false
+}
+
+// Hinder pauses because what the follower needs cannot be sent now. It reports whether that is news:
+// something was sent since the last time.
+func (pr *Progress) Hinder() bool {
+	news := !pr.hindered
+	pr.hindered = true
+	pr.Pause()
+	return news
 }
 
 // Quiet makes a probe wait for a sign of life, or for something new to send: a last index or a
