@@ -81,6 +81,10 @@ type Config struct {
 	// ReadOnlyOption says how ReadIndex confirms reads. ReadOnlyLeaseBased needs CheckQuorum, and
 	// turns leases on.
 	ReadOnlyOption ReadOnlyOption
+	// MaxPendingReads limits the reads that wait on a node, and those whose answer waits for the
+	// next Ready. One more read is dropped, see Ready.DroppedReads. The memory is taken when it is
+	// used. 0 means 65,536.
+	MaxPendingReads int
 	// LeaseDriftTicks is the margin of leases for clock drift: a lease is only good as long as, in
 	// ElectionTick ticks of the leader, no voter's clock gains more than this many ticks on it.
 	// Setting it turns leases on (thesis §6.4.1), which needs CheckQuorum: the leader keeps one, see
@@ -151,6 +155,7 @@ const (
 	defaultUncommittedSize = 1 << 30
 	defaultSnapshotTimeout = 100 // election timeouts
 	defaultCatchUpRounds   = 10
+	defaultPendingReads    = 1 << 16
 )
 
 // DefaultConfig returns a Config for common use: ten ticks of election timeout,
@@ -224,6 +229,7 @@ func (c *Config) validate() error {
 		{c.Applied >= maxCounter, "Applied", "is too large"},
 		{c.ReadOnlyOption != ReadOnlySafe && c.ReadOnlyOption != ReadOnlyLeaseBased, "ReadOnlyOption", "is unknown"},
 		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},
+		{c.MaxPendingReads < 0, "MaxPendingReads", "must not be negative"},
 		{c.LeaseDriftTicks < 0, "LeaseDriftTicks", "must not be negative"},
 		{c.LeaseDriftTicks > 0 && !c.CheckQuorum, "LeaseDriftTicks", "leases need CheckQuorum"},
 		{c.LeaseDriftTicks > 0 && c.LeaseDriftTicks >= countedTicks(c.ElectionTick)-1, "LeaseDriftTicks", "must be smaller than ElectionTick - 1"},

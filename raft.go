@@ -240,6 +240,9 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		log:               log,
 		role:              StateFollower,
 	}
+	if cfg.MaxPendingReads != 0 {
+		r.openReads().most = cfg.MaxPendingReads // others get a queue when they need one
+	}
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
 	if cfg.AsyncStorageWrites {

@@ -245,7 +245,7 @@ func (rn *RawNode) ForgetLeader() error {
 // rctx, which belongs to the node from now on. The application has to apply everything up to its
 // Index, and may then answer from its state machine. A follower asks the leader, and asks again
 // once per election timeout. A read is dropped if there is no leader, if the leader changes, or if
-// 4096 reads wait. Ready.DroppedReads reports it.
+// Config.MaxPendingReads reads wait. Ready.DroppedReads reports it.
 func (rn *RawNode) ReadIndex(rctx []byte) {
 	if rn.raft.admitBytes(recording.ReadIndex, rctx) == nil {
 		rn.raft.readIndex(rn.raft.id, rctx)

@@ -3,6 +3,7 @@ package raft
 import (
 	"encoding/binary"
 	"slices"
+	"sort"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -25,9 +26,6 @@ import (
 // A read of this node that cannot be answered is dropped. Ready.DroppedReads reports its context. A
 // program that ignores DroppedReads gets no answer, and has to ask again after a while.
 
-// maxReads bounds the reads that wait on a node. One more is dropped.
-const maxReads = 4096
-
 // read is one read that waits.
 type read struct {
 	from    uint64 // who asked; this node itself for its own
@@ -40,7 +38,9 @@ type read struct {
 // reads is the queue: of a leader, those to confirm, oldest first; of a follower, those
 // that it has sent to the leader.
 type reads struct {
-	queue []read
+	queue readQueue
+	// most is Config.MaxPendingReads. One more read is dropped.
+	most int
 	// round is the number of the last broadcast in this term.
 	round uint64
 	// answers are to be handed out with the next Ready.
@@ -62,7 +62,7 @@ type reads struct {
 // openReads returns the queue, which is made when it is first needed.
 func (r *raft) openReads() *reads {
 	if r.reads == nil {
-		r.reads = &reads{nonce: newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex(), r.clock)}
+		r.reads = &reads{most: defaultPendingReads, nonce: newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex(), r.clock)}
 	}
 	return r.reads
 }
@@ -72,7 +72,7 @@ func (rs *reads) waiting() int {
 	if rs == nil {
 		return 0
 	}
-	return len(rs.queue)
+	return rs.queue.len()
 }
 
 // answered reports whether there are answers to hand out.
@@ -100,7 +100,7 @@ func (r *raft) readIndex(from uint64, context []byte) {
 func (r *raft) startRead(rd *read) bool {
 	rs := r.openReads()
 	switch {
-	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:
+	case rs.queue.len() >= rs.most || len(rs.answers) >= rs.most:
 		return false
 	case r.role == StateLeader && r.leaseReads && r.hasLease():
 		rd.index = r.log.committed
@@ -110,7 +110,7 @@ func (r *raft) startRead(rd *read) bool {
 	case r.role == StateFollower && r.lead != None && rd.from == r.id:
 		rd.context, rd.asked = rs.unique(rd.context)
 		r.askLeader(rd)
-		if len(rs.queue) == 0 {
+		if rs.queue.len() == 0 {
 			rs.askedAt, r.outbox.asks = r.clock, true
 		}
 	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
@@ -125,14 +125,15 @@ func (r *raft) startRead(rd *read) bool {
 	default:
 		return false
 	}
-	rs.queue = append(rs.queue, *rd)
+	rs.queue.push(rd)
 	return true
 }
 
 // dropRead ends a read without an answer. If a peer sent it, that peer asks again, or drops the
-// read when its own leader changes. Beyond maxReads contexts, nothing is reported.
+// read when its own leader changes. Beyond Config.MaxPendingReads contexts, nothing
+// is reported.
 func (r *raft) dropRead(from uint64, context []byte) {
-	if rs := r.openReads(); from == r.id && len(rs.dropped) < maxReads {
+	if rs := r.openReads(); from == r.id && len(rs.dropped) < rs.most {
 		rs.dropped = append(rs.dropped, context)
 	}
 }
@@ -181,8 +182,8 @@ func (r *raft) tickReads() {
 		return
 	}
 	r.reads.askedAt = r.clock
-	for i := range r.reads.queue {
-		r.askLeader(&r.reads.queue[i])
+	for i := range r.reads.queue.len() {
+		r.askLeader(r.reads.queue.at(i))
 	}
 	r.outbox.asks = true
 }
@@ -191,7 +192,7 @@ func (r *raft) tickReads() {
 // leader has committed in its term it does not know what is committed (thesis §6.4).
 func (r *raft) readRoundDue() bool {
 	n := r.reads.waiting()
-	return n > 0 && r.role == StateLeader && r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart
+	return n > 0 && r.role == StateLeader && r.reads.queue.at(n-1).round == 0 && r.log.committed >= r.termStart
 }
 
 // startRound begins a round, and returns the context that its heartbeats carry; nil if nobody
@@ -205,9 +206,9 @@ func (r *raft) startRound() []byte {
 	rs := r.openReads()
 	rs.round++
 	r.members.Echo(r.id, rs.round) // the leader echoes itself
-	for i := len(rs.queue) - 1; riding && i >= 0 && rs.queue[i].round == 0; i-- {
-		rs.queue[i].round = rs.round
-		rs.queue[i].index = r.log.committed
+	for i := rs.queue.len() - 1; riding && i >= 0 && rs.queue.at(i).round == 0; i-- {
+		rs.queue.at(i).round = rs.round
+		rs.queue.at(i).index = r.log.committed
 	}
 	r.noteSentRound(rs.round)
 	if cap(rs.contexts)-len(rs.contexts) < 8 {
@@ -224,7 +225,7 @@ const contextsBytes = 512
 // echoedRound takes a follower's echo, answers what a quorum has confirmed, and extends the
 // lease.
 func (r *raft) echoedRound(from uint64, context []byte) {
-	if len(context) != 8 || r.reads == nil || len(r.reads.queue) == 0 && !r.leases() {
+	if len(context) != 8 || r.reads == nil || r.reads.waiting() == 0 && !r.leases() {
 		return
 	}
 	round := binary.BigEndian.Uint64(context)
@@ -246,17 +247,13 @@ func (r *raft) reconfirmReads() {
 
 // answerReads answers the reads whose round is confirmed.
 func (r *raft) answerReads(confirmed uint64) {
+	q := &r.reads.queue
 	n := 0
-	for n < len(r.reads.queue) && r.reads.queue[n].round != 0 && r.reads.queue[n].round <= confirmed {
-		r.answerRead(&r.reads.queue[n])
+	for n < q.len() && q.at(n).round != 0 && q.at(n).round <= confirmed {
+		r.answerRead(q.at(n))
 		n++
 	}
-	if n == 0 {
-		return
-	}
-	rest := copy(r.reads.queue, r.reads.queue[n:])
-	clear(r.reads.queue[rest:])
-	r.reads.queue = r.reads.queue[:rest]
+	q.pop(n)
 }
 
 func (r *raft) answerRead(rd *read) {
@@ -281,14 +278,21 @@ func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 	if from != r.lead || r.reads == nil {
 		return
 	}
-	for i := range r.reads.queue {
-		if string(r.reads.queue[i].asked) != string(context) {
-			continue
-		}
-		r.answer(ReadState{Index: index, RequestCtx: r.reads.queue[i].context})
-		r.reads.queue = append(r.reads.queue[:i], r.reads.queue[i+1:]...)
-		return
+	q := &r.reads.queue
+	number := askNumber(context)
+	i := sort.Search(q.len(), func(i int) bool { return askNumber(q.at(i).asked) >= number })
+	if i < q.len() && string(q.at(i).asked) == string(context) {
+		r.answer(ReadState{Index: index, RequestCtx: q.at(i).context})
+		q.remove(i)
 	}
+}
+
+// askNumber returns the number that unique has given to a question. Numbers rise along the queue.
+func askNumber(asked []byte) uint64 {
+	if len(asked) < 16 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(asked[len(asked)-8:])
 }
 
 // dropReads ends all reads with the role, the term or the leader that was to answer them. A
@@ -297,11 +301,11 @@ func (r *raft) dropReads() {
 	if r.reads == nil {
 		return
 	}
-	for i := range r.reads.queue {
-		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
+	q := &r.reads.queue
+	for i := range q.len() {
+		r.dropRead(q.at(i).from, q.at(i).context)
 	}
-	clear(r.reads.queue)
-	r.reads.queue = r.reads.queue[:0]
+	q.pop(q.len())
 	r.reads.round = 0
 }
 
@@ -321,7 +325,7 @@ func (rs *reads) take(reuse bool) []ReadState {
 	if !reuse {
 		answers := append(make([]ReadState, 0, len(rs.answers)), rs.answers...)
 		clear(rs.answers)
-		rs.answers = rs.answers[:0]
+		rs.answers = emptied(rs.answers)
 		return answers
 	}
 	rs.answers, rs.lent = rs.lent[:0], rs.answers
@@ -334,5 +338,5 @@ func (rs *reads) returned() {
 		return
 	}
 	clear(rs.lent)
-	rs.lent = rs.lent[:0]
+	rs.lent = emptied(rs.lent)
 }

@@ -185,10 +185,10 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.wantDroppedReads(2, "x")
 	})
 	t.Run("too many wait", func(t *testing.T) {
-		c := newTestCluster(t, 3, nil)
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxPendingReads = 100 })
 		c.elect(1)
 		c.isolate(1)
-		for range maxReads {
+		for range 100 {
 			c.node(1).ReadIndex([]byte("x"))
 		}
 		c.settle()
@@ -198,16 +198,16 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 		c.wantDroppedReads(1, "y")
 	})
 	t.Run("too many are dropped before the next Ready", func(t *testing.T) {
-		c := newTestCluster(t, 3, nil)
-		for range 2 * maxReads {
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxPendingReads = 100 })
+		for range 200 {
 			c.node(1).ReadIndex([]byte("x"))
 		}
 		if err := c.node(1).Campaign(); err != nil {
 			t.Fatal(err)
 		}
 		c.settle()
-		if got := len(c.node(1).dropped); got != maxReads {
-			t.Errorf("%d contexts, want %d", got, maxReads)
+		if got := len(c.node(1).dropped); got != 100 {
+			t.Errorf("%d contexts, want 100", got)
 		}
 	})
 }

@@ -4,14 +4,14 @@ package main
 func readRemovals() []removal {
 	return []removal{
 		{"read-first-commit", "a read waits for the first commit of the term", "§6.4; bug 43", []edit{
-			{"read.go", `r.reads.queue[n-1].round == 0 && r.log.committed >= r.termStart`, `r.reads.queue[n-1].round == 0`},
+			{"read.go", `r.reads.queue.at(n-1).round == 0 && r.log.committed >= r.termStart`, `r.reads.queue.at(n-1).round == 0`},
 			{"read.go", `riding := r.reads.waiting() > 0 && r.log.committed >= r.termStart`, `riding := r.reads.waiting() > 0`}}},
 		{"read-round", "a read is confirmed by a round", "§6.4; bug 45", []edit{{"read.go",
 			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.committed >= r.termStart:`}}},
 		{"read-quorum", "by a round of a quorum", "§6.4; bug 45", []edit{{"read.go",
 			`	confirmed := r.members.Confirmed()`, `	confirmed := round`}}},
 		{"read-later-round", "by a round that was sent after the read was asked for", "§6.4; bug 44", []edit{{"read.go",
-			` && r.reads.queue[n].round <= confirmed {`, ` {`}}},
+			` && q.at(n).round <= confirmed {`, ` {`}}},
 		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
 			`	if round > r.reads.round {`, `	if false {`}}},
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
@@ -23,7 +23,7 @@ func readRemovals() []removal {
 		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
 			`	if from != r.lead || r.reads == nil {`, `	if r.reads == nil {`}}},
 		{"read-dropped-told", "a read that cannot be answered is reported as dropped", "§6.4", []edit{{"read.go",
-			`		r.dropRead(r.reads.queue[i].from, r.reads.queue[i].context)
+			`		r.dropRead(q.at(i).from, q.at(i).context)
 `, `		_ = i
 `}}},
 		{"read-passed-on", "a read does not come back to a node that asked it in an earlier life", "§6.4; bug 44", []edit{{"read.go",
@@ -35,7 +35,7 @@ func readRemovals() []removal {
 `, `		r.answer(ReadState{Index: noLimit, RequestCtx: context})
 `}}},
 		{"read-dropped-bound", "the contexts of dropped reads are bounded", "bounds", []edit{{"read.go",
-			`from == r.id && len(rs.dropped) < maxReads`, `from == r.id`}}},
+			`from == r.id && len(rs.dropped) < rs.most`, `from == r.id`}}},
 		{"read-asked-again", "a follower asks again for what may be lost", "§6.4", []edit{{"tick.go",
 			`		r.tickReads()
 `, ``}}},
@@ -44,7 +44,7 @@ func readRemovals() []removal {
 		{"ask-besides", "a question that may be lost is repeated, whatever else is to be sent", "§6.4", []edit{{"read.go",
 			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
-			`	case len(rs.queue) >= maxReads || len(rs.answers) >= maxReads:`, `	case false:`}}},
+			`	case rs.queue.len() >= rs.most || len(rs.answers) >= rs.most:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
 			`	if r.members.DecidesAlone(r.id) {
 		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {

@@ -50,6 +50,7 @@ func All() []Option {
 		{Field: "Seed", Arg: "seed"},
 		{Field: "StepDownOnRemoval", Arg: "step-down-on-removal"},
 		{Field: "ReuseMemory", Arg: "reuse-memory"},
+		{Field: "MaxPendingReads", Arg: "max-pending-reads"},
 	}
 }
 

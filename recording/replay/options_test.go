@@ -35,7 +35,7 @@ func TestALaterOptionIsReplayedAndExported(t *testing.T) {
 // A recording of a newer version is refused, not replayed without an option that it needs.
 func TestAnOptionThatIsNotKnownIsRefused(t *testing.T) {
 	records := read(t, lives(t, sim.Config{Seed: 4, Nodes: 1, Steps: 100, Faults: sim.NoFaults()})[0])
-	records[0].Numbers = append(slices.Clone(records[0].Numbers), 7)
+	records[0].Numbers = append(slices.Clone(records[0].Numbers), 0, 0, 0, 7) // more than there are
 	if err := Run(records, nil); !errors.Is(err, ErrUnknownOption) {
 		t.Errorf("replayed: %v", err)
 	}
