@@ -74,7 +74,8 @@
 //
 // With Config.ReuseMemory the array of Responses belongs to the node. The node reuses it after it
 // has stepped its own response of the next message to the same thread. Copy Responses, or send them
-// before you step the next message's response to this node.
+// before you step the next message's response to this node. The node's own response, the last one,
+// loses its Snapshot and Entries when it is stepped.
 //
 // # Recordings
 //

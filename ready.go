@@ -133,7 +133,8 @@ type Ready struct {
 
 	// Messages are to be sent after HardState, Entries and Snapshot are persisted. With
 	// Config.ReuseMemory, the Responses of a storage message are valid until this node has
-	// stepped its own response of the next message to that thread. After a MsgSnap, call
+	// stepped its own response of the next message to that thread. Its own response, the last
+	// one, loses Snapshot and Entries when it is stepped. After a MsgSnap, call
 	// ReportSnapshot when it is known whether the snapshot arrived.
 	Messages []pb.Message
 

@@ -105,6 +105,8 @@ func (p *responsePool) acknowledged() {
 		p.free = append(p.free, p.resting[:0])
 	}
 	p.resting = p.out[0]
+	own := &p.resting[len(p.resting)-1] // the acknowledgement, which was stepped
+	own.Snapshot, own.Entries = nil, nil
 	rest := copy(p.out, p.out[1:])
 	p.out[rest] = nil
 	p.out = p.out[:rest]

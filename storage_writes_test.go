@@ -378,3 +378,36 @@ func TestWhatIsLearntBetweenReadyAndAdvanceIsWrittenNext(t *testing.T) {
 		t.Errorf("the next write has %v", hs)
 	}
 }
+
+// What a storage thread has acknowledged is let go of at once, however long the next write is in
+// coming.
+func TestWhatIsAcknowledgedIsLetGo(t *testing.T) {
+	c := newAsyncCluster(t, func(cfg *Config) { cfg.ReuseMemory = true })
+	c.isolate(3)
+	c.propose(1, "x")
+	c.settleThreads(nil)
+	leader := c.node(1)
+	cs := leader.raft.members.ConfState()
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, []byte("state"))
+	noError(t, err)
+	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	c.heal()
+	for range 3 {
+		c.tick(1, 1)
+		c.settleThreads(nil)
+	}
+	if s, _ := c.node(3).storage.Snapshot(); string(s.Data) != "state" {
+		t.Fatalf("node 3 has the snapshot %v", s.Metadata)
+	}
+	for _, n := range c.nodes {
+		for _, pool := range []*responsePool{n.raft.async.appendResponses, n.raft.async.applyResponses} {
+			for _, array := range append(append(pool.out, pool.resting), pool.free...) {
+				for _, m := range array[:cap(array)] {
+					if m.Snapshot != nil || m.Entries != nil {
+						t.Errorf("node %d keeps what a %s carries: %v, %d entries", n.cfg.ID, m.Type, m.Snapshot, len(m.Entries))
+					}
+				}
+			}
+		}
+	}
+}
