@@ -224,9 +224,9 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	}
 	prev.term = term
 	var entries []pb.Entry
-	// A full window that was pinged gets an append without entries: whether prev is
-	// there tells if what is in flight was lost.
-	if pr.State != tracker.StateReplicate || !pr.Inflights.Full() {
+	// An append without entries asks whether prev is there: whether what is in flight was lost, or
+	// whether the logs agree up to there.
+	if pr.TakesEntries() {
 		var err error
 		entries, err = r.log.entries(pr.Next, r.log.lastIndex()+1, r.limits.messageBytes)
 		switch {

@@ -86,13 +86,12 @@ func (t *terms) lastNotAfter(index, term uint64) uint64 {
 	if index < t.bounds[0].index {
 		return index
 	}
-	for s := t.segment(index); s >= 0; s-- {
-		if t.bounds[s].term <= term {
-			return index
-		}
-		index = t.bounds[s].index - 1
+	end := t.segment(index) + 1
+	later := sort.Search(end, func(s int) bool { return t.bounds[s].term > term })
+	if later == end {
+		return index
 	}
-	return index
+	return t.bounds[later].index - 1
 }
 
 // load builds the history of the stored log [first, last] with a few questions per

@@ -35,6 +35,8 @@ type Progress struct {
 	pinged bool
 	// hindered: what the follower needs could not be sent, and nothing was sent since.
 	hindered bool
+	// rejections counts the probes that were rejected in this state, as far as it matters.
+	rejections uint8
 	// IsLearner: the follower does not vote.
 	IsLearner bool
 	// snapshotAge counts election timeouts spent in StateSnapshot.
@@ -66,6 +68,7 @@ func (pr *Progress) ResetState(state StateType) {
 	pr.MsgAppFlowPaused = false
 	pr.pinged = false
 	pr.quietAt = 0
+	pr.rejections = 0
 	pr.snapshotAge = 0
 	pr.Inflights.reset()
 }
@@ -131,9 +134,23 @@ func (pr *Progress) MaybeDecrTo(rejected, hint uint64) bool {
 	}
 	// The smaller of rejected and hint+1, for any hint; rejected is above Match, so not 0.
 	pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))
+	pr.rejections = min(pr.rejections+1, fewRejections)
 	pr.MsgAppFlowPaused = false
 	pr.quietAt = 0
 	return true
+}
+
+// fewRejections is the number of rejections from which on probes carry no entries.
+const fewRejections = 2
+
+// TakesEntries reports whether an append may carry entries. A full window takes none. Nor does a
+// probe after a second rejection: the logs may differ in many terms, and each rejection drops what
+// the probe carried. The append that follows the first acknowledgement carries entries again.
+func (pr *Progress) TakesEntries() bool {
+	if pr.State == StateReplicate {
+		return !pr.Inflights.Full()
+	}
+	return pr.rejections < fewRejections
 }
 
 // IsPaused reports whether nothing may be sent until something is heard.
