@@ -2,6 +2,8 @@ package raft
 
 import (
 	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // levels counts the lines of each level.
@@ -82,5 +84,63 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	c.run(10)
 	if n := lines.warning - before.warning; n != 1 {
 		t.Errorf("%d warnings the second time", n)
+	}
+}
+
+// A follower that takes no snapshot costs less and less: the first retry comes at once, as in v3.6,
+// and then the leader waits twice as long each time, up to a bound.
+func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
+	for _, how := range []string{"reported as failed", "reported as sent, and lost"} {
+		t.Run(how, func(t *testing.T) {
+			c, lines := withLagging(t, nil)
+			leader := c.node(1)
+			cs := leader.raft.members.ConfState()
+			_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, []byte("state"))
+			noError(t, err)
+			noError(t, leader.storage.Compact(leader.raft.log.applied))
+			failing := true
+			var at []uint64
+			c.cut = func(m *pb.Message) bool {
+				if m.Type == pb.MsgSnap && failing {
+					at = append(at, leader.raft.clock)
+				}
+				return m.Type == pb.MsgSnap && failing
+			}
+			status := SnapshotFailure
+			if how != "reported as failed" {
+				status = SnapshotFinish
+			}
+			before, start := *lines, leader.raft.clock
+			for range 1000 {
+				n := len(at)
+				c.run(1)
+				if len(at) > n {
+					leader.ReportSnapshot(3, status)
+				}
+			}
+			if len(at) < 10 || len(at) > 25 {
+				t.Errorf("%d snapshots in 1,000 ticks", len(at))
+			}
+			if info, warning := lines.info-before.info, lines.warning-before.warning; info != 1 || warning != 1 {
+				t.Errorf("%d lines at Info and %d warnings for %d snapshots", info, warning, len(at))
+			}
+			if at[0]-start > 2 || at[1]-at[0] > 2 {
+				t.Errorf("the first snapshots are sent after %d and %d ticks", at[0]-start, at[1]-at[0])
+			}
+			most := uint64(maxSnapshotWait * leader.cfg.ElectionTick)
+			for i := 2; i < len(at); i++ {
+				if wait := at[i] - at[i-1]; wait > most+2 || wait+2 < min(1<<(i-1), most) {
+					t.Errorf("snapshot %d is sent %d ticks after the one before", i+1, wait)
+				}
+			}
+			failing = false
+			c.run(maxSnapshotWait*leader.cfg.ElectionTick + 2)
+			if last := c.node(3).raft.log.lastIndex(); last != leader.raft.log.lastIndex() {
+				t.Errorf("node 3 has the log up to %d of %d", last, leader.raft.log.lastIndex())
+			}
+			if n := leader.raft.members.Progress(2).MaySendSnapshot(leader.raft.clock, 1000, 1000); !n {
+				t.Error("the leader goes on to wait when the follower has taken a snapshot")
+			}
+		})
 	}
 }

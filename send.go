@@ -260,11 +260,19 @@ func (r *raft) hinder(pr *tracker.Progress, format string, args ...any) {
 	}
 }
 
+// maxSnapshotWait bounds the time between snapshots to a follower that takes none, in election
+// timeouts.
+const maxSnapshotWait = 8
+
+// manySnapshots is how many snapshots a follower is sent in vain before that is a warning.
+const manySnapshots = 3
+
 // buildSnapshot sends the newest snapshot to a follower that needs entries which
-// are gone (thesis §5.3). If there is none to send, the follower is left alone until its
-// next sign of life.
+// are gone (thesis §5.3). If there is none to send, or it is too early for another one, the
+// follower is left alone until its next sign of life.
 func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
-	if !pr.RecentActive {
+	l := &r.limits
+	if !pr.RecentActive || !pr.MaySendSnapshot(r.clock, uint32(l.heartbeat), maxSnapshotWait*uint32(l.election)) {
 		pr.Pause()
 		return nil
 	}
@@ -305,6 +313,18 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	m.Snapshot = &snapshot
 	traceSend(r, m)
 	pr.BecomeSnapshot(id.index)
-	r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)
+	r.logSnapshot(to, id, pr)
 	return nil
+}
+
+// logSnapshot counts a snapshot that is sent. It says once that a follower takes none.
+func (r *raft) logSnapshot(to uint64, id entryID, pr *tracker.Progress) {
+	switch n := pr.SnapshotSent(r.clock); n {
+	case 1:
+		r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)
+	case manySnapshots:
+		r.logger.Warningf("%x sends the snapshot at %v to %x, which has taken none of %d before; the next ones wait longer", r.id, id, to, n-1)
+	default:
+		r.logger.Debugf("%x sends snapshot number %d, at %v, to %x", r.id, n, id, to)
+	}
 }

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -37,8 +38,12 @@ type Progress struct {
 	hindered bool
 	// rejections counts the probes that were rejected in this state, as far as it matters.
 	rejections uint8
+	// snapshots counts the snapshots that were sent since Match rose.
+	snapshots uint8
 	// IsLearner: the follower does not vote.
 	IsLearner bool
+	// snapshotAt is where the leader's clock stood when the last snapshot was sent, modulo 2^32.
+	snapshotAt uint32
 	// snapshotAge counts election timeouts spent in StateSnapshot.
 	snapshotAge uint32
 	// While a probe waits, quietAt is the sum of last index and commit index beyond which it is
@@ -110,6 +115,7 @@ func (pr *Progress) MaybeUpdate(index uint64) bool {
 		return false
 	}
 	pr.Match = index
+	pr.snapshots = 0
 	pr.Next = max(pr.Next, index+1)
 	pr.MsgAppFlowPaused = false
 	pr.quietAt = 0
@@ -258,6 +264,25 @@ func (pr *Progress) Echo(round uint64) { pr.echoed = max(pr.echoed, round) }
 
 // Echoed returns the newest round of heartbeats that the follower has echoed.
 func (pr *Progress) Echoed() uint64 { return pr.echoed }
+
+// SnapshotSent counts a snapshot that was sent at a tick of the leader's clock. It returns how many
+// were sent since Match rose.
+func (pr *Progress) SnapshotSent(clock uint64) int {
+	pr.snapshots = min(pr.snapshots+1, math.MaxUint8-1)
+	pr.snapshotAt = uint32(clock)
+	return int(pr.snapshots)
+}
+
+// MaySendSnapshot reports whether it is time for a snapshot. The second one, like the first, is sent
+// at once. If Match does not rise, the third waits for twice the least wait, and each further one
+// twice as long, up to the most. All of them are ticks.
+func (pr *Progress) MaySendSnapshot(clock uint64, least, most uint32) bool {
+	if pr.snapshots < 2 {
+		return true
+	}
+	wait := uint64(least) << min(pr.snapshots-1, 31)
+	return uint64(uint32(clock)-pr.snapshotAt) >= min(wait, uint64(most))
+}
 
 // AgeSnapshot counts an election timeout spent in StateSnapshot, and returns how many
 // there were.

@@ -54,7 +54,7 @@ func passedOver() map[string]handling {
 		"leadership.stalledTicks": skipped, "leadership.stalledAt": skipped,
 		// Leases alone ask when a leader was heard.
 		"raft.clock": skipped, "raft.heardLeaderAt": skipped,
-		"raft.campaignUntil": sinceClock, "reads.askedAt": sinceClock,
+		"raft.campaignUntil": sinceClock, "reads.askedAt": sinceClock, "Progress.snapshotAt": sinceClock,
 		"raft.readNonce": onlyForReads, "reads.nonce": onlyForReads,
 		// What Advance acknowledges and takes back.
 		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.write": onlyWhileLent,
