@@ -54,10 +54,8 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 		return err
 	}
 	if r.log.committed < index {
-		if r.postponed == nil {
-			r.postponed = &postponed{}
-		}
-		r.postponed.commit = max(r.postponed.commit, index)
+		p := r.openPostponed()
+		p.commit = max(p.commit, index)
 	}
 	return nil
 }

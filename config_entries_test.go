@@ -112,9 +112,9 @@ func TestConfigurationChangesAreFound(t *testing.T) {
 			l.unstable.take()
 			l.unstable.acknowledged(l.unstable.generation, l.lastIndex())
 		}
-		term := uint64(3)
+		term, restored := uint64(3), uint64(0)
 		for n := rapid.IntRange(1, 20).Draw(t, "steps"); n > 0; n-- {
-			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0:
 				own := draw(l.lastIndex()+1, term, rapid.IntRange(1, 40).Draw(t, "n"))
 				l.appendOwn(term, own, 0)
@@ -133,8 +133,17 @@ func TestConfigurationChangesAreFound(t *testing.T) {
 				persist()
 				l.applied = rapid.Uint64Range(l.applied, l.lastIndex()).Draw(t, "applied")
 				l.applying, l.committed = l.applied, l.applied
+			case 4: // a snapshot replaces the log
+				term++
+				restored = rapid.Uint64Range(l.applied+1, l.lastIndex()+3).Draw(t, "snapshot")
+				s := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: restored, Term: term}}
+				l.restore(&s)
+				l.unstable.take()
+				noError(t, storage.ApplySnapshot(s))
+				l.acknowledgeSnapshot(restored)
+				all = append(all[:min(restored, uint64(len(all)))], make([]pb.Entry, restored)...)[:restored]
 			}
-			lo := rapid.Uint64Range(0, l.lastIndex()).Draw(t, "lo")
+			lo := rapid.Uint64Range(restored, l.lastIndex()).Draw(t, "lo")
 			hi := rapid.Uint64Range(lo, l.lastIndex()).Draw(t, "hi")
 			found, err := l.hasConfChange(lo, hi)
 			if want := hasConfChange(all[lo:hi]); err != nil || found != want {

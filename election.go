@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"errors"
+
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -63,6 +65,13 @@ func (r *raft) readyToCampaign() (bool, error) {
 		return false, nil
 	}
 	pending, err := r.log.hasConfChange(r.log.applied, r.log.committed)
+	if errors.Is(err, ErrUnavailable) {
+		r.logger.Debugf("%x does not campaign yet: %v", r.id, err)
+		if r.postponed == nil || r.postponed.campaignUntil == 0 {
+			r.electionElapsed = r.electionTimeout // it tries again at the next tick
+		}
+		return false, nil
+	}
 	if err != nil {
 		return false, r.quarantine("looking for configuration changes before a campaign", err)
 	}
@@ -178,6 +187,9 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 	}
 	before := r.log.committed
 	change, err := r.log.hasConfChange(before, id.index)
+	if errors.Is(err, ErrUnavailable) {
+		return false, nil // others will report it again
+	}
 	if err == nil && change {
 		err = r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)
 	}
@@ -321,10 +333,7 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 
 // postponeCampaign makes the leader's order to campaign good for an election timeout, like the transfer.
 func (r *raft) postponeCampaign() {
-	if r.postponed == nil {
-		r.postponed = &postponed{}
-	}
-	r.postponed.campaignUntil = r.clock + uint64(r.limits.electionTicks())
+	r.openPostponed().campaignUntil = r.clock + uint64(r.limits.electionTicks())
 }
 
 // campaignAsOrdered obeys the leader's order as soon as all committed configuration changes are

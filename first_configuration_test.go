@@ -177,10 +177,12 @@ func TestASnapshotBeforeAChangeInTheFirstTermIsSent(t *testing.T) {
 // unavailable fails reads for the moment.
 type unavailable struct {
 	*MemoryStorage
-	now bool
+	now   bool
+	reads int
 }
 
 func (s *unavailable) Entries(lo, hi, size uint64) ([]pb.Entry, error) {
+	s.reads++
 	if s.now {
 		return nil, ErrUnavailable
 	}

@@ -87,6 +87,98 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	}
 }
 
+// While Storage cannot give the entries that a follower needs, the node is quiet. When it can, the
+// program says so, and the entries are sent at once.
+func TestEntriesThatAreUnavailableForLong(t *testing.T) {
+	var storage *unavailable
+	c, lines := withLagging(t, func(cfg *Config) {
+		if cfg.ID == 1 {
+			storage = &unavailable{MemoryStorage: cfg.Storage.(*MemoryStorage)}
+			cfg.Storage = storage
+		}
+	})
+	before := *lines
+	storage.now = true
+	c.run(100)
+	noError(t, c.node(1).Err())
+	if n := lines.warning - before.warning; n != 1 || lines.info != before.info {
+		t.Errorf("%d warnings and %d lines at Info in 100 ticks", n, lines.info-before.info)
+	}
+	storage.now = false
+	c.settle()
+	if last := c.node(3).raft.log.lastIndex(); last == c.node(1).raft.log.lastIndex() {
+		t.Fatal("node 3 has the entries already")
+	}
+	c.node(1).StorageAvailable()
+	c.settle()
+	if last := c.node(3).raft.log.lastIndex(); last != c.node(1).raft.log.lastIndex() {
+		t.Errorf("node 3 has the log up to %d of %d", last, c.node(1).raft.log.lastIndex())
+	}
+}
+
+// Entries to apply that Storage cannot give are asked for once in a tick, and when the program says
+// that they are there.
+func TestEntriesToApplyThatAreUnavailable(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		c, _ := withLagging(t, nil)
+		node := c.node(2)
+		storage := &unavailable{MemoryStorage: node.storage, now: true}
+		lines := &levels{Logger: DiscardLogger}
+		node.cfg.Storage, node.cfg.Logger = storage, lines
+		node.applied = nil // the state machine is lost
+		c.restart(2)
+		c.ready(2)
+		for range 5 {
+			if node.HasReady() {
+				t.Fatal("there is a Ready without a tick")
+			}
+			node.TickQuiesced()
+			c.ready(2)
+		}
+		noError(t, node.Err())
+		if storage.reads != 6 || lines.warning != 1 {
+			t.Errorf("%d reads and %d warnings in 5 ticks", storage.reads, lines.warning)
+		}
+		if storage.now = false; told {
+			node.StorageAvailable()
+		} else {
+			node.TickQuiesced()
+		}
+		if rd := node.Ready(); len(rd.CommittedEntries) == 0 || node.HasReady() {
+			t.Errorf("told %t: nothing is to be applied", told)
+		}
+	}
+}
+
+// A campaign that has to look at entries waits for them.
+func TestACampaignWaitsForStorage(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		c, _ := withLagging(t, func(cfg *Config) { cfg.CheckQuorum = true })
+		node := c.node(2)
+		storage := &unavailable{MemoryStorage: node.storage, now: true}
+		node.cfg.Storage = storage
+		node.applied = nil
+		c.restart(2)
+		if ordered {
+			noError(t, node.Step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 2, Term: node.raft.term}))
+		} else {
+			noError(t, node.Campaign())
+		}
+		c.ready(2)
+		noError(t, node.Err())
+		if node.raft.role != StateFollower {
+			t.Fatalf("node 2 is %s", node.raft.role)
+		}
+		storage.now = false
+		if node.StorageAvailable(); !ordered {
+			node.Tick()
+		}
+		if node.raft.role != StateCandidate {
+			t.Errorf("ordered %t: node 2 is %s when the entries are there", ordered, node.raft.role)
+		}
+	}
+}
+
 // A follower that takes no snapshot costs less and less: the first retry comes at once, as in v3.6,
 // and then the leader waits twice as long each time, up to a bound.
 func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {

@@ -25,6 +25,8 @@ type Operator interface {
 	CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error
 	// StepDown gives the leadership away as RawNode.StepDown does, and does not wait for that.
 	StepDown(ctx context.Context) error
+	// StorageAvailable is as that of RawNode.
+	StorageAvailable()
 	// Err returns why the node has ended: nil while it runs, ErrStopped, or a
 	// QuarantineError.
 	Err() error
@@ -115,6 +117,8 @@ func (n *node) CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error {
 func (n *node) StepDown(ctx context.Context) error {
 	return n.do(ctx, n.calls, true, (*RawNode).StepDown)
 }
+
+func (n *node) StorageAvailable() { n.tell((*RawNode).StorageAvailable) }
 
 func (n *node) Err() error {
 	select {

@@ -150,18 +150,49 @@ type postponed struct {
 	// commit is up to where the log is known to be committed, while that cannot be acted upon: the first configuration is
 	// not durable. Whoever said so may be gone by then.
 	commit uint64
+	// reading says how the reading of entries to apply stands.
+	reading reading
+}
+
+// reading is how a node stands with entries to apply that Storage cannot give at the moment.
+type reading uint8
+
+const (
+	readable    reading = iota
+	unreadable          // they are not asked for until the next tick, or StorageAvailable
+	tryToReread         // they may be there by now
+)
+
+// retry lets entries to apply that were not available be asked for again.
+func (p *postponed) retry() {
+	if p != nil && p.reading == unreadable {
+		p.reading = tryToReread
+	}
 }
 
 // lasting is what a new term or role changes nothing about.
 func (p *postponed) lasting() *postponed {
-	if p == nil || p.commit == 0 {
+	if p == nil || p.commit == 0 && p.reading == readable {
 		return nil
 	}
-	return &postponed{commit: p.commit}
+	return &postponed{commit: p.commit, reading: p.reading}
+}
+
+// openPostponed returns what is postponed, to be added to.
+func (r *raft) openPostponed() *postponed {
+	if r.postponed == nil {
+		r.postponed = &postponed{}
+	}
+	return r.postponed
 }
 
 // hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
 func (p *postponed) hasSnapshot() bool { return p != nil && p.snapshot != nil }
+
+// mayRead reports whether entries to apply may be handed out, as far as nothing waits.
+func (p *postponed) mayRead() bool {
+	return p == nil || p.snapshot == nil && p.reading != unreadable
+}
 
 // limits are the bounds that Config sets: ticks, bytes, messages.
 type limits struct {

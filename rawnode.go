@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"errors"
+
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -296,7 +298,7 @@ func (r *raft) applyDue() bool { return r.log.applying < r.log.committed && r.ma
 
 func (r *raft) mayApply() bool {
 	_, room := r.applyRoom()
-	return room && !r.postponed.hasSnapshot() && r.log.applying+1 < r.log.applyEnd(r.async == nil)
+	return room && r.postponed.mayRead() && r.log.applying+1 < r.log.applyEnd(r.async == nil)
 }
 
 // Ready returns the next batch of work, see the type. Without async storage writes it
@@ -393,8 +395,15 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 func (r *raft) fillCommitted(rd *Ready) error {
 	room, _ := r.applyRoom()
 	committed, err := r.log.toApply(room, r.async == nil)
+	if errors.Is(err, ErrUnavailable) {
+		r.postponeReading(err)
+		return nil
+	}
 	if err != nil {
 		return r.quarantine("reading entries to apply", err)
+	}
+	if r.postponed != nil {
+		r.postponed.reading = readable
 	}
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
@@ -405,6 +414,15 @@ func (r *raft) fillCommitted(rd *Ready) error {
 		}
 	}
 	return nil
+}
+
+// postponeReading waits with entries to apply that Storage cannot give now, and says so once.
+func (r *raft) postponeReading(err error) {
+	p := r.openPostponed()
+	if p.reading == readable {
+		r.logger.Warningf("%x waits for entries to apply: %v", r.id, err)
+	}
+	p.reading = unreadable
 }
 
 // tellsConfChange reports whether the commit index moves over a configuration change that is not
@@ -478,6 +496,17 @@ func (rn *RawNode) ReportUnreachable(id uint64) {
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 	if rn.raft.admit(recording.ReportSnapshot, id, uint64(status)) == nil {
 		rn.raft.reportSnapshot(id, status == SnapshotFailure)
+	}
+}
+
+// StorageAvailable tells the node that Storage may have by now what it could not give before, when
+// it returned ErrUnavailable or ErrSnapshotTemporarilyUnavailable. The node tries at once what has
+// waited: appends and snapshots to followers, entries to apply, a campaign. It is for a Storage that
+// fetches in the background. Without a call the node tries again after a follower's next sign of
+// life, and at its next tick.
+func (rn *RawNode) StorageAvailable() {
+	if rn.raft.admit(recording.StorageAvailable) == nil {
+		rn.raft.storageAvailable()
 	}
 }
 

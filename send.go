@@ -260,6 +260,18 @@ func (r *raft) hinder(pr *tracker.Progress, format string, args ...any) {
 	}
 }
 
+// resumeHindered tries again to send what could not be sent.
+func (r *raft) resumeHindered() {
+	if r.role != StateLeader {
+		return
+	}
+	for i := range r.members.Len() {
+		if r.members.Progress(i).Resume() {
+			r.members.Change(i)
+		}
+	}
+}
+
 // maxSnapshotWait bounds the time between snapshots to a follower that takes none, in election
 // timeouts.
 const maxSnapshotWait = 8
@@ -279,7 +291,7 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	snapshot, err := r.log.snapshot()
 	if errors.Is(err, ErrSnapshotTemporarilyUnavailable) {
 		r.logger.Debugf("%x: no snapshot for %x yet", r.id, to)
-		pr.Pause()
+		pr.Hinder()
 		return nil
 	}
 	if err != nil {

@@ -63,10 +63,8 @@ func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 
 // postponeSnapshot keeps a snapshot until everything is applied that was handed out. A later one takes its place.
 func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
-	if r.postponed == nil {
-		r.postponed = &postponed{}
-	}
-	r.postponed.from, r.postponed.snapshot = leader, s
+	p := r.openPostponed()
+	p.from, p.snapshot = leader, s
 	r.logger.Infof("%x: the snapshot at %v waits until %d is applied", r.id, snapshotID(s), r.log.applying)
 }
 

@@ -59,9 +59,9 @@ type Storage interface {
 	// maxSize bytes, but at least one entry. It is called with lo < hi.
 	//
 	// The error is ErrCompacted if lo < FirstIndex. ErrUnavailable, if hi > LastIndex+1, or
-	// if the entries cannot be had at the moment: the node then tries again when the follower
-	// that needs them is next heard from; entries that are due to be applied must be
-	// there, however.
+	// if the entries cannot be had at the moment. The node then tries again when the follower that
+	// needs them is next heard from, or at its next tick if they are to be applied, and at once
+	// after RawNode.StorageAvailable.
 	Entries(lo, hi, maxSize uint64) ([]pb.Entry, error)
 
 	// Term returns the term of the entry at index i, FirstIndex-1 <= i <= LastIndex. The error
@@ -81,6 +81,6 @@ type Storage interface {
 	// index. It covers everything before FirstIndex and nothing that is not applied.
 	//
 	// The error is ErrSnapshotTemporarilyUnavailable if one is being made: the node asks
-	// again after the follower's next sign of life.
+	// again after the follower's next sign of life, and after RawNode.StorageAvailable.
 	Snapshot() (pb.Snapshot, error)
 }

@@ -85,6 +85,17 @@ func (r *raft) resumePostponed() {
 	}
 }
 
+// storageAvailable tries what has waited because Storage could not give it: appends and snapshots,
+// entries to apply, and a campaign that the leader has ordered. Another campaign is tried at each
+// tick.
+func (r *raft) storageAvailable() {
+	r.resumeHindered()
+	r.postponed.retry()
+	if r.postponed != nil && r.postponed.campaignUntil != 0 {
+		_ = r.campaignAsOrdered() // an error has quarantined the node
+	}
+}
+
 // applyRoom returns how many encoded bytes of committed entries may be handed out now. With
 // asynchronous storage writes, what is with the apply thread counts; at least one entry may be
 // there.

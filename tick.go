@@ -31,6 +31,7 @@ func (r *raft) elapse() {
 	if r.electionElapsed < neverTicks-1 {
 		r.electionElapsed++
 	}
+	r.postponed.retry()
 }
 
 // maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks

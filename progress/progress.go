@@ -248,6 +248,16 @@ func (pr *Progress) Hinder() bool {
 	return news
 }
 
+// Resume ends the pause of a hindered follower. It reports whether there was one.
+func (pr *Progress) Resume() bool {
+	if !pr.hindered || pr.State == StateSnapshot {
+		return false
+	}
+	pr.MsgAppFlowPaused = pr.Inflights.Full()
+	pr.quietAt = 0
+	return true
+}
+
 // Quiet makes a probe wait for a sign of life, or for something new to send: a last index or a
 // commit index beyond the given ones.
 func (pr *Progress) Quiet(last, commit uint64) { pr.quietAt = last + commit }

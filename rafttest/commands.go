@@ -44,7 +44,8 @@ func commands() map[string]handler {
 		"report-snapshot": handleReportSnapshot,
 
 		// failing.go
-		"fail-read": handleFailRead,
+		"fail-read":         handleFailRead,
+		"storage-available": onNode((*InteractionEnv).storageAvailable),
 
 		// ticks.go
 		"tick":                            handleTick,

@@ -28,7 +28,8 @@
 // it has nothing to say, and its error when it fails. Which arguments each takes stands
 // in the table of commands.go and at the function that carries it out.
 //
-// Building: add-nodes, crash, restart, force-configuration, force-disk, fail-read, partition, heal.
+// Building: add-nodes, crash, restart, force-configuration, force-disk, fail-read,
+// storage-available, partition, heal.
 // Asking nodes for something: campaign, propose, propose-conf-change, transfer-leadership, forget-leader,
 // read-index, lease-read, add-server, await-catch-up, step-down, report-unreachable, report-snapshot, send-snapshot, save-snapshot, compact, step.
 // Time: tick, tick-election, tick-heartbeat, set-randomized-election-timeout.

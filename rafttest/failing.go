@@ -74,3 +74,13 @@ func handleFailRead(env *InteractionEnv, a *args) error {
 	}
 	return nil
 }
+
+// storageAvailable tells a node that its disk may have what it could not give before:
+//
+//	storage-available ID
+func (env *InteractionEnv) storageAvailable(idx int) error {
+	return env.input(idx, func(n *Node) error {
+		n.RawNode.StorageAvailable()
+		return nil
+	})
+}

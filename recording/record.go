@@ -31,6 +31,7 @@ const (
 	ReportSnapshot    Kind = 16 // [id, status]
 	Bootstrap         Kind = 17 // [ids of the peers; their contexts]
 	SetTimeout        Kind = 18 // [ticks]
+	StorageAvailable  Kind = 19
 )
 
 // What the node was answered and what it did, in the middle of an input. Errors are a number, see ErrorCode, and a blob with the text
@@ -57,7 +58,7 @@ func (k Kind) String() string {
 		ApplyConfChange: "ApplyConfChange", Campaign: "Campaign", AddServer: "AddServer",
 		AwaitCatchUp: "AwaitCatchUp", StepDown: "StepDown",
 		ReadIndex: "ReadIndex", Ready: "Ready", Advance: "Advance", ReportUnreachable: "ReportUnreachable",
-		ReportSnapshot: "ReportSnapshot", Bootstrap: "Bootstrap", SetTimeout: "SetTimeout",
+		ReportSnapshot: "ReportSnapshot", Bootstrap: "Bootstrap", SetTimeout: "SetTimeout", StorageAvailable: "StorageAvailable",
 		InitialState: "Storage.InitialState", FirstIndex: "Storage.FirstIndex", LastIndex: "Storage.LastIndex", Term: "Storage.Term",
 		Entries: "Storage.Entries", Snapshot: "Storage.Snapshot", Batch: "Batch", Lost: "Lost", Checkpoint: "Checkpoint",
 	}

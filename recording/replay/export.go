@@ -290,6 +290,8 @@ func (e *exporter) ask(in *recording.Record) {
 		e.command("campaign %d", e.id)
 	case recording.StepDown:
 		e.command("step-down %d", e.id)
+	case recording.StorageAvailable:
+		e.command("storage-available %d", e.id)
 	case recording.AddServer:
 		e.command("add-server %d %d", e.id, id)
 	case recording.AwaitCatchUp:

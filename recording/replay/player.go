@@ -161,6 +161,8 @@ func (p *player) operate(s *Step) {
 		s.Err = n.AwaitCatchUp(id)
 	case recording.StepDown:
 		s.Err = n.StepDown()
+	case recording.StorageAvailable:
+		n.StorageAvailable()
 	case recording.ReadIndex:
 		n.ReadIndex(in.Blob(0))
 	case recording.ReportUnreachable:

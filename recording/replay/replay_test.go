@@ -69,7 +69,7 @@ func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
 	}
 	t.Logf("%d inputs, %d bytes each", replayed, bytes/replayed)
 	for k := recording.Start; k <= recording.Batch; k++ { // the others are not for a stream
-		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.AwaitCatchUp || k == recording.SetTimeout
+		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.AwaitCatchUp || k == recording.SetTimeout || k == recording.StorageAvailable
 		if kinds[k] == 0 && !unseen && k.String()[:1] != "K" && seeds > 10 {
 			t.Errorf("there was no %s", k)
 		}
@@ -123,6 +123,7 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	if err := n.AwaitCatchUp(2); err != nil {
 		t.Fatal(err)
 	}
+	n.StorageAvailable()
 	n.TransferLeader(9)
 	_ = n.ForgetLeader()
 	if err := n.StepDown(); !errors.Is(err, raft.ErrTransferTarget) {
