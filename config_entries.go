@@ -31,7 +31,10 @@ func (ce *configEntries) indexes() []uint64 {
 
 // in returns the known changes in (lo, hi].
 func (ce *configEntries) in(lo, hi uint64) []uint64 {
-	all := ce.indexes()
+	if ce.list == nil {
+		return nil
+	}
+	all := *ce.list
 	first, _ := slices.BinarySearch(all, lo+1)
 	end, _ := slices.BinarySearch(all, hi+1)
 	return all[first:max(first, end)]
@@ -104,6 +107,9 @@ func (l *raftLog) lookBack(lo uint64) (bool, error) {
 // hasConfChange reports whether there is a configuration change after lo, up to hi or the end of
 // the log. It passes over those that are compacted and not known to be applied.
 func (l *raftLog) hasConfChange(lo, hi uint64) (bool, error) {
+	if l.changes.list == nil && l.changes.from <= lo+1 {
+		return false, nil // the usual case
+	}
 	for {
 		if found := l.changes.in(lo, hi); len(found) > 0 {
 			last := found[len(found)-1]

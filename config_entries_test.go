@@ -180,3 +180,29 @@ func TestFewConfigurationChangesAreRemembered(t *testing.T) {
 		t.Errorf("%d changes are remembered", n)
 	}
 }
+
+// The application may compact what it has applied before it calls Advance. What is compacted is
+// applied, so a campaign does not wait for it.
+func TestACampaignPassesOverWhatIsCompacted(t *testing.T) {
+	for _, changes := range [][]uint64{nil, {5}, {18}} {
+		for _, lookedAt := range []bool{false, true} {
+			rn, storage := withUnapplied(t, 20, changes...)
+			rn.raft.limits.applyBytes = noLimit
+			if lookedAt {
+				_, err := rn.raft.log.hasConfChange(1, 21)
+				noError(t, err)
+			}
+			if rd := rn.Ready(); len(rd.CommittedEntries) != 20 {
+				t.Fatalf("%d entries are to be applied", len(rd.CommittedEntries))
+			}
+			_, err := storage.CreateSnapshot(21, nil, nil)
+			noError(t, err)
+			noError(t, storage.Compact(21))
+			noError(t, rn.Campaign())
+			noError(t, rn.Err())
+			if rn.raft.role != StateCandidate {
+				t.Errorf("changes at %d, looked at %t: the node is %s", changes, lookedAt, rn.raft.role)
+			}
+		}
+	}
+}

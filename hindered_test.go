@@ -114,6 +114,16 @@ func TestEntriesThatAreUnavailableForLong(t *testing.T) {
 	if last := c.node(3).raft.log.lastIndex(); last != c.node(1).raft.log.lastIndex() {
 		t.Errorf("node 3 has the log up to %d of %d", last, c.node(1).raft.log.lastIndex())
 	}
+	// It is news again the next time.
+	c.isolate(3)
+	c.propose(1, "y")
+	c.settle()
+	c.heal()
+	storage.now, before = true, *lines
+	c.run(10)
+	if n := lines.warning - before.warning; n != 1 {
+		t.Errorf("%d warnings the second time", n)
+	}
 }
 
 // Entries to apply that Storage cannot give are asked for once in a tick, and when the program says

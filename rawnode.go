@@ -395,11 +395,11 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 func (r *raft) fillCommitted(rd *Ready) error {
 	room, _ := r.applyRoom()
 	committed, err := r.log.toApply(room, r.async == nil)
-	if errors.Is(err, ErrUnavailable) {
-		r.postponeReading(err)
-		return nil
-	}
 	if err != nil {
+		if errors.Is(err, ErrUnavailable) {
+			r.postponeReading(err)
+			return nil
+		}
 		return r.quarantine("reading entries to apply", err)
 	}
 	if r.postponed != nil {

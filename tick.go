@@ -31,7 +31,9 @@ func (r *raft) elapse() {
 	if r.electionElapsed < neverTicks-1 {
 		r.electionElapsed++
 	}
-	r.postponed.retry()
+	if r.postponed != nil {
+		r.postponed.retry()
+	}
 }
 
 // maxBeats bounds the rounds of heartbeats that wait while nobody calls Ready. A program that ticks

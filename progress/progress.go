@@ -96,7 +96,6 @@ func (pr *Progress) BecomeReplicate() {
 // and tells its commit.
 func (pr *Progress) BecomeSnapshot(index uint64) {
 	pr.ResetState(StateSnapshot)
-	pr.hindered = false
 	pr.PendingSnapshot = index
 	pr.Next = max(pr.Match, index) + 1
 	pr.sentCommit = index

@@ -27,17 +27,14 @@ const (
 	isWaiting                // an append is due when the last index or the commit index grows
 )
 
-// openAppends makes every member one to examine if nothing is known of them.
+// openAppends makes every member one to examine.
 func (ms *Members) openAppends() *appends {
-	t := ms.tracking
-	if t.appends == nil {
-		a := &appends{changed: make([]int32, len(ms.list)), verdicts: make([]verdict, len(ms.list))}
-		for i := range a.changed {
-			a.changed[i] = int32(i)
-		}
-		t.appends = a
+	a := &appends{changed: make([]int32, len(ms.list)), verdicts: make([]verdict, len(ms.list))}
+	for i := range a.changed {
+		a.changed[i] = int32(i)
 	}
-	return t.appends
+	ms.tracking.appends = a
+	return a
 }
 
 // Change returns the Progress of the member at position i, while tracking, to be changed before the
@@ -64,7 +61,10 @@ func (a *appends) examineAgain(i int) {
 // index and commit index, which never fall. It is asked while tracking. It examines each member
 // once after a change, and not at all if only the log has grown.
 func (ms *Members) AppendDue(self, last, commit uint64) bool {
-	a := ms.openAppends()
+	a := ms.tracking.appends
+	if a == nil {
+		a = ms.openAppends()
+	}
 	if a.waiting > 0 && last+commit > a.at {
 		return true
 	}
@@ -100,7 +100,10 @@ func (ms *Members) owed(a *appends, i int, self, last, commit uint64) bool {
 // MayBeDue returns the positions, in order, of the members that may be owed an append. Whoever has
 // sent the appends asks AppendDue, so that the members are examined. The slice is valid until then.
 func (ms *Members) MayBeDue(last, commit uint64) []int32 {
-	a := ms.openAppends()
+	a := ms.tracking.appends
+	if a == nil {
+		a = ms.openAppends()
+	}
 	if a.waiting > 0 && last+commit > a.at {
 		for i, v := range a.verdicts {
 			if v == isWaiting {

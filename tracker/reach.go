@@ -46,38 +46,53 @@ const fewVoters = 16
 // look looks at all members for the largest number that a majority of voters has reached, in both
 // halves of a joint configuration; 0 without voters. value says how far a member is.
 func (ms *Members) look(re *reach, value func(pr *progress.Progress) uint64) {
-	var few [fewVoters]uint64
-	quorums := [2]quorum.Index{}
-	*re = reach{known: true}
-	for half, is := range [2]uint8{inIncoming, inOutgoing} {
-		reached := few[:0]
-		for i := range ms.list {
-			if ms.list[i].is&is != 0 {
-				reached = append(reached, value(&ms.tracking.progress[i]))
-			}
-		}
-		quorums[half] = quorum.CommittedIndex(reached)
-		if len(reached) > 0 {
-			re.needed[half] = int32(len(reached)/2 + 1)
-		}
+	if ms.sole > 0 {
+		i := ms.sole - 1
+		*re = reach{known: true, mark: value(&ms.tracking.progress[i]), needed: ms.list[i].halves()}
+		ms.tracking.looked++
+		return
 	}
-	if re.needed[0] > 0 {
-		re.mark = uint64(min(quorums[0], quorums[1]))
-	}
+	var few [2][fewVoters]uint64
+	reached := [2][]uint64{few[0][:0], few[1][:0]}
 	for i := range ms.list {
-		re.passed(&ms.list[i], 0, value(&ms.tracking.progress[i]))
+		is := ms.list[i].is
+		if is&(inIncoming|inOutgoing) == 0 {
+			continue
+		}
+		n := value(&ms.tracking.progress[i])
+		if is&inIncoming != 0 {
+			reached[0] = append(reached[0], n)
+		}
+		if is&inOutgoing != 0 {
+			reached[1] = append(reached[1], n)
+		}
+	}
+	*re = reach{known: true}
+	incoming, outgoing := quorum.CommittedIndex(reached[0]), quorum.CommittedIndex(reached[1])
+	if len(reached[0]) > 0 {
+		re.mark = uint64(min(incoming, outgoing))
+	}
+	for half, sorted := range reached {
+		n := len(sorted)
+		if n > 0 {
+			re.needed[half] = int32(n/2 + 1)
+		}
+		for n > 0 && sorted[n-1] > re.mark {
+			n--
+			re.ahead[half]++
+		}
 	}
 	ms.tracking.looked += uint64(len(ms.list))
 }
 
 // MaybeUpdate notes that a member has matched index, and reports whether that is news. It is called
-// while tracking.
+// while tracking. Call Change too if the member may be owed an append.
 func (ms *Members) MaybeUpdate(id, index uint64) bool {
 	i := ms.Find(id)
 	if i < 0 {
 		return false
 	}
-	pr := ms.Change(i)
+	pr := &ms.tracking.progress[i]
 	before := pr.Match
 	news := pr.MaybeUpdate(index)
 	if re := &ms.tracking.matched; re.passed(&ms.list[i], before, pr.Match) {

@@ -9,9 +9,14 @@ func logRemovals() []removal {
 			`	sortFew(acked)
 `, ``}}},
 		{"joint-commit", "in a joint configuration it takes both halves to commit", "§4.3", []edit{{"tracker/reach.go",
-			`re.mark = uint64(min(quorums[0], quorums[1]))`, `re.mark = uint64(quorums[0])`}}},
+			`re.mark = uint64(min(incoming, outgoing))`, `re.mark = uint64(incoming)`}}},
 		{"learner-counts", "learners do not count for a commit", "§4.2.1", []edit{{"tracker/reach.go",
-			`range [2]uint8{inIncoming, inOutgoing} {`, `range [2]uint8{inIncoming | isLearner, inOutgoing} {`}}},
+			`		if is&(inIncoming|inOutgoing) == 0 {
+			continue
+		}
+		n := value(&ms.tracking.progress[i])
+		if is&inIncoming != 0 {`, `		n := value(&ms.tracking.progress[i])
+		if is&(inIncoming|isLearner) != 0 {`}}},
 		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
 			`min(req.commit(), matched)`, `min(req.commit(), r.log.lastIndex())`}}},
 		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",
