@@ -37,10 +37,13 @@ const (
 	// largestChunk is the number of entries in an array, unless more come at once.
 	largestChunk = 512
 	// largestChunkBytes is the size of an array's entries, unless more come at once.
-	largestChunkBytes = 64 << 10
+	largestChunkBytes = 128 << 10
 	// entryBytes is what an entry takes in memory besides its data, about.
 	entryBytes = 64
 )
+
+// meanBytes is the size of an entry in an array that is not empty.
+func (c *entryChunk) meanBytes() uint64 { return c.bytes / uint64(len(c.entries)) }
 
 // memoryBytes is about what entries keep in memory.
 func memoryBytes(entries []pb.Entry) uint64 {
@@ -142,12 +145,16 @@ func (c *entryChunks) append(entries []pb.Entry, room int) {
 	c.newest.bytes += bytes
 }
 
+// fits reports whether the newest array has room for n entries of that many bytes.
+func (c *entryChunks) fits(n int, bytes uint64) bool {
+	entries := c.newest.entries
+	return cap(entries)-len(entries) >= n && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)
+}
+
 // grow makes room for n entries of that many bytes in the newest array. What comes together stays
 // together. A new array has room for that many entries, or for n, or for largestChunk.
 func (c *entryChunks) grow(n int, bytes uint64, room int) {
-	entries := c.newest.entries
-	fits := cap(entries)-len(entries) >= n
-	if fits && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0) {
+	if c.fits(n, bytes) {
 		return
 	}
 	if !c.empty() {

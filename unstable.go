@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"slices"
+
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -149,9 +151,15 @@ func (u *unstable) snapshotToWrite() *pb.Snapshot {
 	return u.snapshot.Snapshot
 }
 
-// take marks everything as handed out for writing.
+// take marks everything as handed out for writing. The next batch is likely to be as large as this
+// one. If it would not fit in the newest array, it starts a new one: a batch in two arrays is
+// copied for each reader.
 func (u *unstable) take() {
-	u.taken = u.end()
+	end := u.end()
+	if batch := int(end - u.taken); batch > 1 && !u.entries.fits(batch, u.entries.newest.meanBytes()*uint64(batch)) {
+		u.entries.newest.entries = slices.Clip(u.entries.newest.entries)
+	}
+	u.taken = end
 	if u.snapshot != nil {
 		u.snapshot.taken = true
 	}

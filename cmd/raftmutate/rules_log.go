@@ -106,6 +106,6 @@ func logRemovals() []removal {
 			`	r.log.unstable.rest(r.log.applied)
 `, ``}}},
 		{"memory-array-bytes", "an array of entries has a bounded size in bytes, too", "memory", []edit{{"entry_chunks.go",
-			`fits && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)`, `fits`}}},
+			`>= n && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)`, `>= n`}}},
 	}
 }
