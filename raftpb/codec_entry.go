@@ -5,25 +5,30 @@ func (m *Entry) Size() int {
 	if m == nil {
 		return 0
 	}
-	return sizeField(uint64(m.Type)) + sizeField(m.Term) + sizeField(m.Index) + sizeBytes(m.Data)
+	n := sizeField(uint64(m.Type)) + sizeField(m.Term) + sizeField(m.Index)
+	if m.Data != nil {
+		n += sizeEmbedded(len(m.Data))
+	}
+	return n
 }
 
-// put is putField four times, spelled out so that it is inlined: entries are most of
-// what is encoded.
 func (m *Entry) put(b []byte, i int) int {
 	if m.Data != nil {
+		end := i
 		i -= len(m.Data)
-		copy(b[i:], m.Data)
-		i = putUvarint(b, i, uint64(len(m.Data))) - 1
-		b[i] = 4<<3 | wireBytes
+		copy(b[i:end], m.Data)
+		i = putField(b, i, 4<<3|wireBytes, uint64(len(m.Data)))
 	}
-	i = putUvarint(b, i, m.Index) - 1
-	b[i] = 3<<3 | wireVarint
-	i = putUvarint(b, i, m.Term) - 1
-	b[i] = 2<<3 | wireVarint
-	i = putUvarint(b, i, uint64(m.Type)) - 1
-	b[i] = 1<<3 | wireVarint
-	return i
+	if isMiddle(m.Index) {
+		i = putMiddle(b, i, 3<<3|wireVarint, m.Index)
+	} else {
+		i = putField(b, i, 3<<3|wireVarint, m.Index)
+	}
+	if uint64(m.Type)|m.Term < 0x80 {
+		return putPair(b, i, 1<<3|wireVarint, uint64(m.Type), m.Term)
+	}
+	i = putField(b, i, 2<<3|wireVarint, m.Term)
+	return putField(b, i, 1<<3|wireVarint, uint64(m.Type))
 }
 
 // Unmarshal merges an encoded entry into m. Data is copied.
@@ -31,40 +36,30 @@ func (m *Entry) Unmarshal(b []byte) error {
 	kept := m.Data
 	m.Data = nil
 	err := m.merge(b)
-	if m.Data != nil {
-		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
-	} else {
+	if m.Data = clone(m.Data); m.Data == nil {
 		m.Data = kept
 	}
 	return err
 }
 
-// merge leaves Data, if the input has any, as part of the input: whoever decodes many entries
-// copies the data of all of them at once.
+// merge leaves Data, if the input has any, as part of the input. The caller copies it.
 func (m *Entry) merge(b []byte) error {
 	for i := m.mergeUsual(b); i < len(b); {
 		tag, next, err := readTag(b, i)
 		if err != nil {
 			return err
 		}
-		// Every known field begins with a number.
-		var v uint64
-		if next < len(b) && b[next] < 0x80 {
-			v, i = uint64(b[next]), next+1
-		} else {
-			v, i, err = uvarint(b, next)
-		}
 		switch tag {
 		case 1<<3 | wireVarint:
+			var v uint64
+			v, i, err = uvarint(b, next)
 			m.Type = EntryType(v)
 		case 2<<3 | wireVarint:
-			m.Term = v
+			m.Term, i, err = uvarint(b, next)
 		case 3<<3 | wireVarint:
-			m.Index = v
+			m.Index, i, err = uvarint(b, next)
 		case 4<<3 | wireBytes:
-			if err == nil {
-				m.Data, i, err = cut(b, i, v)
-			}
+			m.Data, i, err = span(b, next)
 		default:
 			i, err = skip(b, next, tag, 4)
 		}
@@ -75,21 +70,12 @@ func (m *Entry) merge(b []byte) error {
 	return nil
 }
 
-// mergeUsual reads what everybody writes, the fields in their order, and returns the position behind what it has
-// read: 0 if this is something else, and merge has to look at every tag.
+// mergeUsual reads the fields that are in order, as every encoder writes them. It returns the
+// position of the first byte that it has not read.
 func (m *Entry) mergeUsual(b []byte) int {
-	if len(b) < 4 || b[0] != 1<<3|wireVarint || b[1] >= 0x80 || b[2] != 2<<3|wireVarint {
-		return 0
-	}
-	term, i := quick(b, 3)
-	if i == 0 || i == len(b) || b[i] != 3<<3|wireVarint {
-		return 0
-	}
-	index, i, err := uvarint(b, i+1)
-	if err != nil {
-		return 0
-	}
-	m.Type, m.Term, m.Index = EntryType(b[1]), term, index
+	typ := uint64(m.Type)
+	i := inOrder(b, 0, "\x08\x10\x18", []*uint64{&typ, &m.Term, &m.Index})
+	m.Type = EntryType(typ)
 	if i == len(b) || b[i] != 4<<3|wireBytes {
 		return i
 	}

@@ -75,7 +75,7 @@ func (m *ConfState) Size() int {
 }
 
 func (m *ConfState) put(b []byte, i int) int {
-	i = putBool(b, i, 5<<3|wireVarint, m.AutoLeave)
+	i = putShort(b, i, 5<<3|wireVarint, number(m.AutoLeave))
 	i = putIDs(b, i, 4<<3|wireVarint, m.LearnersNext)
 	i = putIDs(b, i, 3<<3|wireVarint, m.VotersOutgoing)
 	i = putIDs(b, i, 2<<3|wireVarint, m.Learners)

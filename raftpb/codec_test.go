@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -299,17 +300,91 @@ func append64() Message {
 	return m
 }
 
-func TestTheNumberOfAllocationsDoesNotGrowWithTheEntries(t *testing.T) {
+// One array for the entries, and one for each 4096 bytes of data.
+func TestSmallEntriesOfAMessageShareArrays(t *testing.T) {
 	m := append64()
-	data, _ := m.Marshal()
-	var got Message
-	if n := testing.AllocsPerRun(100, func() {
-		got = Message{}
-		if err := got.Unmarshal(data); err != nil {
+	for _, tc := range []struct{ entries, most int }{{0, 0}, {1, 2}, {2, 2}, {31, 2}, {64, 3}} {
+		cut := m
+		cut.Entries = m.Entries[:tc.entries]
+		data, _ := cut.Marshal()
+		if n := int(testing.AllocsPerRun(100, func() {
+			var got Message
+			if err := got.Unmarshal(data); err != nil {
+				t.Fatal(err)
+			}
+		})); n > tc.most {
+			t.Errorf("decoding %d entries allocates %d times, want at most %d", tc.entries, n, tc.most)
+		}
+	}
+}
+
+// A program that keeps one entry of a message keeps little more, however long the message was.
+func TestAKeptEntryKeepsLittleOfItsMessage(t *testing.T) {
+	const messages = 64
+	for _, size := range []int{1, 100, maxShared - 9, maxShared, 1000, 60_000} {
+		m := Message{Type: MsgApp}
+		for total := 0; total < 1<<17; total += size {
+			m.Entries = append(m.Entries, Entry{Term: 9, Index: 1, Data: make([]byte, size)})
+		}
+		input, _ := m.Marshal()
+		kept := make([]Entry, messages)
+		before := heapInUse()
+		for i := range kept {
+			var got Message
+			if err := got.Unmarshal(input); err != nil {
+				t.Fatal(err)
+			}
+			kept[i] = got.Entries[len(got.Entries)/2]
+		}
+		held := (heapInUse() - before) / messages
+		// The allocator rounds up by less than a quarter.
+		if most := max(4096, size+size/4) + 256; held > most {
+			t.Errorf("an entry of %d bytes keeps %d, want at most %d", size, held, most)
+		}
+		runtime.KeepAlive(kept)
+	}
+}
+
+func heapInUse() int {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+// Arrays for data are as long as they have to be, whatever the order of small and large entries.
+func TestDecodingAllocatesLittleMoreThanTheData(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m Message
+		size := 0
+		for n := rapid.IntRange(1, 300).Draw(t, "entries"); n > 0; n-- {
+			e := Entry{Index: 1 << 20, Data: make([]byte, rapid.SampledFrom([]int{0, 1, 20, 200, 500, 511, 600, 5000}).Draw(t, "size"))}
+			m.Entries = append(m.Entries, e)
+			size += len(e.Data)
+		}
+		input, _ := m.Marshal()
+		used, err := allocated(&Message{}, input)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}); n > 2 {
-		t.Errorf("decoding 64 entries allocates %.0f times", n)
+		// The rest of each array may be too short for the next entry.
+		if most := (size+len(m.Entries)*(entryCost+10))*5/4 + maxShared; used > most {
+			t.Fatalf("%d bytes for %d entries with %d bytes of data, want at most %d", used, len(m.Entries), size, most)
+		}
+	})
+}
+
+// Entries and responses need not stand together.
+func TestDecodingFindsEntriesAndResponsesAnywhere(t *testing.T) {
+	entry, response := field(7, field(4, []byte("data"))), field(14, []byte{0x10, 9})
+	input := bytes.Join([][]byte{response, entry, {0x10, 1}, entry, {0xba, 0}, entry[1:], {0x18, 2}, response, field(15, entry), entry}, nil)
+	var got Message
+	if err := got.Unmarshal(input); err != nil {
+		t.Fatal(err)
+	}
+	e, r := Entry{Data: []byte("data")}, Message{To: 9}
+	if diff := cmp.Diff(Message{To: 1, From: 2, Entries: []Entry{e, e, e, e}, Responses: []Message{r, r}}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

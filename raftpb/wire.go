@@ -1,6 +1,7 @@
 package raftpb
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -57,9 +58,17 @@ func merge(dst interface{ Unmarshal([]byte) error }, src interface {
 	}
 }
 
-// sizeUvarint is the number of bytes that v takes, 7 bits in each: a division by 7,
-// rounded up, that is exact for lengths from 1 to 64.
-func sizeUvarint(v uint64) int { return (bits.Len64(v|1)*9 + 64) >> 6 }
+// sizeUvarint is the number of bytes that v takes, 7 bits in each. For long numbers it divides by
+// 7 and rounds up, which is exact up to length 64. Counting bits is slow on many processors.
+func sizeUvarint(v uint64) int {
+	if v < 1<<14 {
+		if v < 1<<7 {
+			return 1
+		}
+		return 2
+	}
+	return (bits.Len64(v)*9 + 64) >> 6
+}
 
 // sizeField is the size of a varint field with a one-byte tag.
 func sizeField(v uint64) int { return 1 + sizeUvarint(v) }
@@ -81,18 +90,46 @@ func putField(b []byte, i int, tag byte, v uint64) int {
 	return i
 }
 
-// putUvarint is small enough to be inlined.
-func putUvarint(b []byte, i int, v uint64) int {
-	if v >= 0x80 {
-		return putLongUvarint(b, i, v)
-	}
-	b[i-1] = byte(v)
-	return i - 1
+// putShort is putField for a number of one byte. It is inlined, and so are putPair and putMiddle.
+func putShort(b []byte, i int, tag byte, v uint64) int {
+	binary.LittleEndian.PutUint16(b[i-2:], uint16(v)<<8|uint16(tag))
+	return i - 2
 }
 
-func putLongUvarint(b []byte, i int, v uint64) int {
+// putPair is putShort for the numbers of two consecutive fields. The tag is that of the first.
+func putPair(b []byte, i int, tag byte, v, w uint64) int {
+	binary.LittleEndian.PutUint32(b[i-4:], uint32(w)<<24|uint32(tag+1<<3)<<16|uint32(v)<<8|uint32(tag))
+	return i - 4
+}
+
+// isMiddle reports whether v takes three bytes, as the indexes of many logs do.
+func isMiddle(v uint64) bool { return v-1<<14 < 1<<21-1<<14 }
+
+// putMiddle is putField for a number of three bytes.
+func putMiddle(b []byte, i int, tag byte, v uint64) int {
+	binary.LittleEndian.PutUint32(b[i-4:], uint32(v>>14)<<24|uint32(v>>7&0x7f|0x80)<<16|uint32(v&0x7f|0x80)<<8|uint32(tag))
+	return i - 4
+}
+
+func putUvarint(b []byte, i int, v uint64) int {
+	switch {
+	case v < 1<<7:
+		b[i-1] = byte(v)
+		return i - 1
+	case v < 1<<14:
+		b[i-1], b[i-2] = byte(v>>7), byte(v)|0x80
+		return i - 2
+	case v < 1<<21:
+		b[i-1], b[i-2], b[i-3] = byte(v>>14), byte(v>>7)|0x80, byte(v)|0x80
+		return i - 3
+	}
 	start := i - sizeUvarint(v)
-	for i = start; v >= 0x80; i++ {
+	i = start
+	if v >= 1<<56 {
+		binary.LittleEndian.PutUint64(b[i:], spread(v)|more)
+		i, v = i+8, v>>56
+	}
+	for ; v >= 0x80; i++ {
 		b[i] = byte(v) | 0x80
 		v >>= 7
 	}
@@ -100,11 +137,29 @@ func putLongUvarint(b []byte, i int, v uint64) int {
 	return start
 }
 
-func putBool(b []byte, i int, tag byte, v bool) int {
+// more is the high bit of each byte, which says that another byte of the same number follows.
+const more = 0x8080_8080_8080_8080
+
+// spread puts the low 56 bits of v into eight bytes, 7 bits in each.
+func spread(v uint64) uint64 {
+	v = v&0x0000_0000_0fff_ffff | v&0x00ff_ffff_f000_0000<<4
+	v = v&0x0000_3fff_0000_3fff | v&0x0fff_c000_0fff_c000<<2
+	return v&0x007f_007f_007f_007f | v&0x3f80_3f80_3f80_3f80<<1
+}
+
+// gather is the inverse of spread. It ignores the high bit of each byte.
+func gather(v uint64) uint64 {
+	v = v&0x007f_007f_007f_007f | v&0x7f00_7f00_7f00_7f00>>1
+	v = v&0x0000_3fff_0000_3fff | v&0x3fff_0000_3fff_0000>>2
+	return v&0x0000_0000_0fff_ffff | v&0x0fff_ffff_0000_0000>>4
+}
+
+// number returns what a bool is encoded as.
+func number(v bool) uint64 {
 	if v {
-		return putField(b, i, tag, 1)
+		return 1
 	}
-	return putField(b, i, tag, 0)
+	return 0
 }
 
 func putBytes(b []byte, i int, tag byte, v []byte) int {
@@ -129,8 +184,8 @@ func readTag(b []byte, i int) (tag uint64, next int, err error) {
 	return
 }
 
-// quick is uvarint for numbers of one or two bytes, small enough to be inlined. next is 0 where it does not know. (Doing
-// without a branch per byte is slower: the position of what follows then waits for the arithmetic.)
+// quick is uvarint for numbers of one or two bytes, small enough to be inlined. next is 0 where it
+// does not know. A branch per byte is faster than arithmetic, for which the next field would wait.
 func quick(b []byte, i int) (v uint64, next int) {
 	if i+1 >= len(b) {
 		return 0, 0
@@ -169,6 +224,40 @@ func uvarint(b []byte, i int) (v uint64, next int, err error) {
 	return 0, i, ErrIntOverflowRaft
 }
 
+// inOrder reads numbers whose fields stand in the order of tags, each of one byte. It stops at
+// anything else, malformed numbers included, and returns the position of that. It spells uvarint
+// out: a call for each number takes longer than reading the numbers.
+func inOrder(b []byte, i int, tags string, into []*uint64) int {
+	for k, p := range into {
+		if i+1 >= len(b) || b[i] != tags[k] {
+			break
+		}
+		v, next := uint64(b[i+1]), i+2
+		if v >= 0x80 {
+			v &= 0x7f
+			shift := 7
+			if i+9 <= len(b) {
+				if x := binary.LittleEndian.Uint64(b[i+1:]); x&more == more { // many ids are so long
+					v, next, shift = gather(x), i+9, 56
+				}
+			}
+			for ; ; shift += 7 {
+				if next >= len(b) || shift >= 64 {
+					return i
+				}
+				c := b[next]
+				next++
+				v |= uint64(c&0x7f) << (shift & 63) // without the mask, the shift takes a test
+				if c < 0x80 {
+					break
+				}
+			}
+		}
+		*p, i = v, next
+	}
+	return i
+}
+
 // span reads a length and returns the bytes that it covers, still part of the input.
 func span(b []byte, i int) (in []byte, next int, err error) {
 	n, i, err := uvarint(b, i)
@@ -200,7 +289,17 @@ func copied(b []byte, i int) (v []byte, next int, err error) {
 	if err != nil {
 		return nil, i, err
 	}
-	return append(make([]byte, 0, len(in)), in...), i, nil
+	return clone(in), i, nil
+}
+
+// clone returns a copy without room to spare. It is nil if v is nil, and not if v is empty.
+func clone(v []byte) []byte {
+	if v == nil {
+		return nil
+	}
+	own := make([]byte, len(v))
+	copy(own, v)
+	return own
 }
 
 // room returns s with room for n more. It doubles what it cannot keep, so that all
