@@ -83,7 +83,7 @@ func (r *row) extra() string {
 		return fmt.Sprintf("messages of the leader: %.0f, %.0f", r.etcd.Extra["leader-messages"], n)
 	}
 	if n, ok := r.ours.Extra[held]; ok && !r.measuresMemory() {
-		return fmt.Sprintf("bytes a group: %.0f, %.0f", r.etcd.Extra[held], n)
+		return fmt.Sprintf("bytes held: %.0f, %.0f", r.etcd.Extra[held], n)
 	}
 	return ""
 }

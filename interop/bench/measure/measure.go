@@ -32,6 +32,20 @@ type Cost struct {
 // reuseMemory is what Configure sets. Runs follow one another.
 var reuseMemory bool
 
+// small is what Shrink sets.
+var small bool
+
+// Shrink makes later runs small: they show that a workload works, and not what it costs.
+func Shrink() { small = true }
+
+// Size returns n, the size of something in a workload, or a hundredth of it in a small run.
+func Size(n int) int {
+	if small {
+		return max(n/100, 3)
+	}
+	return n
+}
+
 // Configure sets Config.ReuseMemory as the run wants it. config is a pointer to the Config of
 // either library, of which one has no such field.
 func Configure(config any) {

@@ -50,6 +50,32 @@ type node struct {
 type cluster struct {
 	tb    testing.TB
 	nodes []*node
+	// oneByOne: as programs for v3.6 do, it looks for a Ready after each call and each message.
+	oneByOne bool
+	inbox    queue // messages on their way, with oneByOne
+	// lag is how many writes node 1 has under way. Only asynchronous nodes can have some.
+	lag  int
+	disk queue // these writes
+}
+
+// queue is a queue of messages.
+type queue struct {
+	messages []pb.Message
+	taken    int
+}
+
+func (q *queue) len() int         { return len(q.messages) - q.taken }
+func (q *queue) put(m pb.Message) { q.messages = append(q.messages, m) }
+
+func (q *queue) take() pb.Message {
+	if q.taken > len(q.messages)/2 {
+		q.messages = append(q.messages[:0], q.messages[q.taken:]...)
+		q.taken = 0
+	}
+	m := q.messages[q.taken]
+	q.messages[q.taken] = pb.Message{}
+	q.taken++
+	return m
 }
 
 func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
@@ -68,6 +94,14 @@ func config(id uint64, storage *raft.MemoryStorage) *raft.Config {
 
 // newCluster returns n nodes of which node 1 leads.
 func newCluster(tb testing.TB, n int, set func(*raft.Config)) *cluster {
+	c := startCluster(tb, n, set)
+	c.must(c.nodes[0].Campaign())
+	c.settle()
+	return c
+}
+
+// startCluster returns n nodes that have heard nothing.
+func startCluster(tb testing.TB, n int, set func(*raft.Config)) *cluster {
 	c := &cluster{tb: tb}
 	var cs pb.ConfState
 	for id := range n {
@@ -83,8 +117,6 @@ func newCluster(tb testing.TB, n int, set func(*raft.Config)) *cluster {
 		}
 		c.add(cfg, storage)
 	}
-	c.must(c.nodes[0].Campaign())
-	c.settle()
 	return c
 }
 
@@ -105,6 +137,15 @@ func (c *cluster) must(err error) {
 
 // settle works until no node has anything to do.
 func (c *cluster) settle() {
+	if c.oneByOne {
+		for _, n := range c.nodes {
+			c.work(n)
+		}
+		for c.inbox.len() > 0 {
+			c.receive(c.inbox.take())
+		}
+		return
+	}
 	for busy := true; busy; {
 		busy = false
 		for _, n := range c.nodes {
@@ -116,15 +157,33 @@ func (c *cluster) settle() {
 	}
 }
 
+// work processes what a node has to do.
+func (c *cluster) work(n *node) {
+	for n.HasReady() {
+		c.process(n)
+	}
+}
+
+// receive hands one message to its node, or answers for a member that is no node.
+func (c *cluster) receive(m pb.Message) {
+	if m.To > uint64(len(c.nodes)) {
+		if answer, ok := answerTo(m); ok {
+			c.inbox.put(answer)
+		}
+		return
+	}
+	n := c.nodes[m.To-1]
+	c.must(n.Step(m))
+	c.work(n)
+}
+
 // process does what one Ready asks for: store, send, apply.
 func (c *cluster) process(n *node) {
 	rd := n.Ready()
 	n.sent += len(rd.Messages)
 	n.reads += len(rd.ReadStates)
 	if n.async {
-		for i := range rd.Messages {
-			c.deliver(n, &rd.Messages[i])
-		}
+		c.deliverAll(n, rd.Messages)
 		return
 	}
 	if !raft.IsEmptySnap(rd.Snapshot) {
@@ -139,10 +198,18 @@ func (c *cluster) process(n *node) {
 		c.must(n.storage.SetHardState(rd.HardState))
 	}
 	for i := range rd.Messages {
-		c.must(c.nodes[rd.Messages[i].To-1].Step(rd.Messages[i]))
+		c.send(rd.Messages[i])
 	}
 	n.apply(c, rd.CommittedEntries)
 	n.Advance(rd)
+}
+
+func (c *cluster) send(m pb.Message) {
+	if c.oneByOne {
+		c.inbox.put(m)
+		return
+	}
+	c.must(c.nodes[m.To-1].Step(m))
 }
 
 func (n *node) apply(c *cluster, entries []pb.Entry) {
@@ -160,6 +227,9 @@ func (n *node) apply(c *cluster, entries []pb.Entry) {
 func (c *cluster) round(n int, data []byte) {
 	for range n {
 		c.must(c.nodes[0].Propose(data))
+		if c.oneByOne {
+			c.work(c.nodes[0])
+		}
 	}
 	c.settle()
 }

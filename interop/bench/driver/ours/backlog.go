@@ -51,7 +51,7 @@ func withLogs(tb testing.TB, term uint64, logs ...[]pb.Entry) *cluster {
 
 // catchUp has nodes 1 and 2 with a million entries and node 3 with none.
 func catchUp(b *testing.B) {
-	entries := log(backlog, func(int) uint64 { return 1 })
+	entries := log(measure.Size(backlog), func(int) uint64 { return 1 })
 	b.ReportAllocs()
 	for range b.N {
 		b.StopTimer()
@@ -59,13 +59,14 @@ func catchUp(b *testing.B) {
 		b.StartTimer()
 		c.must(c.nodes[0].Campaign())
 		c.settle()
-		c.check(backlog + 2)
+		c.check(uint64(len(entries) + 2))
 	}
 }
 
 // repair has node 3 with a log of as many entries as the others, all of them of other terms.
 func repair(b *testing.B) {
-	const perTerm = conflicts / conflictTerms
+	conflicts := measure.Size(conflicts)
+	perTerm := conflicts / conflictTerms
 	odd := log(conflicts, func(i int) uint64 { return uint64(3 + 2*(i/perTerm)) })
 	even := log(conflicts, func(i int) uint64 { return uint64(2 + 2*(i/perTerm)) })
 	sent := 0
@@ -76,7 +77,7 @@ func repair(b *testing.B) {
 		b.StartTimer()
 		c.must(c.nodes[0].Campaign())
 		c.settle()
-		c.check(conflicts + 2)
+		c.check(uint64(conflicts + 2))
 		sent += c.nodes[0].sent
 	}
 	b.ReportMetric(float64(sent)/float64(b.N), "leader-messages")

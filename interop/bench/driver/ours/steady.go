@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/ffd200af/raft"
-	pb "github.com/ffd200af/raft/raftpb"
 
 	"github.com/ffd200af/raft/interop/bench/measure"
 )
@@ -15,22 +14,25 @@ const entrySize = 128
 // steady returns the workloads that repeat one thing.
 func steady() []measure.Workload {
 	return []measure.Workload{
-		replication("1 node, 1 entry a round", 1, 1),
-		replication("3 nodes, 1 entry a round", 3, 1),
-		replication("3 nodes, 64 entries a round", 3, 64),
-		replication("5 nodes, 64 entries a round", 5, 64),
-		replication("7 nodes, 64 entries a round", 7, 64),
-		asynchronous("3 nodes, 1 entry a round, asynchronous storage", 3, 1),
-		asynchronous("3 nodes, 64 entries a round, asynchronous storage", 3, 64),
-		heartbeats(),
+		replication("1 node, 1 entry a round", 1, 1, false),
+		replication("3 nodes, 1 entry a round", 3, 1, false),
+		replication("3 nodes, 64 entries a round", 3, 64, false),
+		replication("5 nodes, 64 entries a round", 5, 64, false),
+		replication("7 nodes, 64 entries a round", 7, 64, false),
+		replication("1 node, 1 entry a round, Ready after each call", 1, 1, true),
+		replication("3 nodes, 1 entry a round, Ready after each call", 3, 1, true),
+		replication("3 nodes, 64 entries a round, Ready after each call", 3, 64, true),
+		heartbeats("3 nodes, tick with heartbeats", false),
+		heartbeats("3 nodes, tick with heartbeats, Ready after each call", true),
 		followerTick(),
 		reads(),
 	}
 }
 
-func replication(name string, nodes, entries int) measure.Workload {
+func replication(name string, nodes, entries int, oneByOne bool) measure.Workload {
 	run := func(b *testing.B) {
 		c := newCluster(b, nodes, nil)
+		c.oneByOne = oneByOne
 		data := make([]byte, entrySize)
 		for range 200 {
 			c.round(entries, data)
@@ -45,14 +47,18 @@ func replication(name string, nodes, entries int) measure.Workload {
 	return measure.Workload{Name: name, Unit: "entry", PerOp: entries, Run: run}
 }
 
-func heartbeats() measure.Workload {
+func heartbeats(name string, oneByOne bool) measure.Workload {
 	run := func(b *testing.B) {
 		c := newCluster(b, 3, nil)
+		c.oneByOne = oneByOne
 		before := c.nodes[0].sent
 		b.ReportAllocs()
 		for b.Loop() {
 			for _, n := range c.nodes {
 				n.Tick()
+				if oneByOne {
+					c.work(n)
+				}
 			}
 			c.settle()
 		}
@@ -60,7 +66,7 @@ func heartbeats() measure.Workload {
 			b.Fatalf("%d heartbeats in %d ticks", sent, b.N)
 		}
 	}
-	return measure.Workload{Name: "3 nodes, tick with heartbeats", Unit: "tick of all", PerOp: 1, Run: run}
+	return measure.Workload{Name: name, Unit: "tick of all", PerOp: 1, Run: run}
 }
 
 func followerTick() measure.Workload {
@@ -106,43 +112,4 @@ func reads() measure.Workload {
 		}
 	}
 	return measure.Workload{Name: "linearizable reads, 64 a round", Unit: "read", PerOp: perRound, Run: run}
-}
-
-func asynchronous(name string, nodes, entries int) measure.Workload {
-	run := func(b *testing.B) {
-		c := newCluster(b, nodes, func(cfg *raft.Config) { cfg.AsyncStorageWrites = true })
-		data := make([]byte, entrySize)
-		for range 200 {
-			c.round(entries, data)
-		}
-		before := c.nodes[0].applied
-		b.ReportAllocs()
-		for b.Loop() {
-			c.round(entries, data)
-		}
-		c.check(before + uint64(b.N*entries))
-	}
-	return measure.Workload{Name: name, Unit: "entry", PerOp: entries, Run: run}
-}
-
-// deliver hands a message of an asynchronous node to whom it is for: another node, or the storage, which does at
-// once what it asks for and answers.
-func (c *cluster) deliver(n *node, m *pb.Message) {
-	switch m.To {
-	case raft.LocalAppendThread:
-		if m.Snapshot != nil {
-			c.must(n.storage.ApplySnapshot(*m.Snapshot))
-		}
-		c.must(n.storage.Append(m.Entries))
-		if hs := (pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}); !raft.IsEmptyHardState(hs) {
-			c.must(n.storage.SetHardState(hs))
-		}
-	case raft.LocalApplyThread:
-		n.apply(c, m.Entries)
-	default:
-		c.must(c.nodes[m.To-1].Step(*m))
-	}
-	for i := range m.Responses {
-		c.deliver(n, &m.Responses[i])
-	}
 }
