@@ -5,7 +5,7 @@ import "context"
 // Waiting is the number of calls that wait for news of a server at a Node.
 func Waiting(n Node) int {
 	count := 0
-	_ = n.(*node).do(context.Background(), n.(*node).calls, true, func(*RawNode) error {
+	_ = n.(*node).calls.do(context.Background(), false, func(*RawNode) error {
 		count = len(n.(*node).waiters)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -16,7 +17,8 @@ func TestThroughANodeDueTicksComeBeforeAMessage(t *testing.T) {
 	for range 12 {
 		n.Tick()
 	}
-	if err := n.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2})(voter.RawNode); err != nil {
+	n.calls.rn = voter.RawNode
+	if err := n.Step(context.Background(), pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2}); err != nil {
 		t.Fatal(err)
 	}
 	n.drainTicks(voter.RawNode)
@@ -33,7 +35,8 @@ func TestThroughANodeALeaseEndsBeforeTheReadThatComesAfterIt(t *testing.T) {
 		n.Tick()
 	}
 	c.wire = nil
-	err := n.step(pb.Message{Type: pb.MsgReadIndex, From: 3, To: 1, Entries: []pb.Entry{{Data: []byte("r")}}})(c.node(1).RawNode)
+	n.calls.rn = c.node(1).RawNode
+	err := n.Step(context.Background(), pb.Message{Type: pb.MsgReadIndex, From: 3, To: 1, Entries: []pb.Entry{{Data: []byte("r")}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,15 +3,17 @@ package raft
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// Node is a RawNode behind channels, with a goroutine of its own: its methods may be
-// called from any goroutine. The application receives from Ready, does the work of the batch,
-// and calls Advance.
+// Node is a RawNode for many goroutines: its methods may be called from any. The application
+// receives from Ready, does the work of the batch, and calls Advance. A Node has a goroutine of its
+// own. It uses the Storage and the Logger from one goroutine at a time, which may be one that calls a
+// method.
 //
 // Once the node is stopped, methods return ErrStopped; once it is quarantined, they
 // return the QuarantineError, and Ready delivers nothing more.
@@ -111,7 +113,11 @@ func nodeCore(c *Config) (*RawNode, error) {
 
 func startNode(rn *RawNode) *node {
 	n := newNode()
-	go n.run(rn)
+	n.calls.rn = rn
+	if rn.raft.async != nil {
+		n.ready = make(chan Ready)
+	}
+	go n.work()
 	return n
 }
 
@@ -123,165 +129,91 @@ func stoppedNode(c *Config, err error) *node {
 		defaultLogger().Errorf("node does not start: %v", err)
 	}
 	n := newNode()
-	n.err = err
-	close(n.done)
+	n.calls.err = err
+	close(n.calls.done)
 	return n
 }
 
 // maxTicksWaiting is the number of ticks that may wait for a busy node.
 const maxTicksWaiting = 128
 
-// node passes calls to the goroutine that owns the RawNode. All of its logic is there.
-type node struct {
-	ticks chan struct{}
-	calls chan request
-	// proposals are calls that wait for a leader.
-	proposals chan request
-	ready     chan Ready
-	advance   chan struct{}
+// manyProposals is how many proposals come between two batches before proposers give up the
+// processor after each. Proposers that never wait would keep it from the application for long.
+const manyProposals = 128
 
+// node is a RawNode for many goroutines. A goroutine of its own makes batches and counts ticks.
+type node struct {
+	calls calls
+	ticks chan struct{}
+	// ready has room for the batch that the application has not taken yet. With asynchronous storage
+	// writes it has none: the next batch is made when the application has taken the last one.
+	ready    chan Ready
 	stop     chan struct{}
 	stopOnce sync.Once
-	done     chan struct{}
-	err      error // why the node ended by itself; written before done is closed
 
 	// missed counts ticks that found no room in ticks.
 	missed atomic.Uint64
-	// waiters wait for news of servers. The goroutine owns them.
+	// proposals counts those since the last batch.
+	proposals atomic.Int32
+
+	// Whoever uses the RawNode owns the rest.
+
+	// waiters wait for news of servers.
 	waiters []waiter
-	// refusals logs refused messages. The node's goroutine owns it.
+	// refusals logs refused messages.
 	refusals refusals
-	// results are channels that carried the result of a call, to be used again.
-	results sync.Pool
-}
-
-// request is a call for the goroutine.
-type request struct {
-	call   func(*RawNode) error
-	result chan error // has room for one; nil if nobody waits for it
-}
-
-func (q request) serve(rn *RawNode) {
-	err := q.call(rn)
-	if q.result != nil {
-		q.result <- err
-	}
 }
 
 func newNode() *node {
-	return &node{
-		ticks: make(chan struct{}, maxTicksWaiting),
-		calls: make(chan request), proposals: make(chan request),
-		ready: make(chan Ready), advance: make(chan struct{}),
-		stop: make(chan struct{}), done: make(chan struct{}),
-	}
+	n := &node{ticks: make(chan struct{}, maxTicksWaiting), ready: make(chan Ready, 1), stop: make(chan struct{})}
+	n.calls = calls{due: n.tickBefore, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return n
 }
 
-// run owns the RawNode until it is stopped or quarantined.
-func (n *node) run(rn *RawNode) {
-	defer close(n.done)
-	var batch Ready // to be delivered
-	waiting := false
-	for {
-		if n.err = rn.Err(); n.err != nil {
-			return
-		}
-		if !waiting && rn.HasReady() {
-			batch, waiting = rn.Ready(), true
+// work is the node's goroutine. It ends when the node is stopped or quarantined.
+func (n *node) work() {
+	c := &n.calls
+	defer close(c.done)
+	var batch Ready
+	var ready chan<- Ready // where batch goes when there is room
+	c.owner.Lock()
+	for rn := c.rn; c.rn != nil; {
+		c.serve()
+		if ready == nil && rn.HasReady() {
+			batch, ready = rn.Ready(), n.ready
+			n.proposals.Store(0)
 			n.tellWaiters(rn, batch.CatchUps)
-			continue // taking the batch may have failed
 		}
-		var ready chan<- Ready
-		if waiting {
-			ready = n.ready
+		if c.err = rn.Err(); c.err != nil {
+			c.rn = nil
+			break
 		}
-		var proposals <-chan request
-		if rn.raft.lead != None {
-			proposals = n.proposals
+		if ready != nil && cap(ready) > 0 { // a batch before this one was taken and advanced
+			ready <- batch
+			batch, ready = Ready{}, nil
 		}
+		c.asleep = ready == nil
+		c.release()
 		select {
+		case <-c.wake:
+			c.owner.Lock()
 		case <-n.ticks:
+			c.owner.Lock()
 			rn.Tick()
 			n.makeUpTicks(rn)
-		case q := <-n.calls:
-			q.serve(rn)
-			serveWaiting(rn, n.calls, func() bool { return true })
-		case q := <-proposals:
-			q.serve(rn)
-			serveWaiting(rn, n.proposals, func() bool { return rn.raft.lead != None })
 		case ready <- batch:
-			batch, waiting = Ready{}, false
-		case <-n.advance:
-			if !waiting { // otherwise nobody has the batch yet
-				rn.Advance(Ready{})
-			}
+			c.owner.Lock()
+			batch, ready = Ready{}, nil
 		case <-n.stop:
-			return
+			c.owner.Lock()
+			c.rn = nil
 		}
 	}
-}
-
-// mostTogether is how many calls are served before anything else has its turn.
-const mostTogether = 64
-
-// serveWaiting serves the calls that wait by now, so that they share a batch, while it may.
-func serveWaiting(rn *RawNode, calls <-chan request, may func() bool) {
-	for i := 0; i < mostTogether && may(); i++ {
-		select {
-		case q := <-calls:
-			q.serve(rn)
-		default:
-			return
-		}
-	}
-}
-
-// ended returns why there is no goroutine any more. It is called after done is closed.
-func (n *node) ended() error {
-	if n.err != nil {
-		return n.err
-	}
-	return ErrStopped
-}
-
-// do hands a call to the goroutine through one of its channels. wait says whether to wait for
-// the call's result; without that, nil means that the goroutine has the call.
-func (n *node) do(ctx context.Context, through chan<- request, wait bool, call func(*RawNode) error) error {
-	var result chan error
-	if wait {
-		result = n.resultChannel()
-	}
 	select {
-	case through <- request{call, result}:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.done:
-		return n.ended()
+	case <-n.ready: // a node that has ended delivers nothing
+	default:
 	}
-	if !wait {
-		return nil
-	}
-	select {
-	case err := <-result:
-		n.results.Put(result) // it is empty, and nobody else has it any more
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.done:
-		return n.ended()
-	}
-}
-
-func (n *node) resultChannel() chan error {
-	if result, ok := n.results.Get().(chan error); ok {
-		return result
-	}
-	return make(chan error, 1)
-}
-
-// tell is do for calls that cannot fail or be cancelled.
-func (n *node) tell(call func(*RawNode)) {
-	_ = n.do(context.Background(), n.calls, false, func(rn *RawNode) error { call(rn); return nil })
+	c.owner.Unlock()
 }
 
 func (n *node) Tick() {
@@ -299,23 +231,51 @@ func (n *node) makeUpTicks(rn *RawNode) {
 
 // drainTicks handles all ticks that wait.
 func (n *node) drainTicks(rn *RawNode) {
-	for {
-		select {
-		case <-n.ticks:
-			rn.Tick()
-		default:
-			n.makeUpTicks(rn)
-			return
-		}
+	for n.takeTick(rn) {
+	}
+	n.makeUpTicks(rn)
+}
+
+// takeTick handles a tick, if one waits.
+func (n *node) takeTick(rn *RawNode) bool {
+	select {
+	case <-n.ticks:
+		rn.Tick()
+		return true
+	default:
+		return false
 	}
 }
 
+// tickBefore handles ticks before a call, which does not leave them to the node's goroutine: many
+// calls could come first. Leases, and promises to leaders, must end before a call that comes after
+// these ticks. Otherwise the calls may have brought what the ticks would miss.
+func (n *node) tickBefore(rn *RawNode) {
+	if rn.raft.leases() {
+		n.drainTicks(rn)
+	} else {
+		n.takeTick(rn)
+	}
+}
+
+// tell is do for calls that cannot fail or be cancelled.
+func (n *node) tell(call func(*RawNode)) {
+	_ = n.calls.do(context.Background(), false, func(rn *RawNode) error { call(rn); return nil })
+}
+
 func (n *node) Campaign(ctx context.Context) error {
-	return n.do(ctx, n.calls, true, (*RawNode).Campaign)
+	return n.calls.do(ctx, false, (*RawNode).Campaign)
 }
 
 func (n *node) Propose(ctx context.Context, data []byte) error {
-	return n.do(ctx, n.proposals, true, func(rn *RawNode) error { return rn.Propose(data) })
+	err := n.calls.do(ctx, true, func(rn *RawNode) error {
+		n.proposals.Add(1)
+		return rn.Propose(data)
+	})
+	if n.proposals.Load() > manyProposals {
+		runtime.Gosched()
+	}
+	return err
 }
 
 func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
@@ -323,7 +283,7 @@ func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
 	if err != nil {
 		return err
 	}
-	return n.do(ctx, n.proposals, false, func(rn *RawNode) error {
+	return n.calls.do(ctx, true, func(rn *RawNode) error {
 		if err := rn.proposeConfChange(typ, data); err != nil {
 			rn.raft.logger.Warningf("%x does not propose a configuration change: %v", rn.raft.id, err)
 		}
@@ -335,21 +295,22 @@ func (n *node) Step(ctx context.Context, m pb.Message) error {
 	if IsLocalMsg(m.Type) && !IsLocalMsgTarget(m.From) {
 		return nil
 	}
-	through := n.calls
-	if m.Type == pb.MsgProp {
-		through = n.proposals
+	switch m.Type {
+	case pb.MsgProp:
+		return n.calls.do(ctx, true, n.step(m))
+	case pb.MsgAppResp, pb.MsgHeartbeat, pb.MsgHeartbeatResp, pb.MsgReadIndex, pb.MsgReadIndexResp:
+		return n.calls.do(ctx, false, n.step(m))
 	}
-	return n.do(ctx, through, false, n.step(m))
+	// The node may read from Storage. The caller may hold a lock that the Storage takes: Step returns
+	// before the message is handled.
+	return n.calls.leave(ctx, n.step(m))
 }
 
-// step is the call that steps a message. Where promises count ticks, those that were due before the message come before it.
+// step is the call that steps a message.
 func (n *node) step(m pb.Message) func(*RawNode) error {
 	return func(rn *RawNode) error {
-		if rn.raft.leases() {
-			n.drainTicks(rn)
-		}
 		n.refusals.report(rn, rn.Step(m))
-		return nil // Node.Step does not wait
+		return nil
 	}
 }
 
@@ -376,15 +337,16 @@ func (rs *refusals) report(rn *RawNode, err error) {
 func (n *node) Ready() <-chan Ready { return n.ready }
 
 func (n *node) Advance() {
-	select {
-	case n.advance <- struct{}{}:
-	case <-n.done:
-	}
+	n.tell(func(rn *RawNode) {
+		if len(n.ready) == 0 { // otherwise the application does not have the batch yet
+			rn.Advance(Ready{})
+		}
+	})
 }
 
 func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	cs, v2 := &pb.ConfState{}, cc.AsV2()
-	_ = n.do(context.Background(), n.calls, true, func(rn *RawNode) error {
+	_ = n.calls.do(context.Background(), false, func(rn *RawNode) error {
 		cs = rn.ApplyConfChange(v2)
 		return nil
 	})
@@ -393,7 +355,7 @@ func (n *node) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 
 // input is a message to the node itself.
 func (n *node) input(ctx context.Context, m pb.Message) error {
-	return n.do(ctx, n.calls, true, func(rn *RawNode) error {
+	return n.calls.do(ctx, false, func(rn *RawNode) error {
 		m.To = rn.raft.id
 		return rn.Step(m)
 	})
@@ -408,15 +370,14 @@ func (n *node) ForgetLeader(ctx context.Context) error {
 }
 
 func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
-	return n.do(ctx, n.calls, true, func(rn *RawNode) error {
-		n.drainTicks(rn) // the lease is as old as the clock says now
+	return n.calls.do(ctx, false, func(rn *RawNode) error {
 		return rn.Step(pb.Message{Type: pb.MsgReadIndex, To: rn.raft.id, Entries: []pb.Entry{{Data: rctx}}})
 	})
 }
 
 func (n *node) Status() Status {
 	var s Status
-	_ = n.do(context.Background(), n.calls, true, func(rn *RawNode) error {
+	_ = n.calls.do(context.Background(), false, func(rn *RawNode) error {
 		s = rn.Status()
 		return nil
 	})
@@ -433,5 +394,5 @@ func (n *node) ReportSnapshot(id uint64, status SnapshotStatus) {
 
 func (n *node) Stop() {
 	n.stopOnce.Do(func() { close(n.stop) })
-	<-n.done
+	<-n.calls.done
 }

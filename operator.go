@@ -32,7 +32,7 @@ type Operator interface {
 	Err() error
 }
 
-// waiter waits for news of a server. The node's goroutine owns it.
+// waiter waits for news of a server.
 type waiter struct {
 	id     uint64
 	result chan error // has room for the one result
@@ -51,7 +51,7 @@ func (n *node) AwaitCatchUp(ctx context.Context, id uint64) error {
 // await begins a wait and sees it through.
 func (n *node) await(ctx context.Context, id uint64, begin func(*RawNode) error) error {
 	result := make(chan error, 1)
-	err := n.do(ctx, n.calls, true, func(rn *RawNode) error {
+	err := n.calls.do(ctx, false, func(rn *RawNode) error {
 		older := len(rn.raft.news())
 		if err := begin(rn); err != nil {
 			return err
@@ -69,12 +69,12 @@ func (n *node) await(ctx context.Context, id uint64, begin func(*RawNode) error)
 			return err
 		case <-ctx.Done():
 			err = ctx.Err()
-		case <-n.done:
-			return n.ended()
+		case <-n.calls.done:
+			return n.calls.ended()
 		}
 	}
 	if ctx.Err() != nil {
-		_ = n.do(context.Background(), n.calls, false, func(*RawNode) error { n.leave(result); return nil })
+		_ = n.calls.do(context.Background(), false, func(*RawNode) error { n.leave(result); return nil })
 	}
 	return err
 }
@@ -111,19 +111,19 @@ func (n *node) tellWaiters(rn *RawNode, news []CatchUp) {
 }
 
 func (n *node) CheckConfChange(ctx context.Context, cc pb.ConfChangeI) error {
-	return n.do(ctx, n.calls, true, func(rn *RawNode) error { return rn.CheckConfChange(cc) })
+	return n.calls.do(ctx, false, func(rn *RawNode) error { return rn.CheckConfChange(cc) })
 }
 
 func (n *node) StepDown(ctx context.Context) error {
-	return n.do(ctx, n.calls, true, (*RawNode).StepDown)
+	return n.calls.do(ctx, false, (*RawNode).StepDown)
 }
 
 func (n *node) StorageAvailable() { n.tell((*RawNode).StorageAvailable) }
 
 func (n *node) Err() error {
 	select {
-	case <-n.done:
-		return n.ended()
+	case <-n.calls.done:
+		return n.calls.ended()
 	default:
 		return nil
 	}

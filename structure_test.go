@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"election.go", "storage_writes.go", "add_server.go"},
 	{"step.go", "tick.go", "bootstrap.go", "invariants.go"},
 	{"rawnode.go", "inspect.go"},
-	{"operator.go", "node.go"},
+	{"node_calls.go", "operator.go", "node.go"},
 }
 
 // TestAFileUsesOnlyFilesBelowIt resolves the functions, methods, types, constants and

@@ -45,6 +45,7 @@ func subjects() []subject {
 		{"Flow and bounds", flowRemovals(), core, false},
 		{"What comes from outside", doorRemovals(), core, false},
 		{"Client sessions", sessionRemovals(), []string{"./session"}, false},
+		{"The codec", codecRemovals(), []string{"./raftpb"}, false},
 	}
 }
 

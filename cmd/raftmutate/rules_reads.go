@@ -105,8 +105,8 @@ func readRemovals() []removal {
 		{"lease-skipped-many", "however many they are", "bounds", []edit{{"rawnode.go",
 			`		rn.raft.clock += min(n, maxTicks)`, `		rn.raft.clock += n`}}},
 		{"lease-due-ticks", "through a Node, ticks that are due come before a message", "§6.4.1; bug 46", []edit{{"node.go",
-			`		if rn.raft.leases() {
-			n.drainTicks(rn)`, `		if false {
-			n.drainTicks(rn)`}}},
+			`	if rn.raft.leases() {
+		n.drainTicks(rn)`, `	if false {
+		n.drainTicks(rn)`}}},
 	}
 }

@@ -17,6 +17,8 @@ const proposers = 16
 func concurrent() []measure.Workload {
 	return []measure.Workload{
 		{Name: "16 proposers through Node, 3 nodes", Unit: "entry", PerOp: 1, Run: manyProposers},
+		{Name: "1 client through Node that waits for each entry, 3 nodes", Unit: "entry", PerOp: 1, Run: clients(1)},
+		{Name: "16 clients through Node that wait for each entry, 3 nodes", Unit: "entry", PerOp: 1, Run: clients(16)},
 	}
 }
 
@@ -26,6 +28,8 @@ type peer struct {
 	storage *raft.MemoryStorage
 	inbox   chan pb.Message
 	applied chan int
+	// waiting, by the first byte of an entry, are those who wait until the entry is applied.
+	waiting []chan struct{}
 }
 
 // group is three of them and what ends them.
@@ -35,7 +39,7 @@ type group struct {
 	wg    sync.WaitGroup
 }
 
-func startGroup(b *testing.B) *group {
+func startGroup(b *testing.B, waiting []chan struct{}) *group {
 	g := &group{stop: make(chan struct{})}
 	cs := pb.ConfState{Voters: []uint64{1, 2, 3}}
 	for i := range g.peers {
@@ -51,6 +55,7 @@ func startGroup(b *testing.B) *group {
 			applied: make(chan int, 4096),
 		}
 	}
+	g.peers[0].waiting = waiting
 	for _, p := range g.peers {
 		g.wg.Go(func() { g.receive(p) })
 		g.wg.Go(func() { g.loop(b, p) })
@@ -97,7 +102,8 @@ func (g *group) loop(b *testing.B, p *peer) {
 					return
 				}
 			}
-			if n := len(rd.CommittedEntries); n > 0 && p == g.peers[0] {
+			p.tell(rd.CommittedEntries)
+			if n := len(rd.CommittedEntries); n > 0 && p == g.peers[0] && p.waiting == nil {
 				select {
 				case p.applied <- n:
 				case <-g.stop:
@@ -111,9 +117,54 @@ func (g *group) loop(b *testing.B, p *peer) {
 	}
 }
 
+func (p *peer) tell(applied []pb.Entry) {
+	for i := range applied {
+		if data := applied[i].Data; len(data) > 0 && p.waiting != nil {
+			p.waiting[data[0]] <- struct{}{}
+		}
+	}
+}
+
+// clients has n of them, each with one proposal at a time.
+func clients(n int) func(*testing.B) {
+	return func(b *testing.B) {
+		waiting := make([]chan struct{}, n)
+		for i := range waiting {
+			waiting[i] = make(chan struct{}, 1)
+		}
+		g := startGroup(b, waiting)
+		defer g.end()
+		leader := g.peers[0]
+		if err := leader.Campaign(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		var wg sync.WaitGroup
+		for i := range n {
+			share := b.N / n
+			if i < b.N%n {
+				share++
+			}
+			wg.Go(func() {
+				data := make([]byte, entrySize)
+				data[0] = byte(i)
+				for range share {
+					if err := leader.Propose(context.Background(), data); err != nil {
+						b.Error(err)
+						return
+					}
+					<-waiting[i]
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 // manyProposers counts a proposal when the leader has applied it.
 func manyProposers(b *testing.B) {
-	g := startGroup(b)
+	g := startGroup(b, nil)
 	defer g.end()
 	leader := g.peers[0]
 	if err := leader.Campaign(context.Background()); err != nil {
