@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -88,37 +89,54 @@ func TestWhatAnOperationSends(t *testing.T) {
 }
 
 // A process may hold tens of thousands of groups that are idle nearly always.
-func TestAnIdleReplicaTakesAtMost800Bytes(t *testing.T) {
-	heap := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
+	newReplicas := func(reuse bool) *testCluster {
+		return newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = reuse })
 	}
-	const n = 5000
-	nodes := make([]*RawNode, n)
-	before := heap()
-	for i := range nodes {
-		storage := NewMemoryStorage()
-		cs := pb.ConfState{Voters: []uint64{1, 2, 3}}
-		noError(t, storage.ApplySnapshot(pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: cs}}))
-		cfg := testConfig(2, storage)
-		node, err := NewRawNode(&cfg)
-		noError(t, err)
-		nodes[i] = node
+	elected := func(reuse bool) *testCluster {
+		c := newReplicas(reuse)
+		c.elect(1)
+		c.idle(5)
+		return c
 	}
-	limit := 808
-	if StateTraceDeployed {
-		limit += 32 // a pointer to the trace that there may be, rounded up
+	for _, tc := range []struct {
+		name  string
+		group func() *testCluster
+		most  int
+	}{
+		{"new", func() *testCluster { return newReplicas(false) }, 775},
+		{"leader elected", func() *testCluster { return elected(false) }, 1110},
+		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1325},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			// A node, and its MemoryStorage, without what the test has around them.
+			type replica struct {
+				*RawNode
+				*MemoryStorage
+			}
+			var replicas []replica
+			before := heapBytes()
+			for range 1000 {
+				for _, n := range tc.group().nodes {
+					n.verified = nil // of the test
+					replicas = append(replicas, replica{n.RawNode, n.storage})
+				}
+			}
+			held := int(heapBytes()-before) - cap(replicas)*int(unsafe.Sizeof(replica{}))
+			if StateTraceDeployed {
+				tc.most += 32 // a pointer to the trace that there may be, rounded up
+			}
+			if bytes := held / len(replicas); bytes > tc.most {
+				t.Errorf("%d bytes, want at most %d", bytes, tc.most)
+			} else {
+				t.Logf("%d bytes", bytes)
+			}
+			runtime.KeepAlive(replicas)
+		})
 	}
-	if bytes := int(heap()-before) / n; bytes > limit {
-		t.Errorf("%d bytes", bytes)
-	}
-	runtime.KeepAlive(nodes)
 }
 
-// After its first heartbeats an idle group has its messages' arrays, and takes no more from then on.
+// An idle group keeps no array of messages. With ReuseMemory it keeps one, and takes no more.
 func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
 	for _, reuse := range []bool{false, true} {
 		c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = reuse })
@@ -131,9 +149,26 @@ func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
 		}
 		for _, n := range c.nodes {
 			box := n.raft.outbox
-			if cap(box.filling) > 4 || cap(box.lent) > 0 {
+			if cap(box.filling) > 4 || cap(box.lent) > 0 || !reuse && cap(box.filling) > 0 {
 				t.Errorf("reuse %t: node %d keeps arrays of %d and %d messages", reuse, n.cfg.ID, cap(box.filling), cap(box.lent))
 			}
 		}
+	}
+}
+
+// A small batch after a large one does not come in the array of the large one.
+func TestAProgramThatKeepsItsMessagesKeepsLittleElse(t *testing.T) {
+	box := &outbox{}
+	for _, size := range []int{64, 1, 64, 1, 1, 1, 2, 40, 3, 3} {
+		for range size {
+			box.next().To = uint64(size)
+		}
+		messages := box.take(false)
+		if len(messages) != size || cap(messages) != size {
+			t.Errorf("%d messages came in an array for %d, want %d", len(messages), cap(messages), size)
+		}
+	}
+	if cap(box.filling) != 0 {
+		t.Errorf("after two small batches there is an array for %d", cap(box.filling))
 	}
 }

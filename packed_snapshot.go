@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"encoding/binary"
+
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -17,46 +19,53 @@ func (s *packedSnapshot) unpack() pb.Snapshot {
 	return pb.Snapshot{Data: s.data, Metadata: m}
 }
 
-// packedConfState is a configuration in one array, which is never written again: voters, then learners, outgoing
-// voters, and voters that become learners. The numbers say where each of the first three ends.
-type packedConfState struct {
-	ids                        []uint64
-	voters, learners, outgoing uint32
-	autoLeave                  bool
-}
+// packedConfState is a configuration as a string of numbers: how many voters, learners, outgoing
+// voters and voters that become learners there are, the ids of each, and 1 if AutoLeave is set. Ids
+// are small in many programs, so that most configurations take few bytes.
+type packedConfState string
 
 func packConfState(cs *pb.ConfState) packedConfState {
 	lists := [...][]uint64{cs.Voters, cs.Learners, cs.VotersOutgoing, cs.LearnersNext}
-	var ends [len(lists)]uint32
-	n := 0
+	var b []byte
 	for _, list := range lists {
-		n += len(list)
+		b = binary.AppendUvarint(b, uint64(len(list)))
 	}
-	p := packedConfState{autoLeave: cs.AutoLeave}
-	if n > 0 {
-		p.ids = make([]uint64, 0, n)
+	for _, list := range lists {
+		for _, id := range list {
+			b = binary.AppendUvarint(b, id)
+		}
 	}
-	for i, list := range lists {
-		p.ids = append(p.ids, list...)
-		ends[i] = uint32(len(p.ids))
+	if cs.AutoLeave {
+		b = append(b, 1)
 	}
-	p.voters, p.learners, p.outgoing = ends[0], ends[1], ends[2]
-	return p
+	return packedConfState(b)
 }
 
-// unpack returns the configuration. Its lists are parts of the array; one without members is nil.
-func (p *packedConfState) unpack() pb.ConfState {
-	list := func(from, to uint32) []uint64 {
-		if from == to {
-			return nil
+// unpack returns the configuration. A list without members is nil.
+func (p packedConfState) unpack() (cs pb.ConfState) {
+	if p == "" {
+		return cs
+	}
+	b := []byte(p)
+	number := func() uint64 {
+		v, n := binary.Uvarint(b)
+		b = b[n:]
+		return v
+	}
+	lists := [...]*[]uint64{&cs.Voters, &cs.Learners, &cs.VotersOutgoing, &cs.LearnersNext}
+	var lengths [len(lists)]uint64
+	for i := range lengths {
+		lengths[i] = number()
+	}
+	for i, list := range lists {
+		if lengths[i] == 0 {
+			continue
 		}
-		return p.ids[from:to:to]
+		*list = make([]uint64, lengths[i])
+		for k := range *list {
+			(*list)[k] = number()
+		}
 	}
-	return pb.ConfState{
-		Voters:         list(0, p.voters),
-		Learners:       list(p.voters, p.learners),
-		VotersOutgoing: list(p.learners, p.outgoing),
-		LearnersNext:   list(p.outgoing, uint32(len(p.ids))),
-		AutoLeave:      p.autoLeave,
-	}
+	cs.AutoLeave = len(b) > 0
+	return cs
 }

@@ -9,14 +9,16 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// outbox collects messages in place, in an array that it reuses. The application gets a copy or,
-// with Config.ReuseMemory, this array. A message that is sent before the application returns the
-// array needs a second one.
+// outbox collects messages in place. The application gets the array: for ever, or with
+// Config.ReuseMemory until it returns it. So an idle node keeps no array without ReuseMemory, and one
+// or two with it: a message that is sent before the application returns an array needs another.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then
-	beats   int          // rounds of heartbeats in filling
+	room    uint32       // how many messages the next array is for
+	beats   int32        // rounds of heartbeats in filling
 	asks    bool         // filling holds questions about all reads that wait
+	large   bool         // filling was too large for the last batch
 }
 
 func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
@@ -24,9 +26,12 @@ func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
 // next returns a zero message at the end of the box, to be filled in. The pointer
 // is valid until the next call.
 func (o *outbox) next() *pb.Message {
-	if len(o.filling) < cap(o.filling) {
+	switch {
+	case len(o.filling) < cap(o.filling):
 		o.filling = o.filling[:len(o.filling)+1]
-	} else {
+	case o.filling == nil:
+		o.filling = make([]pb.Message, 1, max(o.room, 1))
+	default:
 		o.filling = append(o.filling, pb.Message{})
 	}
 	return &o.filling[len(o.filling)-1]
@@ -40,16 +45,34 @@ func (o *outbox) drain(array []pb.Message) []pb.Message {
 	return array
 }
 
-// take returns the messages in a new array or, with reuse, in the outbox's own, which has to be
-// returned before the next call. The application cannot append to the outbox's own array: its free
-// slots stay zero.
+// take returns the messages in the outbox's array. With reuse, that has to be returned before the
+// next call. Without, the outbox has no array any more. The application cannot append to the array:
+// the free slots of one that comes back stay zero.
 func (o *outbox) take(reuse bool) []pb.Message {
-	if !reuse {
-		return o.drain(make([]pb.Message, 0, len(o.filling)))
+	messages := slices.Clip(o.filling)
+	switch {
+	case reuse:
+		o.filling, o.lent = o.lent[:0], o.filling
+	case len(messages) > cap(o.filling)/2:
+		o.room, o.filling, o.large = uint32(len(messages)), nil, false
+	default:
+		messages = o.takeFew()
 	}
-	o.filling, o.lent = o.lent[:0], o.filling
 	o.beats, o.asks = 0, false
-	return slices.Clip(o.lent)
+	return messages
+}
+
+// takeFew returns the messages in an array of their own. The outbox's array is kept for a larger
+// batch, and dropped if the next one is small as well.
+func (o *outbox) takeFew() []pb.Message {
+	messages := append(make([]pb.Message, 0, len(o.filling)), o.filling...)
+	clear(o.filling)
+	o.filling = o.filling[:0]
+	if o.large {
+		o.room, o.filling = uint32(len(messages)), nil
+	}
+	o.large = !o.large
+	return messages
 }
 
 // returned takes the lent array back, and lets go of what its messages refer to.

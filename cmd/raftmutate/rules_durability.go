@@ -84,9 +84,9 @@ func durabilityRemovals() []removal {
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
 			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
 		{"handed-out-messages", "messages that were handed out are never written again", "ownership", []edit{{"send.go",
-			`	if !reuse {
-		return o.drain`, `	if false {
-		return o.drain`}}},
+			`	case reuse:
+		o.filling, o.lent`, `	case true:
+		o.filling, o.lent`}}},
 		{"handed-out-reads", "read states that were handed out are never written again", "ownership", []edit{{"read.go",
 			`	if !reuse {`, `	if false {`}}},
 		{"handed-out-responses", "responses that were handed out are never written again", "ownership", []edit{{"send.go",
@@ -94,7 +94,7 @@ func durabilityRemovals() []removal {
 		return &asyncWrites`, `	if false {
 		return &asyncWrites`}}},
 		{"handed-out-room", "what a program appends to its messages is not sent", "ownership", []edit{{"send.go",
-			`return slices.Clip(o.lent)`, `return slices.Grow(o.lent, 0)`}}},
+			`	messages := slices.Clip(o.filling)`, `	messages := slices.Grow(o.filling, 0)`}}},
 		{"stepped-snapshot", "the snapshot of a message that was stepped may be written over", "ownership", []edit{{"snapshot.go",
 			`s := *m.Snapshot`, `s := m.Snapshot`}, {"snapshot.go", `takeSnapshot(m.From, &s)`, `takeSnapshot(m.From, s)`}}},
 		{"written-snapshot", "a thread may write over the snapshot that it has written", "ownership", []edit{{"storage_writes.go",

@@ -34,6 +34,8 @@ var rules = map[string]rule{
 	"RawNode.verified":   surroundings, // what a test has seen last
 	"raft.err":           neverSet,     // a node that has stopped does nothing any more
 	"entryChunk.entries": withCapacity, // when it is full, entries begin to be read from Storage
+	"outbox.room":        surroundings, // how large arrays are
+	"outbox.large":       surroundings,
 	"outbox.lent":        spare,
 	"reads.lent":         spare,
 	"reads.contexts":     spare,

@@ -59,6 +59,7 @@ func passedOver() map[string]handling {
 		// What Advance acknowledges and takes back.
 		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.write": onlyWhileLent,
 		// Memory that is used again.
+		"outbox.room": skipped, "outbox.large": skipped,
 		"reads.contexts": skipped, "asyncWrites.appendResponses": skipped, "asyncWrites.applyResponses": skipped,
 		// Derived from the Progress and the answer of each member.
 		"tracking.appends": skipped, "tracking.matched": skipped, "tracking.echoed": skipped, "Members.votes": skipped,
