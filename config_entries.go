@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -90,7 +91,7 @@ func (l *raftLog) lookBack(lo uint64) (bool, error) {
 			return true, nil
 		}
 		if err != nil {
-			return false, err
+			return false, lostEntry(at, err)
 		}
 		for i := range entries {
 			if isConfChange(&entries[i]) {
@@ -102,6 +103,14 @@ func (l *raftLog) lookBack(lo uint64) (bool, error) {
 	ce.insert(0, found...)
 	ce.from = start
 	return true, nil
+}
+
+// lostEntry makes ErrCompacted an error of Storage, whose first index is not above the entry.
+func lostEntry(index uint64, err error) error {
+	if errors.Is(err, ErrCompacted) {
+		return fmt.Errorf("%w: entry %d counts as compacted, and the log does not begin after it", ErrStorage, index)
+	}
+	return err
 }
 
 // hasConfChange reports whether there is a configuration change after lo, up to hi or the end of
@@ -141,7 +150,7 @@ func (l *raftLog) eachConfChange(lo uint64, visit func(index uint64, e *pb.Entry
 			continue
 		}
 		if err != nil {
-			return err
+			return lostEntry(index, err)
 		}
 		if !visit(index, &entries[0]) {
 			return nil
