@@ -28,9 +28,8 @@ type entryChunk struct {
 
 // olderChunks are the arrays before the newest. A short log has none.
 type olderChunks struct {
-	chunks []entryChunk // those before position gone are empty
-	gone   int
-	bytes  uint64 // of all
+	fifo[entryChunk]
+	bytes uint64 // of all
 }
 
 const (
@@ -64,7 +63,7 @@ func (c *entryChunks) older() []entryChunk {
 	if c.old == nil {
 		return nil
 	}
-	return c.old.chunks[c.old.gone:]
+	return c.old.all()
 }
 
 // chunk returns the position of the array that holds index, which is in the run. The newest array
@@ -161,7 +160,7 @@ func (c *entryChunks) grow(n int, bytes uint64, room int) {
 		if c.old == nil {
 			c.old = &olderChunks{}
 		}
-		c.old.push(c.newest)
+		c.old.add(c.newest)
 	}
 	size := max(n, min(room, largestChunk))
 	c.newest = entryChunk{entries: make([]pb.Entry, 0, size)}
@@ -174,7 +173,7 @@ func (c *entryChunks) truncate(index uint64) {
 		return
 	}
 	for c.newest.entries[0].Index >= index {
-		c.newest = c.old.pop()
+		c.newest = c.old.dropLast()
 	}
 	n := index - c.newest.entries[0].Index
 	live, dead := c.newest.entries[:n:n], c.newest.entries[n:]
@@ -214,29 +213,23 @@ func (c *entryChunks) dropTo(index uint64) {
 	}
 }
 
-// push adds the newest array. Arrays that are gone leave their places when they are most of them.
-func (o *olderChunks) push(c entryChunk) {
-	if o.gone > len(o.chunks)/2 {
-		o.chunks = slices.Delete(o.chunks, 0, o.gone)
-		o.gone = 0
-	}
-	o.chunks = append(o.chunks, c)
+// add adds the newest array.
+func (o *olderChunks) add(c entryChunk) {
+	o.push(c)
 	o.bytes += c.bytes
 }
 
-// pop removes the newest array.
-func (o *olderChunks) pop() entryChunk {
-	last := len(o.chunks) - 1
-	c := o.chunks[last]
-	o.chunks[last] = entryChunk{}
-	o.chunks = o.chunks[:last]
+// dropLast removes the newest array, and returns it.
+func (o *olderChunks) dropLast() entryChunk {
+	last := o.len() - 1
+	c := *o.at(last)
+	o.remove(last)
 	o.bytes -= c.bytes
 	return c
 }
 
 // dropFirst removes the oldest array.
 func (o *olderChunks) dropFirst() {
-	o.bytes -= o.chunks[o.gone].bytes
-	o.chunks[o.gone] = entryChunk{}
-	o.gone++
+	o.bytes -= o.at(0).bytes
+	o.pop(1)
 }

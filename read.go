@@ -38,7 +38,7 @@ type read struct {
 // reads is the queue: of a leader, those to confirm, oldest first; of a follower, those
 // that it has sent to the leader.
 type reads struct {
-	queue readQueue
+	queue fifo[read]
 	// most is Config.MaxPendingReads. One more read is dropped.
 	most int
 	// round is the number of the last broadcast in this term.
@@ -125,7 +125,7 @@ func (r *raft) startRead(rd *read) bool {
 	default:
 		return false
 	}
-	rs.queue.push(rd)
+	rs.queue.push(*rd)
 	return true
 }
 

@@ -92,7 +92,7 @@ func (o *outbox) returned() {
 // acknowledgement later, so that a thread may step the last response before it sends the others. A
 // nil pool makes new arrays.
 type responsePool struct {
-	out     [][]pb.Message // oldest first
+	out     fifo[[]pb.Message]
 	resting []pb.Message
 	free    [][]pb.Message
 }
@@ -113,26 +113,24 @@ func (p *responsePool) take(n int) []pb.Message {
 // lend notes that the application has the array, and returns the array.
 func (p *responsePool) lend(array []pb.Message) []pb.Message {
 	if p != nil {
-		p.out = append(p.out, array)
+		p.out.push(array)
 	}
 	return array
 }
 
 // acknowledged takes back the array of the oldest message.
 func (p *responsePool) acknowledged() {
-	if p == nil || len(p.out) == 0 {
+	if p == nil || p.out.len() == 0 {
 		return
 	}
 	if p.resting != nil && len(p.free) < maxFreeArrays {
 		clear(p.resting)
 		p.free = append(p.free, p.resting[:0])
 	}
-	p.resting = p.out[0]
+	p.resting = *p.out.at(0)
 	own := &p.resting[len(p.resting)-1] // the acknowledgement, which was stepped
 	own.Snapshot, own.Entries = nil, nil
-	rest := copy(p.out, p.out[1:])
-	p.out[rest] = nil
-	p.out = p.out[:rest]
+	p.out.pop(1)
 }
 
 // maxFreeArrays bounds what is kept for writes to come.

@@ -401,7 +401,7 @@ func TestWhatIsAcknowledgedIsLetGo(t *testing.T) {
 	}
 	for _, n := range c.nodes {
 		for _, pool := range []*responsePool{n.raft.async.appendResponses, n.raft.async.applyResponses} {
-			for _, array := range append(append(pool.out, pool.resting), pool.free...) {
+			for _, array := range append(append(pool.out.all(), pool.resting), pool.free...) {
 				for _, m := range array[:cap(array)] {
 					if m.Snapshot != nil || m.Entries != nil {
 						t.Errorf("node %d keeps what a %s carries: %v, %d entries", n.cfg.ID, m.Type, m.Snapshot, len(m.Entries))

@@ -100,9 +100,9 @@ func durabilityRemovals() []removal {
 		{"written-snapshot", "a thread may write over the snapshot that it has written", "ownership", []edit{{"storage_writes.go",
 			`m.Snapshot, ack.Snapshot = &s, &acknowledged`, `m.Snapshot, ack.Snapshot = &acknowledged, &acknowledged; _ = s`}}},
 		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
-			`	p.resting = p.out[0]
-`, `	clear(p.out[0])
-	p.free = append(p.free, p.out[0][:0])
+			`	p.resting = *p.out.at(0)
+`, `	clear(*p.out.at(0))
+	p.free = append(p.free, (*p.out.at(0))[:0])
 `}}},
 	}
 }

@@ -47,5 +47,5 @@ var rules = map[string]rule{
 	"tracking.looked":      derived,
 	"outbox.filling":       swapped,
 	"reads.answers":        swapped,
-	"readQueue.list":       swapped,
+	"fifo.list":            swapped,
 }

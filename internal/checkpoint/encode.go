@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"reflect"
+	"strings"
 )
 
 // Append adds the state that state, a pointer, points to to buf. It is false, with nothing of use in the buffer, if that takes more
@@ -96,7 +97,11 @@ func (e *encoder) fields(v reflect.Value) {
 	}
 }
 
-func ruleOf(t reflect.Type, i int) rule { return rules[t.Name()+"."+t.Field(i).Name] }
+// ruleOf returns the rule of a field. A generic type has one rule for all its instances.
+func ruleOf(t reflect.Type, i int) rule {
+	name, _, _ := strings.Cut(t.Name(), "[")
+	return rules[name+"."+t.Field(i).Name]
+}
 
 // Shape returns a fingerprint of how the type of state, a pointer, is built, by which Restore can be kept from states of others. The
 // error names a field that cannot be written down.

@@ -23,7 +23,7 @@ func TestManyReadsAreAnswered(t *testing.T) {
 		}
 		for id := range uint64(3) {
 			// What the reads took is let go of when they are answered.
-			if rs := c.node(id + 1).raft.reads; rs != nil && cap(rs.queue.list)+cap(rs.answers)+cap(rs.lent) > 2*idleReads {
+			if rs := c.node(id + 1).raft.reads; rs != nil && cap(rs.queue.list)+cap(rs.answers)+cap(rs.lent) > 2*idleList {
 				t.Errorf("node %d keeps room for %d reads, %d and %d answers", id+1, cap(rs.queue.list), cap(rs.answers), cap(rs.lent))
 			}
 		}
@@ -58,10 +58,10 @@ func TestAnsweredReadsLeaveOthersInPlace(t *testing.T) {
 	}
 }
 
-// A readQueue is a list from which reads are removed.
+// A fifo is a list from which elements are removed.
 func TestReadQueueIsAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var q readQueue
+		var q fifo[read]
 		var want []uint64
 		for n := range rapid.Uint64Range(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 5).Draw(t, "step") {
@@ -76,7 +76,7 @@ func TestReadQueueIsAList(t *testing.T) {
 					want = append(want[:i:i], want[i+1:]...)
 				}
 			default:
-				q.push(&read{index: n + 1})
+				q.push(read{index: n + 1})
 				want = append(want, n+1)
 			}
 			for i, rd := range q.list[:cap(q.list)] {
@@ -94,4 +94,25 @@ func TestReadQueueIsAList(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The oldest element goes, and those behind it stay where they are.
+func TestAnElementOfAFifoMovesRarely(t *testing.T) {
+	const length, rounds = 50_000, 100_000
+	var q fifo[int]
+	for i := range length {
+		q.push(i)
+	}
+	moves := 0
+	for i := range rounds {
+		newest := q.at(q.len() - 1)
+		q.pop(1)
+		if newest != q.at(q.len()-1) {
+			moves += q.len()
+		}
+		q.push(i)
+	}
+	if moves > 2*rounds {
+		t.Errorf("%d elements moved in %d rounds", moves, rounds)
+	}
 }
