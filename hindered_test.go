@@ -246,3 +246,24 @@ func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
 		})
 	}
 }
+
+// A program for v3.6 may retry a failed snapshot without a tick: the follower's next sign of life
+// is enough.
+func TestTheFirstRetryOfASnapshotNeedsNoTick(t *testing.T) {
+	c, _ := withLagging(t, nil)
+	leader := c.node(1)
+	cs := leader.raft.members.ConfState()
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, nil)
+	noError(t, err)
+	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap }
+	for clear(c.sent); c.sent[pb.MsgSnap] == 0; {
+		c.run(1)
+	}
+	leader.ReportSnapshot(3, SnapshotFailure)
+	noError(t, leader.Step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 1, Term: leader.raft.term}))
+	c.settle()
+	if n := c.sent[pb.MsgSnap]; n != 2 {
+		t.Errorf("%d snapshots", n)
+	}
+}

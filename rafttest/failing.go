@@ -11,7 +11,7 @@ import (
 // count as one.
 type failingReads struct {
 	*machineStorage
-	// failNext makes the next read of entries fail for good; unavailable, the next one of older entries, or of the
+	// failNext makes the next read of entries fail for good; unavailable, the next one of entries or of the
 	// snapshot, for the moment.
 	failNext, unavailable bool
 	failed                bool // for good
@@ -26,13 +26,13 @@ func (s *failingReads) mend() {
 	}
 }
 
-// Entries implements raft.Storage. What is to be applied next is never out of reach for the moment only.
+// Entries implements raft.Storage.
 func (s *failingReads) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	if s.failNext {
 		s.failNext, s.failed = false, true
 		return nil, errRead
 	}
-	if s.unavailable && lo <= s.newest.Metadata.Index {
+	if s.unavailable {
 		s.unavailable = false
 		return nil, raft.ErrUnavailable
 	}
@@ -49,7 +49,7 @@ func (s *failingReads) Snapshot() (pb.Snapshot, error) {
 }
 
 // handleFailRead makes the next read that a node does of its disk's entries fail, after which it gives up, or with moment
-// the next read of older entries or of the snapshot, which it tries again later. With never, none fails that has not yet:
+// the next read of entries or of the snapshot, which it tries again later. With never, none fails that has not yet:
 //
 //	fail-read ID [moment=true | never=true]
 func handleFailRead(env *InteractionEnv, a *args) error {

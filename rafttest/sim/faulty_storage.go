@@ -11,7 +11,7 @@ import (
 type faultyStorage struct {
 	Disk
 	node *node
-	// failNext makes the next read fail for good, unavailable the next one of what is applied for the moment.
+	// failNext makes the next read fail for good, unavailable the next one of entries or of the snapshot for the moment.
 	failNext, unavailable bool
 	// failed: a read has failed, and the node may stop. mustStop: it has to.
 	failed, mustStop bool
@@ -48,8 +48,7 @@ func (s *faultyStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 		s.mustStop = true
 		return nil, errInjected
 	}
-	// What is to be applied must be there.
-	if s.unavailable && lo <= s.node.appliedSeen {
+	if s.unavailable {
 		s.unavailable = false
 		return nil, raft.ErrUnavailable
 	}
