@@ -65,6 +65,41 @@ func durabilityRemovals() []removal {
 			`		if term > lastTerm || at == last {`, `		if false {`}}},
 		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"config_entries.go",
 			`			return last >= l.first, err`, `			return true, err`}}},
+		{"compacted-unread", "and is not looked at", "§4.1", []edit{{"config_entries.go",
+			`		if errors.Is(err, ErrCompacted) && l.first > at {`, `		if false {`}}},
+		{"apply-later", "entries to apply that are not available are waited for", "door", []edit{{"rawnode.go",
+			`		if errors.Is(err, ErrUnavailable) {
+			r.postponeReading(err)`, `		if errors.Is(err, ErrUnavailable) && false {
+			r.postponeReading(err)`}}},
+		{"apply-later-quiet", "and are not asked for again and again", "bounds", []edit{{"rawnode.go",
+			`	p.reading = unreadable
+`, `	p.reading = tryToReread
+`}}},
+		{"apply-later-tick", "but at the next tick", "door", []edit{{"tick.go",
+			`		r.postponed.retry()
+`, ``}}},
+		{"storage-available", "and when the program says that they are there", "door", []edit{{"storage_writes.go",
+			`	r.postponed.retry()
+`, ``}}},
+		{"storage-available-appends", "which is when appends are tried again", "door", []edit{{"storage_writes.go",
+			`	r.resumeHindered()
+`, ``}}},
+		{"storage-available-order", "and a campaign that was ordered", "door", []edit{{"storage_writes.go",
+			`		_ = r.campaignAsOrdered() // an error has quarantined the node
+	}
+}
+
+// applyRoom`, `	}
+}
+
+// applyRoom`}}},
+		{"campaign-later", "a campaign waits for entries that it has to look at", "door", []edit{{"election.go",
+			`			r.electionElapsed = r.electionTimeout // it tries again at the next tick
+`, ``}}},
+		{"acknowledged-let-go", "what is acknowledged is let go of", "bounds", []edit{{"send.go",
+			`	own.Snapshot, own.Entries = nil, nil
+`, `	_ = own
+`}}},
 		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
 			`u.keep, u.generation+1`, `u.keep, u.generation`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",

@@ -58,6 +58,9 @@ func electionRemovals() []removal {
 		{"votes-are-of-one-election", "an election begins without votes", "§3.4", []edit{{"role.go",
 			`	r.members.ResetVotes()
 	r.members.Untrack()`, `	r.members.Untrack()`}}},
+		{"votes-recounted", "a new configuration counts the votes of its own voters", "§3.4; §4.3", []edit{{"tracker/members.go",
+			`	ms.votes = nil
+	if old`, `	if old`}}},
 		{"majority", "it takes more than half", "§3.4", []edit{{"quorum/arithmetic.go",
 			`return n/2 + 1`, `return (n + 1) / 2`}}},
 		{"joint-votes", "in a joint configuration it takes both halves to win", "§4.3", []edit{{"quorum/arithmetic.go",

@@ -43,6 +43,24 @@ func flowRemovals() []removal {
 			`pr.Match != resp.index() || pr.Next != resp.index()+1) {`, `pr.Match != resp.index()) {`}}},
 		{"commit-told", "a follower that has everything is told what is committed", "§3.5", []edit{{"progress/progress.go",
 			`(pr.Next <= last || pr.CanBumpCommit(commit))`, `pr.Next <= last`}}},
+		{"probe-little", "a probe carries little after a second rejection", "§3.5", []edit{{"progress/progress.go",
+			`	return pr.rejections < fewRejections`, `	return true`}}},
+		{"append-due-changed", "what is due to a follower is looked at after each of its answers", "§3.5", []edit{{"append.go",
+			`	return r.members.Change(i)
+`, `	return r.members.Progress(i)
+`}}},
+		{"append-due-asked", "and when a transfer asks the target for an answer", "§3.10", []edit{{"transfer.go",
+			`r.members.Change(`, `r.members.Progress(`}}},
+		{"append-due-aged", "and when a snapshot takes too long", "§5", []edit{{"snapshot.go",
+			`			r.members.Change(i)
+`, ``}}},
+		{"append-due-grown", "and when there is something new in the log", "§3.5", []edit{{"tracker/appends.go",
+			`	if a.waiting > 0 && last+commit > a.at {
+		return true
+	}
+`, ``}}},
+		{"append-due-all", "something new is due to every follower", "§3.5", []edit{{"tracker/appends.go",
+			`			if v == isWaiting {`, `			if v == isWaiting && len(a.changed) == 0 {`}}},
 		{"one-append", "one append carries what is due", "budget", []edit{{"propose.go",
 			`	r.log.appendOwn(r.term, entries, bytes)
 	return nil`, `	r.log.appendOwn(r.term, entries, bytes)

@@ -9,7 +9,14 @@ func logRemovals() []removal {
 			`	sortFew(acked)
 `, ``}}},
 		{"joint-commit", "in a joint configuration it takes both halves to commit", "§4.3", []edit{{"tracker/reach.go",
-			`re.mark = uint64(min(incoming, outgoing))`, `re.mark = uint64(incoming)`}}},
+			`re.mark = uint64(min(incoming, outgoing))`, `re.mark = uint64(incoming + 0*outgoing)`}}},
+		{"quorum-counted", "every voter that passes what a quorum has reached is counted", "§3.6.2", []edit{{"tracker/reach.go",
+			`	re.ahead[1] += h[1]
+`, ``}}},
+		{"quorum-switch", "what a quorum has reached is looked for again in a new configuration", "§4.1", []edit{{"tracker/members.go",
+			`		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
+	}`, `		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list)), matched: old.tracking.matched}
+	}`}}},
 		{"learner-counts", "learners do not count for a commit", "§4.2.1", []edit{{"tracker/reach.go",
 			`		if is&(inIncoming|inOutgoing) == 0 {
 			continue

@@ -152,6 +152,22 @@ func membershipRemovals() []removal {
 `}}},
 		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
 			`		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0`, `		return false`}}},
+		{"changes-appended", "a follower sees the configuration changes that it appends", "§4.1", []edit{{"log.go",
+			`	l.changes.appended(fresh, at, l.applied)
+`, ``}}},
+		{"changes-truncated", "and forgets those that are replaced", "§4.1; §3.5", []edit{{"log.go",
+			`	l.changes.truncate(at)
+`, ``}}},
+		{"changes-restored", "and those before a snapshot", "§4.1; §5", []edit{{"log.go",
+			`	l.changes = configEntries{from: l.first}
+`, ``}}},
+		{"changes-stored", "configuration changes are looked for in the stored log", "§4.1", []edit{{"config_entries.go",
+			`		if more, err := l.lookBack(lo); err != nil || !more {`, `		if more, err := false, error(nil); err != nil || !more {`}}},
+		{"changes-once", "each entry is looked at once", "bounds", []edit{{"election.go",
+			`	pending, err := r.log.hasConfChange(`, `	r.log.changes = configEntries{from: r.log.lastIndex() + 1}
+	pending, err := r.log.hasConfChange(`}}},
+		{"changes-forgotten", "what is applied is forgotten", "bounds", []edit{{"config_entries.go",
+			`len(all) >= manyChanges && all[len(all)/2] <= applied`, `len(all) < 0`}}},
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
 			`			pr.RecentActive = true
 `, ``}}},

@@ -14,6 +14,9 @@ func readRemovals() []removal {
 			` && q.at(n).round <= confirmed {`, ` {`}}},
 		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
 			`	if round > r.reads.round {`, `	if false {`}}},
+		{"read-own-echo", "the leader confirms its own rounds", "§6.4", []edit{{"read.go",
+			`	r.members.Echo(r.id, rs.round) // the leader echoes itself
+`, ``}}},
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
 			`		rd.context, rd.asked = rs.unique(rd.context)
 `, `		rd.asked = rd.context
@@ -26,6 +29,13 @@ func readRemovals() []removal {
 			`		r.dropRead(q.at(i).from, q.at(i).context)
 `, `		_ = i
 `}}},
+		{"reads-let-go", "an idle node keeps no large array of reads", "bounds", []edit{{"read_queue.go",
+			`	if cap(list) > idleReads {
+		return nil
+	}
+`, ``}}},
+		{"reads-in-place", "reads do not move when one before them is answered", "bounds", []edit{{"read_queue.go",
+			`	case q.gone > len(q.list)/2:`, `	case true:`}}},
 		{"read-passed-on", "a read does not come back to a node that asked it in an earlier life", "§6.4; bug 44", []edit{{"read.go",
 			`r.lead != None && r.lead != rd.from:`, `r.lead != None:`}}},
 		{"read-question", "a question that comes back to the node that asked it is no read", "§6.4; bug 44", []edit{{"read.go",

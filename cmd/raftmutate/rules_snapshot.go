@@ -56,6 +56,27 @@ func snapshotRemovals() []removal {
 	r.logger.Debugf`, `	r.logger.Debugf`}}},
 		{"snapshot-connected", "a follower that got what it needs elsewhere goes on from there", "§5.3", []edit{{"append.go",
 			`		if pr.Match+1 >= r.log.first {`, `		if false {`}}},
+		{"snapshot-backs-off", "snapshots to a follower that takes none become rare", "bounds", []edit{{"progress/progress.go",
+			`	if pr.snapshots < 2 {`, `	if true {`}}},
+		{"snapshot-retry", "the first retry comes at once", "drop-in", []edit{{"progress/progress.go",
+			`	if pr.snapshots < 2 {`, `	if pr.snapshots < 1 {`}}},
+		{"snapshot-wait-bound", "and they do not end", "§5", []edit{{"progress/progress.go",
+			`min(wait, uint64(most))`, `wait`}}},
+		{"snapshot-wait-ends", "nobody waits when the follower has taken one", "§5", []edit{{"progress/progress.go",
+			`	pr.snapshots = 0
+`, ``}}},
+		{"snapshot-missing", "a leader without a snapshot goes on", "§5", []edit{{"send.go",
+			`	if id.index == 0 {
+		r.hinder`, `	if id.index == 0 {
+		return wrapStorage("snapshot", errBadSnapshot)
+		r.hinder`}}},
+		{"hindered-once", "what a follower cannot be sent is logged once", "bounds", []edit{{"send.go",
+			`	if pr.Hinder() {
+`, `	if pr.Hinder() || true {
+`}}},
+		{"hindered-again", "and once more when something was sent since", "bounds", []edit{{"progress/progress.go",
+			`	pr.hindered = false
+	pr.sentCommit`, `	pr.sentCommit`}}},
 		{"snapshot-term", "a snapshot is behind the log that it is a prefix of", "§5", []edit{{"log.go",
 			`	l.terms.reset(id)
 	l.first = id.index + 1`, `	l.terms.reset(entryID{term: 1, index: id.index})
