@@ -29,12 +29,12 @@ func readRemovals() []removal {
 			`		r.dropRead(q.at(i).from, q.at(i).context)
 `, `		_ = i
 `}}},
-		{"reads-let-go", "an idle node keeps no large array of reads", "bounds", []edit{{"read_queue.go",
-			`	if cap(list) > idleReads {
+		{"reads-let-go", "an idle node keeps no large array of reads", "bounds", []edit{{"fifo.go",
+			`	if cap(list) > idleList {
 		return nil
 	}
 `, ``}}},
-		{"reads-in-place", "reads do not move when one before them is answered", "bounds", []edit{{"read_queue.go",
+		{"reads-in-place", "what waits in a queue does not move when the oldest leaves", "bounds", []edit{{"fifo.go",
 			`	case q.gone > len(q.list)/2:`, `	case true:`}}},
 		{"read-passed-on", "a read does not come back to a node that asked it in an earlier life", "§6.4; bug 44", []edit{{"read.go",
 			`r.lead != None && r.lead != rd.from:`, `r.lead != None:`}}},
