@@ -216,8 +216,12 @@ func (l *raftLog) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
 	if len(stored) == 0 {
 		return stored
 	}
-	next, size := endOf(stored), encodedBytes(stored)
-	if next >= hi || next < l.unstable.base() || size >= maxBytes {
+	next := endOf(stored)
+	if next >= hi || next < l.unstable.base() {
+		return stored
+	}
+	size := encodedBytes(stored)
+	if size >= maxBytes {
 		return stored
 	}
 	tail := l.unstable.entries.slice(next, hi, maxBytes-size)
