@@ -151,6 +151,21 @@ func TestLargeEntriesHaveSmallArrays(t *testing.T) {
 	}
 }
 
+func TestLargeEntriesGoWhenTheyAreDurable(t *testing.T) {
+	const entries, size = 1000, 70 << 10
+	u := newUnstable(1)
+	data := make([]byte, size)
+	for i := range uint64(entries) {
+		u.append([]pb.Entry{{Term: 1, Index: i + 1, Data: data}})
+		u.take()
+		u.acknowledged(0, i+1)
+		u.retire(i + 1)
+		if held := u.heldBytes(); held > 2*largestChunkBytes {
+			t.Fatalf("after %d entries %d bytes are in memory", i+1, held)
+		}
+	}
+}
+
 // A follower receives large appends faster than its disk writes them.
 func TestAppendsInFlightToALaggingDiskAreCopiedOnce(t *testing.T) {
 	const inFlight, perAppend, rounds = 64, 2048, 200
