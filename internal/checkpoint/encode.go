@@ -97,10 +97,12 @@ func (e *encoder) fields(v reflect.Value) {
 	}
 }
 
-// ruleOf returns the rule of a field. A generic type has one rule for all its instances.
-func ruleOf(t reflect.Type, i int) rule {
+func ruleOf(t reflect.Type, i int) rule { return rules[nameOf(t, i)] }
+
+// nameOf names a field in rules. The instances of a generic type have one name.
+func nameOf(t reflect.Type, i int) string {
 	name, _, _ := strings.Cut(t.Name(), "[")
-	return rules[name+"."+t.Field(i).Name]
+	return name + "." + t.Field(i).Name
 }
 
 // Shape returns a fingerprint of how the type of state, a pointer, is built, by which Restore can be kept from states of others. The

@@ -1,7 +1,10 @@
 package checkpoint
 
 // For the test that knows nodes, which this package does not.
-var Rules = rules
+var (
+	Rules  = rules
+	NameOf = nameOf
+)
 
 const (
 	Surroundings = surroundings
