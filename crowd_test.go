@@ -128,8 +128,8 @@ func TestWorkLooksAtEachMemberAFewTimes(t *testing.T) {
 	}
 }
 
-// BenchmarkTickOfACrowd is a tick of the leader with all answers, by a program that asks HasReady after
-// each message.
+// BenchmarkTickOfACrowd is a tick of the leader with all answers, by a program that asks HasReady
+// after each message.
 func BenchmarkTickOfACrowd(b *testing.B) {
 	for _, group := range []struct {
 		name             string

@@ -89,9 +89,10 @@
 // Beyond the API of v3.6 there are DefaultConfig, NewNode, NewSlogLogger; Config.Seed,
 // SnapshotTicks, CatchUpRounds, LeaseDriftTicks, MaxCachedEntriesSize, MaxPendingReads,
 // ReuseMemory, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange,
-// CheckTransfer, AddServer, AwaitCatchUp, StepDown, StorageAvailable, LeaseRead, SetRandomizedElectionTimeout; the interface Operator, which
-// every Node implements; Ready.CatchUps, Status.CatchUp, Status.Seed, BasicStatus.StalledTicks,
-// Ready.DroppedReads; typed errors; package session.
+// CheckTransfer, AddServer, AwaitCatchUp, StepDown, StorageAvailable, LeaseRead,
+// SetRandomizedElectionTimeout; the interface Operator, which every Node implements;
+// Ready.CatchUps, Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed
+// errors; package session.
 //
 // # Differences
 //

@@ -46,7 +46,8 @@ func (q *fifo[T]) remove(i int) {
 	q.list = q.list[:at+rest]
 }
 
-// emptied returns the array of a list whose elements are zero, to be used again; nil if it is large.
+// emptied returns the array of a list whose elements are zero, to be used again; nil if it is
+// large.
 func emptied[T any](list []T) []T {
 	if cap(list) > idleList {
 		return nil

@@ -12,8 +12,8 @@ import (
 
 // Node is a RawNode for many goroutines: its methods may be called from any. The application
 // receives from Ready, does the work of the batch, and calls Advance. A Node has a goroutine of its
-// own. It uses the Storage and the Logger from one goroutine at a time, which may be one that calls a
-// method.
+// own. It uses the Storage and the Logger from one goroutine at a time, which may be one that calls
+// a method.
 //
 // Once the node is stopped, methods return ErrStopped; once it is quarantined, they
 // return the QuarantineError, and Ready delivers nothing more.
@@ -145,8 +145,9 @@ const manyProposals = 128
 type node struct {
 	calls calls
 	ticks chan struct{}
-	// ready has room for the batch that the application has not taken yet. With asynchronous storage
-	// writes it has none: the next batch is made when the application has taken the last one.
+	// ready has room for the batch that the application has not taken yet. With asynchronous
+	// storage writes it has none: the next batch is made when the application has taken the last
+	// one.
 	ready    chan Ready
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -301,8 +302,8 @@ func (n *node) Step(ctx context.Context, m pb.Message) error {
 	case pb.MsgAppResp, pb.MsgHeartbeat, pb.MsgHeartbeatResp, pb.MsgReadIndex, pb.MsgReadIndexResp:
 		return n.calls.do(ctx, false, n.step(m))
 	}
-	// The node may read from Storage. The caller may hold a lock that the Storage takes: Step returns
-	// before the message is handled.
+	// The node may read from Storage. The caller may hold a lock that the Storage takes: Step
+	// returns before the message is handled.
 	return n.calls.leave(ctx, n.step(m))
 }
 

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// calls lets many goroutines use one RawNode, one at a time. A call runs in the goroutine that makes
-// it: handing it to another one takes several times as long as most calls. A call that finds the
-// RawNode in use waits in a queue, and the goroutine that uses the RawNode runs it too.
+// calls lets many goroutines use one RawNode, one at a time. A call runs in the goroutine that
+// makes it: handing it to another one takes several times as long as most calls. A call that finds
+// the RawNode in use waits in a queue, and the goroutine that uses the RawNode runs it too.
 type calls struct {
 	// owner is held by the goroutine that uses the RawNode and the next three fields.
 	owner sync.Mutex
@@ -115,8 +115,8 @@ func (c *calls) runNow(proposal bool, call func(*RawNode) error) (ran bool, err 
 	return true, c.run(call)
 }
 
-// run runs a call. If it panics, in the program's Storage for instance, and the program recovers, the
-// node's state is in doubt.
+// run runs a call. If it panics, in the program's Storage for instance, and the program recovers,
+// the node's state is in doubt.
 func (c *calls) run(call func(*RawNode) error) error {
 	c.due(c.rn)
 	returned := false

@@ -178,8 +178,8 @@ func TestANodeIsQuarantinedWhenACallPanics(t *testing.T) {
 	}
 }
 
-// Proposals of many goroutines that come while the application works on a batch are in the next one,
-// and each of them is there once.
+// Proposals of many goroutines that come while the application works on a batch are in the next
+// one, and each of them is there once.
 func TestProposalsOfManyGoroutinesComeInOneBatch(t *testing.T) {
 	storage := NewMemoryStorage()
 	noError(t, storage.ApplySnapshot(pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1}}}}))

@@ -426,9 +426,9 @@ func (r *raft) postponeReading(err error) {
 }
 
 // tellsConfChange reports whether the commit index moves over a configuration change that is not
-// handed out yet. An entry that nobody has looked at may be one. The commitment must be durable before
-// any other node learns of it: a node that the change removed may then leave for good, and no other
-// node might know of it.
+// handed out yet. An entry that nobody has looked at may be one. The commitment must be durable
+// before any other node learns of it: a node that the change removed may then leave for good, and
+// no other node might know of it.
 func (r *raft) tellsConfChange(commit, before uint64) bool {
 	after := max(before, r.log.applying)
 	return after < commit && (after+1 < r.log.changes.from || len(r.log.changes.in(after, commit)) > 0)
@@ -501,9 +501,9 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 
 // StorageAvailable tells the node that Storage may have by now what it could not give before, when
 // it returned ErrUnavailable or ErrSnapshotTemporarilyUnavailable. The node tries at once what has
-// waited: appends and snapshots to followers, entries to apply, a campaign. It is for a Storage that
-// fetches in the background. Without a call the node tries again after a follower's next sign of
-// life, and at its next tick.
+// waited: appends and snapshots to followers, entries to apply, a campaign. It is for a Storage
+// that fetches in the background. Without a call the node tries again after a follower's next sign
+// of life, and at its next tick.
 func (rn *RawNode) StorageAvailable() {
 	if rn.raft.admit(recording.StorageAvailable) == nil {
 		rn.raft.storageAvailable()

@@ -10,8 +10,8 @@ import (
 )
 
 // outbox collects messages in place. The application gets the array: for ever, or with
-// Config.ReuseMemory until it returns it. So an idle node keeps no array without ReuseMemory, and one
-// or two with it: a message that is sent before the application returns an array needs another.
+// Config.ReuseMemory until it returns it. So an idle node keeps no array without ReuseMemory, and
+// one or two with it: a message that is sent before the application returns an array needs another.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	lent    []pb.Message // valid for the application until returned, spare then

@@ -32,9 +32,9 @@ import (
 //   - Failing loudly. A write that failed, or whose outcome is unknown, must not be followed
 //     by Advance: stop the node and start it again from what Storage then holds.
 //
-// Compaction may happen at any time and to any index up to the applied one, provided
-// that Snapshot returns a snapshot that covers what was dropped. While there is none, a follower that
-// needs what was dropped gets nothing, and the node logs that once.
+// Compaction may happen at any time and to any index up to the applied one, provided that Snapshot
+// returns a snapshot that covers what was dropped. While there is none, a follower that needs what
+// was dropped gets nothing, and the node logs that once.
 //
 // The node calls Storage from whatever goroutine drives it. An application that writes or
 // compacts in another goroutine has to make Storage safe for concurrent use; a read

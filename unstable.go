@@ -93,8 +93,8 @@ func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	}
 }
 
-// retire lets go of the oldest arrays that are durable. What is not handed out to be applied, beyond
-// applying, is kept within unappliedBytes.
+// retire lets go of the oldest arrays that are durable. What is not handed out to be applied,
+// beyond applying, is kept within unappliedBytes.
 func (u *unstable) retire(applying uint64) {
 	for len(u.entries.older()) > 0 {
 		end := u.entries.at(1).entries[0].Index

@@ -238,8 +238,8 @@ func (pr *Progress) Pause() {
 	pr.pinged = false
 }
 
-// Hinder pauses because what the follower needs cannot be sent now. It reports whether that is news:
-// something was sent since the last time.
+// Hinder pauses because what the follower needs cannot be sent now. It reports whether that is
+// news: something was sent since the last time.
 func (pr *Progress) Hinder() bool {
 	news := !pr.hindered
 	pr.hindered = true
@@ -282,9 +282,9 @@ func (pr *Progress) SnapshotSent(clock uint64) int {
 	return int(pr.snapshots)
 }
 
-// MaySendSnapshot reports whether it is time for a snapshot. The second one, like the first, is sent
-// at once. If Match does not rise, the third waits for twice the least wait, and each further one
-// twice as long, up to the most. All of them are ticks.
+// MaySendSnapshot reports whether it is time for a snapshot. The second one, like the first, is
+// sent at once. If Match does not rise, the third waits for twice the least wait, and each further
+// one twice as long, up to the most. All of them are ticks.
 func (pr *Progress) MaySendSnapshot(clock uint64, least, most uint32) bool {
 	if pr.snapshots < 2 {
 		return true

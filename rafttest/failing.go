@@ -11,8 +11,8 @@ import (
 // count as one.
 type failingReads struct {
 	*machineStorage
-	// failNext makes the next read of entries fail for good; unavailable, the next one of entries or of the
-	// snapshot, for the moment.
+	// failNext makes the next read of entries fail for good; unavailable, the next one of entries
+	// or of the snapshot, for the moment.
 	failNext, unavailable bool
 	failed                bool // for good
 }
@@ -48,8 +48,9 @@ func (s *failingReads) Snapshot() (pb.Snapshot, error) {
 	return s.machineStorage.Snapshot()
 }
 
-// handleFailRead makes the next read that a node does of its disk's entries fail, after which it gives up, or with moment
-// the next read of entries or of the snapshot, which it tries again later. With never, none fails that has not yet:
+// handleFailRead makes the next read that a node does of its disk's entries fail, after which it
+// gives up, or with moment the next read of entries or of the snapshot, which it tries again later.
+// With never, none fails that has not yet:
 //
 //	fail-read ID [moment=true | never=true]
 func handleFailRead(env *InteractionEnv, a *args) error {

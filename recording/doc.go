@@ -53,8 +53,9 @@
 // A Start has these numbers: ID, ElectionTick, HeartbeatTick, Applied, flags, MaxSizePerMsg,
 // MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxCachedEntriesSize, MaxInflightMsgs,
 // MaxInflightBytes, ReadOnlyOption, LeaseDriftTicks, CatchUpRounds, SnapshotTicks, Seed and
-// MaxPendingReads. The bits of flags are the bools, from the lowest: AsyncStorageWrites, CheckQuorum, PreVote,
-// DisableProposalForwarding, DisableConfChangeValidation and StepDownOnRemoval.
+// MaxPendingReads. The bits of flags are the bools, from the lowest: AsyncStorageWrites,
+// CheckQuorum, PreVote, DisableProposalForwarding, DisableConfChangeValidation and
+// StepDownOnRemoval.
 //
 // Options that are added to the library later take the next bit, or a further number at the end.
 // Zeros beyond the sixteenth number are left out. So a recording from before an option existed

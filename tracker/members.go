@@ -197,7 +197,8 @@ func (ms *Members) IsJoint() bool {
 // DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
 func (ms *Members) DecidesAlone(id uint64) bool { return ms.sole > 0 && ms.list[ms.sole-1].id == id }
 
-// soleVoter returns the position of the only voter plus 1, or 0. It is asked once for each configuration.
+// soleVoter returns the position of the only voter plus 1, or 0. It is asked once for each
+// configuration.
 func soleVoter(list []member) (sole int32) {
 	for i := range list {
 		if list[i].is&(inIncoming|inOutgoing) == 0 {

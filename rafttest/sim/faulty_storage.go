@@ -11,7 +11,8 @@ import (
 type faultyStorage struct {
 	Disk
 	node *node
-	// failNext makes the next read fail for good, unavailable the next one of entries or of the snapshot for the moment.
+	// failNext makes the next read fail for good, unavailable the next one of entries or of the
+	// snapshot for the moment.
 	failNext, unavailable bool
 	// failed: a read has failed, and the node may stop. mustStop: it has to.
 	failed, mustStop bool

@@ -30,8 +30,9 @@ const (
 	readWaits          // it was asked
 )
 
-// readsWait asks those that are due, and reports whether one of the last reads waits at a member that is up. A node that was removed
-// since drops its read: its next Ready reports that, and may never come.
+// readsWait asks those that are due, and reports whether one of the last reads waits at a member
+// that is up. A node that was removed since drops its read: its next Ready reports that, and may
+// never come.
 func (s *simulation) readsWait() bool {
 	waits, lead := false, s.leader()
 	for _, h := range s.hosts {

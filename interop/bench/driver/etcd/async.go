@@ -42,7 +42,8 @@ func asynchronous(name string, nodes, entries int) measure.Workload {
 	return measure.Workload{Name: name, Unit: "entry", PerOp: entries, Run: run}
 }
 
-// slowDisk has a leader with depth writes under way. In a step it proposes, and its oldest write ends.
+// slowDisk has a leader with depth writes under way. In a step it proposes, and its oldest write
+// ends.
 func slowDisk(name string, depth int) measure.Workload {
 	run := func(b *testing.B) {
 		c := newCluster(b, 3, func(cfg *raft.Config) { cfg.AsyncStorageWrites = true })
@@ -95,8 +96,8 @@ func (c *cluster) deliverAll(n *node, messages []pb.Message) {
 	}
 }
 
-// deliver hands a message of an asynchronous node to whom it is for: another node, or the storage, which does at
-// once what it asks for and answers.
+// deliver hands a message of an asynchronous node to whom it is for: another node, or the storage,
+// which does at once what it asks for and answers.
 func (c *cluster) deliver(n *node, m *pb.Message) {
 	switch m.To {
 	case raft.LocalAppendThread:

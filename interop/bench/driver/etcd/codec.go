@@ -10,8 +10,8 @@ import (
 	"github.com/ffd200af/raft/interop/bench/measure"
 )
 
-// codec returns the workloads of encoding and decoding appends. One without entries is the commonest
-// message that there is.
+// codec returns the workloads of encoding and decoding appends. One without entries is the
+// commonest message that there is.
 func codec() []measure.Workload {
 	var all []measure.Workload
 	for _, size := range []struct {
