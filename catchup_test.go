@@ -357,7 +357,7 @@ func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
 			for n.HasReady() {
 				rd := n.Ready()
 				n.persist(t, rd)
-				if hasConfChange(rd.CommittedEntries) {
+				if confChanges(rd.CommittedEntries) > 0 {
 					changes++
 					n.ApplyConfChange(pb.ConfChange{})
 				}

@@ -81,13 +81,13 @@ func isConfChange(e *pb.Entry) bool {
 	return e.Type == pb.EntryConfChange || e.Type == pb.EntryConfChangeV2
 }
 
-func hasConfChange(entries []pb.Entry) bool {
+func confChanges(entries []pb.Entry) (n uint32) {
 	for i := range entries {
 		if isConfChange(&entries[i]) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // payloadBytes is the sum of the entries' data: what flow control counts, so that

@@ -14,7 +14,8 @@ var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and 
 
 // admitConfChange decides whether the leader may append a configuration change. One change is under
 // way at a time: the last change that may be in the log is at most at index pending, and has to be
-// applied first.
+// in effect first. ApplyConfChange puts it into effect, before Advance says that it is applied: an
+// application may tell its client in between, and the client may propose the next change.
 //
 // A change may be appended before the leader has committed in its term. Configurations take effect
 // when they are applied. The change is committed only together with the first entry of the term, so
@@ -28,7 +29,7 @@ func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	if r.trustConfChanges {
 		return nil
 	}
-	if pending > r.log.applied {
+	if pending > max(r.log.applied, r.effective) {
 		return ErrConfChangePending
 	}
 	if r.members.IsJoint() != (len(cc.Changes) == 0) {
@@ -52,6 +53,13 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 		r.members.Forget(id)
 	}
 	r.switchConfig(cfg)
+}
+
+// noteAllEffective notes that every change that was handed out is in effect, or about to be.
+func (r *raft) noteAllEffective() {
+	if r.role == StateLeader {
+		r.effective = r.log.applying
+	}
 }
 
 // adoptFirstConfiguration makes the first configuration active, with which the entries begin, as Bootstrap does: before any of it is

@@ -96,6 +96,9 @@ type leadership struct {
 	// pendingConfIndex is the index of the last entry that may be a configuration
 	// change which is not applied yet; 0 if none.
 	pendingConfIndex uint64
+	// effective is an index up to which all configuration changes are in effect, possibly before
+	// they count as applied.
+	effective uint64
 	// stalledTicks is how long the own disk has acknowledged nothing beyond stalledAt, although
 	// there is more to write.
 	stalledTicks int

@@ -24,13 +24,15 @@ type RawNode struct {
 
 	// reuse is Config.ReuseMemory.
 	reuse bool
+	// lent: the last batch is with the application, until Advance acknowledges write.
+	lent bool
+	// changesOut counts the configuration changes that were handed out and not yet given to
+	// ApplyConfChange, over the node's life. Too high, it only lets a change wait for Advance.
+	changesOut uint32
 
-	// The batch that is with the application, until Advance.
-	lent  bool
 	write write
 
 	verified *mark // the state at the last Verify; nil if there was none
-
 }
 
 // NewRawNode starts a node from what config.Storage holds. It returns a ConfigError
@@ -193,11 +195,17 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // ApplyConfChange makes the configuration active that a committed configuration
 // change leads to, and returns it. The application calls it once for every entry of
 // type EntryConfChange or EntryConfChangeV2 in CommittedEntries, before Advance, and
-// stores the result with its snapshots. A change that the application rejects is
-// applied as an empty ConfChange{}.
+// stores the result with its snapshots. The next change may be proposed from then on. A change that
+// the application rejects is applied as an empty ConfChange{}.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	if rn.raft.err == nil {
 		rn.raft.record.noteConfChange(cc)
+		if rn.changesOut > 0 {
+			rn.changesOut--
+		}
+		if rn.changesOut == 0 {
+			rn.raft.noteAllEffective()
+		}
 		rn.raft.applyConfChange(cc.AsV2())
 	}
 	cs := rn.raft.members.ConfState()
@@ -327,7 +335,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.buildAppends() != nil {
 		return
 	}
-	if r.applyDue() && r.fillCommitted(rd) != nil {
+	if r.applyDue() && rn.fillCommitted(rd) != nil {
 		return
 	}
 	if soft := r.softState(); soft != rn.soft {
@@ -392,7 +400,8 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 }
 
 // fillCommitted hands out entries to apply. An error has quarantined the node.
-func (r *raft) fillCommitted(rd *Ready) error {
+func (rn *RawNode) fillCommitted(rd *Ready) error {
+	r := rn.raft
 	room, _ := r.applyRoom()
 	committed, err := r.log.toApply(room, r.async == nil)
 	if err != nil {
@@ -407,7 +416,9 @@ func (r *raft) fillCommitted(rd *Ready) error {
 	}
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
-		rd.MustSync = hasConfChange(committed)
+		changes := confChanges(committed)
+		rn.changesOut += changes
+		rd.MustSync = changes > 0
 		r.log.applying = committed[n-1].Index
 		if committed[0].Index == 1 && r.members.Len() == 0 {
 			r.adoptFirstConfiguration(committed)

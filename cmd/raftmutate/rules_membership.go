@@ -4,7 +4,25 @@ package main
 func membershipRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
-			`	if pending > r.log.applied {`, `	if false {`}}},
+			`	if pending > max(r.log.applied, r.effective) {`, `	if false {`}}},
+		{"change-effective", "until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
+			`	if pending > max(r.log.applied, r.effective) {`, `	if pending > r.log.applied {`}}},
+		{"change-effective-all", "while no other change that was handed out waits for it", "§4.1; bug 35", []edit{{"rawnode.go",
+			`		if rn.changesOut == 0 {`, `		if true {`}}},
+		{"change-effective-once", "a call counts for one change", "§4.1; bug 35", []edit{{"rawnode.go",
+			`		rn.changesOut += changes
+`, `		rn.changesOut = min(rn.changesOut+changes, 1)
+`}}},
+		{"change-effective-surplus", "a call without a change counts for none", "§4.1; drop-in", []edit{{"rawnode.go",
+			`		if rn.changesOut > 0 {
+			rn.changesOut--
+		}
+`, `		rn.changesOut--
+`}}},
+		{"change-effective-handed-out", "nor for a change that was not handed out", "§4.1; bug 35", []edit{{"membership.go",
+			`		r.effective = r.log.applying
+`, `		r.effective = r.log.lastIndex()
+`}}},
 		{"joint-left-late", "an automatic joint configuration is left also when it is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
 			`	r.leaveJoint() // the application may say that it is applied after Advance
 `, ``}}},
