@@ -22,18 +22,21 @@ const (
 // routes is the HTTP interface: for clients, and /raft for the other replicas.
 func (r *replica) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("PUT /kv/{key...}", r.withKey(r.put))
-	mux.HandleFunc("GET /kv/{key...}", r.withKey(r.get))
-	mux.HandleFunc("DELETE /kv/{key...}", r.withKey(r.delete))
-	mux.HandleFunc("GET /status", r.status)
-	mux.HandleFunc("POST /session", r.openSession)
-	mux.HandleFunc("DELETE /session/{id}", r.closeSession)
-	mux.HandleFunc("GET /members", r.onLeader(r.listMembers))
-	mux.HandleFunc("POST /members", r.onLeader(r.addMember))
-	mux.HandleFunc("DELETE /members/{id}", r.onLeader(r.removeMember))
-	mux.HandleFunc("POST /leader", r.onLeader(r.transferLeader))
-	mux.HandleFunc("POST /raft", r.receive)
-	return r.unlessRemoved(mux)
+	handle := func(pattern string, h http.HandlerFunc, parameters ...string) {
+		mux.HandleFunc(pattern, checkQuery(h, parameters))
+	}
+	handle("PUT "+keyPath, r.withKey(r.put), "expect", "absent")
+	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
+	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
+	handle("GET /status", r.status)
+	handle("POST /session", r.openSession)
+	handle("DELETE /session/{id}", r.closeSession)
+	handle("GET /members", r.onLeader(r.listMembers))
+	handle("POST /members", r.onLeader(r.addMember))
+	handle("DELETE /members/{id}", r.onLeader(r.removeMember))
+	handle("POST /leader", r.onLeader(r.transferLeader), "to")
+	handle("POST /raft", r.receive)
+	return r.unlessRemoved(takeKey(mux))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.
@@ -52,7 +55,7 @@ type keyHandler func(ctx context.Context, w http.ResponseWriter, req *http.Reque
 // withKey checks the key and limits the time.
 func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		key := req.PathValue("key")
+		key := req.PathValue(keyName)
 		if key == "" || len(key) > maxKey {
 			http.Error(w, "the key must have 1 to "+strconv.Itoa(maxKey)+" bytes", http.StatusBadRequest)
 			return
@@ -66,6 +69,15 @@ func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 // put answers 204 when the write is applied: it is then on the disks of a majority. With ?expect=
 // or ?absent it answers 412 if the key does not have that value, or is there.
 func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+	query := req.URL.Query()
+	absent, err := flagIn(query, "absent")
+	if err == nil && absent && query.Has("expect") {
+		err = errors.New("expect and absent exclude each other")
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	value, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxValue))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -77,17 +89,22 @@ func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		return
 	}
 	c := command{op: opPut, key: key, value: value}
-	switch query := req.URL.Query(); {
+	switch {
 	case query.Has("expect"):
 		c.op, c.expect = opSwap, []byte(query.Get("expect"))
-	case query.Has("absent"):
+	case absent:
 		c.op = opCreate
 	}
 	r.write(ctx, w, req, c)
 }
 
+// delete answers like put.
 func (r *replica) delete(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
-	r.write(ctx, w, req, command{op: opDelete, key: key})
+	c := command{op: opDelete, key: key}
+	if query := req.URL.Query(); query.Has("expect") {
+		c.op, c.expect = opDeleteIf, []byte(query.Get("expect"))
+	}
+	r.write(ctx, w, req, c)
 }
 
 // write proposes a command and answers with its outcome.
@@ -113,8 +130,17 @@ func (r *replica) write(ctx context.Context, w http.ResponseWriter, req *http.Re
 // get is linearizable unless it asks for something else: ?read=lease trusts the leader's
 // lease, ?read=stale (or ?stale=true) answers from what this replica has.
 func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
-	mode := readMode(req.URL.Query().Get("read"))
-	if stale, _ := strconv.ParseBool(req.URL.Query().Get("stale")); stale {
+	query := req.URL.Query()
+	mode := readMode(query.Get("read"))
+	stale, err := flagIn(query, "stale")
+	if err == nil && stale && query.Has("read") {
+		err = errors.New("read and stale exclude each other")
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if stale {
 		mode = readStale
 	}
 	switch mode {

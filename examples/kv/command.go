@@ -11,16 +11,16 @@ import (
 //
 //	op (1 byte) | request id (16 bytes) | session header, if op says so | fields
 //
-// The fields are the key and, for opSwap, the expected value, each behind its length (uvarint),
-// and then the value.
+// The fields are the key and, for opSwap and opDeleteIf, the expected value, each behind its length
+// (uvarint), and then the value.
 type command struct {
 	op op
 	id requestID
 	// header is of the client's session; nil if it has none.
 	header *session.Header
 	key    []byte
-	expect []byte // of opSwap
-	value  []byte // of all but opDelete
+	expect []byte // of opSwap and opDeleteIf
+	value  []byte // of all that write one
 }
 
 type op byte
@@ -34,8 +34,10 @@ const (
 	opCreate
 	// opSession is about the session itself: the header is all there is.
 	opSession
+	// opDeleteIf deletes if the key has the expected value.
+	opDeleteIf
 
-	opLast = opSession
+	opLast = opDeleteIf
 	// inSession is added to an op with a header.
 	inSession op = 0x80
 )
@@ -43,6 +45,9 @@ const (
 // requestID names an attempt at a request: the process that took it, drawn at random when it
 // starts, and a number. The process recognises its own requests when they are applied.
 type requestID [16]byte
+
+// expects reports whether the op comes with an expected value.
+func (o op) expects() bool { return o == opSwap || o == opDeleteIf }
 
 var errBadCommand = errors.New("kv: log entry holds no command")
 
@@ -58,7 +63,7 @@ func (c *command) encode() []byte {
 		b = c.header.Append(b)
 	}
 	b = appendPart(b, c.key)
-	if c.op == opSwap {
+	if c.op.expects() {
 		b = appendPart(b, c.expect)
 	}
 	return append(b, c.value...)
@@ -87,7 +92,7 @@ func decodeCommand(b []byte) (command, error) {
 	if c.key, b, ok = cutPart(b); !ok {
 		return c, errBadCommand
 	}
-	if c.op == opSwap {
+	if c.op.expects() {
 		if c.expect, b, ok = cutPart(b); !ok {
 			return c, errBadCommand
 		}

@@ -127,8 +127,11 @@ func execute(b *pebble.Batch, c *command) (done bool, err error) {
 		return true, b.Delete(dataKey(c.key), nil)
 	}
 	value, found, err := getFrom(b, dataKey(c.key))
-	if err != nil || found != (c.op == opSwap) || found && !bytes.Equal(value, c.expect) {
+	if err != nil || found != c.op.expects() || found && !bytes.Equal(value, c.expect) {
 		return false, err
+	}
+	if c.op == opDeleteIf {
+		return true, b.Delete(dataKey(c.key), nil)
 	}
 	return true, b.Set(dataKey(c.key), c.value, nil)
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startHere starts replicas 1 to n in this process.
+func startHere(t *testing.T, n uint64) map[uint64]*replica {
+	t.Helper()
+	first := map[uint64]string{}
+	for id := uint64(1); id <= n; id++ {
+		first[id] = "http://" + freeAddress(t)
+	}
+	dir := t.TempDir()
+	replicas := map[uint64]*replica{}
+	for id := range first {
+		r, err := startReplica(options{
+			id: id, first: first, address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 20 * time.Millisecond,
+			timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
+		})
+		must(t, err)
+		t.Cleanup(func() { must(t, r.stop()) })
+		replicas[id] = r
+	}
+	return replicas
+}
+
+// follower waits for a leader that all know, and returns a replica that does not lead.
+func follower(t *testing.T, replicas map[uint64]*replica) *replica {
+	t.Helper()
+	var found *replica
+	until(t, "a leader that all know", func() bool {
+		for id, r := range replicas {
+			s, err := r.report(context.Background())
+			must(t, err)
+			if s.Leader == 0 {
+				return false
+			}
+			if s.Leader != id {
+				found = r
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// send sends a request to a replica and returns status and answer.
+func (r *replica) send(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, r.opts.address+path, strings.NewReader(body))
+	must(t, err)
+	resp, err := client.Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return resp.StatusCode, string(answer)
+}

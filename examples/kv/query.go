@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What a request's URL says: the key, and query parameters. Nothing in it is ignored or changed: a
+// condition with a typing error must not become a write without a condition, nor one key another.
+
+const (
+	// keyPath is where requests for any key are handled; keyName is the key's path value there.
+	keyPath = "/kv"
+	keyName = "key"
+)
+
+// takeKey moves the key out of the path. http.ServeMux would redirect a path with empty segments or
+// dots to another one, which is another key.
+func takeKey(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if key, ok := strings.CutPrefix(req.URL.Path, keyPath+"/"); ok {
+			rewritten, at := *req, *req.URL
+			at.Path, at.RawPath = keyPath, ""
+			rewritten.URL = &at
+			req = &rewritten
+			req.SetPathValue(keyName, key)
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+// checkQuery refuses a request with query parameters other than those named.
+func checkQuery(handle http.HandlerFunc, names []string) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		query, err := url.ParseQuery(req.URL.RawQuery)
+		for name, values := range query {
+			switch {
+			case !slices.Contains(names, name):
+				err = fmt.Errorf("unknown query parameter %q: %s %s takes %s",
+					name, req.Method, req.URL.Path, listed(names))
+			case len(values) > 1:
+				err = fmt.Errorf("query parameter %q is given %d times", name, len(values))
+			}
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		handle(w, req)
+	}
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " and ")
+}
+
+// flagIn reads a parameter that is set by its name alone, or to a boolean.
+func flagIn(query url.Values, name string) (bool, error) {
+	word := query.Get(name)
+	if word == "" {
+		return query.Has(name), nil
+	}
+	set, err := strconv.ParseBool(word)
+	if err != nil {
+		return false, fmt.Errorf("query parameter %q must be true or false, not %q", name, word)
+	}
+	return set, nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestKeysAreTakenAsTheyAre writes at a follower, which passes on to the leader, and looks into the
+// store. A redirect to a cleaned path would write another key.
+func TestKeysAreTakenAsTheyAre(t *testing.T) {
+	r := follower(t, startHere(t, 3))
+	for path, key := range map[string]string{
+		"a//b": "a//b", "a/./b": "a/./b", "a/../b": "a/../b", "..": "..", "/": "/", "a/": "a/",
+		"c%2Fd": "c/d", "%2E%2E/e": "../e", "f%3Fg": "f?g", "%00%ff": "\x00\xff", "with+plus": "with+plus",
+	} {
+		if code, body := r.send(t, http.MethodPut, "/kv/"+path, path); code != http.StatusNoContent {
+			t.Errorf("PUT %s: %d %s", path, code, body)
+			continue
+		}
+		if code, body := r.send(t, http.MethodGet, "/kv/"+path, ""); code != http.StatusOK || body != path {
+			t.Errorf("GET %s: %d %s", path, code, body)
+		}
+		var o outcome
+		var err error
+		must(t, r.query(context.Background(), func() { o, err = r.store.read([]byte(key)) }))
+		if err != nil || string(o.value) != path {
+			t.Errorf("key %q has %q, %v, want %q", key, o.value, err, path)
+		}
+		if code, body := r.send(t, http.MethodDelete, "/kv/"+path, ""); code != http.StatusNoContent {
+			t.Errorf("DELETE %s: %d %s", path, code, body)
+		}
+	}
+	rows := 0
+	count := func(key, row []byte) error { rows++; return nil }
+	if err := eachRow(r.store.db, dataPrefix, count); err != nil || rows != 0 {
+		t.Errorf("%d other keys were written, %v", rows, err)
+	}
+	for _, path := range []string{"/kv/", "/kv"} {
+		if code, _ := r.send(t, http.MethodPut, path, "x"); code != http.StatusBadRequest {
+			t.Errorf("PUT %s: %d", path, code)
+		}
+	}
+}
+
+func TestNoQueryParameterIsIgnored(t *testing.T) {
+	r := startHere(t, 1)[1]
+	for _, tc := range []struct {
+		method, path, want string
+	}{
+		{"PUT", "/kv/k?abesnt", `unknown query parameter "abesnt"`},
+		{"PUT", "/kv/k?expect=a&x=1", `unknown query parameter "x"`},
+		{"PUT", "/kv/k?expect=a&absent", "exclude each other"},
+		{"PUT", "/kv/k?expect=a&expect=b", `"expect" is given 2 times`},
+		{"PUT", "/kv/k?absent=yes", `"absent" must be true or false`},
+		{"PUT", "/kv/k?absent;x", "semicolon"},
+		{"GET", "/kv/k?expect=a", `unknown query parameter "expect"`},
+		{"GET", "/kv/k?read=safe&stale", "exclude each other"},
+		{"DELETE", "/kv/k?absent", `unknown query parameter "absent"`},
+		{"GET", "/status?x", `unknown query parameter "x"`},
+		{"POST", "/session?x", `unknown query parameter "x"`},
+		{"DELETE", "/session/1?x", `unknown query parameter "x"`},
+		{"GET", "/members?x", `unknown query parameter "x"`},
+		{"POST", "/members?x", `unknown query parameter "x"`},
+		{"DELETE", "/members/1?x", `unknown query parameter "x"`},
+		{"POST", "/leader?two=1", `unknown query parameter "two"`},
+		{"POST", "/raft?x", `unknown query parameter "x"`},
+	} {
+		code, body := r.send(t, tc.method, tc.path, "")
+		if code != http.StatusBadRequest || !strings.Contains(body, tc.want) {
+			t.Errorf("%s %s: %d %s", tc.method, tc.path, code, body)
+		}
+	}
+	if code, _ := r.send(t, "GET", "/kv/k", ""); code != http.StatusNotFound {
+		t.Errorf("a refused write was carried out: %d", code)
+	}
+}
+
+func TestConditionsCountForAllWrites(t *testing.T) {
+	r := startHere(t, 1)[1]
+	for _, step := range []struct {
+		method, query, value string
+		want                 int
+	}{
+		{"DELETE", "?expect=", "", http.StatusPreconditionFailed},
+		{"PUT", "?expect=", "a", http.StatusPreconditionFailed},
+		{"PUT", "?absent", "a", http.StatusNoContent},
+		{"PUT", "?absent=true", "b", http.StatusPreconditionFailed},
+		{"DELETE", "?expect=b", "", http.StatusPreconditionFailed},
+		{"GET", "", "a", http.StatusOK},
+		{"PUT", "?absent=false", "b", http.StatusNoContent},
+		{"PUT", "?expect=b", "c", http.StatusNoContent},
+		{"DELETE", "?expect=c", "", http.StatusNoContent},
+		{"GET", "", "no such key\n", http.StatusNotFound},
+		{"DELETE", "", "", http.StatusNoContent},
+	} {
+		code, body := r.send(t, step.method, "/kv/k"+step.query, step.value)
+		if code != step.want || step.method == "GET" && body != step.value {
+			t.Errorf("%s %s: %d %q, want %d", step.method, step.query, code, body, step.want)
+		}
+	}
+}
