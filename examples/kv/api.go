@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,14 +34,14 @@ func (r *replica) routes() http.Handler {
 	handle("POST /members", r.onLeader(r.addMember))
 	handle("DELETE /members/{id}", r.onLeader(r.removeMember))
 	handle("POST /leader", r.onLeader(r.transferLeader), "to")
-	handle("POST /raft", r.receive)
-	return r.unlessRemoved(takeKey(mux))
+	handle("POST "+raftPath, r.receive)
+	return r.inTime(r.unlessRemoved(takeKey(mux)))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.
 func (r *replica) unlessRemoved(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if r.loop.departure.begun.Load() && req.URL.Path != "/raft" {
+		if r.loop.departure.begun.Load() && req.URL.Path != raftPath {
 			unavailable(w, errRemoved)
 			return
 		}
@@ -50,9 +49,9 @@ func (r *replica) unlessRemoved(next http.Handler) http.Handler {
 	})
 }
 
-type keyHandler func(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte)
+type keyHandler func(w http.ResponseWriter, req *http.Request, key []byte)
 
-// withKey checks the key and limits the time.
+// withKey checks the key.
 func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		key := req.PathValue(keyName)
@@ -60,15 +59,13 @@ func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 			http.Error(w, "the key must have 1 to "+strconv.Itoa(maxKey)+" bytes", http.StatusBadRequest)
 			return
 		}
-		ctx, cancel := context.WithTimeout(req.Context(), r.opts.timeout)
-		defer cancel()
-		handle(ctx, w, req, []byte(key))
+		handle(w, req, []byte(key))
 	}
 }
 
 // put answers 204 when the write is applied: it is then on the disks of a majority. With ?expect=
 // or ?absent it answers 412 if the key does not have that value, or is there.
-func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+func (r *replica) put(w http.ResponseWriter, req *http.Request, key []byte) {
 	query := req.URL.Query()
 	absent, err := flagIn(query, "absent")
 	if err == nil && absent && query.Has("expect") {
@@ -78,16 +75,12 @@ func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	value, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxValue))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		http.Error(w, "the value must have at most "+strconv.Itoa(maxValue)+" bytes", http.StatusRequestEntityTooLarge)
-		return
-	}
+	value, release, err := r.clientBytes.read(w, req, maxValue)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuseBody(w, err)
 		return
 	}
+	defer release()
 	c := command{op: opPut, key: key, value: value}
 	switch {
 	case query.Has("expect"):
@@ -95,26 +88,26 @@ func (r *replica) put(ctx context.Context, w http.ResponseWriter, req *http.Requ
 	case absent:
 		c.op = opCreate
 	}
-	r.write(ctx, w, req, c)
+	r.write(w, req, c)
 }
 
 // delete answers like put.
-func (r *replica) delete(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+func (r *replica) delete(w http.ResponseWriter, req *http.Request, key []byte) {
 	c := command{op: opDelete, key: key}
 	if query := req.URL.Query(); query.Has("expect") {
 		c.op, c.expect = opDeleteIf, []byte(query.Get("expect"))
 	}
-	r.write(ctx, w, req, c)
+	r.write(w, req, c)
 }
 
 // write proposes a command and answers with its outcome.
-func (r *replica) write(ctx context.Context, w http.ResponseWriter, req *http.Request, c command) {
+func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 	var err error
 	if c.header, err = sessionHeader(req.Header); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	o, err := r.do(ctx, c)
+	o, err := r.do(req.Context(), c)
 	switch {
 	case err != nil:
 		unavailable(w, err)
@@ -129,7 +122,7 @@ func (r *replica) write(ctx context.Context, w http.ResponseWriter, req *http.Re
 
 // get is linearizable unless it asks for something else: ?read=lease trusts the leader's
 // lease, ?read=stale (or ?stale=true) answers from what this replica has.
-func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Request, key []byte) {
+func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 	query := req.URL.Query()
 	mode := readMode(query.Get("read"))
 	stale, err := flagIn(query, "stale")
@@ -151,7 +144,7 @@ func (r *replica) get(ctx context.Context, w http.ResponseWriter, req *http.Requ
 		http.Error(w, "read must be safe, lease or stale", http.StatusBadRequest)
 		return
 	}
-	o, err := r.read(ctx, mode, key)
+	o, err := r.read(req.Context(), mode, key)
 	w.Header().Set(headerRead, string(o.mode))
 	switch {
 	case err != nil:
@@ -212,9 +205,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 }
 
 func (r *replica) status(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), r.opts.timeout)
-	defer cancel()
-	s, err := r.report(ctx)
+	s, err := r.report(req.Context())
 	if err != nil {
 		unavailable(w, err)
 		return
@@ -235,11 +226,16 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 			_ = r.query(req.Context(), func() { r.loop.meet(map[uint64]string{from: address}) })
 		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
+	budget := r.largeBatchBytes
+	if isSmall(req) {
+		budget = r.batchBytes
+	}
+	body, release, err := budget.read(w, req, maxBody)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuseBody(w, err)
 		return
 	}
+	defer release()
 	full := false
 	err = decodeBatch(body, func(m raftpb.Message) {
 		select {

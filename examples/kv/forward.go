@@ -27,13 +27,13 @@ const headerForwarded = "Kv-Forwarded"
 // is under way.
 func (r *replica) onLeader(handle func(context.Context, adminRequest) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), r.opts.timeout)
-		defer cancel()
-		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxAdminBody))
+		body, release, err := r.clientBytes.read(w, req, maxAdminBody)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			refuseBody(w, err)
 			return
 		}
+		defer release()
+		ctx := req.Context()
 		for {
 			answer, err := handle(ctx, adminRequest{Request: req, body: body})
 			if errors.Is(err, raft.ErrNotLeader) && req.Header.Get(headerForwarded) == "" {

@@ -39,6 +39,9 @@ type replica struct {
 	peers  *transport
 	server *http.Server
 	ids    requestIDs
+
+	// see limits.go
+	clientBytes, batchBytes, largeBatchBytes *budget
 }
 
 // startReplica opens the store, listens, and starts the loop. The error is errRemoved for
@@ -56,7 +59,7 @@ func startReplica(opts options) (*replica, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	r.server = &http.Server{Handler: r.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	r.server = newServer(r.routes())
 	go r.loop.run()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
 	return r, nil
@@ -73,7 +76,10 @@ func newReplica(opts options, s *store) (*replica, error) {
 	case opts.address == "":
 		return nil, fmt.Errorf("replica %d is not in the cluster; -join and -address add it", opts.id)
 	}
-	r := &replica{opts: opts, store: s}
+	r := &replica{
+		opts: opts, store: s,
+		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
+	}
 	if err := r.ids.draw(); err != nil {
 		return nil, err
 	}

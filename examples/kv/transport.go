@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	// raftPath is where replicas take each other's messages.
+	raftPath = "/raft"
 	// maxBody bounds what a peer may send in one request.
 	maxBody = 256 << 20
 	// queueLength bounds the messages that wait for one peer.
@@ -183,7 +185,7 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+"/raft", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+raftPath, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// What one request may hold of this server: its connection for a bounded time, and bytes from a
+// bounded budget.
+
+const (
+	headerTimeout = 5 * time.Second // to send the header of a request
+	idleTimeout   = time.Minute     // between two requests on a connection
+	answerTimeout = 5 * time.Second // to read an answer, after the time of the request
+)
+
+// Bytes of bodies that are in memory at once. Peers have budgets of their own, so that clients do
+// not keep replicas from talking to each other. Large bodies have another one than small ones: a
+// snapshot does not hold up heartbeats.
+const (
+	clientBytes     = 64 << 20
+	batchBytes      = 64 << 20
+	largeBatchBytes = maxBody
+	// smallBatch is the most bytes of a small body of a peer.
+	smallBatch = 2 << 20
+)
+
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+}
+
+// inTime ends each request that takes longer than it may. A client that sends its body or reads its
+// answer too slowly loses the connection.
+func (r *replica) inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		end := time.Now().Add(r.timeFor(req))
+		ctx, cancel := context.WithDeadline(req.Context(), end)
+		defer cancel()
+		conn := http.NewResponseController(w)
+		_ = conn.SetWriteDeadline(end.Add(answerTimeout))
+		if req.Body != http.NoBody {
+			_ = conn.SetReadDeadline(end)
+		}
+		next.ServeHTTP(w, req.WithContext(ctx))
+	})
+}
+
+// timeFor is how long a request may take. The times of peers are those that the sender allows.
+func (r *replica) timeFor(req *http.Request) time.Duration {
+	switch {
+	case req.URL.Path != raftPath:
+		return r.opts.timeout
+	case isSmall(req):
+		return sendTimeout
+	}
+	return snapTimeout
+}
+
+// isSmall reports whether the body of a peer's request is known to be small.
+func isSmall(req *http.Request) bool {
+	return req.ContentLength >= 0 && req.ContentLength <= smallBatch
+}
+
+// budget is a number of bytes that requests share.
+type budget struct {
+	units chan struct{} // those that are taken
+	turn  chan struct{} // held by the request that takes units: the others wait behind it
+}
+
+// budgetUnit is the number of bytes that are taken at least.
+const budgetUnit = 4 << 10
+
+func newBudget(bytes int) *budget {
+	return &budget{units: make(chan struct{}, bytes/budgetUnit), turn: make(chan struct{}, 1)}
+}
+
+// errBusy is the error of a request that finds no room in time. Nothing was done.
+var errBusy = errors.New("too many bytes are on their way here: nothing was done, try again")
+
+// take waits for bytes until the context ends. release gives them back.
+func (b *budget) take(ctx context.Context, bytes int64) (release func(), err error) {
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, errBusy
+	}
+	defer func() { <-b.turn }()
+	taken := 0
+	release = func() {
+		for range taken {
+			<-b.units
+		}
+	}
+	for int64(taken)*budgetUnit < bytes {
+		select {
+		case b.units <- struct{}{}:
+			taken++
+		case <-ctx.Done():
+			release()
+			return nil, errBusy
+		}
+	}
+	return release, nil
+}
+
+// read reads a request's body of at most limit bytes. The caller calls release when it needs the
+// body no more.
+func (b *budget) read(w http.ResponseWriter, req *http.Request, limit int64) (body []byte, release func(), err error) {
+	size := req.ContentLength
+	switch {
+	case size > limit:
+		return nil, nil, &http.MaxBytesError{Limit: limit}
+	case size < 0:
+		size = limit
+	}
+	if release, err = b.take(req.Context(), size); err != nil {
+		return nil, nil, err
+	}
+	if req.ContentLength >= 0 {
+		body = make([]byte, size)
+		_, err = io.ReadFull(req.Body, body)
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, limit))
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return body, release, nil
+}
+
+// refuseBody answers with the reason why a body was not read.
+func refuseBody(w http.ResponseWriter, err error) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		http.Error(w, fmt.Sprintf("the body must have at most %d bytes", tooLarge.Limit), http.StatusRequestEntityTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		http.Error(w, "the body did not come in time: nothing was done", http.StatusRequestTimeout)
+	case errors.Is(err, errBusy):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
