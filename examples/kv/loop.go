@@ -21,7 +21,7 @@ type loop struct {
 
 	inbox       chan raftpb.Message // from peers
 	proposals   chan *request       // from clients
-	cancelled   chan requestID      // requests that nobody waits for any more
+	cancelled   chan *request       // requests that nobody waits for any more
 	readers     chan *readRequest   // from clients
 	unreachable chan uint64         // peers that messages did not reach
 	snapshots   chan snapshotReport // how sending a snapshot ended
@@ -55,6 +55,7 @@ type request struct {
 	id   requestID
 	data []byte
 	done chan result
+	gone bool // the loop's: nobody waits for it any more
 }
 
 type result struct {
@@ -92,8 +93,8 @@ func (l *loop) drive() error {
 			l.step(m)
 		case req := <-l.proposals:
 			l.propose(req)
-		case id := <-l.cancelled:
-			delete(l.waiting, id)
+		case req := <-l.cancelled:
+			l.cancel(req)
 		case req := <-l.readers:
 			l.reads.add(req)
 		case id := <-l.unreachable:
@@ -157,7 +158,16 @@ func (l *loop) step(m raftpb.Message) {
 	_ = l.node.Step(m)
 }
 
+// cancel forgets a request. The loop may hear of its end first, and then does not take it.
+func (l *loop) cancel(req *request) {
+	req.gone = true
+	delete(l.waiting, req.id)
+}
+
 func (l *loop) propose(req *request) {
+	if req.gone {
+		return
+	}
 	if err := l.node.Propose(req.data); err != nil {
 		// Not appended and not sent: the client may try again.
 		req.done <- result{err: err}

@@ -118,7 +118,7 @@ func listen(opts options) (net.Listener, error) {
 func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop {
 	l := &loop{
 		node: node, store: s, peers: peers,
-		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan requestID, 1024),
+		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan *request, 1024),
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{},
@@ -230,7 +230,7 @@ func (r *replica) attempt(ctx context.Context, c command) (outcome, error) {
 		err = ctx.Err()
 	}
 	select {
-	case r.loop.cancelled <- req.id:
+	case r.loop.cancelled <- req:
 	case <-r.loop.ended:
 	}
 	return outcome{}, err

@@ -25,9 +25,12 @@ func (s *store) save(rd raft.Ready) error {
 		sync = true
 	}
 	if n := len(rd.Entries); n > 0 {
-		// What stands behind the first entry was overwritten by a newer leader.
-		if err := b.DeleteRange(logKey(rd.Entries[0].Index), logEnd, nil); err != nil {
-			return err
+		// A newer leader overwrites the entries from the first of these on. Where there are none,
+		// nothing is deleted: every read merges the deleted ranges that are not compacted yet.
+		if first := rd.Entries[0].Index; first <= next.last {
+			if err := b.DeleteRange(logKey(first), logEnd, nil); err != nil {
+				return err
+			}
 		}
 		for i := range rd.Entries {
 			if err := setMessage(b, logKey(rd.Entries[i].Index), &rd.Entries[i]); err != nil {
@@ -132,7 +135,7 @@ func (s *store) compact(index uint64) error {
 	next.prev = entryID{term: term, index: index}
 	b := s.db.NewBatch()
 	defer b.Close()
-	err = errors.Join(b.DeleteRange(logStart, logKey(index+1), nil), b.Set(keyPrev, encodeID(next.prev), nil))
+	err = errors.Join(b.DeleteRange(logKey(s.prev.index+1), logKey(index+1), nil), b.Set(keyPrev, encodeID(next.prev), nil))
 	if err != nil {
 		return err
 	}
