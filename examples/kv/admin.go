@@ -23,6 +23,9 @@ type adminRequest struct {
 	body []byte
 }
 
+// forced reports whether the client takes the risk that checkQuorum names.
+func (req adminRequest) forced() bool { return flagIn(req.URL.Query(), "force") }
+
 // memberReport is one replica in the answer to GET /members.
 type memberReport struct {
 	ID      uint64 `json:"id"`
@@ -107,6 +110,9 @@ func (r *replica) addMember(ctx context.Context, req adminRequest) (any, error) 
 		if err := r.store.members.check(ask.ID, ask.member); err != nil {
 			return err
 		}
+		if err := r.loop.checkQuorum(0); err != nil && !req.forced() {
+			return err
+		}
 		return r.loop.node.AddServer(ask.ID, description)
 	})
 	if err != nil {
@@ -133,6 +139,9 @@ func (r *replica) removeMember(ctx context.Context, req adminRequest) (any, erro
 			return errUnknownID
 		case m.Removed:
 			return nil
+		}
+		if err := r.loop.checkQuorum(id); err != nil && !req.forced() {
+			return err
 		}
 		cc := raftpb.ConfChange{Type: raftpb.ConfChangeRemoveNode, NodeID: id}
 		if err := r.loop.node.CheckConfChange(cc); err != nil {
@@ -227,6 +236,7 @@ func adminStatus(err error) int {
 		{errRemoved, http.StatusGone},
 		{errTakenID, http.StatusConflict},
 		{errTakenPlace, http.StatusConflict},
+		{errNoQuorum, http.StatusConflict},
 		{raft.ErrBadConfChange, http.StatusConflict},
 		{raft.ErrTransferTarget, http.StatusConflict},
 	} {

@@ -31,8 +31,8 @@ func (r *replica) routes() http.Handler {
 	handle("POST /session", r.openSession)
 	handle("DELETE /session/{id}", r.closeSession)
 	handle("GET /members", r.onLeader(r.listMembers))
-	handle("POST /members", r.onLeader(r.addMember))
-	handle("DELETE /members/{id}", r.onLeader(r.removeMember))
+	handle("POST /members", r.onLeader(r.addMember), "force")
+	handle("DELETE /members/{id}", r.onLeader(r.removeMember), "force")
 	handle("POST /leader", r.onLeader(r.transferLeader), "to")
 	handle("POST "+raftPath, r.receive)
 	return r.inTime(r.unlessRemoved(takeKey(mux)))
@@ -67,12 +67,9 @@ func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 // or ?absent it answers 412 if the key does not have that value, or is there.
 func (r *replica) put(w http.ResponseWriter, req *http.Request, key []byte) {
 	query := req.URL.Query()
-	absent, err := flagIn(query, "absent")
-	if err == nil && absent && query.Has("expect") {
-		err = errors.New("expect and absent exclude each other")
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	absent := flagIn(query, "absent")
+	if absent && query.Has("expect") {
+		http.Error(w, "expect and absent exclude each other", http.StatusBadRequest)
 		return
 	}
 	value, release, err := r.clientBytes.read(w, req, maxValue)
@@ -125,15 +122,11 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 	query := req.URL.Query()
 	mode := readMode(query.Get("read"))
-	stale, err := flagIn(query, "stale")
-	if err == nil && stale && query.Has("read") {
-		err = errors.New("read and stale exclude each other")
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if stale {
+	if flagIn(query, "stale") {
+		if query.Has("read") {
+			http.Error(w, "read and stale exclude each other", http.StatusBadRequest)
+			return
+		}
 		mode = readStale
 	}
 	switch mode {

@@ -22,6 +22,9 @@ const maxAdminBody = 64 << 10
 // headerForwarded marks a request that was passed on: it goes no further.
 const headerForwarded = "Kv-Forwarded"
 
+// headerRetry marks a refusal that time may lift, with a number of seconds.
+const headerRetry = "Retry-After"
+
 // onLeader carries a request out here or at the leader. What may succeed when tried again
 // is tried again until the time is over: there is no leader yet, or another change of the configuration
 // is under way.
@@ -82,7 +85,11 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 	if err != nil || resp.StatusCode == http.StatusServiceUnavailable {
 		return false
 	}
-	w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+	for _, name := range []string{"Content-Type", headerRetry} {
+		if value := resp.Header.Get(name); value != "" {
+			w.Header().Set(name, value)
+		}
+	}
 	w.WriteHeader(resp.StatusCode)
 	_, _ = w.Write(answer)
 	return true
@@ -91,6 +98,9 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 func writeAnswer(w http.ResponseWriter, answer any, err error) {
 	switch {
 	case err != nil:
+		if errors.Is(err, errNoQuorum) {
+			w.Header().Set(headerRetry, "1")
+		}
 		http.Error(w, err.Error(), adminStatus(err))
 	case answer == nil:
 		w.WriteHeader(http.StatusNoContent)

@@ -96,13 +96,14 @@ func (r *replica) askToJoin(ctx context.Context, at string) (map[uint64]string, 
 		return nil, err
 	}
 	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusConflict, http.StatusBadRequest:
+	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-		return nil, fmt.Errorf("%w: %s", errRefused, strings.TrimSpace(string(why)))
-	default:
-		return nil, fmt.Errorf("%s answers %s", at, resp.Status)
+		err := fmt.Errorf("%s answers %s: %s", at, resp.Status, strings.TrimSpace(string(why)))
+		final := resp.StatusCode == http.StatusConflict || resp.StatusCode == http.StatusBadRequest
+		if final && resp.Header.Get(headerRetry) == "" {
+			err = fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return nil, err
 	}
 	var report membersReport
 	if err := json.NewDecoder(resp.Body).Decode(&report); err != nil {

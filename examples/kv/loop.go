@@ -40,13 +40,15 @@ type loop struct {
 	waiting   map[requestID]*request
 	reads     readQueue
 	departure departure
+	contacts  contacts
 	met       map[uint64]string // see meet
 
-	log          *slog.Logger
-	clock        *clock
-	readPatience int    // ticks that a read waits until its index is applied
-	compactAfter uint64 // applied entries in the log at which it is compacted
-	compactKeep  uint64 // of which so many stay for followers that are slightly behind
+	log           *slog.Logger
+	clock         *clock
+	readPatience  int    // ticks that a read waits until its index is applied
+	electionTicks int    // the shortest election timeout
+	compactAfter  uint64 // applied entries in the log at which it is compacted
+	compactKeep   uint64 // of which so many stay for followers that are slightly behind
 }
 
 // request is a proposal and the place for its outcome. The channel has room for one
@@ -132,6 +134,7 @@ func (l *loop) giveTicks() {
 		l.node.Tick()
 		l.tickReads()
 		l.tickDeparture()
+		l.contacts.tick()
 	}
 }
 
@@ -155,6 +158,9 @@ func (l *loop) drain() {
 // dropped like one that the network has lost.
 func (l *loop) step(m raftpb.Message) {
 	l.departure.silent = 0
+	if _, known := l.store.members[m.From]; known {
+		l.contacts.hear(m.From)
+	}
 	_ = l.node.Step(m)
 }
 

@@ -44,6 +44,8 @@ func checkQuery(handle http.HandlerFunc, names []string) http.HandlerFunc {
 					name, req.Method, req.URL.Path, listed(names))
 			case len(values) > 1:
 				err = fmt.Errorf("query parameter %q is given %d times", name, len(values))
+			case slices.Contains(flags, name) && values[0] != "" && !isBool(values[0]):
+				err = fmt.Errorf("query parameter %q must be true or false, not %q", name, values[0])
 			}
 		}
 		if err != nil {
@@ -61,15 +63,16 @@ func listed(names []string) string {
 	return strings.Join(names, " and ")
 }
 
-// flagIn reads a parameter that is set by its name alone, or to a boolean.
-func flagIn(query url.Values, name string) (bool, error) {
-	word := query.Get(name)
-	if word == "" {
-		return query.Has(name), nil
-	}
-	set, err := strconv.ParseBool(word)
-	if err != nil {
-		return false, fmt.Errorf("query parameter %q must be true or false, not %q", name, word)
-	}
-	return set, nil
+// flags are the parameters that are set by their name alone, or to a boolean.
+var flags = []string{"absent", "stale", "force"}
+
+// flagIn reports whether a flag of a checked query is set.
+func flagIn(query url.Values, name string) bool {
+	set, err := strconv.ParseBool(query.Get(name))
+	return query.Has(name) && (set || err != nil) // an error means that it is empty
+}
+
+func isBool(word string) bool {
+	_, err := strconv.ParseBool(word)
+	return err == nil
 }

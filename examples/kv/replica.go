@@ -96,6 +96,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	r.peers = newTransport(opts.id, opts.address)
 	r.loop = newLoop(node, s, r.peers, opts)
 	r.loop.ids = &r.ids
+	r.loop.electionTicks = config.ElectionTick
 	return r, nil
 }
 
@@ -121,7 +122,7 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan *request, 1024),
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
-		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{},
+		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{}, contacts: contacts{},
 		log: opts.log, clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
 	l.members.Store(&members{})
