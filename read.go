@@ -174,17 +174,16 @@ func (r *raft) askLeader(rd *read) {
 	m.Entries = []pb.Entry{{Data: rd.asked}}
 }
 
-// tickReads lets a follower ask again, once in an election timeout, for reads whose question or
-// answer may be lost. An answer to either will do: both are later than the read.
+// tickReads lets a follower ask again, once in an election timeout, if reads still wait: a question
+// or its answer may be lost. The newest question is enough, see takeReadAnswer. An answer to the
+// first time it was asked will do as well.
 func (r *raft) tickReads() {
 	// While nobody takes messages away, asking once more says nothing new.
 	if r.role != StateFollower || r.outbox != nil && r.outbox.asks || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
 	r.reads.askedAt = r.clock
-	for i := range r.reads.queue.len() {
-		r.askLeader(r.reads.queue.at(i))
-	}
+	r.askLeader(r.reads.queue.at(r.reads.queue.len() - 1))
 	r.outbox.asks = true
 }
 
@@ -272,8 +271,9 @@ func (r *raft) answer(rs ReadState) {
 	reads.answers = append(reads.answers, rs)
 }
 
-// takeReadAnswer is a follower's receipt of an answer to a read that it has sent. Others
-// mean nothing.
+// takeReadAnswer is a follower's receipt of an answer to a read that it has sent. It answers the
+// earlier reads too: they were asked for before the leader could confirm that it leads. Other
+// answers mean nothing.
 func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 	if from != r.lead || r.reads == nil {
 		return
@@ -282,8 +282,10 @@ func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 	number := askNumber(context)
 	i := sort.Search(q.len(), func(i int) bool { return askNumber(q.at(i).asked) >= number })
 	if i < q.len() && string(q.at(i).asked) == string(context) {
-		r.answer(ReadState{Index: index, RequestCtx: q.at(i).context})
-		q.remove(i)
+		for j := range i + 1 {
+			r.answer(ReadState{Index: index, RequestCtx: q.at(j).context})
+		}
+		q.pop(i + 1)
 	}
 }
 

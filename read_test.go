@@ -330,6 +330,41 @@ func TestAFollowerAsksAgainForAReadThatMayBeLost(t *testing.T) {
 	}
 }
 
+func TestAFollowerAsksOnceForAllReadsThatWait(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgReadIndex }
+	for i := range 100 {
+		c.node(2).ReadIndex([]byte{byte(i)})
+	}
+	c.settle()
+	questions := 0
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgReadIndex {
+			questions++
+		}
+		return false
+	}
+	c.tick(2, 10)
+	c.settle()
+	if got := len(c.node(2).reads); questions != 1 || got != 100 {
+		t.Errorf("%d questions, %d answers", questions, got)
+	}
+}
+
+func TestAnAnswerOfAnEarlierReadAnswersNoLaterOne(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.node(2).ReadIndex([]byte("early"))
+	c.ready(2)
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgReadIndex && m.From == 2 && c.node(2).raft.reads.waiting() > 1 }
+	c.node(2).ReadIndex([]byte("late"))
+	c.settle()
+	if got := c.node(2).reads; len(got) != 1 || string(got[0].RequestCtx) != "early" {
+		t.Errorf("answered: %v", got)
+	}
+}
+
 func TestQuestionsDoNotPileUpWhileNobodyCallsReady(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -17,7 +17,7 @@ type outbox struct {
 	lent    []pb.Message // valid for the application until returned, spare then
 	room    uint32       // how many messages the next array is for
 	beats   int32        // rounds of heartbeats in filling
-	asks    bool         // filling holds questions about all reads that wait
+	asks    bool         // filling holds a question that serves all reads that wait
 	large   bool         // filling was too large for the last batch
 }
 

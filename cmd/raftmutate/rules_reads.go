@@ -49,6 +49,16 @@ func readRemovals() []removal {
 		{"read-asked-again", "a follower asks again for what may be lost", "§6.4", []edit{{"tick.go",
 			`		r.tickReads()
 `, ``}}},
+		{"read-asked-newest", "the newest question asks for all reads that wait", "§6.4", []edit{{"read.go",
+			`r.askLeader(r.reads.queue.at(r.reads.queue.len() - 1))`, `r.askLeader(r.reads.queue.at(0))`}}},
+		{"read-answer-earlier", "an answer answers the reads before it", "§6.4", []edit{{"read.go",
+			`		for j := range i + 1 {
+`, `		for j := i; j <= i; j++ {
+`}}},
+		{"read-answer-later", "and none after it", "§6.4; bug 44", []edit{{"read.go",
+			`		for j := range i + 1 {
+`, `		for j := range q.len() {
+`}}},
 		{"read-questions", "questions do not pile up while nobody calls Ready", "bounds", []edit{{"read.go",
 			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower ||`}}},
 		{"ask-besides", "a question that may be lost is repeated, whatever else is to be sent", "§6.4", []edit{{"read.go",
