@@ -100,27 +100,44 @@ func payloadBytes(entries []pb.Entry) uint64 {
 	return n
 }
 
-// encodedBytes is the encoded size of entries.
+// encodedBytes is the encoded size of entries of a log.
 func encodedBytes(entries []pb.Entry) uint64 {
-	var n uint64
-	for i := range entries {
-		n += uint64(entries[i].Size())
-	}
-	return n
+	_, bytes := fitting(entries, noLimit)
+	return bytes
 }
 
-// limitBytes returns the longest prefix of entries whose encoded size is at most
-// max bytes, but at least one entry, so that large entries get through.
-func limitBytes(entries []pb.Entry, max uint64) []pb.Entry {
-	if max == noLimit || len(entries) <= 1 {
-		return entries
+// fitting returns how many entries of a log, from the first one on, have at most max encoded bytes
+// together, and these bytes. Terms and indexes do not fall, and neither does the size of their
+// encoding. So where it is the same at both ends, only type and data are looked at.
+func fitting(entries []pb.Entry, max uint64) (n int, bytes uint64) {
+	if len(entries) == 0 {
+		return 0, 0
 	}
-	size := uint64(entries[0].Size())
-	for i := 1; i < len(entries); i++ {
-		size += uint64(entries[i].Size())
-		if size > max {
-			return entries[:i:i]
+	head := headBytes(&entries[0])
+	uniform := head == headBytes(&entries[len(entries)-1])
+	for i := range entries {
+		e := &entries[i]
+		size := uint64(len(e.Data))
+		switch {
+		case !uniform || uint64(e.Type) >= 1<<7 || size >= 1<<14:
+			size = uint64(e.Size())
+		case e.Data == nil:
+			size = head
+		case size < 1<<7:
+			size += head + 2
+		default:
+			size += head + 3
 		}
+		if size > max-bytes {
+			return i, bytes
+		}
+		bytes += size
 	}
-	return entries
+	return len(entries), bytes
+}
+
+// headBytes is the encoded size of an entry of type 0 without data.
+func headBytes(e *pb.Entry) uint64 {
+	head := pb.Entry{Term: e.Term, Index: e.Index}
+	return uint64(head.Size())
 }

@@ -126,11 +126,11 @@ func (c *entryChunks) fit(lo, hi, maxSize uint64) uint64 {
 	size := uint64(0)
 	for at := lo; at < hi; {
 		entries := c.part(at, hi)
-		for i := range entries {
-			if size += uint64(entries[i].Size()); size > maxSize && at > lo {
-				return at
-			}
-			at++
+		n, bytes := fitting(entries, maxSize-size)
+		at += uint64(n)
+		size += bytes
+		if n < len(entries) {
+			return max(at, lo+1)
 		}
 	}
 	return hi

@@ -272,25 +272,43 @@ func TestALearnerMayWaitForALeaderForYears(t *testing.T) {
 	}
 }
 
-func TestLimitBytesKeepsAPrefixOfAtLeastOneEntry(t *testing.T) {
+// limitBytes returns the longest prefix of entries of at most max encoded bytes, but at least one
+// entry.
+func limitBytes(entries []pb.Entry, max uint64) []pb.Entry {
+	size := uint64(0)
+	for i := range entries {
+		if size += uint64(entries[i].Size()); size > max && i > 0 {
+			return entries[:i:i]
+		}
+	}
+	return entries
+}
+
+func TestFittingCountsAsSizeDoes(t *testing.T) {
+	boundary := func(t *rapid.T, name string) uint64 {
+		shift := rapid.IntRange(0, 9).Draw(t, name)
+		return 1<<(7*shift) - rapid.Uint64Range(0, 3).Draw(t, name)%(1<<(7*shift))
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 10).Draw(t, "n")
+		id := entryID{term: boundary(t, "term"), index: boundary(t, "index")}
 		var entries []pb.Entry
+		for range rapid.IntRange(0, 10).Draw(t, "n") {
+			e := pb.Entry{Term: id.term, Index: id.index}
+			e.Type = rapid.SampledFrom([]pb.EntryType{0, 0, 1, 2, 127, 128, -1}).Draw(t, "type")
+			if n := rapid.SampledFrom([]int{-1, 0, 1, 127, 128, 1<<14 - 1, 1 << 14}).Draw(t, "bytes"); n >= 0 {
+				e.Data = make([]byte, n)
+			}
+			entries = append(entries, e)
+			id.term, id.index = id.term+rapid.Uint64Range(0, 2).Draw(t, "rise"), id.index+1
+		}
+		max := rapid.Uint64Range(0, 40_000).Draw(t, "max")
+		n, bytes := fitting(entries, max)
+		var want uint64
 		for i := range n {
-			data := make([]byte, rapid.IntRange(0, 300).Draw(t, "bytes"))
-			entries = append(entries, pb.Entry{Term: 1, Index: uint64(i + 1), Data: data})
+			want += uint64(entries[i].Size())
 		}
-		max := rapid.Uint64Range(0, 2000).Draw(t, "max")
-		got := limitBytes(entries, max)
-		var size uint64
-		for i := range got {
-			size += uint64(got[i].Size())
-		}
-		if len(got) == 0 || len(got) > 1 && size > max {
-			t.Fatalf("%d entries of %d bytes with a limit of %d", len(got), size, max)
-		}
-		if len(got) < n && size+uint64(entries[len(got)].Size()) <= max {
-			t.Fatalf("stopped after %d entries of %d bytes, limit %d", len(got), size, max)
+		if bytes != want || bytes > max || n < len(entries) && bytes+uint64(entries[n].Size()) <= max {
+			t.Fatalf("%d of %d entries, %d bytes, want %d, limit %d", n, len(entries), bytes, want, max)
 		}
 	})
 }

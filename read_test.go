@@ -357,7 +357,9 @@ func TestAnAnswerOfAnEarlierReadAnswersNoLaterOne(t *testing.T) {
 	c.elect(1)
 	c.node(2).ReadIndex([]byte("early"))
 	c.ready(2)
-	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgReadIndex && m.From == 2 && c.node(2).raft.reads.waiting() > 1 }
+	c.cut = func(m *pb.Message) bool {
+		return m.Type == pb.MsgReadIndex && m.From == 2 && c.node(2).raft.reads.waiting() > 1
+	}
 	c.node(2).ReadIndex([]byte("late"))
 	c.settle()
 	if got := c.node(2).reads; len(got) != 1 || string(got[0].RequestCtx) != "early" {
