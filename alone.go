@@ -1,8 +1,6 @@
 package raft
 
 import (
-	"errors"
-
 	"github.com/ffd200af/raft/confchange"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -29,6 +27,10 @@ import (
 //
 // If the next configuration change is reported as committed too and is durable, the node commits
 // both at once, without proof.
+//
+// If Storage cannot give the changes at that moment, the node keeps the report and its proof, and
+// acts upon it later. The proof stays good: the configuration that it makes this node alone decide
+// in can only be changed by this node.
 //
 // A leader applies a change before it appends the next one. So the append that brings the next
 // change also reports this one as committed. After a restart, an append has to be heard first.
@@ -66,9 +68,6 @@ func alone(cfg *tracker.Config, id uint64) bool {
 // alone.
 func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 	change, err := r.log.hasConfChange(r.log.committed, index)
-	if errors.Is(err, ErrUnavailable) {
-		return r.log.committed, nil // the leader will report it again
-	}
 	if err != nil || !change || r.members.DecidesAlone(r.id) {
 		return index, err
 	}
@@ -93,9 +92,6 @@ func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 		}
 		return true
 	})
-	if errors.Is(err, ErrUnavailable) {
-		return r.log.committed, nil
-	}
 	if err != nil || limit == index || proof && !more {
 		return index, err
 	}

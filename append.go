@@ -78,16 +78,17 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 
 // acknowledge tells the leader that this log equals the leader's log up to index. The message waits
 // until everything appended so far is durable. It names this node's commit index if a configuration
-// change after named, the leader's, is committed here.
+// change after named, the leader's, is committed here, or may be.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
 	if r.log.committed > named {
 		change, err := r.log.hasConfChange(named, r.log.committed)
-		if err != nil && !errors.Is(err, ErrUnavailable) {
+		unknown := errors.Is(err, ErrUnavailable)
+		if err != nil && !unknown {
 			_ = r.quarantine("looking for configuration changes", err)
 		}
-		if change {
+		if change || unknown {
 			m.Context = r.nameCommit()
 		}
 	}

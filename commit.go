@@ -1,5 +1,7 @@
 package raft
 
+import "errors"
+
 // advanceCommit applies the commit rule: an index is committed when a quorum has
 // matched it and its entry is of the leader's own term. Only entries of the own
 // term are committed by counting (thesis §3.6.2): Figure 3.7 shows how an older one on
@@ -44,38 +46,67 @@ func (r *raft) nameCommit() []byte {
 }
 
 // commitOnWord moves the commit index to index, which another node reports as committed, as far as
-// beforeAlone allows. It remembers the rest if the first configuration holds it back.
+// beforeAlone allows. It postpones what it cannot decide now.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
-	index, err := r.beforeAlone(index, proof)
+	limit, err := r.beforeAlone(index, proof)
+	if errors.Is(err, ErrUnavailable) {
+		r.postponeCommit(index, proof)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if err := r.log.commitTo(index); err != nil {
+	if err := r.log.commitTo(limit); err != nil {
 		return err
 	}
-	if r.log.committed < index {
-		p := r.openPostponed()
-		p.commit = max(p.commit, index)
+	if r.log.committed < limit {
+		r.postponeCommit(limit, proof) // the first configuration holds it back
 	}
 	return nil
 }
 
-// commitFirstConfiguration commits the first configuration, and what it has held back, once all of
-// the first configuration is durable.
-func (r *raft) commitFirstConfiguration() error {
-	end, err := r.log.completeFirstConfiguration()
-	if err != nil || end == 0 {
-		return err
-	}
-	if limit, err := r.beforeAlone(end, r.log.last().term == r.term); err != nil || limit < end {
-		return err
-	}
-	r.log.committed = end
-	if r.postponed == nil {
+// resumeCommit acts on what was postponed. What is committed is in the log of every later leader,
+// whatever has become of the node that reported it. An error has quarantined the node.
+func (r *raft) resumeCommit() error {
+	p := r.postponed
+	if p == nil {
 		return nil
 	}
-	// What is committed is in the log of every later leader, whatever has become of this one since.
-	index := min(r.postponed.commit, r.log.lastIndex())
-	r.postponed.commit = 0
-	return r.commitAsTold(index)
+	commit, proven, first := p.commit, p.proven, p.first
+	p.commit, p.proven, p.first = 0, 0, false
+	if first {
+		if err := r.commitFirstConfiguration(); err != nil {
+			return err
+		}
+	}
+	last, err := r.log.lastIndex(), error(nil)
+	if proven > r.log.committed {
+		err = r.commitOnWord(min(proven, last), true)
+	}
+	if err == nil && commit > r.log.committed {
+		err = r.commitAsTold(min(commit, last))
+	}
+	if err != nil {
+		return r.quarantine("committing what was reported", err)
+	}
+	return nil
+}
+
+// commitFirstConfiguration commits the first configuration if all of it is durable. An error has
+// quarantined the node.
+func (r *raft) commitFirstConfiguration() error {
+	end, err := r.log.completeFirstConfiguration()
+	limit := uint64(0)
+	if err == nil && end > 0 {
+		limit, err = r.beforeAlone(end, r.log.last().term == r.term)
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		r.openPostponed().first = true
+	case err != nil:
+		return r.quarantine("committing the first configuration", err)
+	case limit == end && end > 0:
+		r.log.committed = end
+	}
+	return nil
 }

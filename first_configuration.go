@@ -44,7 +44,7 @@ func (l *raftLog) firstConfiguration() (uint64, error) {
 func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 	end, err := l.firstConfiguration()
 	if errors.Is(err, ErrUnavailable) {
-		return true, nil // the leader will tell of it again
+		return true, nil // the report is postponed, see commitOnWord
 	}
 	return end > 0 && (index < end || end == l.lastIndex() || end > l.stable()), err
 }
@@ -54,9 +54,6 @@ func (l *raftLog) splitsFirstConfiguration(index uint64) (bool, error) {
 // confirm it.
 func (l *raftLog) completeFirstConfiguration() (uint64, error) {
 	end, err := l.firstConfiguration()
-	if errors.Is(err, ErrUnavailable) {
-		return 0, nil
-	}
 	if err != nil || end >= l.lastIndex() || end > l.stable() {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -150,9 +151,13 @@ type postponed struct {
 	// applied after it, and a configuration change among them would take back the snapshot's configuration.
 	snapshot *pb.Snapshot
 	from     uint64
-	// commit is up to where the log is known to be committed, while that cannot be acted upon: the first configuration is
-	// not durable. Whoever said so may be gone by then.
-	commit uint64
+	// commit is up to where another node has reported the log to be committed, if that could not be
+	// acted upon: the first configuration is not durable, or Storage cannot give the configuration
+	// changes now. proven is the same for a report with proof, see beforeAlone. Whoever made the
+	// report may be gone.
+	commit, proven uint64
+	// first: Storage could not give the first configuration.
+	first bool
 	// reading says how the reading of entries to apply stands.
 	reading reading
 }
@@ -175,10 +180,14 @@ func (p *postponed) retry() {
 
 // lasting is what a new term or role changes nothing about.
 func (p *postponed) lasting() *postponed {
-	if p == nil || p.commit == 0 && p.reading == readable {
+	if p == nil {
 		return nil
 	}
-	return &postponed{commit: p.commit, reading: p.reading}
+	lasting := postponed{commit: p.commit, proven: p.proven, first: p.first, reading: p.reading}
+	if lasting == (postponed{}) {
+		return nil
+	}
+	return &lasting
 }
 
 // openPostponed returns what is postponed, to be added to.
@@ -187,6 +196,16 @@ func (r *raft) openPostponed() *postponed {
 		r.postponed = &postponed{}
 	}
 	return r.postponed
+}
+
+// postponeCommit remembers a report of another node that cannot be acted upon now.
+func (r *raft) postponeCommit(index uint64, proof bool) {
+	p := r.openPostponed()
+	if proof {
+		p.proven = max(p.proven, index)
+	} else {
+		p.commit = max(p.commit, index)
+	}
 }
 
 // hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
@@ -288,7 +307,12 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
-	if r.log.committed, err = r.beforeAlone(hs.Commit, hs.Term == log.last().term); err != nil {
+	proof := hs.Term == log.last().term
+	switch r.log.committed, err = r.beforeAlone(hs.Commit, proof); {
+	case errors.Is(err, ErrUnavailable):
+		r.log.committed = log.committed
+		r.postponeCommit(hs.Commit, proof)
+	case err != nil:
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)

@@ -43,7 +43,10 @@ func (r *raft) endWrite(w *write) error {
 	}
 	if r.log.committed == 0 {
 		if err := r.commitFirstConfiguration(); err != nil {
-			return r.quarantine("committing the first configuration", err)
+			return err
+		}
+		if r.log.committed > 0 && r.resumeCommit() != nil {
+			return r.err
 		}
 	}
 	if w.voteTerm != 0 {
@@ -91,6 +94,9 @@ func (r *raft) resumePostponed() {
 func (r *raft) storageAvailable() {
 	r.resumeHindered()
 	r.postponed.retry()
+	if r.resumeCommit() != nil {
+		return // the node is quarantined
+	}
 	if r.postponed != nil && r.postponed.campaignUntil != 0 {
 		_ = r.campaignAsOrdered() // an error has quarantined the node
 	}

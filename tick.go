@@ -33,6 +33,7 @@ func (r *raft) elapse() {
 	}
 	if r.postponed != nil {
 		r.postponed.retry()
+		_ = r.resumeCommit() // an error has quarantined the node
 	}
 }
 

@@ -128,9 +128,29 @@ func electionRemovals() []removal {
 		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
 			`r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(id.index, true)`}}},
 		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"commit.go",
-			`limit, err := r.beforeAlone(end, r.log.last().term == r.term)`, `limit, err := r.beforeAlone(end, true)`}}},
+			`limit, err = r.beforeAlone(end, r.log.last().term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
 		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
-			`r.beforeAlone(hs.Commit, hs.Term == log.last().term)`, `hs.Commit, error(nil)`}}},
+			`r.beforeAlone(hs.Commit, proof)`, `hs.Commit, error(nil)`}}},
+		{"report-kept", "a report of what is committed is kept while Storage cannot give the changes", "§3.6; §4.1", []edit{{"commit.go",
+			`		r.postponeCommit(index, proof)
+		return nil`, `		return nil`}}},
+		{"report-kept-proof", "with its proof", "§3.6; bug 41", []edit{{"raft.go",
+			`	if proof {
+		p.proven`, `	if false {
+		p.proven`}}},
+		{"report-kept-start", "at the start too", "§3.6; §4.1", []edit{{"raft.go",
+			`		r.postponeCommit(hs.Commit, proof)
+`, ``}}},
+		{"report-tried", "and acted upon at the next tick", "§3.6; §4.1", []edit{{"tick.go",
+			`		_ = r.resumeCommit() // an error has quarantined the node
+`, ``}}},
+		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"storage_writes.go",
+			`	if r.resumeCommit() != nil {
+		return // the node is quarantined
+	}
+`, ``}}},
+		{"answer-unknown", "an acknowledgement names what is committed if there may be a change", "§4.1", []edit{{"append.go",
+			`		if change || unknown {`, `		if change {`}}},
 		{"alone-durable", "the change that ends a configuration of one node must be durable before that configuration is used", "bug 41", []edit{{"alone.go",
 			`if at <= r.log.stable() {`, `if true {`}}},
 		{"alone-last", "a configuration of one node is not used if a change follows that is not known to be committed", "bug 41", []edit{{"alone.go",

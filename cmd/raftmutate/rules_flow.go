@@ -17,10 +17,7 @@ func flowRemovals() []removal {
 		{"window-bytes", "the window is bounded in bytes", "§10.2", []edit{{"progress/inflights.go",
 			`in.count >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes`, `in.count >= in.size`}}},
 		{"message-bytes", "an append is bounded in bytes", "§10.2", []edit{{"entry.go",
-			`		if size > max {
-			return entries[:i:i]
-		}
-`, ``}}},
+			`		if size > max-bytes {`, `		if false {`}}},
 		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",
 			`	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:`, `	case false:`}}},
 		{"uncommitted-freed", "what is applied makes room", "§10.2", []edit{{"storage_writes.go",
@@ -28,13 +25,8 @@ func flowRemovals() []removal {
 `, ``}}},
 		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"storage_writes.go",
 			`	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
-		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"entry.go",
-			`	if max == noLimit || len(entries) <= 1 {
-		return entries
-	}
-	size := uint64(entries[0].Size())
-	for i := 1;`, `	size := uint64(0)
-	for i := 0;`}}},
+		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"entry_chunks.go",
+			`return max(at, lo+1)`, `return at`}}},
 		{"probe-waits", "a probe that got no answer is repeated at the follower's next sign of life", "§3.3", []edit{{"progress/progress.go",
 			`	pr.RecentActive = true
 	pr.MsgAppFlowPaused = pr.Inflights.Full()`, `	pr.RecentActive = true

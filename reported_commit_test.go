@@ -1,0 +1,171 @@
+package raft
+
+import (
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// A node may be told what is committed at a moment when its Storage cannot give the configuration
+// changes. Whoever told it may be gone afterwards.
+
+// toldLearner is a learner beside voter 2. Its log has the changes that make it the only voter, the
+// joint configuration at 2 and its end at 3. Its Storage cannot be read.
+type toldLearner struct {
+	*RawNode
+	t       *testing.T
+	storage *unavailable
+}
+
+func newToldLearner(t *testing.T) *toldLearner {
+	t.Helper()
+	s := &unavailable{MemoryStorage: NewMemoryStorage()}
+	noError(t, s.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{2}, Learners: []uint64{1}})))
+	cfg := testConfig(1, s)
+	n, err := NewRawNode(&cfg)
+	noError(t, err)
+	l := &toldLearner{RawNode: n, t: t, storage: s}
+	swap := pb.ConfChangeV2{Changes: []pb.ConfChangeSingle{
+		{Type: pb.ConfChangeAddLearnerNode, NodeID: 2}, {Type: pb.ConfChangeAddNode, NodeID: 1},
+	}}
+	joint := pb.Entry{Type: pb.EntryConfChangeV2, Term: 2, Index: 2}
+	joint.Data, err = swap.Marshal()
+	noError(t, err)
+	l.hear(1, 1, joint)
+	s.now = true
+	l.hear(2, 2, pb.Entry{Type: pb.EntryConfChangeV2, Term: 2, Index: 3})
+	return l
+}
+
+// hear takes an append of the leader, and stores what it brings.
+func (l *toldLearner) hear(prev, commit uint64, entries ...pb.Entry) {
+	l.t.Helper()
+	m := pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: prev, LogTerm: min(prev, 2), Commit: commit, Entries: entries}
+	noError(l.t, l.Step(m))
+	l.work()
+}
+
+// work handles every Ready.
+func (l *toldLearner) work() {
+	l.t.Helper()
+	for l.HasReady() {
+		rd := l.Ready()
+		noError(l.t, l.storage.Append(rd.Entries))
+		if !IsEmptyHardState(rd.HardState) {
+			noError(l.t, l.storage.SetHardState(rd.HardState))
+		}
+		for i := range rd.CommittedEntries {
+			if isConfChange(&rd.CommittedEntries[i]) {
+				cc, err := decodeConfChange(&rd.CommittedEntries[i])
+				noError(l.t, err)
+				l.ApplyConfChange(cc)
+			}
+		}
+		l.Advance(rd)
+	}
+}
+
+func (l *toldLearner) wantCommit(want uint64) {
+	l.t.Helper()
+	if st := l.BasicStatus(); st.Commit != want || l.Err() != nil {
+		l.t.Fatalf("committed %d, want %d, %v", st.Commit, want, l.Err())
+	}
+}
+
+func TestAReportOfWhatIsCommittedIsNotLost(t *testing.T) {
+	for name, available := range map[string]func(l *toldLearner){
+		"at the next tick":    func(l *toldLearner) { l.Tick() },
+		"when Storage has it": func(l *toldLearner) { l.StorageAvailable() },
+		"in a later term": func(l *toldLearner) {
+			noError(l.t, l.Step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 3}))
+			l.work()
+			l.Tick()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newToldLearner(t)
+			l.hear(3, 3)
+			l.Tick() // it cannot be read yet
+			l.work()
+			l.wantCommit(1)
+			l.storage.now = false
+			available(l)
+			l.wantCommit(3)
+			l.work()
+			for range 40 {
+				l.Tick()
+				l.work()
+			}
+			if l.raft.role != StateLeader {
+				t.Errorf("the only voter is %s, %s", l.raft.role, l.raft.members.Config())
+			}
+		})
+	}
+}
+
+// A crash may lose a hard state and keep entries that show what it must have been, see recovery.go.
+func TestWhatALogShowsAtTheStartIsNotLost(t *testing.T) {
+	l := newToldLearner(t)
+	l.storage.now = false
+	storage := &unreadableTwice{MemoryStorage: l.storage.MemoryStorage}
+	cfg := testConfig(1, storage)
+	n, err := NewRawNode(&cfg)
+	noError(t, err)
+	if got := n.BasicStatus().Commit; got != 1 {
+		t.Fatalf("committed %d", got)
+	}
+	n.Tick()
+	if got := n.BasicStatus().Commit; got != 2 || n.Err() != nil {
+		t.Errorf("committed %d, %v", got, n.Err())
+	}
+}
+
+// unreadableTwice can be read once, and not the second time.
+type unreadableTwice struct {
+	*MemoryStorage
+	reads int
+}
+
+func (s *unreadableTwice) Entries(lo, hi, size uint64) ([]pb.Entry, error) {
+	if s.reads++; s.reads == 2 {
+		return nil, ErrUnavailable
+	}
+	return s.MemoryStorage.Entries(lo, hi, size)
+}
+
+// The first configuration needs nobody's report.
+func TestAFirstConfigurationThatIsUnavailableNeedsNoReport(t *testing.T) {
+	log := bootstrapLog(t, []Peer{{ID: 1}, {ID: 2}, {ID: 3}})
+	storage := &unavailable{MemoryStorage: NewMemoryStorage()}
+	noError(t, storage.Append(log[:3]))
+	cfg := testConfig(1, storage)
+	n, err := NewRawNode(&cfg)
+	noError(t, err)
+	l := &toldLearner{RawNode: n, t: t, storage: storage}
+	storage.now = true
+	noError(t, l.Step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 3, LogTerm: 1, Entries: log[3:]}))
+	l.work()
+	l.wantCommit(0)
+	storage.now = false
+	l.Tick()
+	l.wantCommit(3)
+}
+
+// A leader that may not know of a committed change is told what is committed.
+func TestAnAcknowledgementNamesWhatMayBeAChange(t *testing.T) {
+	for _, now := range []bool{true, false} {
+		storage := &unavailable{MemoryStorage: NewMemoryStorage()}
+		noError(t, storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})))
+		noError(t, storage.Append(entriesOf(2, 1, 1, 1)))
+		noError(t, storage.SetHardState(pb.HardState{Term: 1, Commit: 4}))
+		cfg := testConfig(1, storage)
+		n, err := NewRawNode(&cfg)
+		noError(t, err)
+		storage.now = now
+		noError(t, n.Step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 1, Index: 4, LogTerm: 1, Commit: 2}))
+		rd := n.Ready()
+		if len(rd.Messages) != 1 || (rd.Messages[0].Context != nil) != now {
+			t.Errorf("unavailable %t: %v", now, rd.Messages)
+		}
+	}
+}
