@@ -512,9 +512,9 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 
 // StorageAvailable tells the node that Storage may have by now what it could not give before, when
 // it returned ErrUnavailable or ErrSnapshotTemporarilyUnavailable. The node tries at once what has
-// waited: appends and snapshots to followers, entries to apply, a campaign. It is for a Storage
-// that fetches in the background. Without a call the node tries again after a follower's next sign
-// of life, and at its next tick.
+// waited: appends and snapshots to followers, entries to apply, a commit index, a campaign. It is
+// for a Storage that fetches in the background. Without a call the node tries again after a
+// follower's next sign of life, and at its next tick.
 func (rn *RawNode) StorageAvailable() {
 	if rn.raft.admit(recording.StorageAvailable) == nil {
 		rn.raft.storageAvailable()
