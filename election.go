@@ -173,8 +173,9 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //
 //   - K is a voter of C. Then K campaigns in C and asks B.
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
-//     at B: a leader appends a change only when the change before it is applied, so B has committed
-//     all changes but the last one (thesis §4.1). If B is a voter there, B campaigns and K answers;
+//     at B: a leader appends a change only when the change before it is in effect, so B has been
+//     told that all changes but the last one are committed (thesis §4.1), and commits them as soon
+//     as its Storage can give them. If B is a voter there, B campaigns and K answers;
 //     a learner is asked after an undecided campaign. If B is no voter there, the other live voters
 //     of C are. They learn of the change from K in the same way, and then ask B.
 
