@@ -17,6 +17,9 @@ func (r *raft) advanceCommit() bool {
 		_ = r.quarantine("committing", err)
 		return false
 	}
+	if r.log.committed < index {
+		r.postponeCommit(index, true) // the first configuration holds it back
+	}
 	traceCommit(r)
 	return true
 }

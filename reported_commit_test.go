@@ -169,3 +169,36 @@ func TestAnAcknowledgementNamesWhatMayBeAChange(t *testing.T) {
 		}
 	}
 }
+
+// A log may begin with other entries than a first configuration, which has to be read to be seen.
+func TestAnUnavailableBeginningOfALogIsNoReasonToForget(t *testing.T) {
+	for name, hear := range map[string]func(l *toldLearner){
+		"follower": func(l *toldLearner) {
+			noError(l.t, l.Step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 2, LogTerm: 1, Commit: 2}))
+			l.work()
+		},
+		"leader": func(l *toldLearner) {
+			noError(l.t, l.Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1}))
+			l.work()
+			noError(l.t, l.Step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2}))
+			l.work()
+			noError(l.t, l.Step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 3}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &unavailable{MemoryStorage: NewMemoryStorage()}
+			noError(t, s.Append(entriesOf(1, 1, 1)))
+			s.snapshot.conf = packConfState(&pb.ConfState{Voters: []uint64{1, 2}})
+			cfg := testConfig(1, s)
+			n, err := NewRawNode(&cfg)
+			noError(t, err)
+			l := &toldLearner{RawNode: n, t: t, storage: s}
+			s.now = true
+			hear(l)
+			l.wantCommit(0)
+			s.now = false
+			l.Tick()
+			l.wantCommit(l.raft.log.lastIndex())
+		})
+	}
+}

@@ -88,6 +88,9 @@ func membershipRemovals() []removal {
 			` && slices.Contains(s.ConfState.Voters, cc.NodeID)`, ` || slices.Contains(s.ConfState.Voters, cc.NodeID)`}}},
 		{"first-unavailable", "if it cannot be read for the moment, it is committed later", "§4.1", []edit{{"first_configuration.go",
 			`		return true, nil // the report is postponed, see commitOnWord`, `		_ = err`}}},
+		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
+			`		r.postponeCommit(index, true) // the first configuration holds it back
+`, ``}}},
 		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
 			`		r.openPostponed().first = true`, ``}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
