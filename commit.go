@@ -77,7 +77,7 @@ func (r *raft) resumeCommit() error {
 	}
 	commit, proven, first := p.commit, p.proven, p.first
 	p.commit, p.proven, p.first = 0, 0, false
-	if first {
+	if first && r.log.committed == 0 {
 		if err := r.commitFirstConfiguration(); err != nil {
 			return err
 		}

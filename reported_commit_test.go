@@ -149,6 +149,11 @@ func TestAFirstConfigurationThatIsUnavailableNeedsNoReport(t *testing.T) {
 	storage.now = false
 	l.Tick()
 	l.wantCommit(3)
+	l.raft.openPostponed().first = true // somebody's report was faster
+	noError(t, l.Step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2, Commit: 4}))
+	l.work()
+	l.Tick()
+	l.wantCommit(4)
 }
 
 // A leader that may not know of a committed change is told what is committed.

@@ -91,6 +91,8 @@ func membershipRemovals() []removal {
 		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
 			`		r.postponeCommit(index, true) // the first configuration holds it back
 `, ``}}},
+		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
+			`	if first && r.log.committed == 0 {`, `	if first {`}}},
 		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
 			`		r.openPostponed().first = true`, ``}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ffd200af/raft/confchange"
 	"github.com/ffd200af/raft/internal/survivors"
@@ -115,7 +116,7 @@ func (s *simulation) calm() {
 	}
 	term, elections := lead.term, s.w.stats.Elections
 	for end := s.now + ticks(5*s.w.base.ElectionTick); s.now < end && s.w.failure == nil && s.step(); {
-		if !isMember(&lead.conf, lead.id) {
+		if !slices.Contains(lead.conf.Voters, lead.id) && !slices.Contains(lead.conf.VotersOutgoing, lead.id) {
 			return // it hands the leadership over
 		}
 		if lead.term != term || s.w.stats.Elections != elections {
