@@ -8,141 +8,35 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"maps"
-	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// localCluster is what runs without flags.
-var localCluster = map[uint64]string{
-	1: "http://127.0.0.1:9121",
-	2: "http://127.0.0.1:9122",
-	3: "http://127.0.0.1:9123",
-}
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "kv:", err)
-		os.Exit(1)
-	}
-}
-
-// settings are the command line.
-type settings struct {
-	id              uint64
-	cluster, data   string
-	join            string
-	address, listen string
-	tick, timeout   time.Duration
-	compactAfter    uint64
-	verbose         bool
-}
-
-func run(args []string, stdout, stderr io.Writer) error {
-	var s settings
-	flags := flag.NewFlagSet("kv", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Uint64Var(&s.id, "id", 0, "run only the replica with this id")
-	flags.StringVar(&s.cluster, "cluster", "", "the first replicas, as 1=http://host:port,2=http://host:port,...")
-	flags.StringVar(&s.join, "join", "", "add the replica -id at -address to a cluster: the address of any living replica of it")
-	flags.StringVar(&s.address, "address", "", "with -join: http://host:port at which the others and clients reach this replica")
-	flags.StringVar(&s.listen, "listen", "", "with -id: host:port to listen on, if it is not the one of the address")
-	flags.StringVar(&s.data, "data", "kv-data", "folder of the data; each replica has its own in it")
-	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
-	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
-	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
-	flags.BoolVar(&s.verbose, "v", false, "log what the replicas do")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	all, err := s.replicas(stderr)
-	if err != nil {
-		return err
-	}
-	return serve(all, s.join, stdout)
-}
-
-// replicas are those to be run in this process.
-func (s *settings) replicas(stderr io.Writer) ([]options, error) {
-	level := slog.LevelError
-	if s.verbose {
-		level = slog.LevelInfo
-	}
-	first := localCluster
-	if s.cluster != "" {
-		var err error
-		if first, err = parseCluster(s.cluster); err != nil {
-			return nil, err
-		}
-	}
-	place := func(id uint64) options {
-		return options{
-			id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
-			tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
-			log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})).With("replica", id),
-		}
+// run returns the exit status: 2 for a command line that makes no sense, 1 for what goes wrong later.
+func run(args []string, stdout, stderr io.Writer) int {
+	s, err := parseSettings(args)
+	var all []options
+	if err == nil {
+		all, err = s.replicas(stderr)
 	}
 	switch {
-	case s.join != "":
-		return s.joining(place(s.id))
-	case s.address != "" || s.listen != "" && s.id == 0:
-		return nil, errors.New("-address needs -join, and -listen needs -id")
-	case s.id != 0:
-		o := place(s.id)
-		if o.address == "" { // it was added later, and its folder knows everything
-			o.first = nil
-			if _, err := os.Stat(o.dir); err != nil {
-				return nil, fmt.Errorf("replica %d is not in the cluster; -join and -address add it", s.id)
-			}
-		}
-		return []options{o}, nil
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, err)
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "kv:", err)
+		return 2
 	}
-	var all []options
-	for _, id := range slices.Sorted(maps.Keys(first)) {
-		all = append(all, place(id))
+	if err := serve(all, s.join, stdout); err != nil {
+		fmt.Fprintln(stderr, "kv:", err)
+		return 1
 	}
-	return all, nil
-}
-
-// joining is the replica that is to be added.
-func (s *settings) joining(o options) ([]options, error) {
-	if s.cluster != "" || s.id == 0 || s.address == "" {
-		return nil, errors.New("-join needs -id and -address, and no -cluster")
-	}
-	for _, base := range []*string{&s.join, &s.address} {
-		parsed, err := parseCluster("1=" + *base)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not like http://host:port", *base)
-		}
-		*base = parsed[1]
-	}
-	o.first, o.address = nil, s.address
-	return []options{o}, nil
-}
-
-func parseCluster(s string) (map[uint64]string, error) {
-	cluster := map[uint64]string{}
-	for _, word := range strings.Split(s, ",") {
-		left, right, _ := strings.Cut(word, "=")
-		id, err := strconv.ParseUint(left, 10, 64)
-		if err != nil || id == 0 {
-			return nil, fmt.Errorf("%q does not begin with the id of a replica", word)
-		}
-		u, err := url.Parse(right)
-		if err != nil || u.Scheme != "http" || u.Host == "" || cluster[id] != "" {
-			return nil, fmt.Errorf("%q does not give replica %d one http://host:port", word, id)
-		}
-		cluster[id] = "http://" + u.Host
-	}
-	return cluster, nil
+	return 0
 }
 
 // ending is how a replica ended.

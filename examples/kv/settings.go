@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The command line, and what it makes of replicas. What is typed is carried out, refused, or
+// ignored with a line that says so.
+
+// localCluster is what runs without flags.
+var localCluster = map[uint64]string{
+	1: "http://127.0.0.1:9121",
+	2: "http://127.0.0.1:9122",
+	3: "http://127.0.0.1:9123",
+}
+
+// settings are the command line.
+type settings struct {
+	id              uint64
+	cluster, data   string
+	join            string
+	address, listen string
+	tick, timeout   time.Duration
+	compactAfter    uint64
+	verbose         bool
+}
+
+// parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
+func parseSettings(args []string) (*settings, error) {
+	s := &settings{}
+	flags := flag.NewFlagSet("kv", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Uint64Var(&s.id, "id", 0, "run only the replica with this id")
+	flags.StringVar(&s.cluster, "cluster", "", "the first replicas, as 1=http://host:port,2=http://host:port,...")
+	flags.StringVar(&s.join, "join", "", "add the replica -id at -address to a cluster: the address of any living replica of it")
+	flags.StringVar(&s.address, "address", "", "with -join: http://host:port at which the others and clients reach this replica")
+	flags.StringVar(&s.listen, "listen", "", "with -id: host:port to listen on, if it is not the one of the address")
+	flags.StringVar(&s.data, "data", "kv-data", "folder of the data; each replica has its own in it")
+	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
+	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
+	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
+	flags.BoolVar(&s.verbose, "v", false, "log what the replicas do")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		var help strings.Builder
+		flags.SetOutput(&help)
+		flags.Usage()
+		return nil, helpError(help.String())
+	case err != nil:
+		return nil, fmt.Errorf("%w (-h lists the flags)", err)
+	case flags.NArg() > 0:
+		return nil, fmt.Errorf("%q is not a flag, and there are no other arguments (-h lists the flags)", flags.Arg(0))
+	case s.tick <= 0 || s.timeout <= 0:
+		return nil, errors.New("-tick and -timeout must be above 0")
+	}
+	// An empty value is a variable that was not set rather than a wish.
+	flags.Visit(func(f *flag.Flag) {
+		if value := f.Value.String(); value == "" || f.Name == "id" && s.id == 0 {
+			err = fmt.Errorf("-%s must not be %q", f.Name, value)
+		}
+	})
+	return s, err
+}
+
+// helpError is the help that -h asks for.
+type helpError string
+
+func (h helpError) Error() string { return string(h) }
+func (helpError) Unwrap() error   { return flag.ErrHelp }
+
+// replicas are those to be run in this process.
+func (s *settings) replicas(stderr io.Writer) ([]options, error) {
+	first := localCluster
+	if s.cluster != "" {
+		var err error
+		if first, err = parseCluster(s.cluster); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case s.join != "":
+		return s.joining(stderr)
+	case s.address != "" || s.listen != "" && s.id == 0:
+		return nil, errors.New("-address needs -join, and -listen needs -id")
+	case s.id != 0:
+		o, err := s.one(first, stderr)
+		return []options{o}, err
+	}
+	var all []options
+	for _, id := range slices.Sorted(maps.Keys(first)) {
+		all = append(all, s.place(id, first, stderr))
+	}
+	return all, nil
+}
+
+// place returns the options of a replica. -cluster counts only for an empty folder.
+func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) options {
+	level := slog.LevelError
+	if s.verbose {
+		level = slog.LevelInfo
+	}
+	o := options{
+		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
+		tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
+		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})).With("replica", id),
+	}
+	if s.cluster != "" && o.inUse() {
+		fmt.Fprintf(stderr, "kv: %s has data already, which says who takes part: -cluster is ignored for replica %d\n", o.dir, id)
+	}
+	return o
+}
+
+// inUse reports whether the folder of a replica has data.
+func (o *options) inUse() bool {
+	files, err := os.ReadDir(o.dir)
+	return err == nil && len(files) > 0
+}
+
+// one is the replica -id. Its folder knows everything once it has data; before, -cluster has to say
+// who the first replicas are. The local ones do not count: they share a process.
+func (s *settings) one(first map[uint64]string, stderr io.Writer) (options, error) {
+	o := s.place(s.id, first, stderr)
+	switch {
+	case s.cluster == "":
+		o.first, o.address = nil, ""
+	case o.address == "":
+		o.first = nil
+	}
+	if o.first == nil && !o.inUse() {
+		return o, fmt.Errorf("replica %d has no data in %s: -cluster names it as one of the first replicas, "+
+			"-join and -address add it to a cluster", o.id, o.dir)
+	}
+	return o, nil
+}
+
+// joining is the replica that is to be added.
+func (s *settings) joining(stderr io.Writer) ([]options, error) {
+	if s.cluster != "" || s.id == 0 || s.address == "" {
+		return nil, errors.New("-join needs -id and -address, and no -cluster")
+	}
+	for _, base := range []*string{&s.join, &s.address} {
+		parsed, err := parseCluster("1=" + *base)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not like http://host:port", *base)
+		}
+		*base = parsed[1]
+	}
+	o := s.place(s.id, nil, stderr)
+	o.address = s.address
+	return []options{o}, nil
+}
+
+func parseCluster(s string) (map[uint64]string, error) {
+	cluster := map[uint64]string{}
+	for _, word := range strings.Split(s, ",") {
+		left, right, _ := strings.Cut(word, "=")
+		id, err := strconv.ParseUint(left, 10, 64)
+		if err != nil || id == 0 {
+			return nil, fmt.Errorf("%q does not begin with the id of a replica", word)
+		}
+		u, err := url.Parse(right)
+		if err != nil || u.Host == "" || strings.TrimSuffix(right, "/") != "http://"+u.Host || cluster[id] != "" {
+			return nil, fmt.Errorf("%q does not give replica %d one http://host:port", word, id)
+		}
+		cluster[id] = "http://" + u.Host
+	}
+	return cluster, nil
+}
