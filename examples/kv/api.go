@@ -159,7 +159,7 @@ func unavailable(w http.ResponseWriter, err error) {
 		http.Error(w, err.Error(), http.StatusGone)
 		return
 	}
-	http.Error(w, "no answer in time, the outcome is unknown: "+err.Error(), http.StatusServiceUnavailable)
+	http.Error(w, "no answer, the outcome is unknown: "+err.Error(), http.StatusServiceUnavailable)
 }
 
 // statusReport is what GET /status answers.

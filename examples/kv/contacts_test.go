@@ -40,6 +40,9 @@ func startSoloLeader(t *testing.T, n uint64, alive ...uint64) *soloLeader {
 	go r.loop.run()
 	t.Cleanup(func() { must(t, r.stop()) })
 	l := &soloLeader{r, t, alive}
+	if len(alive) == 0 {
+		return l
+	}
 	l.onLoop(func() {
 		for range 20 { // the longest election timeout
 			if r.loop.node.BasicStatus().RaftState == raft.StateFollower {

@@ -36,12 +36,14 @@ type loop struct {
 	// members is for everybody: the ones of the store, as of the last batch.
 	members atomic.Pointer[members]
 
-	ids       *requestIDs
-	waiting   map[requestID]*request
-	reads     readQueue
-	departure departure
-	contacts  contacts
-	met       map[uint64]string // see meet
+	ids     *requestIDs
+	waiting map[requestID]*request
+	// answeredTerm is the applied term for which answerOlder has run.
+	answeredTerm uint64
+	reads        readQueue
+	departure    departure
+	contacts     contacts
+	met          map[uint64]string // see meet
 
 	log           *slog.Logger
 	clock         *clock
@@ -57,7 +59,8 @@ type request struct {
 	id   requestID
 	data []byte
 	done chan result
-	gone bool // the loop's: nobody waits for it any more
+	term uint64 // the loop's: of the node when it took the request
+	gone bool   // the loop's: nobody waits for it any more
 }
 
 type result struct {
@@ -179,6 +182,7 @@ func (l *loop) propose(req *request) {
 		req.done <- result{err: err}
 		return
 	}
+	req.term = l.node.BasicStatus().Term
 	l.waiting[req.id] = req
 }
 
@@ -204,6 +208,7 @@ func (l *loop) handle(rd raft.Ready) error {
 	for _, o := range outcomes {
 		l.answer(o)
 	}
+	l.answerOlder()
 	l.serveReads()
 	l.followMembers()
 	// 4. Tell the node that all of that is done. rd.Messages is the node's again.
@@ -222,6 +227,22 @@ func (l *loop) answer(o outcome) {
 	}
 }
 
+// answerOlder answers the requests of terms before the applied one. The first entry of a new leader
+// follows all earlier entries that survive, so those requests are lost with the leader before, or
+// still under way. Their clients need not wait longer.
+func (l *loop) answerOlder() {
+	if l.store.applied.term == l.answeredTerm {
+		return
+	}
+	l.answeredTerm = l.store.applied.term
+	for id, req := range l.waiting {
+		if req.term < l.answeredTerm {
+			delete(l.waiting, id)
+			req.done <- result{err: errNewLeader}
+		}
+	}
+}
+
 // compact drops the entries that are applied, when there are enough of them. Followers
 // that still need one get a snapshot.
 func (l *loop) compact() error {
@@ -234,8 +255,9 @@ func (l *loop) compact() error {
 }
 
 var (
-	errStopped = errors.New("kv: replica is stopped")
-	errRemoved = errors.New("kv: this replica was removed from the cluster")
+	errStopped   = errors.New("kv: replica is stopped")
+	errNewLeader = errors.New("kv: another leader took over before the answer")
+	errRemoved   = errors.New("kv: this replica was removed from the cluster")
 )
 
 // abandon answers those who still wait. Their requests may be carried out all the same.

@@ -223,6 +223,9 @@ func (r *replica) attempt(ctx context.Context, c command) (outcome, error) {
 	err := errSlow
 	select {
 	case res := <-req.done:
+		if slow != nil && errors.Is(res.err, errNewLeader) {
+			return outcome{}, errSlow
+		}
 		return res.outcome, res.err
 	case <-r.loop.ended:
 		return outcome{}, r.loop.cause
