@@ -60,7 +60,7 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(raftpb.ConfChangeI
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := s.commit(b, false); err != nil {
 		return nil, err
 	}
 	s.moveTo(&next)

@@ -99,6 +99,10 @@ func serve(all []options, join string, stdout io.Writer) (err error) {
 
 // watch reports how a replica ends, and adds it to the cluster of join if that is given.
 func (r *replica) watch(join string, endings chan<- ending, stdout io.Writer) {
+	go func() {
+		<-r.store.failed
+		endings <- ending{r, r.store.cause}
+	}()
 	if join != "" {
 		if err := r.join(join); err != nil {
 			endings <- ending{r, err}

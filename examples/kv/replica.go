@@ -53,11 +53,11 @@ func startReplica(opts options) (*replica, error) {
 	}
 	r, err := newReplica(opts, s)
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, s.closeAfter(err)
 	}
 	listener, err := listen(r.opts)
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, s.closeAfter(err)
 	}
 	r.server = newServer(r.routes())
 	go r.loop.run()
@@ -154,7 +154,11 @@ func (r *replica) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	close(r.loop.stop)
-	<-r.loop.ended
+	select {
+	case <-r.loop.ended:
+	case <-r.store.failed:
+		return r.store.cause // the loop may wait for the engine for ever
+	}
 	var grace time.Duration
 	if errors.Is(r.loop.cause, errRemoved) {
 		grace = time.Second

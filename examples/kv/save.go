@@ -48,18 +48,11 @@ func (s *store) save(rd raft.Ready) error {
 	if b.Empty() {
 		return nil
 	}
-	if err := b.Commit(writeOptions(sync)); err != nil {
+	if err := s.commit(b, sync); err != nil {
 		return err
 	}
 	s.moveTo(&next)
 	return nil
-}
-
-func writeOptions(sync bool) *pebble.WriteOptions {
-	if sync {
-		return pebble.Sync
-	}
-	return pebble.NoSync
 }
 
 // position is the part of the store's state that a batch changes; it becomes the
@@ -139,7 +132,7 @@ func (s *store) compact(index uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := s.commit(b, false); err != nil {
 		return err
 	}
 	s.moveTo(&next)

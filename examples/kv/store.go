@@ -19,6 +19,7 @@ import (
 // store is everything that a replica has on disk, in one Pebble database:
 //
 //	i          the folder's own name
+//	n          the number of synced batches, see mark
 //	h          hard state
 //	t          the entry before the first one in the log (term, index)
 //	a          what is applied: term, index, configuration
@@ -37,7 +38,7 @@ import (
 // entries, snapshots) is synced: a batch of applied data that a crash loses is applied again
 // from the entries, and a compaction, which comes after it, cannot outlive it.
 type store struct {
-	db   *pebble.DB
+	*engine
 	hard raftpb.HardState
 	// prev is the entry before the first one in the log.
 	prev entryID
@@ -64,6 +65,7 @@ type entryID struct{ term, index uint64 }
 
 var (
 	keyIdentity = []byte("i")
+	keySynced   = []byte("n")
 	keyHard     = []byte("h")
 	keyPrev     = []byte("t")
 	keyApplied  = []byte("a")
@@ -95,20 +97,31 @@ func openStore(dir string, first map[uint64]string) (*store, error) {
 
 // openStoreIn is openStore in a file system that need not be the machine's.
 func openStoreIn(fs vfs.FS, dir string, first map[uint64]string) (*store, error) {
-	db, err := pebble.Open(dir, &pebble.Options{FS: fs, Logger: quietLogger{}})
+	e, err := openEngine(fs, dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s (is another copy running?): %w", dir, err)
+		return nil, err
 	}
-	s := &store{db: db}
-	if err := s.load(first); err != nil {
-		return nil, errors.Join(fmt.Errorf("reading %s: %w", dir, err), db.Close())
+	s := &store{engine: e}
+	if err := s.guard(func() error { return s.load(first) }); err != nil {
+		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
 	return s, nil
 }
 
 func (s *store) close() error {
-	s.snapshots.wait()
-	return s.db.Close()
+	return s.guard(func() error {
+		s.snapshots.wait()
+		return s.engine.close()
+	})
+}
+
+// closeAfter closes the store after an error. It returns the error, or the failure of the engine
+// that has led to it.
+func (s *store) closeAfter(err error) error {
+	if cause := s.failure(); cause != nil {
+		return cause
+	}
+	return errors.Join(err, s.close())
 }
 
 func (s *store) load(first map[uint64]string) error {
@@ -184,7 +197,7 @@ func (s *store) create(first map[uint64]string) error {
 	if err != nil {
 		return err
 	}
-	return b.Commit(pebble.Sync)
+	return s.commit(b, true)
 }
 
 func (s *store) findLast() error {
@@ -314,16 +327,4 @@ func setMessage(b *pebble.Batch, key []byte, m interface{ Marshal() ([]byte, err
 		return err
 	}
 	return b.Set(key, data, nil)
-}
-
-// quietLogger keeps Pebble's progress reports to itself; errors still come back as errors.
-type quietLogger struct{}
-
-func (quietLogger) Infof(string, ...interface{})  {}
-func (quietLogger) Errorf(string, ...interface{}) {}
-
-// Fatalf is called when the database cannot go on, for instance because the disk is
-// full: nothing may be acknowledged any more.
-func (quietLogger) Fatalf(format string, args ...interface{}) {
-	panic(fmt.Sprintf("pebble: "+format, args...))
 }
