@@ -23,7 +23,7 @@ func startHere(t *testing.T, n uint64) map[uint64]*replica {
 	replicas := map[uint64]*replica{}
 	for id := range first {
 		r, err := startReplica(options{
-			id: id, first: first, address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 20 * time.Millisecond,
+			id: id, first: first, address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 100 * time.Millisecond,
 			timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
 		})
 		must(t, err)
@@ -51,6 +51,16 @@ func follower(t *testing.T, replicas map[uint64]*replica) *replica {
 		return true
 	})
 	return found
+}
+
+// insist is send for a request that may be carried out twice. It repeats it while leaders change.
+func (r *replica) insist(t *testing.T, method, path, body string) (code int, answer string) {
+	t.Helper()
+	until(t, "a leader that answers", func() bool {
+		code, answer = r.send(t, method, path, body)
+		return code != http.StatusServiceUnavailable
+	})
+	return code, answer
 }
 
 // send sends a request to a replica and returns status and answer.

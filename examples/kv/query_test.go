@@ -15,11 +15,11 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 		"a//b": "a//b", "a/./b": "a/./b", "a/../b": "a/../b", "..": "..", "/": "/", "a/": "a/",
 		"c%2Fd": "c/d", "%2E%2E/e": "../e", "f%3Fg": "f?g", "%00%ff": "\x00\xff", "with+plus": "with+plus",
 	} {
-		if code, body := r.send(t, http.MethodPut, "/kv/"+path, path); code != http.StatusNoContent {
+		if code, body := r.insist(t, http.MethodPut, "/kv/"+path, path); code != http.StatusNoContent {
 			t.Errorf("PUT %s: %d %s", path, code, body)
 			continue
 		}
-		if code, body := r.send(t, http.MethodGet, "/kv/"+path, ""); code != http.StatusOK || body != path {
+		if code, body := r.insist(t, http.MethodGet, "/kv/"+path, ""); code != http.StatusOK || body != path {
 			t.Errorf("GET %s: %d %s", path, code, body)
 		}
 		var o outcome
@@ -28,7 +28,7 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 		if err != nil || string(o.value) != path {
 			t.Errorf("key %q has %q, %v, want %q", key, o.value, err, path)
 		}
-		if code, body := r.send(t, http.MethodDelete, "/kv/"+path, ""); code != http.StatusNoContent {
+		if code, body := r.insist(t, http.MethodDelete, "/kv/"+path, ""); code != http.StatusNoContent {
 			t.Errorf("DELETE %s: %d %s", path, code, body)
 		}
 	}
@@ -38,7 +38,7 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 		t.Errorf("%d other keys were written, %v", rows, err)
 	}
 	for _, path := range []string{"/kv/", "/kv"} {
-		if code, _ := r.send(t, http.MethodPut, path, "x"); code != http.StatusBadRequest {
+		if code, _ := r.insist(t, http.MethodPut, path, "x"); code != http.StatusBadRequest {
 			t.Errorf("PUT %s: %d", path, code)
 		}
 	}
