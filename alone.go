@@ -28,11 +28,12 @@ import (
 // If the next configuration change is reported as committed too and is durable, the node commits
 // both at once, without proof.
 //
-// If Storage cannot give the changes at that moment, the node keeps the report and its proof, and
-// acts upon it later. The proof stays good: the configuration that it makes this node alone decide
-// in can only be changed by this node.
+// If Storage cannot give the changes at that moment, the node keeps the report, and acts upon it
+// later. A report with a proof then needs the second one: the log reaches the highest commit index
+// that any leader has reported since. A node that leads by then has every committed entry (thesis
+// §3.6.3).
 //
-// A leader applies a change before it appends the next one. So the append that brings the next
+// A change is in effect at a leader before it appends the next one. So the append that brings the next
 // change also reports this one as committed. After a restart, an append has to be heard first.
 //
 // Safety: the leader L of term T is another node. L was a voter of its active configuration when it

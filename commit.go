@@ -18,7 +18,7 @@ func (r *raft) advanceCommit() bool {
 		return false
 	}
 	if r.log.committed < index {
-		r.postponeCommit(index, true) // the first configuration holds it back
+		r.openPostponed().first = true // it holds the index back
 	}
 	traceCommit(r)
 	return true
@@ -49,8 +49,12 @@ func (r *raft) nameCommit() []byte {
 }
 
 // commitOnWord moves the commit index to index, which another node reports as committed, as far as
-// beforeAlone allows. It postpones what it cannot decide now.
+// beforeAlone allows. It postpones the report if Storage cannot give the changes now, or if the
+// first configuration holds it back.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
+	if err := r.log.mayCommit(index); err != nil {
+		return err
+	}
 	limit, err := r.beforeAlone(index, proof)
 	if errors.Is(err, ErrUnavailable) {
 		r.postponeCommit(index, proof)
@@ -69,7 +73,8 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 }
 
 // resumeCommit acts on what was postponed. What is committed is in the log of every later leader,
-// whatever has become of the node that reported it. An error has quarantined the node.
+// whatever has become of the node that reported it. A proof is void if the node has heard of a later
+// commit index since, see alone.go. An error has quarantined the node.
 func (r *raft) resumeCommit() error {
 	p := r.postponed
 	if p == nil {
@@ -77,22 +82,39 @@ func (r *raft) resumeCommit() error {
 	}
 	commit, proven, first := p.commit, p.proven, p.first
 	p.commit, p.proven, p.first = 0, 0, false
-	if first && r.log.committed == 0 {
-		if err := r.commitFirstConfiguration(); err != nil {
+	if first {
+		if err := r.resumeFirst(); err != nil {
 			return err
 		}
 	}
-	last, err := r.log.lastIndex(), error(nil)
+	var err error
 	if proven > r.log.committed {
-		err = r.commitOnWord(min(proven, last), true)
+		err = r.commitOnWord(proven, r.log.stable() >= r.heardCommit)
 	}
 	if err == nil && commit > r.log.committed {
-		err = r.commitAsTold(min(commit, last))
+		err = r.commitAsTold(commit)
 	}
 	if err != nil {
 		return r.quarantine("committing what was reported", err)
 	}
 	return nil
+}
+
+// resumeFirst looks at the first configuration again. An error has quarantined the node.
+func (r *raft) resumeFirst() error {
+	if r.role == StateLeader {
+		r.advanceCommit()
+		return r.err
+	}
+	if r.log.committed == 0 {
+		return r.commitFirstConfiguration()
+	}
+	return nil
+}
+
+// knowsMore reports whether a report beyond the commit index is postponed.
+func (r *raft) knowsMore() bool {
+	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.committed
 }
 
 // commitFirstConfiguration commits the first configuration if all of it is durable. An error has

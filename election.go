@@ -58,13 +58,16 @@ func (r *raft) campaignForVotes(context string, learners bool) error {
 
 // readyToCampaign refuses to lead in a state that would have to be left first: a
 // snapshot that is not durable, a counter about to wrap, or a configuration that is known to
-// be old because the change is committed but not applied. In the last case the node
-// could win with a quorum that does not count any more.
+// be old because a change is committed but not applied, or may be in a report that is postponed.
+// With an old configuration the node could win with a quorum that does not count any more.
 func (r *raft) readyToCampaign() (bool, error) {
 	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
 		return false, nil
 	}
 	pending, err := r.log.hasConfChange(r.log.applied, r.log.committed)
+	if err == nil && r.knowsMore() {
+		err = ErrUnavailable
+	}
 	if errors.Is(err, ErrUnavailable) {
 		r.logger.Debugf("%x does not campaign yet: %v", r.id, err)
 		if r.postponed == nil || r.postponed.campaignUntil == 0 {
@@ -174,8 +177,8 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //   - K is a voter of C. Then K campaigns in C and asks B.
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
 //     at B: a leader appends a change only when the change before it is in effect, so B has been
-//     told that all changes but the last one are committed (thesis §4.1), and commits them as soon
-//     as its Storage can give them. If B is a voter there, B campaigns and K answers;
+//     told that all changes but the last one are committed (thesis §4.1). It commits them as soon
+//     as its Storage can give them, and does not campaign before. If B is a voter there, B campaigns and K answers;
 //     a learner is asked after an undecided campaign. If B is no voter there, the other live voters
 //     of C are. They learn of the change from K in the same way, and then ask B.
 
@@ -198,7 +201,7 @@ func (r *raft) learnCommit(id entryID) (bool, error) {
 		return false, r.quarantine("learning what is committed", err)
 	}
 	if r.log.committed == before {
-		return false, nil // no change, or commitOnWord held it back
+		return false, nil // no change, or commitOnWord held it back or postponed it
 	}
 	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.committed)
 	return true, nil

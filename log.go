@@ -181,8 +181,8 @@ func (l *raftLog) commitTo(index uint64) error {
 	if index <= l.committed {
 		return nil
 	}
-	if index > l.lastIndex() {
-		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.lastIndex())
+	if err := l.mayCommit(index); err != nil {
+		return err
 	}
 	if l.committed == 0 {
 		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {
@@ -190,6 +190,14 @@ func (l *raftLog) commitTo(index uint64) error {
 		}
 	}
 	l.committed = index
+	return nil
+}
+
+// mayCommit returns an error if the log ends before index: entries that were acknowledged are lost.
+func (l *raftLog) mayCommit(index uint64) error {
+	if index > l.lastIndex() {
+		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.lastIndex())
+	}
 	return nil
 }
 

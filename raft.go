@@ -151,12 +151,13 @@ type postponed struct {
 	// applied after it, and a configuration change among them would take back the snapshot's configuration.
 	snapshot *pb.Snapshot
 	from     uint64
-	// commit is up to where another node has reported the log to be committed, if that could not be
-	// acted upon: the first configuration is not durable, or Storage cannot give the configuration
-	// changes now. proven is the same for a report with proof, see beforeAlone. Whoever made the
-	// report may be gone.
+	// commit is up to where the log was reported to be committed, by another node or by its own
+	// entries at the start, if that could not be acted upon: the first configuration is not durable,
+	// or Storage cannot give the configuration changes now. proven is the same for a report with
+	// proof, see beforeAlone. Whoever made the report may be gone.
 	commit, proven uint64
-	// first: Storage could not give the first configuration.
+	// first: the first configuration has to be looked at again. Storage could not give it, or it
+	// holds back what a leader has counted.
 	first bool
 	// reading says how the reading of entries to apply stands.
 	reading reading
@@ -198,7 +199,7 @@ func (r *raft) openPostponed() *postponed {
 	return r.postponed
 }
 
-// postponeCommit remembers a report of another node that cannot be acted upon now.
+// postponeCommit remembers a report that cannot be acted upon now.
 func (r *raft) postponeCommit(index uint64, proof bool) {
 	p := r.openPostponed()
 	if proof {

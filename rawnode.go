@@ -27,7 +27,8 @@ type RawNode struct {
 	// lent: the last batch is with the application, until Advance acknowledges write.
 	lent bool
 	// changesOut counts the configuration changes that were handed out and not yet given to
-	// ApplyConfChange, over the node's life. Too high, it only lets a change wait for Advance.
+	// ApplyConfChange, over the node's life. A change without a call leaves it too high: then a
+	// later change waits for Advance. A second call for one change would leave it too low.
 	changesOut uint32
 
 	write write

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -205,5 +206,70 @@ func TestAnUnavailableBeginningOfALogIsNoReasonToForget(t *testing.T) {
 			l.Tick()
 			l.wantCommit(l.raft.log.lastIndex())
 		})
+	}
+}
+
+// Two changes are committed. Node 1 was told of both and cannot read them. In the configuration
+// before them it would need only node 2, and commit beside those who use the newest one.
+func TestANodeThatKeepsAReportDoesNotCampaign(t *testing.T) {
+	storage := &unavailable{}
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		if cfg.ID == 1 {
+			storage.MemoryStorage = cfg.Storage.(*MemoryStorage)
+			cfg.Storage = storage
+		}
+	})
+	c.elect(3)
+	c.join(nil)
+	c.join(nil)
+	storage.now = true
+	c.isolate(2)
+	c.change(3, "v4")
+	c.change(3, "v5")
+	c.wantConfig("voters=(1 2 3)", 1)
+	c.cut = func(m *pb.Message) bool { return m.From <= 2 != (m.To <= 2) }
+	c.tick(1, 40)
+	c.settle()
+	c.wantRole(1, StateFollower, 2)
+	storage.now = false
+	noError(t, c.node(1).Campaign())
+	c.settle()
+	c.wantRole(1, StateFollower, 2)
+	c.tick(1, 40)
+	c.settle()
+	c.wantConfig("voters=(1 2 3 4 5)", 1)
+	c.heal()
+	if leader := c.leaderAmong([]uint64{1, 2, 4, 5}, 200); leader == 0 {
+		t.Error("nobody leads")
+	}
+}
+
+// Node 1 lost its disk, and has the log again up to a change that made it the only voter long ago. A
+// removed server reports that change. The leader's commit index shows that node 1 is behind.
+func TestAKeptProofIsVoidOnceTheNodeIsKnownToBeBehind(t *testing.T) {
+	s := &unavailable{MemoryStorage: NewMemoryStorage()}
+	noError(t, s.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2}})))
+	data, err := (&pb.ConfChange{Type: pb.ConfChangeRemoveNode, NodeID: 2}).Marshal()
+	noError(t, err)
+	noError(t, s.Append([]pb.Entry{{Type: pb.EntryConfChange, Term: 2, Index: 2, Data: data}}))
+	noError(t, s.SetHardState(pb.HardState{Term: 7, Commit: 1}))
+	cfg := testConfig(1, s)
+	n, err := NewRawNode(&cfg)
+	noError(t, err)
+	l := &toldLearner{RawNode: n, t: t, storage: s}
+	s.now = true
+	noError(t, l.Step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 8, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})}))
+	l.work()
+	noError(t, l.Step(pb.Message{Type: pb.MsgApp, From: 3, To: 1, Term: 8, Index: 100, LogTerm: 7, Commit: 100}))
+	l.work()
+	s.now = false
+	l.Tick()
+	l.wantCommit(1)
+}
+
+func TestAReportBeyondTheLogIsAnErrorAlsoIfStorageCannotBeRead(t *testing.T) {
+	l := newToldLearner(t)
+	if err := l.Step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2, Commit: 9}); !errors.Is(err, ErrCommitBeyondLog) {
+		t.Error(err)
 	}
 }

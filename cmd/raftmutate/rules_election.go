@@ -141,6 +141,15 @@ func electionRemovals() []removal {
 		{"report-kept-start", "at the start too", "§3.6; §4.1", []edit{{"raft.go",
 			`		r.postponeCommit(hs.Commit, proof)
 `, ``}}},
+		{"report-proof-void", "a later commit index makes the proof void", "bug 41", []edit{{"commit.go",
+			`r.commitOnWord(proven, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(proven, true)`}}},
+		{"report-campaign", "a node does not campaign while it keeps a report", "§4.1; bug 36", []edit{{"election.go",
+			`	if err == nil && r.knowsMore() {`, `	if false {`}}},
+		{"report-beyond", "a report beyond the log is not kept", "§3.8; bug 26", []edit{{"commit.go",
+			`	if err := r.log.mayCommit(index); err != nil {
+		return err
+	}
+`, ``}}},
 		{"report-tried", "and acted upon at the next tick", "§3.6; §4.1", []edit{{"tick.go",
 			`		_ = r.resumeCommit() // an error has quarantined the node
 `, ``}}},

@@ -89,12 +89,15 @@ func membershipRemovals() []removal {
 		{"first-unavailable", "if it cannot be read for the moment, it is committed later", "§4.1", []edit{{"first_configuration.go",
 			`		return true, nil // the report is postponed, see commitOnWord`, `		_ = err`}}},
 		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
-			`		r.postponeCommit(index, true) // the first configuration holds it back
+			`		r.openPostponed().first = true // it holds the index back
 `, ``}}},
 		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
-			`	if first && r.log.committed == 0 {`, `	if first {`}}},
+			`	if r.log.committed == 0 {
+		return r.commitFirst`, `	if true {
+		return r.commitFirst`}}},
 		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
-			`		r.openPostponed().first = true`, ``}}},
+			`		r.openPostponed().first = true
+	case err != nil:`, `	case err != nil:`}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
 			`	if first > l.committed {`, `	if false {`}}},
 		{"first-recovered", "the first configuration is committed if the log goes on behind it", "§4.1; §3.8", []edit{{"first_configuration.go",
