@@ -116,8 +116,9 @@ type Config struct {
 
 	// Seed seeds the generator from which election timeouts are drawn, together
 	// with ID, so that nodes may share a seed. With the same seed, the same calls give the
-	// same outputs to the byte. 0 draws a seed; Status reports the one in use. With a seed that stays the same over
-	// restarts, a read context must not be used again after one: a late answer to the earlier life could answer it.
+	// same outputs to the byte. 0 draws a seed; Status reports the one in use. With a seed that stays
+	// the same over restarts, a read context must not be used again after one: a late answer to the
+	// earlier life could answer it, and the reads before it.
 	Seed uint64
 
 	// Recording, if not nil, gets everything that goes into the node, a record in each Write, so that what it did can be
