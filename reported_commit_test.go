@@ -184,10 +184,12 @@ func TestAnUnavailableBeginningOfALogIsNoReasonToForget(t *testing.T) {
 			l.work()
 		},
 		"leader": func(l *toldLearner) {
+			l.storage.now = false
 			noError(l.t, l.Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1}))
 			l.work()
 			noError(l.t, l.Step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2}))
 			l.work()
+			l.storage.now = true
 			noError(l.t, l.Step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 3}))
 		},
 	} {
