@@ -29,6 +29,17 @@ func (l *laterApplier) handOut() Ready {
 	return Ready{}
 }
 
+// finish acknowledges the batch in hand, does everything else, and looks at the configuration.
+func (l *laterApplier) finish(rd Ready, want string) {
+	l.t.Helper()
+	l.Advance(rd)
+	l.work()
+	l.apply()
+	if got := l.raft.members.Config().String(); got != want {
+		l.t.Error(got)
+	}
+}
+
 func addLearner(id uint64) pb.ConfChange {
 	return pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: id}
 }
@@ -50,13 +61,7 @@ func TestAChangeIsProposedAfterApplyConfChangeAndBeforeAdvance(t *testing.T) {
 	l.wantPending(false)
 	l.must(l.ProposeConfChange(addLearner(3)))
 	l.wantPending(true)
-	l.Advance(rd)
-	l.wantPending(true)
-	l.work()
-	l.apply()
-	if got := l.raft.members.Config().String(); got != "voters=(1) learners=(2 3)" {
-		t.Error(got)
-	}
+	l.finish(rd, "voters=(1) learners=(2 3)")
 }
 
 func TestAJointConfigurationIsLeftBeforeAdvance(t *testing.T) {
@@ -68,12 +73,7 @@ func TestAJointConfigurationIsLeftBeforeAdvance(t *testing.T) {
 	rd := l.handOut()
 	l.apply()
 	l.must(l.ProposeConfChange(pb.ConfChangeV2{}))
-	l.Advance(rd)
-	l.work()
-	l.apply()
-	if got := l.raft.members.Config().String(); got != "voters=(1) learners=(2)" {
-		t.Error(got)
-	}
+	l.finish(rd, "voters=(1) learners=(2)")
 }
 
 func TestAnEarlierChangeThatIsAppliedLateLeavesALaterOnePending(t *testing.T) {
@@ -104,49 +104,36 @@ func TestAnApplyConfChangeOfNothingCountsForNoLaterChange(t *testing.T) {
 	l.Advance(rd)
 }
 
-// asyncAppend handles the storage messages of rd but those to the apply thread, which it returns.
-func asyncAppend(t *testing.T, n *RawNode, s *MemoryStorage, rd Ready) (apply *pb.Message) {
-	t.Helper()
+// asyncAppend handles a Ready but for the message to the apply thread, which it returns.
+func (l *laterApplier) asyncAppend() (apply *pb.Message) {
+	l.t.Helper()
+	rd := l.Ready()
 	for i := range rd.Messages {
 		m := &rd.Messages[i]
 		if m.To == LocalApplyThread {
 			apply = m
 			continue
 		}
-		if err := s.Append(m.Entries); err != nil {
-			t.Fatal(err)
-		}
+		l.must(l.storage.Append(m.Entries))
 		for _, resp := range m.Responses {
-			if err := n.Step(resp); err != nil {
-				t.Fatal(err)
-			}
+			l.must(l.Step(resp))
 		}
 	}
 	return apply
 }
 
 func TestAChangeIsProposedBeforeTheApplyThreadAnswers(t *testing.T) {
-	s := NewMemoryStorage()
-	if err := s.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1}})); err != nil {
-		t.Fatal(err)
-	}
-	cfg := DefaultConfig(1, s)
-	cfg.Logger, cfg.AsyncStorageWrites = DiscardLogger, true
-	n, err := NewRawNode(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &laterApplier{RawNode: n, t: t, storage: s}
-	l.must(n.Campaign())
-	for n.HasReady() {
-		asyncAppend(t, n, s, n.Ready()) // nothing is applied in this test but changes
+	l := startLaterApplier(t, true)
+	l.must(l.Campaign())
+	for l.HasReady() {
+		l.asyncAppend() // nothing is applied in this test but changes
 	}
 	for id := uint64(2); id < 5; id++ {
-		l.must(n.ProposeConfChange(addLearner(id)))
+		l.must(l.ProposeConfChange(addLearner(id)))
 		l.wantPending(true)
 		changes := uint32(0)
-		for n.HasReady() {
-			if m := asyncAppend(t, n, s, n.Ready()); m != nil {
+		for l.HasReady() {
+			if m := l.asyncAppend(); m != nil {
 				changes += confChanges(m.Entries) // and the thread does not answer
 			}
 		}
@@ -154,7 +141,7 @@ func TestAChangeIsProposedBeforeTheApplyThreadAnswers(t *testing.T) {
 			t.Fatalf("%d changes were handed out", changes)
 		}
 		l.wantPending(true)
-		n.ApplyConfChange(addLearner(id))
+		l.ApplyConfChange(addLearner(id))
 		l.wantPending(false)
 	}
 }

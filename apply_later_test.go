@@ -19,21 +19,27 @@ type laterApplier struct {
 
 func newLaterApplier(t *testing.T) *laterApplier {
 	t.Helper()
+	l := startLaterApplier(t, false)
+	l.must(l.Campaign())
+	l.work()
+	l.apply()
+	return l
+}
+
+// startLaterApplier starts the node, which is the only voter and does not lead yet.
+func startLaterApplier(t *testing.T, async bool) *laterApplier {
+	t.Helper()
 	s := NewMemoryStorage()
 	if err := s.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1}})); err != nil {
 		t.Fatal(err)
 	}
 	cfg := DefaultConfig(1, s)
-	cfg.Logger = DiscardLogger
+	cfg.Logger, cfg.AsyncStorageWrites = DiscardLogger, async
 	n, err := NewRawNode(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &laterApplier{RawNode: n, t: t, storage: s}
-	l.must(n.Campaign())
-	l.work()
-	l.apply()
-	return l
+	return &laterApplier{RawNode: n, t: t, storage: s}
 }
 
 func (l *laterApplier) must(err error) {

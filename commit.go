@@ -73,8 +73,8 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 }
 
 // resumeCommit acts on what was postponed. What is committed is in the log of every later leader,
-// whatever has become of the node that reported it. A proof is void if the node has heard of a later
-// commit index since, see alone.go. An error has quarantined the node.
+// whatever has become of the node that reported it. A proof is void if a leader has since reported
+// a commit index that this log does not reach, see alone.go. An error has quarantined the node.
 func (r *raft) resumeCommit() error {
 	p := r.postponed
 	if p == nil {

@@ -65,11 +65,8 @@ func (r *raft) readyToCampaign() (bool, error) {
 		return false, nil
 	}
 	pending, err := r.log.hasConfChange(r.log.applied, r.log.committed)
-	if err == nil && r.knowsMore() {
-		err = ErrUnavailable
-	}
-	if errors.Is(err, ErrUnavailable) {
-		r.logger.Debugf("%x does not campaign yet: %v", r.id, err)
+	if errors.Is(err, ErrUnavailable) || err == nil && r.knowsMore() {
+		r.logger.Debugf("%x does not campaign yet: it cannot tell which configuration changes are committed", r.id)
 		if r.postponed == nil || r.postponed.campaignUntil == 0 {
 			r.electionElapsed = r.electionTimeout // it tries again at the next tick
 		}
@@ -178,9 +175,10 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
 //     at B: a leader appends a change only when the change before it is in effect, so B has been
 //     told that all changes but the last one are committed (thesis §4.1). It commits them as soon
-//     as its Storage can give them, and does not campaign before. If B is a voter there, B campaigns and K answers;
-//     a learner is asked after an undecided campaign. If B is no voter there, the other live voters
-//     of C are. They learn of the change from K in the same way, and then ask B.
+//     as its Storage can give them, and does not campaign before. If B is a voter there, B
+//     campaigns and K answers; a learner is asked after an undecided campaign. If B is no voter
+//     there, the other live voters of C are. They learn of the change from K in the same way, and
+//     then ask B.
 
 // learnCommit commits up to id, which another node knows to be committed, if this log has id and a
 // configuration change up to it. It reports whether the commit index moved. Without such a change

@@ -81,6 +81,7 @@ func isConfChange(e *pb.Entry) bool {
 	return e.Type == pb.EntryConfChange || e.Type == pb.EntryConfChangeV2
 }
 
+// confChanges counts the configuration changes among entries.
 func confChanges(entries []pb.Entry) (n uint32) {
 	for i := range entries {
 		if isConfChange(&entries[i]) {

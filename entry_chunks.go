@@ -221,9 +221,7 @@ func (o *olderChunks) add(c entryChunk) {
 
 // dropLast removes the newest array, and returns it.
 func (o *olderChunks) dropLast() entryChunk {
-	last := o.len() - 1
-	c := *o.at(last)
-	o.remove(last)
+	c := o.popLast()
 	o.bytes -= c.bytes
 	return c
 }

@@ -64,7 +64,7 @@ var (
 	ErrLogFull error = &dropError{"the log has reached its largest index"}
 	// ErrTransferring: this leader is handing the leadership to another node.
 	ErrTransferring error = &dropError{"the leadership is being transferred"}
-	// ErrConfChangePending: an earlier configuration change is not applied yet, or the leader
+	// ErrConfChangePending: an earlier configuration change is not in effect yet, or the leader
 	// has not applied the log with which it began its term.
 	ErrConfChangePending error = &dropError{"an earlier configuration change may be pending"}
 )

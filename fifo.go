@@ -34,16 +34,17 @@ func (q *fifo[T]) pop(n int) {
 	}
 }
 
-// remove removes the element at a position.
-func (q *fifo[T]) remove(i int) {
-	if i == 0 {
+// popLast removes the newest element, and returns it.
+func (q *fifo[T]) popLast() T {
+	last := len(q.list) - 1
+	e := q.list[last]
+	if q.len() == 1 {
 		q.pop(1)
-		return
+		return e
 	}
-	at := q.gone + i
-	rest := copy(q.list[at:], q.list[at+1:])
-	clear(q.list[at+rest:])
-	q.list = q.list[:at+rest]
+	clear(q.list[last:])
+	q.list = q.list[:last]
+	return e
 }
 
 // emptied returns the array of a list whose elements are zero, to be used again; nil if it is

@@ -58,7 +58,7 @@ func TestAnsweredReadsLeaveOthersInPlace(t *testing.T) {
 	}
 }
 
-// A fifo is a list from which elements are removed.
+// A fifo is a list from which elements are removed at both ends.
 func TestReadQueueIsAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q fifo[read]
@@ -71,9 +71,11 @@ func TestReadQueueIsAList(t *testing.T) {
 				want = want[k:]
 			case 1:
 				if len(want) > 0 {
-					i := rapid.IntRange(0, len(want)-1).Draw(t, "remove")
-					q.remove(i)
-					want = append(want[:i:i], want[i+1:]...)
+					last := len(want) - 1
+					if got := q.popLast(); got.index != want[last] {
+						t.Fatalf("the newest is %d, want %d", got.index, want[last])
+					}
+					want = want[:last]
 				}
 			default:
 				q.push(read{index: n + 1})

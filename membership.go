@@ -55,7 +55,7 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	r.switchConfig(cfg)
 }
 
-// noteAllEffective notes that every change that was handed out is in effect, or about to be.
+// noteAllEffective notes that every change that was handed out is in effect.
 func (r *raft) noteAllEffective() {
 	if r.role == StateLeader {
 		r.effective = r.log.applying

@@ -156,8 +156,8 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 
 // CheckConfChange returns the reason why this node would now neither append cc nor send it to the
 // leader, or nil. The reason is one of the errors of CheckProposal. A leader also returns
-// ErrConfChangePending if an earlier change may not be applied. Its error matches ErrBadConfChange
-// if cc is illegal in the active configuration.
+// ErrConfChangePending if an earlier change may not be in effect. Its error matches
+// ErrBadConfChange if cc is illegal in the active configuration.
 func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {
@@ -196,18 +196,19 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // ApplyConfChange makes the configuration active that a committed configuration
 // change leads to, and returns it. The application calls it once for every entry of
 // type EntryConfChange or EntryConfChangeV2 in CommittedEntries, before Advance, and
-// stores the result with its snapshots. The next change may be proposed from then on. A change that
-// the application rejects is applied as an empty ConfChange{}.
+// stores the result with its snapshots. The next change may be proposed from then on, and not
+// earlier: where Advance comes first, the node cannot tell whether a change is in effect (thesis
+// §4.1). A change that the application rejects is applied as an empty ConfChange{}.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	if rn.raft.err == nil {
 		rn.raft.record.noteConfChange(cc)
 		if rn.changesOut > 0 {
 			rn.changesOut--
 		}
+		rn.raft.applyConfChange(cc.AsV2())
 		if rn.changesOut == 0 {
 			rn.raft.noteAllEffective()
 		}
-		rn.raft.applyConfChange(cc.AsV2())
 	}
 	cs := rn.raft.members.ConfState()
 	return &cs

@@ -76,8 +76,8 @@ func (r *raft) becomeCandidate() {
 }
 
 // becomeLeader starts the leader's bookkeeping. Nothing is known of the others; of
-// itself the leader counts what is durable. A configuration change somewhere in the
-// unapplied log may be pending, so none is proposed before all of it is applied.
+// itself the leader counts what is durable. Configuration changes in the unapplied log may be
+// pending, so none is proposed before they are in effect.
 func (r *raft) becomeLeader() {
 	r.startTimer()
 	r.resetVolatile()

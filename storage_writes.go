@@ -89,8 +89,8 @@ func (r *raft) resumePostponed() {
 }
 
 // storageAvailable tries what has waited because Storage could not give it: appends and snapshots,
-// entries to apply, a report of what is committed, and a campaign that the leader has ordered. Another campaign is tried at each
-// tick.
+// entries to apply, a report of what is committed, and a campaign that the leader has ordered.
+// Another campaign is tried at each tick.
 func (r *raft) storageAvailable() {
 	r.resumeHindered()
 	r.postponed.retry()

@@ -37,9 +37,11 @@ func subjects() []subject {
 	core := []string{".", "./progress", "./tracker", "./quorum", "./confchange"}
 	return []subject{
 		{"Elections", electionRemovals(), core, true},
+		{"Reports of what is committed", reportRemovals(), core, true},
 		{"The log and what is committed", logRemovals(), core, true},
 		{"Durability", durabilityRemovals(), core, true},
 		{"Snapshots", snapshotRemovals(), core, true},
+		{"The first configuration", firstRemovals(), core, true},
 		{"Membership and transfer", membershipRemovals(), core, true},
 		{"Reads and leases", readRemovals(), core, true},
 		{"Flow and bounds", flowRemovals(), core, false},

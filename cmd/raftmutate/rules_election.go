@@ -123,53 +123,6 @@ func electionRemovals() []removal {
 			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
 		{"silent-leader-learner", "and who never votes", "§6.4", []edit{{"tick.go",
 			`if r.role == StateFollower && r.lead != None {`, `if r.mayCampaign && r.role == StateFollower && r.lead != None {`}}},
-		{"alone-leader", "a leader's word lets a node decide alone only if it has an entry of that leader's term", "§3.5; bug 41", []edit{{"commit.go",
-			`	return r.commitOnWord(index, term == r.term)`, `	return r.commitOnWord(index, term == r.term || true)`}}},
-		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
-			`r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(id.index, true)`}}},
-		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"commit.go",
-			`limit, err = r.beforeAlone(end, r.log.last().term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
-		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
-			`r.beforeAlone(hs.Commit, proof)`, `hs.Commit, error(nil)`}}},
-		{"report-kept", "a report of what is committed is kept while Storage cannot give the changes", "§3.6; §4.1", []edit{{"commit.go",
-			`		r.postponeCommit(index, proof)
-		return nil`, `		return nil`}}},
-		{"report-kept-proof", "with its proof", "§3.6; bug 41", []edit{{"raft.go",
-			`	if proof {
-		p.proven`, `	if false {
-		p.proven`}}},
-		{"report-kept-start", "at the start too", "§3.6; §4.1", []edit{{"raft.go",
-			`		r.postponeCommit(hs.Commit, proof)
-`, ``}}},
-		{"report-proof-void", "a later commit index makes the proof void", "bug 41", []edit{{"commit.go",
-			`r.commitOnWord(proven, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(proven, true)`}}},
-		{"report-campaign", "a node does not campaign while it keeps a report", "§4.1; bug 36", []edit{{"election.go",
-			`	if err == nil && r.knowsMore() {`, `	if false {`}}},
-		{"report-beyond", "a report beyond the log is not kept", "§3.8; bug 26", []edit{{"commit.go",
-			`	if err := r.log.mayCommit(index); err != nil {
-		return err
-	}
-`, ``}}},
-		{"report-tried", "and acted upon at the next tick", "§3.6; §4.1", []edit{{"tick.go",
-			`		_ = r.resumeCommit() // an error has quarantined the node
-`, ``}}},
-		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"storage_writes.go",
-			`	if r.resumeCommit() != nil {
-		return // the node is quarantined
-	}
-`, ``}}},
-		{"answer-unknown", "an acknowledgement names what is committed if there may be a change", "§4.1", []edit{{"append.go",
-			`		if change || unknown {`, `		if change {`}}},
-		{"alone-durable", "the change that ends a configuration of one node must be durable before that configuration is used", "bug 41", []edit{{"alone.go",
-			`if at <= r.log.stable() {`, `if true {`}}},
-		{"alone-last", "a configuration of one node is not used if a change follows that is not known to be committed", "bug 41", []edit{{"alone.go",
-			`limit == index || proof && !more {`, `limit == index || proof && (more || true) {`}}},
-		{"alone-heard", "but a change beyond all that appends have reported does not matter", "§4.1", []edit{{"alone.go",
-			`alone(&cfg, r.id) && (r.heardCommit == 0 || at <= r.heardCommit)`, `alone(&cfg, r.id)`}}},
-		{"alone-unheard", "if any append has reported something since the start", "bug 41", []edit{{"alone.go",
-			`(r.heardCommit == 0 || at <= r.heardCommit)`, `at <= r.heardCommit`}}},
-		{"alone-snapshot", "nobody restores an earlier leader's snapshot in which it decides alone", "§5; bug 41", []edit{{"snapshot.go",
-			`if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {`, `if false {`}}},
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
@@ -183,33 +136,8 @@ func electionRemovals() []removal {
 		r.electionElapsed = 0`}}},
 		{"learner-votes", "a learner votes: it may have been promoted without knowing it", "§4.2.1; bug 38", []edit{{"election.go",
 			`	if r.hasPromised() && !req.transfer {`, `	if !r.mayCampaign || r.hasPromised() && !req.transfer {`}}},
-		{"answer-tells", "the answer to a candidate says what is committed", "§4.1; bugs 38, 40", []edit{{"election.go",
-			`	m.Context = r.nameCommit()
-	traceSend(r, m)`, `	traceSend(r, m)`}}},
-		{"grant-tells", "a grant as well", "live majority", []edit{{"election.go",
-			`	m.Context = r.nameCommit()
-	traceSend(r, m)`, `	if !grant {
-		m.Context = r.nameCommit()
-	}
-	traceSend(r, m)`}}},
-		{"answer-of-term", "also in an answer of an earlier term", "§4.1; bugs 38, 40", []edit{{"step.go",
-			`		if isVoteAnswer(m) {
-			// It`, `		if false {
-			// It`}}},
-		{"ack-tells", "an acknowledgement tells a leader of commitment that it does not know", "live majority", []edit{{"append.go",
-			`			m.Context = r.nameCommit()
-`, ``}}},
-		{"candidate-tells", "a candidate says what is committed", "§4.1; bug 38", []edit{{"election.go",
-			`		about = r.nameCommit()
-`, ``}}},
 		{"candidate-asks-learners", "a campaign that follows an undecided one asks learners too", "live majority", []edit{{"election.go",
 			`	undecided := r.role != StateFollower`, `	undecided := false`}}},
-		{"learn-changes", "commitment is learnt from votes only where the configuration changes", "v3.6", []edit{{"election.go",
-			`	if err == nil && change {`, `	if err == nil && (change || true) {`}}},
-		{"learn-own-log", "the word of another node commits only what one has", "§3.5", []edit{{"election.go",
-			`if id.index <= r.log.committed || !r.log.has(id) {`, `if id.index <= r.log.committed || id.index > r.log.lastIndex() {`}}},
-		{"learn-ends-campaign", "a campaign ends that turns out to be in an outdated configuration", "§4.1", []edit{{"election.go",
-			`if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {`, `if outdated && false {`}}},
 		{"random-timeout", "election timeouts are drawn at random", "§3.4", []edit{{"timeout.go",
 			`return base + int(g.next()%uint64(base))`, `return base`}}},
 		{"timeouts-differ", "nodes that share a seed do not time out in step", "§3.4", []edit{{"timeout.go",

@@ -5,21 +5,21 @@ func membershipRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
 			`	if pending > max(r.log.applied, r.effective) {`, `	if false {`}}},
-		{"change-effective", "until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
+		{"change-effective", "it is under way until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
 			`	if pending > max(r.log.applied, r.effective) {`, `	if pending > r.log.applied {`}}},
-		{"change-effective-all", "while no other change that was handed out waits for it", "§4.1; bug 35", []edit{{"rawnode.go",
+		{"change-effective-all", "a call ends nothing while an earlier change waits for its own", "§4.1; bug 35", []edit{{"rawnode.go",
 			`		if rn.changesOut == 0 {`, `		if true {`}}},
-		{"change-effective-once", "a call counts for one change", "§4.1; bug 35", []edit{{"rawnode.go",
+		{"change-effective-once", "each change that was handed out needs a call", "§4.1; bug 35", []edit{{"rawnode.go",
 			`		rn.changesOut += changes
 `, `		rn.changesOut = min(rn.changesOut+changes, 1)
 `}}},
-		{"change-effective-surplus", "a call without a change counts for none", "§4.1; drop-in", []edit{{"rawnode.go",
+		{"change-effective-surplus", "a call without a change ends no later one", "§4.1; drop-in", []edit{{"rawnode.go",
 			`		if rn.changesOut > 0 {
 			rn.changesOut--
 		}
 `, `		rn.changesOut--
 `}}},
-		{"change-effective-handed-out", "nor for a change that was not handed out", "§4.1; bug 35", []edit{{"membership.go",
+		{"change-effective-handed-out", "nor one that was not handed out", "§4.1; bug 35", []edit{{"membership.go",
 			`		r.effective = r.log.applying
 `, `		r.effective = r.log.lastIndex()
 `}}},
@@ -56,72 +56,8 @@ func membershipRemovals() []removal {
 				defer r.applyConfChange(cc)
 			}
 `}}},
-		{"first-whole", "the first configuration is committed as one", "§4.1; bug 41", []edit{{"log.go",
-			`		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {`, `		if false {
-			splits, err := l.splitsFirstConfiguration(index)
-			_ = splits`}}},
-		{"first-complete", "when something behind it shows where it ends", "§4.1; bug 41", []edit{{"first_configuration.go",
-			` || end == l.lastIndex() ||`, ` ||`}}},
-		{"first-durable", "and all of it is durable", "§4.1; §3.8", []edit{{"first_configuration.go",
-			` || end > l.stable()), err`, `), err`}}},
-		{"first-word", "whoever has all of it needs nobody's word", "§4.1; §3.6", []edit{{"storage_writes.go",
-			`	if r.log.committed == 0 {`, `	if false {`}}},
-		{"first-rewritten", "what is missing of it is written with what is there", "§4.1; §3.8", []edit{{"bootstrap.go",
-			`		r.log.truncate(1)
-		r.log.appendOwn(bootstrapTerm, first, payloadBytes(first))`, `		r.log.appendOwn(bootstrapTerm, first[has:], payloadBytes(first[has:]))`}}},
-		{"first-applied", "it is committed where a part of it was applied", "§4.1; §3.8", []edit{{"first_configuration.go",
-			` || l.committed > 0, err`, `, err`}}},
-		{"first-told", "what it has held back is committed with it", "§4.1; §3.6", []edit{{"commit.go",
-			`		r.postponeCommit(limit, proof) // the first configuration holds it back
-`, ``}}},
-		{"first-told-lasts", "in a later term too", "§4.1; §3.6", []edit{{"role.go",
-			`	r.postponed = r.postponed.lasting()`, `	r.postponed = nil`}}},
-		{"first-handed-out", "all of it is handed out at once", "§4.1; §5", []edit{{"log.go",
-			`	if lo == 1 {`, `	if false {`}}},
-		{"first-no-further", "and nothing that somebody has added to it", "§3.4; §4.1", []edit{{"first_configuration.go",
-			`	end = min(end, hi-1)`, `	_ = hi`}}},
-		{"first-active", "and active before a part of it is applied", "§4.1; §5", []edit{{"rawnode.go",
-			`		if committed[0].Index == 1 && r.members.Len() == 0 {`, `		if false {`}}},
-		{"first-snapshot", "a snapshot that ends within it is not sent", "§4.1; §5", []edit{{"send.go",
-			`	} else if splits {`, `	} else if splits && false {`}}},
-		{"first-snapshot-only", "others are, before a change of the first term too", "§5", []edit{{"first_configuration.go",
-			` && slices.Contains(s.ConfState.Voters, cc.NodeID)`, ` || slices.Contains(s.ConfState.Voters, cc.NodeID)`}}},
-		{"first-unavailable", "if it cannot be read for the moment, it is committed later", "§4.1", []edit{{"first_configuration.go",
-			`		return true, nil // the report is postponed, see commitOnWord`, `		_ = err`}}},
-		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
-			`		r.openPostponed().first = true // it holds the index back
-`, ``}}},
-		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
-			`	if r.log.committed == 0 {
-		return r.commitFirst`, `	if true {
-		return r.commitFirst`}}},
-		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
-			`		r.openPostponed().first = true
-	case err != nil:`, `	case err != nil:`}}},
-		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
-			`	if first > l.committed {`, `	if false {`}}},
-		{"first-recovered", "the first configuration is committed if the log goes on behind it", "§4.1; §3.8", []edit{{"first_configuration.go",
-			`	return end, end < l.lastIndex() ||`, `	return end, end == 0 ||`}}},
 		{"order-after-snapshot", "an order to campaign is obeyed when the snapshot that it waits for is durable", "§3.10; §5", []edit{{"storage_writes.go",
 			`	if restored && r.postponed != nil {`, `	if false && restored {`}}},
-		{"first-again", "a node whose first write was torn bootstraps again", "§3.8", []edit{{"bootstrap.go",
-			`	if committed != 0 || r.role != StateFollower ||`, `	if true ||`}}},
-		{"first-once", "a node bootstraps once", "§4.1", []edit{{"bootstrap.go",
-			`	if committed != 0 || r.role != StateFollower || r.members.Len() > 0 ||`, `	if`}}},
-		{"first-same", "and with the peers that its log begins with", "§4.1", []edit{{"bootstrap.go",
-			`		if !bytes.Equal(at[0].Data, first[i].Data) {`, `		if !bytes.Equal(at[0].Data, at[0].Data) {`}}},
-		{"first-all", "with all of them", "§4.1", []edit{{"bootstrap.go",
-			`has == 0 || has > n || has < n && has < last {`, `has == 0 || has > n {`}}},
-		{"first-no-more", "and no others", "§4.1", []edit{{"bootstrap.go",
-			`has == 0 || has > n || has < n && has < last {
-		return 0, notEmpty
-	}`, `has == 0 || has < n && has < last {
-		return 0, notEmpty
-	} else {
-		has = min(has, n)
-	}`}}},
-		{"first-acknowledged", "what a node has of it, it acknowledges", "§5", []edit{{"snapshot.go",
-			`	r.acknowledge(leader, max(r.log.committed, id.index),`, `	r.acknowledge(leader, r.log.committed,`}}},
 		{"one-voter", "a simple change alters one voter at most", "§4.1", []edit{{"confchange/config.go",
 			`n > 1 {`, `n > 99 {`}}},
 		{"joint-outgoing", "a joint configuration needs the majority of the old one, too", "§4.3", []edit{{"confchange/config.go",

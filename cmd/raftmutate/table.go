@@ -144,9 +144,10 @@ func (t *table) markdown() string {
 	var b strings.Builder
 	b.WriteString("# What happens when a rule is taken out\n\n")
 	b.WriteString("    go run ./cmd/raftmutate -write docs/mutations.md\n\n")
-	b.WriteString("Each rule is taken out of the code alone, and the rest is run: up to 500 seeds of the simulator, the explorer's bounds of\n")
-	b.WriteString("CI, and the tests and scripts. \"Simulator\" is the number of seeds that it took to notice, from seed 1 on, and the property that was broken;\n")
-	b.WriteString("\"explorer\" are the small worlds in which something was, and \".\" where it knows nothing of the subject. A dash is nobody.\n\n")
+	b.WriteString("Each rule is taken out of the code alone, and the rest is run: up to 500 seeds of the simulator, the\n")
+	b.WriteString("explorer's bounds of CI, and the tests and scripts. \"Simulator\" is the number of seeds that it took\n")
+	b.WriteString("to notice, from seed 1 on, and the property that was broken; \"explorer\" are the small worlds in\n")
+	b.WriteString("which something was, and \".\" where it knows nothing of the subject. A dash is nobody.\n\n")
 	noticed, bySim, byExplorer, byTests := 0, 0, 0, 0
 	t.each(func(_ *removal, o row) {
 		noticed += one(o.noticed())
@@ -154,7 +155,7 @@ func (t *table) markdown() string {
 		byExplorer += one(o.explorer != "-" && o.explorer != notAsked)
 		byTests += one(o.tests != "-")
 	})
-	fmt.Fprintf(&b, "Of %d rules %d were noticed when they were gone: %d by the simulator, %d by the explorer, %d by tests and scripts.\n", t.size(), noticed, bySim, byExplorer, byTests)
+	fmt.Fprintf(&b, "Of %d rules %d were noticed when they were gone: %d by the simulator, %d by the explorer, %d by\ntests and scripts.\n", t.size(), noticed, bySim, byExplorer, byTests)
 	for i := range t.subjects {
 		s := &t.subjects[i]
 		if len(s.removals) == 0 {

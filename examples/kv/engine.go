@@ -69,7 +69,7 @@ func (e *engine) open(fs vfs.FS, dir string) (err error) {
 func (e *engine) options(fs vfs.FS) *pebble.Options {
 	return &pebble.Options{FS: fs, Lock: e.lock, Logger: e, EventListener: &pebble.EventListener{
 		DataCorruption:  func(info pebble.DataCorruptionInfo) { e.fail(fmt.Errorf("%s: %w", info.Path, info.Details)) },
-		BackgroundError: func(err error) { e.fail(err) },
+		BackgroundError: func(err error) { e.halt(err) }, // Pebble would try again at once, for ever
 	}}
 }
 
@@ -143,12 +143,16 @@ func (e *engine) fail(err error) {
 	})
 }
 
-// full is called when the disk is full, before Pebble hears of it. Pebble panics where it cannot
-// make a new log, and tries again for ever where it cannot write a table. So this does not return.
-func (e *engine) full(dir string) {
-	e.fail(fmt.Errorf("%s: %w", dir, syscall.ENOSPC))
+// halt notes a failure and does not return to Pebble, which must not go on. Pebble may hold locks
+// here that others wait for, so nobody may wait for the loop of this replica any more.
+func (e *engine) halt(err error) {
+	e.fail(err)
 	select {}
 }
+
+// full is called when the disk is full, before Pebble hears of it: it would panic where it cannot
+// make a new log.
+func (e *engine) full(dir string) { e.halt(fmt.Errorf("%s: %w", dir, syscall.ENOSPC)) }
 
 func (e *engine) failure() error {
 	select {
@@ -163,8 +167,7 @@ func (e *engine) failure() error {
 func (*engine) Infof(string, ...any)  {}
 func (*engine) Errorf(string, ...any) {}
 
-// Fatalf is called when the database cannot go on. It must not return, and Pebble may hold locks
-// here that others wait for. So nobody may wait for the loop of this replica any more.
+// Fatalf is called when the database cannot go on. It must not return.
 func (e *engine) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	for _, arg := range args {
@@ -172,8 +175,7 @@ func (e *engine) Fatalf(format string, args ...any) {
 			err = cause
 		}
 	}
-	e.fail(err)
-	select {}
+	e.halt(err)
 }
 
 // explain says in one line what is wrong, and what to do about it.

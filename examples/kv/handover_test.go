@@ -10,8 +10,8 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// TestAWriteIsAnsweredWhenAnotherLeaderTakesOver plays both leaders of a follower. The write goes to
-// the first, and survives or not. The second leader's first entry decides: no time has to pass.
+// TestAWriteIsAnsweredWhenAnotherLeaderTakesOver plays both leaders of a follower. The write goes
+// to the first, and survives or not. The second leader's first entry decides: no time has to pass.
 func TestAWriteIsAnsweredWhenAnotherLeaderTakesOver(t *testing.T) {
 	for survives, want := range map[bool]int{true: http.StatusNoContent, false: http.StatusServiceUnavailable} {
 		l := startSoloLeader(t, 3) // a follower: nobody votes for it

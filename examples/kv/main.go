@@ -17,7 +17,8 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run returns the exit status: 2 for a command line that makes no sense, 1 for what goes wrong later.
+// run returns the exit status: 2 for a command line that makes no sense, 1 for what goes wrong
+// later.
 func run(args []string, stdout, stderr io.Writer) int {
 	s, err := parseSettings(args)
 	var all []options
