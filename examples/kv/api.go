@@ -28,6 +28,8 @@ func (r *replica) routes() http.Handler {
 	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
 	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
 	handle("GET /status", r.status)
+	handle("GET /health", r.health)
+	handle("GET /ready", r.ready)
 	handle("POST /session", r.openSession)
 	handle("DELETE /session/{id}", r.closeSession)
 	handle("GET /members", r.onLeader(r.listMembers))

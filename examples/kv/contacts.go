@@ -36,15 +36,25 @@ func (l *loop) checkQuorum(removed uint64) error {
 	return l.checkHeard(after, "after this change")
 }
 
-func (l *loop) checkHeard(voters []uint64, when string) error {
-	var silent []string
+// silent are the voters that were not heard from within so many ticks.
+func (l *loop) silent(voters []uint64, within int) (silent []uint64) {
 	for _, id := range voters {
 		ticks, heard := l.contacts[id]
-		if id != l.peers.self && (!heard || ticks >= l.electionTicks) {
-			silent = append(silent, fmt.Sprint(id))
+		if id != l.peers.self && (!heard || ticks >= within) {
+			silent = append(silent, id)
 		}
 	}
-	needed, there := len(voters)/2+1, len(voters)-len(silent)
+	return silent
+}
+
+func majority(voters []uint64) int { return len(voters)/2 + 1 }
+
+func (l *loop) checkHeard(voters []uint64, when string) error {
+	var silent []string
+	for _, id := range l.silent(voters, l.electionTicks) {
+		silent = append(silent, fmt.Sprint(id))
+	}
+	needed, there := majority(voters), len(voters)-len(silent)
 	if there >= needed {
 		return nil
 	}

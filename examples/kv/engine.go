@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,6 +20,8 @@ type engine struct {
 	lock   *pebble.Lock
 	mark   *mark
 	synced uint64 // batches so far, see mark
+
+	writing atomic.Bool // a batch is being written
 
 	// failed is closed when the database must not go on; cause then says why. Most failures
 	// happen in the background, where nobody waits for an answer.
@@ -93,6 +96,8 @@ func (e *engine) checkMark(fs vfs.FS, dir string) error {
 
 // commit writes a batch. A synced one is counted, in the database first and then in the mark.
 func (e *engine) commit(b *pebble.Batch, sync bool) error {
+	e.writing.Store(true)
+	defer e.writing.Store(false)
 	if !sync {
 		return b.Commit(pebble.NoSync)
 	}

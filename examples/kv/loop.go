@@ -43,6 +43,7 @@ type loop struct {
 	reads        readQueue
 	departure    departure
 	contacts     contacts
+	heardCommit  uint64            // the highest commit index that a leader has reported
 	met          map[uint64]string // see meet
 
 	log           *slog.Logger
@@ -164,7 +165,9 @@ func (l *loop) step(m raftpb.Message) {
 	if _, known := l.store.members[m.From]; known {
 		l.contacts.hear(m.From)
 	}
-	_ = l.node.Step(m)
+	if l.node.Step(m) == nil && m.Type == raftpb.MsgApp {
+		l.heardCommit = max(l.heardCommit, m.Commit)
+	}
 }
 
 // cancel forgets a request. The loop may hear of its end first, and then does not take it.

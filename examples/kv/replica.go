@@ -40,6 +40,8 @@ type replica struct {
 	server *http.Server
 	ids    requestIDs
 
+	hindrance atomic.Value // the hindrance that was seen last
+
 	// see limits.go
 	clientBytes, batchBytes, largeBatchBytes *budget
 }
@@ -61,6 +63,7 @@ func startReplica(opts options) (*replica, error) {
 	}
 	r.server = newServer(r.routes())
 	go r.loop.run()
+	go r.watchProgress()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
 	return r, nil
 }
@@ -80,6 +83,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 		opts: opts, store: s,
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
+	r.hindrance.Store(hindrance(""))
 	if err := r.ids.draw(); err != nil {
 		return nil, err
 	}
