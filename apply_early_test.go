@@ -76,19 +76,6 @@ func TestAJointConfigurationIsLeftBeforeAdvance(t *testing.T) {
 	l.finish(rd, "voters=(1) learners=(2)")
 }
 
-func TestAnEarlierChangeThatIsAppliedLateLeavesALaterOnePending(t *testing.T) {
-	l := newLaterApplier(t)
-	l.must(l.ProposeConfChange(addLearner(2)))
-	l.work() // Advance is called, ApplyConfChange is not
-	l.must(l.ProposeConfChange(addLearner(3)))
-	rd := l.handOut()
-	l.ApplyConfChange(addLearner(2))
-	l.wantPending(true)
-	l.ApplyConfChange(addLearner(3))
-	l.wantPending(false)
-	l.Advance(rd)
-}
-
 func TestAnApplyConfChangeOfNothingCountsForNoLaterChange(t *testing.T) {
 	l := newLaterApplier(t)
 	l.ApplyConfChange(pb.ConfChangeV2{})

@@ -8,6 +8,9 @@ import "errors"
 // a majority can still be lost; it is committed with the first own entry after it.
 func (r *raft) advanceCommit() bool {
 	index := r.members.Committed()
+	if r.hasChangesOut() && r.pendingConfIndex > r.log.committed {
+		index = min(index, r.pendingConfIndex-1)
+	}
 	if index <= r.log.committed || index < r.termStart {
 		traceCommit(r)
 		return false

@@ -46,6 +46,13 @@ func withUnapplied(t *testing.T, n uint64, changes ...uint64) (*RawNode, *entrie
 	return rn, storage
 }
 
+// rejectConfChanges applies changes without an effect.
+func (rn *RawNode) rejectConfChanges(entries []pb.Entry) {
+	for range confChanges(entries) {
+		rn.ApplyConfChange(pb.ConfChangeV2{})
+	}
+}
+
 // An order to campaign waits until a configuration change is applied. It is looked for once.
 func TestAnOrderToCampaignReadsEachEntryOnce(t *testing.T) {
 	const n = 20_000
@@ -56,6 +63,7 @@ func TestAnOrderToCampaignReadsEachEntryOnce(t *testing.T) {
 			for ; rn.BasicStatus().RaftState != StateCandidate; rounds++ {
 				noError(t, rn.Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 1}))
 				if rd := rn.Ready(); rn.HasReady() || len(rd.CommittedEntries) > 0 || rounds == 0 {
+					rn.rejectConfChanges(rd.CommittedEntries)
 					rn.Advance(rd)
 				} else {
 					t.Fatal("nothing is to be applied, and the node does not campaign")
@@ -192,9 +200,11 @@ func TestACampaignPassesOverWhatIsCompacted(t *testing.T) {
 				_, err := rn.raft.log.hasConfChange(1, 21)
 				noError(t, err)
 			}
-			if rd := rn.Ready(); len(rd.CommittedEntries) != 20 {
+			rd := rn.Ready()
+			if len(rd.CommittedEntries) != 20 {
 				t.Fatalf("%d entries are to be applied", len(rd.CommittedEntries))
 			}
+			rn.rejectConfChanges(rd.CommittedEntries)
 			_, err := storage.CreateSnapshot(21, nil, nil)
 			noError(t, err)
 			noError(t, storage.Compact(21))

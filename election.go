@@ -75,6 +75,7 @@ func (r *raft) readyToCampaign() (bool, error) {
 	if err != nil {
 		return false, r.quarantine("looking for configuration changes before a campaign", err)
 	}
+	pending = pending || r.hasChangesOut()
 	if pending {
 		r.logger.Infof("%x does not campaign: a committed configuration change is not applied", r.id)
 	}

@@ -55,13 +55,6 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	r.switchConfig(cfg)
 }
 
-// noteAllEffective notes that every change that was handed out is in effect.
-func (r *raft) noteAllEffective() {
-	if r.role == StateLeader {
-		r.effective = r.log.applying
-	}
-}
-
 // adoptFirstConfiguration makes the first configuration active, with which the entries begin, as Bootstrap does: before any of it is
 // applied, so that no snapshot has a part of it.
 func (r *raft) adoptFirstConfiguration(entries []pb.Entry) {

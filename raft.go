@@ -161,6 +161,8 @@ type postponed struct {
 	first bool
 	// reading says how the reading of entries to apply stands.
 	reading reading
+	// out are the configuration changes that the application has in hand.
+	out changesOut
 }
 
 // reading is how a node stands with entries to apply that Storage cannot give at the moment.
@@ -184,11 +186,16 @@ func (p *postponed) lasting() *postponed {
 	if p == nil {
 		return nil
 	}
-	lasting := postponed{commit: p.commit, proven: p.proven, first: p.first, reading: p.reading}
-	if lasting == (postponed{}) {
+	lasting := postponed{commit: p.commit, proven: p.proven, first: p.first, reading: p.reading, out: p.out}
+	return lasting.orNil()
+}
+
+// orNil returns p, or nil if nothing is postponed.
+func (p *postponed) orNil() *postponed {
+	if p == nil || *p == (postponed{}) {
 		return nil
 	}
-	return &lasting
+	return p
 }
 
 // openPostponed returns what is postponed, to be added to.

@@ -26,10 +26,6 @@ type RawNode struct {
 	reuse bool
 	// lent: the last batch is with the application, until Advance acknowledges write.
 	lent bool
-	// changesOut counts the configuration changes that were handed out and not yet given to
-	// ApplyConfChange, over the node's life. A change without a call leaves it too high: then a
-	// later change waits for Advance. A second call for one change would leave it too low.
-	changesOut uint32
 
 	write write
 
@@ -200,17 +196,17 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // earlier: where Advance comes first, the node cannot tell whether a change is in effect (thesis
 // §4.1). A change that the application rejects is applied as an empty ConfChange{}.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
-	if rn.raft.err == nil {
-		rn.raft.record.noteConfChange(cc)
-		if rn.changesOut > 0 {
-			rn.changesOut--
-		}
-		rn.raft.applyConfChange(cc.AsV2())
-		if rn.changesOut == 0 {
-			rn.raft.noteAllEffective()
-		}
+	r := rn.raft
+	if r.err != nil {
+		cs := r.members.ConfState()
+		return &cs
 	}
-	cs := rn.raft.members.ConfState()
+	r.record.noteConfChange(cc)
+	r.applyConfChange(cc.AsV2())
+	cs := r.members.ConfState() // a snapshot that has waited may bring a later one
+	if r.returnConfChange() {
+		r.settleConfChanges()
+	}
 	return &cs
 }
 
@@ -418,9 +414,7 @@ func (rn *RawNode) fillCommitted(rd *Ready) error {
 	}
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
-		changes := confChanges(committed)
-		rn.changesOut += changes
-		rd.MustSync = changes > 0
+		rd.MustSync = r.handOutConfChanges(committed)
 		r.log.applying = committed[n-1].Index
 		if committed[0].Index == 1 && r.members.Len() == 0 {
 			r.adoptFirstConfiguration(committed)

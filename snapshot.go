@@ -41,7 +41,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 			r.logger.Warningf("%x does not restore the snapshot at %v: it would decide alone, and may be behind. A later snapshot helps", r.id, id)
 			return nil
 		}
-		if r.log.applied < r.log.applying {
+		if !r.mayRestore() {
 			r.postponeSnapshot(leader, s)
 			return nil
 		}
@@ -61,7 +61,10 @@ func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
 }
 
-// postponeSnapshot keeps a snapshot until everything is applied that was handed out. A later one takes its place.
+// mayRestore reports whether everything is applied that was handed out.
+func (r *raft) mayRestore() bool { return r.log.applied == r.log.applying && !r.hasChangesOut() }
+
+// postponeSnapshot keeps a snapshot until the node may restore it. A later one takes its place.
 func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
 	p := r.openPostponed()
 	p.from, p.snapshot = leader, s

@@ -77,7 +77,7 @@ func (r *raft) endApply(index, bytes uint64) {
 // resumePostponed goes on with what has waited. An error has quarantined the node, or the snapshot is
 // as good as lost.
 func (r *raft) resumePostponed() {
-	if s := r.postponed.snapshot; s != nil && r.log.applying == r.log.applied {
+	if s := r.postponed.snapshot; s != nil && r.mayRestore() {
 		r.postponed.snapshot = nil
 		if r.role == StateFollower {
 			_ = r.takeSnapshot(r.postponed.from, s)
@@ -86,6 +86,20 @@ func (r *raft) resumePostponed() {
 	if r.postponed != nil && r.postponed.campaignUntil != 0 {
 		_ = r.campaignAsOrdered()
 	}
+}
+
+// settleConfChanges goes on with what has waited for changes that were out. All that were handed out
+// are in effect. An error has quarantined the node.
+func (r *raft) settleConfChanges() {
+	r.postponed.out = changesOut{}
+	if r.role == StateLeader {
+		r.effective = r.log.applying
+		r.advanceCommit()
+	}
+	if r.log.applied == r.log.applying { // otherwise endApply does it
+		r.resumePostponed()
+	}
+	r.postponed = r.postponed.orNil()
 }
 
 // storageAvailable tries what has waited because Storage could not give it: appends and snapshots,

@@ -33,7 +33,9 @@ func (r *raft) elapse() {
 	}
 	if r.postponed != nil {
 		r.postponed.retry()
-		_ = r.resumeCommit() // an error has quarantined the node
+		if r.resumeCommit() == nil && r.tickConfChanges() { // an error has quarantined the node
+			r.settleConfChanges()
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // What an application does with a Ready, without async storage writes, in commands of their own: a node gets other things
@@ -34,13 +35,13 @@ func (env *InteractionEnv) takeBatch(idx int) error {
 	return n.Err()
 }
 
-// handleCarryOut does what is in the Ready that was taken; unsynced is as for process-ready:
+// handleCarryOut does what is in the Ready that was taken, with options as for process-ready:
 //
-//	carry-out ID [unsynced=true]
+//	carry-out ID [unsynced=true] [apply-later=true]
 func handleCarryOut(env *InteractionEnv, a *args) error {
 	idx := a.node()
-	var unsynced bool
-	a.setBool("unsynced", &unsynced)
+	var how handling
+	how.read(a)
 	if err := a.done(); err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func handleCarryOut(env *InteractionEnv, a *args) error {
 	}
 	defer env.observe(idx)
 	n.taken.carriedOut = true
-	return env.carryOut(n, n.taken.Ready, n.taken.MustSync && !unsynced)
+	return env.carryOut(n, n.taken.Ready, how)
 }
 
 // advance tells a node that the Ready that was taken is done, after it has been done if it was not.
@@ -68,7 +69,7 @@ func (env *InteractionEnv) advance(idx int) error {
 	n.taken = nil
 	defer env.observe(idx)
 	if !b.carriedOut {
-		if err := env.carryOut(n, b.Ready, b.MustSync); err != nil {
+		if err := env.carryOut(n, b.Ready, handling{}); err != nil {
 			return err
 		}
 	}
@@ -88,10 +89,16 @@ func (env *InteractionEnv) batchNode(idx int) (*Node, error) {
 }
 
 // carryOut persists, sends and applies what is in a Ready.
-func (env *InteractionEnv) carryOut(n *Node, rd raft.Ready, sync bool) error {
-	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, sync); err != nil {
+func (env *InteractionEnv) carryOut(n *Node, rd raft.Ready, how handling) error {
+	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync && !how.unsynced); err != nil {
 		return err
 	}
 	env.post(n, rd.Messages)
-	return env.apply(n, rd.CommittedEntries)
+	if !how.applyLater || len(rd.CommittedEntries) == 0 {
+		return env.apply(n, rd.CommittedEntries)
+	}
+	n.ApplyWork = append(n.ApplyWork, pb.Message{
+		Type: pb.MsgStorageApply, From: n.id(), To: raft.LocalApplyThread, Entries: rd.CommittedEntries,
+	})
+	return nil
 }

@@ -10,19 +10,28 @@ import (
 // ProcessReady takes one Ready from a node and prints it. Without async storage writes it then persists,
 // applies and sends what is in it, and advances the node. With them it hands the storage
 // messages to the node's threads, and sends the others.
-func (env *InteractionEnv) ProcessReady(idx int) error { return env.processReady(idx, false) }
+func (env *InteractionEnv) ProcessReady(idx int) error { return env.processReady(idx, handling{}) }
 
-// handleProcessReady processes Readies. With unsynced, the application does not wait until what it has written is durable:
-// a crash may take it back, see force-disk.
-//
-//	process-ready ID... [unsynced=true]
-func handleProcessReady(env *InteractionEnv, a *args) error {
-	var unsynced bool
-	a.setBool("unsynced", &unsynced)
-	return onNodes("handling Ready", func(env *InteractionEnv, idx int) error { return env.processReady(idx, unsynced) })(env, a)
+// handling is how the application handles a Ready. With unsynced, it does not wait until what it has
+// written is durable: a crash may take it back, see force-disk. With applyLater, it applies entries
+// after Advance, see process-apply-thread.
+type handling struct{ unsynced, applyLater bool }
+
+func (h *handling) read(a *args) {
+	a.setBool("unsynced", &h.unsynced)
+	a.setBool("apply-later", &h.applyLater)
 }
 
-func (env *InteractionEnv) processReady(idx int, unsynced bool) error {
+// handleProcessReady processes Readies:
+//
+//	process-ready ID... [unsynced=true] [apply-later=true]
+func handleProcessReady(env *InteractionEnv, a *args) error {
+	var how handling
+	how.read(a)
+	return onNodes("handling Ready", func(env *InteractionEnv, idx int) error { return env.processReady(idx, how) })(env, a)
+}
+
+func (env *InteractionEnv) processReady(idx int, how handling) error {
 	n, err := env.liveNode(idx)
 	if err != nil {
 		return err
@@ -38,7 +47,7 @@ func (env *InteractionEnv) processReady(idx int, unsynced bool) error {
 		env.dispatchReady(n, rd)
 		return nil
 	}
-	if err := env.carryOut(n, rd, rd.MustSync && !unsynced); err != nil {
+	if err := env.carryOut(n, rd, how); err != nil {
 		return err
 	}
 	n.Advance(rd)

@@ -123,6 +123,9 @@ type Faults struct {
 	// Concurrent lets inputs come between a Ready and its Advance, as they do with raft.Node; with asynchronous storage writes,
 	// between what a thread has done and the node's being told.
 	Concurrent bool
+	// ApplyLate has applications apply what is committed up to half an election timeout after Advance.
+	// It makes no difference with asynchronous storage writes.
+	ApplyLate bool
 	// Mixed gives each node, and each of its lives, other sizes and limits, and another choice of pre-vote and, without
 	// leases, check-quorum.
 	Mixed bool
@@ -141,7 +144,7 @@ func AllFaults() *Faults {
 		Partition: 60, PartitionTicks: 30, Crash: 80, CrashWriting: 80, DownTicks: 20, WriteError: 200, Tear: true,
 		Pause: 150, PauseTicks: 20, Stall: 100, StallTicks: 15, ReadError: 300, Unavailable: 60, LoseDisk: 800,
 		Compact: 20, Transfer: 100, Campaign: 150, Forget: 150, Member: 60, MaxNodes: defaultMaxNodes,
-		Drift: 1, Lazy: 0.2, Concurrent: true, Mixed: true, Batches: true, Minority: true,
+		Drift: 1, Lazy: 0.2, Concurrent: true, Mixed: true, Batches: true, Minority: true, ApplyLate: true,
 	}
 }
 
@@ -239,6 +242,7 @@ func drawFaults(r *rng) *Faults {
 	end := *r // earlier seeds give the same runs as before this fault existed
 	end.state ^= 0xdead
 	f.Minority = end.chance(0.6)
+	f.ApplyLate = end.chance(0.4)
 	return f
 }
 

@@ -20,7 +20,7 @@ type node struct {
 
 	appendWork []pb.Message // with asynchronous storage writes: not written yet, oldest first
 	syncWork   []bool       // whether each of them has to be synced
-	applyWork  []pb.Message
+	applyWork  []pb.Message // also without them, see Faults.ApplyLate
 	// acks are the acknowledgements of what the threads have done, which the node has not been told yet.
 	acks []pb.Message
 	// Without asynchronous storage writes: the Ready that the application has in hand, and how far it is with it.
@@ -191,7 +191,11 @@ func (w *world) carryOut(n *node) {
 	w.persist(n, rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync)
 	w.send(n, rd.Messages)
 	w.restore(n, &rd.Snapshot)
-	w.apply(n, rd.CommittedEntries)
+	if w.cfg.Faults.ApplyLate && len(rd.CommittedEntries) > 0 {
+		n.applyWork = append(n.applyWork, pb.Message{Entries: slices.Clone(rd.CommittedEntries)})
+	} else {
+		w.apply(n, rd.CommittedEntries)
+	}
 	w.observe(n)
 }
 

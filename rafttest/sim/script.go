@@ -155,15 +155,18 @@ func (sw *scriptWriter) look(n *node) nodeBefore {
 
 // write writes an action that was just done.
 func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
-	unsynced := ""
+	unsynced, later := "", ""
 	if sw.w.unsynced {
 		unsynced = " unsynced=true"
+	}
+	if sw.w.cfg.Faults.ApplyLate && !sw.base.AsyncStorageWrites {
+		later = " apply-later=true"
 	}
 	switch a.kind {
 	case doDeliver:
 		sw.deliver()
 	case doReady:
-		sw.command("process-ready %d%s", n.id, unsynced)
+		sw.command("process-ready %d%s%s", n.id, unsynced, later)
 	case doTake:
 		if sw.base.AsyncStorageWrites {
 			sw.command("process-ready %d", n.id)
@@ -171,7 +174,7 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 		}
 		sw.command("take-ready %d", n.id)
 	case doCarryOut:
-		sw.command("carry-out %d%s", n.id, unsynced)
+		sw.command("carry-out %d%s%s", n.id, unsynced, later)
 	case doAcknowledge:
 		sw.command("advance %d", n.id)
 	case doAcks:
@@ -183,7 +186,7 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 	case doAppend, doApply:
 		if before.work > len(n.appendWork)+len(n.applyWork) {
 			sw.command("process-%s-thread %d%s", a.kind, n.id, unsynced)
-			if !sw.w.cfg.Faults.Concurrent {
+			if sw.base.AsyncStorageWrites && !sw.w.cfg.Faults.Concurrent {
 				sw.command("deliver-msgs %d local=true", n.id)
 			}
 		}

@@ -49,6 +49,8 @@ type host struct {
 	waiting      []event
 	// What is scheduled already.
 	readyDue, appendBusy, applyBusy, acksDue bool
+	// applyTicks is how long something has been there to be applied, with Faults.ApplyLate.
+	applyTicks int
 
 	stalledUntil uint64
 	crashWriting bool // in its next write
@@ -147,7 +149,7 @@ func (s *simulation) hostEvent(h *host, e *event) {
 			h.missed++
 			return
 		}
-		s.w.tick(h.node)
+		s.tick(h)
 	case evUnblock:
 		s.unblock(h)
 		return
@@ -232,6 +234,10 @@ func (s *simulation) collect(h *host, delay uint64) {
 	if len(h.reads) > 0 {
 		s.serveReads(h)
 	}
+	if len(h.applyWork) > 0 && !h.applyBusy && !s.w.base.AsyncStorageWrites {
+		h.applyBusy = true
+		s.at(s.now+s.r.around(ticks(s.w.base.ElectionTick)/8), h, evApply, 0, 0)
+	}
 	if s.probed != s.w.check.commit {
 		s.probed = s.w.check.commit
 		s.probeLeases(h)
@@ -284,7 +290,7 @@ func (s *simulation) unblock(h *host) {
 	}
 	for h.missed > 0 && !h.blocked && h.rn != nil {
 		h.missed--
-		s.w.tick(h.node)
+		s.tick(h)
 		s.collect(h, 0)
 	}
 	if h.rn != nil {

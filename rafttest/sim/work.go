@@ -105,6 +105,21 @@ func (s *simulation) startThreads(h *host) {
 	}
 }
 
+// tick lets a host's clock tick. What was handed out half an election timeout ago is applied first.
+func (s *simulation) tick(h *host) {
+	h.applyTicks++
+	if len(h.applyWork) == 0 || s.w.base.AsyncStorageWrites {
+		h.applyTicks = 0
+	}
+	if h.applyTicks >= s.w.base.ElectionTick/2 {
+		for h.rn != nil && len(h.applyWork) > 0 {
+			s.w.doApply(h.node)
+			s.collect(h, 0)
+		}
+	}
+	s.w.tick(h.node)
+}
+
 func (s *simulation) appendDone(h *host) {
 	h.appendBusy = false
 	if (h.crashWriting || h.failWriting) && (!s.faults.Tear || divisible(&h.appendWork[0])) {

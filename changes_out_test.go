@@ -1,0 +1,175 @@
+package raft
+
+import (
+	"fmt"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// wantCommitted looks at whether everything in the log is committed.
+func (l *laterApplier) wantCommitted(want bool) {
+	l.t.Helper()
+	l.work()
+	if committed := l.raft.log.committed == l.raft.log.lastIndex(); committed != want {
+		l.t.Fatalf("all is committed: %t, want %t (%d of %d)", committed, want, l.raft.log.committed, l.raft.log.lastIndex())
+	}
+}
+
+// oneChangeOut returns a leader whose application has a change in hand, and has called Advance.
+func oneChangeOut(t *testing.T) *laterApplier {
+	t.Helper()
+	l := newLaterApplier(t)
+	l.must(l.ProposeConfChange(addLearner(2)))
+	l.wantCommitted(true)
+	return l
+}
+
+func TestAChangeIsCommittedOnlyWhenTheEarlierOneIsInEffect(t *testing.T) {
+	l := oneChangeOut(t)
+	l.must(l.Propose([]byte("other entries go on")))
+	l.wantCommitted(true)
+	l.must(l.ProposeConfChange(addLearner(3)))
+	before := l.raft.log.lastIndex()
+	l.must(l.Propose([]byte("but for those behind it")))
+	l.wantCommitted(false)
+	if got := l.raft.log.committed; got != before-1 {
+		t.Errorf("committed up to %d, the change is at %d", got, before)
+	}
+	l.ApplyConfChange(addLearner(2))
+	l.wantCommitted(true)
+}
+
+func TestAChangeThatTheApplicationRejectsWithoutACallHoldsNothingUpForLong(t *testing.T) {
+	l := oneChangeOut(t)
+	l.committed = nil
+	l.must(l.ProposeConfChange(addLearner(3)))
+	for tick := range l.raft.limits.electionTicks() {
+		l.wantCommitted(false)
+		if tick == 3 {
+			l.must(l.Propose(nil)) // what is handed out meanwhile makes no difference
+		}
+		l.Tick()
+	}
+	l.wantCommitted(true)
+	l.apply()
+	l.wantPending(false)
+}
+
+// A change that is being applied before Advance may take its time.
+func TestAChangeThatIsNotYetAppliedIsWaitedFor(t *testing.T) {
+	l := newLaterApplier(t)
+	l.must(l.ProposeConfChange(addLearner(2)))
+	rd := l.handOut()
+	for range 3 * l.raft.limits.electionTicks() {
+		l.Tick()
+	}
+	l.Advance(rd)
+	l.must(l.ProposeConfChange(addLearner(3)))
+	l.wantCommitted(false)
+	l.apply()
+	l.wantCommitted(true)
+}
+
+// followerWithChangesOut is a follower that was handed out two changes, at 3 and at 5.
+func followerWithChangesOut(t *testing.T) *RawNode {
+	t.Helper()
+	rn, _ := withUnapplied(t, 5, 3, 5)
+	rn.raft.limits.applyBytes = noLimit
+	rd := rn.Ready()
+	if confChanges(rd.CommittedEntries) != 2 {
+		t.Fatalf("handed out %v", rd.CommittedEntries)
+	}
+	rn.Advance(rd)
+	return rn
+}
+
+func TestANodeWithChangesOutDoesNotCampaign(t *testing.T) {
+	campaigns := map[string]func(rn *RawNode){
+		"by itself": func(rn *RawNode) { noError(t, rn.Campaign()) },
+		"as ordered": func(rn *RawNode) {
+			noError(t, rn.Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 1}))
+		},
+	}
+	for name, campaign := range campaigns {
+		t.Run(name, func(t *testing.T) {
+			rn := followerWithChangesOut(t)
+			for range 2 {
+				campaign(rn)
+				if rn.raft.role != StateFollower {
+					t.Fatal("it campaigns with another configuration than the newest")
+				}
+				rn.ApplyConfChange(pb.ConfChange{})
+			}
+			if name == "by itself" {
+				campaign(rn) // an order is obeyed as soon as it may be
+			}
+			if rn.raft.role != StateCandidate {
+				t.Error("it does not campaign, although nothing is out")
+			}
+		})
+	}
+}
+
+func TestANodeCampaignsAgainAlthoughNoCallIsMade(t *testing.T) {
+	rn := followerWithChangesOut(t)
+	for range 3 * rn.raft.limits.electionTicks() {
+		rn.Tick()
+	}
+	if rn.raft.role != StateCandidate {
+		t.Errorf("it is a %s", rn.raft.role)
+	}
+}
+
+func TestASnapshotWaitsForChangesThatAreOut(t *testing.T) {
+	rn := followerWithChangesOut(t)
+	snap := snapAt(20, 1, pb.ConfState{Voters: []uint64{1, 2, 3, 4}})
+	noError(t, rn.Step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 1, Snapshot: snap}))
+	for i := range 2 {
+		if rd := rn.Ready(); !IsEmptySnap(rd.Snapshot) {
+			t.Fatalf("restored after %d calls", i)
+		} else {
+			rn.Advance(rd)
+		}
+		if cs := rn.ApplyConfChange(pb.ConfChange{}); len(cs.Voters) != 3 {
+			t.Errorf("the change has led to %v", cs)
+		}
+	}
+	if rd := rn.Ready(); rd.Snapshot.Metadata.Index != 20 {
+		t.Error("not restored")
+	}
+}
+
+// The first configuration is active before it is applied. An application may make no calls for it.
+func TestTheFirstConfigurationIsNotOut(t *testing.T) {
+	for calls := range 2 {
+		t.Run(fmt.Sprint(calls), func(t *testing.T) {
+			s := NewMemoryStorage()
+			cfg := testConfig(1, s)
+			rn, err := NewRawNode(&cfg)
+			noError(t, err)
+			noError(t, rn.Bootstrap([]Peer{{ID: 1}}))
+			changes := 0
+			for rn.HasReady() {
+				rd := rn.Ready()
+				noError(t, s.Append(rd.Entries))
+				rn.rejectConfChanges(rd.CommittedEntries[:min(calls, len(rd.CommittedEntries))])
+				changes += len(rd.CommittedEntries)
+				rn.Advance(rd)
+			}
+			noError(t, rn.Campaign())
+			if changes != 1 {
+				t.Errorf("%d changes were handed out", changes)
+			}
+			if rn.raft.role != StateCandidate {
+				t.Error("it does not campaign")
+			}
+			for range rn.raft.limits.electionTicks() {
+				rn.Tick()
+			}
+			if p := rn.raft.postponed; p != nil {
+				t.Errorf("left over: %+v", *p)
+			}
+		})
+	}
+}
