@@ -121,6 +121,42 @@ func TestANodeCampaignsAgainAlthoughNoCallIsMade(t *testing.T) {
 	}
 }
 
+// Each change that is handed out, and each call, begins the wait anew.
+func TestAnApplicationThatGoesOnApplyingChangesIsWaitedFor(t *testing.T) {
+	rn, _ := withUnapplied(t, 5, 3, 5)
+	rn.raft.limits.applyBytes = 1
+	wait := rn.raft.limits.electionTicks() - 1
+	want := func(out bool, ticks int) {
+		t.Helper()
+		for range ticks {
+			rn.TickQuiesced()
+		}
+		if rn.raft.hasChangesOut() != out {
+			t.Fatalf("changes are out: %t", !out)
+		}
+	}
+	for range 2 {
+		for changes := uint32(0); changes == 0; {
+			rd := rn.Ready()
+			changes = confChanges(rd.CommittedEntries)
+			rn.Advance(rd)
+		}
+		want(true, wait)
+	}
+	rn.ApplyConfChange(pb.ConfChange{})
+	want(true, wait)
+	want(false, 1)
+}
+
+func TestAChangeIsOutOverAnElection(t *testing.T) {
+	l := oneChangeOut(t)
+	l.must(l.Step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 9}))
+	l.must(l.Campaign())
+	if l.raft.role != StateFollower {
+		t.Error("it campaigns with another configuration than the newest")
+	}
+}
+
 func TestASnapshotWaitsForChangesThatAreOut(t *testing.T) {
 	rn := followerWithChangesOut(t)
 	snap := snapAt(20, 1, pb.ConfState{Voters: []uint64{1, 2, 3, 4}})

@@ -43,6 +43,7 @@ func subjects() []subject {
 		{"Snapshots", snapshotRemovals(), core, true},
 		{"The first configuration", firstRemovals(), core, true},
 		{"Membership and transfer", membershipRemovals(), core, true},
+		{"Changes that are being applied", changeRemovals(), core, true},
 		{"Reads and leases", readRemovals(), core, true},
 		{"Flow and bounds", flowRemovals(), core, false},
 		{"What comes from outside", doorRemovals(), core, false},

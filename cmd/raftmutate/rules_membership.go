@@ -7,19 +7,7 @@ func membershipRemovals() []removal {
 			`	if pending > max(r.log.applied, r.effective) {`, `	if false {`}}},
 		{"change-effective", "it is under way until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
 			`	if pending > max(r.log.applied, r.effective) {`, `	if pending > r.log.applied {`}}},
-		{"change-effective-all", "a call ends nothing while an earlier change waits for its own", "§4.1; bug 35", []edit{{"rawnode.go",
-			`		if rn.changesOut == 0 {`, `		if true {`}}},
-		{"change-effective-once", "each change that was handed out needs a call", "§4.1; bug 35", []edit{{"rawnode.go",
-			`		rn.changesOut += changes
-`, `		rn.changesOut = min(rn.changesOut+changes, 1)
-`}}},
-		{"change-effective-surplus", "a call without a change ends no later one", "§4.1; drop-in", []edit{{"rawnode.go",
-			`		if rn.changesOut > 0 {
-			rn.changesOut--
-		}
-`, `		rn.changesOut--
-`}}},
-		{"change-effective-handed-out", "nor one that was not handed out", "§4.1; bug 35", []edit{{"membership.go",
+		{"change-effective-handed-out", "no change is in effect that was not handed out", "§4.1; bug 35", []edit{{"storage_writes.go",
 			`		r.effective = r.log.applying
 `, `		r.effective = r.log.lastIndex()
 `}}},

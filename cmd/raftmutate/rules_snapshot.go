@@ -21,7 +21,7 @@ func snapshotRemovals() []removal {
 			`	r.setConfig(cfg)
 `, ``}}},
 		{"snapshot-waits", "a snapshot waits for what was handed out before it", "§5", []edit{{"snapshot.go",
-			`		if r.log.applied < r.log.applying {`, `		if false {`}}},
+			`		if !r.mayRestore() {`, `		if false {`}}},
 		{"snapshot-first", "entries are applied when the snapshot before them is durable", "§5", []edit{{"log.go",
 			`	if l.unstable.snapshot != nil {
 		return 0
