@@ -191,10 +191,12 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 
 // ApplyConfChange makes the configuration active that a committed configuration
 // change leads to, and returns it. The application calls it once for every entry of
-// type EntryConfChange or EntryConfChangeV2 in CommittedEntries, before Advance, and
-// stores the result with its snapshots. The next change may be proposed from then on, and not
-// earlier: where Advance comes first, the node cannot tell whether a change is in effect (thesis
-// §4.1). A change that the application rejects is applied as an empty ConfChange{}.
+// type EntryConfChange or EntryConfChangeV2 in CommittedEntries, in their order, and stores the
+// result with its snapshots. A change that the application rejects is applied as an empty
+// ConfChange{}. The next change may be proposed when the call has returned (thesis §4.1).
+//
+// The call comes best before Advance. After Advance it must not come later than an election timeout
+// of ticks: until then the node commits no next change, does not campaign and restores no snapshot.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	r := rn.raft
 	if r.err != nil {
