@@ -30,6 +30,7 @@ func (r *replica) routes() http.Handler {
 	handle("GET /status", r.status)
 	handle("GET /health", r.health)
 	handle("GET /ready", r.ready)
+	handle("GET /metrics", r.metrics().ServeHTTP)
 	handle("POST /session", r.openSession)
 	handle("DELETE /session/{id}", r.closeSession)
 	handle("GET /members", r.onLeader(r.listMembers))
@@ -237,6 +238,7 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 		case r.loop.inbox <- m:
 		default:
 			full = true
+			r.loop.counters.noRoom.Inc()
 		}
 	})
 	switch {

@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // engine is the database below the store, with what tells that it cannot go on.
@@ -21,7 +23,8 @@ type engine struct {
 	mark   *mark
 	synced uint64 // batches so far, see mark
 
-	writing atomic.Bool // a batch is being written
+	writing   atomic.Bool // a batch is being written
+	syncTimes prometheus.Histogram
 
 	// failed is closed when the database must not go on; cause then says why. Most failures
 	// happen in the background, where nobody waits for an answer.
@@ -32,7 +35,7 @@ type engine struct {
 
 // openEngine opens the database in dir, or creates it.
 func openEngine(fs vfs.FS, dir string) (*engine, error) {
-	e := &engine{failed: make(chan struct{})}
+	e := &engine{failed: make(chan struct{}), syncTimes: newSyncTimes()}
 	fs = vfs.OnDiskFull(fs, func() { e.full(dir) })
 	if err := e.guard(func() error { return e.open(fs, dir) }); err != nil {
 		if e.failure() == nil {
@@ -105,9 +108,11 @@ func (e *engine) commit(b *pebble.Batch, sync bool) error {
 	if err := b.Set(keySynced, binary.BigEndian.AppendUint64(nil, synced), nil); err != nil {
 		return err
 	}
+	started := time.Now()
 	if err := b.Commit(pebble.Sync); err != nil {
 		return err
 	}
+	e.syncTimes.Observe(time.Since(started).Seconds())
 	e.synced = synced
 	return e.mark.write(synced)
 }

@@ -96,9 +96,7 @@ type progress struct {
 // judge returns what has been in the way for longer than that.
 func (p *progress) judge(now time.Time, s sample) hindrance {
 	h := s.hindrance(&p.before)
-	if !s.stuck {
-		p.before = s
-	}
+	p.before = s
 	switch {
 	case h == "":
 		p.since = time.Time{}

@@ -55,7 +55,8 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 // bareReplica serves HTTP without a loop.
 func bareReplica() *replica {
 	r := &replica{
-		opts: options{id: 1, timeout: time.Second}, loop: &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1)},
+		opts: options{id: 1, timeout: time.Second}, store: &store{engine: &engine{syncTimes: newSyncTimes()}},
+		loop:        &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
 	r.loop.members.Store(&members{})

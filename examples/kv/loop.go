@@ -47,6 +47,7 @@ type loop struct {
 	met          map[uint64]string // see meet
 
 	log           *slog.Logger
+	counters      *counters
 	clock         *clock
 	readPatience  int    // ticks that a read waits until its index is applied
 	electionTicks int    // the shortest election timeout
@@ -165,7 +166,11 @@ func (l *loop) step(m raftpb.Message) {
 	if _, known := l.store.members[m.From]; known {
 		l.contacts.hear(m.From)
 	}
-	if l.node.Step(m) == nil && m.Type == raftpb.MsgApp {
+	if err := l.node.Step(m); err != nil {
+		l.counters.refused.Inc()
+		return
+	}
+	if m.Type == raftpb.MsgApp {
 		l.heardCommit = max(l.heardCommit, m.Commit)
 	}
 }

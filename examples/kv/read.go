@@ -185,10 +185,9 @@ func (b *readBatch) fail(err error) {
 
 // read answers a read in the given mode. It asks again until there is an answer or the time
 // is over: nothing depends on how often it is asked.
-func (r *replica) read(ctx context.Context, mode readMode, key []byte) (outcome, error) {
+func (r *replica) read(ctx context.Context, mode readMode, key []byte) (o outcome, err error) {
+	defer func() { r.loop.counters.countRead(mode, o, err) }()
 	if mode == readStale {
-		var o outcome
-		var err error
 		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
 		o.mode = mode
 		return o, errors.Join(queryErr, err)

@@ -127,10 +127,11 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{}, contacts: contacts{},
-		log: opts.log, clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
+		log: opts.log, counters: newCounters(), clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
 	l.members.Store(&members{})
 	peers.unreachable = func(id uint64) {
+		l.counters.lost.Inc()
 		select {
 		case l.unreachable <- id:
 		default: // it will be lost again
@@ -198,7 +199,8 @@ const retryPause = 20 * time.Millisecond
 // do proposes a command and waits until it is applied here. A proposal that was
 // dropped, because there is no leader for instance, is tried again. One that was accepted may still be
 // carried out: it is tried again only in a session, which carries it out once.
-func (r *replica) do(ctx context.Context, c command) (outcome, error) {
+func (r *replica) do(ctx context.Context, c command) (o outcome, err error) {
+	defer func() { r.loop.counters.countWrite(c.op, o, err) }()
 	for {
 		o, err := r.attempt(ctx, c)
 		if !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, errSlow) {

@@ -58,6 +58,16 @@ func (sb *snapshotBuilder) forgetBefore(index uint64) {
 	}
 }
 
+// figures are for metrics.
+func (sb *snapshotBuilder) figures() (building bool, bytes int, index uint64) {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.ready != nil {
+		bytes, index = len(sb.ready.Data), sb.ready.Metadata.Index
+	}
+	return sb.building, bytes, index
+}
+
 func (sb *snapshotBuilder) wait() { sb.running.Wait() }
 
 // An image is a run of key length, key, value length, value: the rows that replicas agree on.
