@@ -99,14 +99,12 @@ func (l *loop) figures() figures {
 	for id, p := range l.peers.peers {
 		f.peers[id] = peerFigures{queue: len(p.queue)}
 	}
-	if status.RaftState == raft.StateLeader {
-		l.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-			if p, known := f.peers[id]; known {
-				p.progress = &pr
-				f.peers[id] = p
-			}
-		})
-	}
+	l.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if p, known := f.peers[id]; known {
+			p.progress = &pr
+			f.peers[id] = p
+		}
+	})
 	return f
 }
 
