@@ -37,6 +37,7 @@ func TestAChangeIsCommittedOnlyWhenTheEarlierOneIsInEffect(t *testing.T) {
 		t.Errorf("committed up to %d, the change is at %d", got, before)
 	}
 	l.ApplyConfChange(addLearner(2))
+	l.wantPending(true)
 	l.wantCommitted(true)
 }
 
