@@ -162,7 +162,7 @@ func TestDamageAndASecondCopyEndTheProcessWithOneLine(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		out, err := exec.CommandContext(ctx, c.binary, "-id", "1", "-data", c.dir).CombinedOutput()
-		if err == nil || err.Error() != "exit status 1" || strings.Count(string(out), "\n") != 1 {
+		if err == nil || err.Error() != "exit status 1" || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "level=ERROR") {
 			t.Errorf("%v\n%s", err, out)
 		}
 		return string(out)

@@ -168,6 +168,7 @@ func (l *loop) step(m raftpb.Message) {
 	}
 	if err := l.node.Step(m); err != nil {
 		l.counters.refused.Inc()
+		l.log.Debug("a message is refused", "from", m.From, "type", m.Type, "err", err)
 		return
 	}
 	if m.Type == raftpb.MsgApp {

@@ -33,8 +33,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kv:", err)
 		return 2
 	}
+	if s.pprof != "" {
+		stop, err := servePprof(s.pprof)
+		if err != nil {
+			fmt.Fprintln(stderr, "kv:", err)
+			return 1
+		}
+		defer stop()
+	}
 	if err := serve(all, s.join, stdout); err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
+		s.log(stderr).Error("kv ends", "err", err)
 		return 1
 	}
 	return 0

@@ -62,6 +62,7 @@ func startReplica(opts options) (*replica, error) {
 		return nil, s.closeAfter(err)
 	}
 	r.server = newServer(r.routes())
+	r.server.ErrorLog = slog.NewLogLogger(r.opts.log.Handler(), slog.LevelWarn)
 	go r.loop.run()
 	go r.watchProgress()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
@@ -83,6 +84,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 		opts: opts, store: s,
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
+	s.log = opts.log
 	r.hindrance.Store(hindrance(""))
 	if err := r.ids.draw(); err != nil {
 		return nil, err

@@ -34,7 +34,8 @@ type settings struct {
 	address, listen string
 	tick, timeout   time.Duration
 	compactAfter    uint64
-	verbose         bool
+	logLevel        slog.Level
+	pprof           string
 }
 
 // parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
@@ -51,7 +52,9 @@ func parseSettings(args []string) (*settings, error) {
 	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
 	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
-	flags.BoolVar(&s.verbose, "v", false, "log what the replicas do")
+	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "log lines from this level on: debug, info, warn or error")
+	flags.StringVar(&s.pprof, "pprof", "", "serve profiles at this host:port, under /debug/pprof/")
+	askVersion := flags.Bool("version", false, "print the version and exit")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -59,12 +62,16 @@ func parseSettings(args []string) (*settings, error) {
 		flags.SetOutput(&help)
 		flags.Usage()
 		return nil, helpError(help.String())
+	case err == nil && *askVersion:
+		return nil, helpError(version())
 	case err != nil:
 		return nil, fmt.Errorf("%w (-h lists the flags)", err)
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a flag, and there are no other arguments (-h lists the flags)", flags.Arg(0))
 	case s.tick <= 0 || s.timeout <= 0:
 		return nil, errors.New("-tick and -timeout must be above 0")
+	case s.logLevel > slog.LevelError:
+		return nil, errors.New("-log-level must be error or below: the line with which a replica fails is at that level")
 	}
 	// An empty value is a variable that was not set rather than a wish.
 	flags.Visit(func(f *flag.Flag) {
@@ -75,7 +82,12 @@ func parseSettings(args []string) (*settings, error) {
 	return s, err
 }
 
-// helpError is the help that -h asks for.
+// log returns the log of this process.
+func (s *settings) log(stderr io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.logLevel}))
+}
+
+// helpError is what -h or -version asks for.
 type helpError string
 
 func (h helpError) Error() string { return string(h) }
@@ -108,14 +120,10 @@ func (s *settings) replicas(stderr io.Writer) ([]options, error) {
 
 // place returns the options of a replica. -cluster counts only for an empty folder.
 func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) options {
-	level := slog.LevelError
-	if s.verbose {
-		level = slog.LevelInfo
-	}
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
 		tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
-		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})).With("replica", id),
+		log: s.log(stderr).With("replica", id),
 	}
 	if s.cluster != "" && o.inUse() {
 		fmt.Fprintf(stderr, "kv: %s has data already, which says who takes part: -cluster is ignored for replica %d\n", o.dir, id)

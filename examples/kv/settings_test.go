@@ -24,7 +24,10 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"-id 3":                               "replica 3 has no data in",
 		"-id 1 stray":                         `"stray" is not a flag`,
-		"-v false":                            `"false" is not a flag`,
+		"-version=false false":                `"false" is not a flag`,
+		"-log-level loud":                     "unknown name",
+		"-log-level error+1":                  "must be error or below",
+		"-pprof=":                             `-pprof must not be ""`,
 		"-id 3 -cluster " + twoReplicas:       "replica 3 has no data in",
 		"-none":                               "not defined: -none (-h lists the flags)",
 		"-id 0":                               `-id must not be "0"`,

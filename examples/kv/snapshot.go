@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -31,22 +32,25 @@ func (s *store) Snapshot() (raftpb.Snapshot, error) {
 	if !sb.building {
 		sb.building = true
 		sb.running.Add(1)
-		go sb.build(s.db.NewSnapshot(), s.applied, s.conf)
+		go sb.build(s.db.NewSnapshot(), s.applied, s.conf, s.log)
 	}
 	return raftpb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
 }
 
 // build reads all data as it was at the applied index.
-func (sb *snapshotBuilder) build(image *pebble.Snapshot, at entryID, conf raftpb.ConfState) {
+func (sb *snapshotBuilder) build(image *pebble.Snapshot, at entryID, conf raftpb.ConfState, log *slog.Logger) {
 	defer sb.running.Done()
 	data, err := writeImage(image)
 	err = errors.Join(err, image.Close())
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	sb.building = false
-	if err == nil { // otherwise the next request tries again
-		sb.ready = &raftpb.Snapshot{Data: data, Metadata: raftpb.SnapshotMetadata{Index: at.index, Term: at.term, ConfState: conf}}
+	if err != nil {
+		log.Error("a snapshot cannot be made: the next request tries again", "index", at.index, "err", err)
+		return
 	}
+	log.Info("a snapshot is made", "index", at.index, "bytes", len(data))
+	sb.ready = &raftpb.Snapshot{Data: data, Metadata: raftpb.SnapshotMetadata{Index: at.index, Term: at.term, ConfState: conf}}
 }
 
 // forgetBefore lets go of a snapshot that does not connect with the log any more.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -59,6 +60,7 @@ type store struct {
 	identity string
 
 	snapshots snapshotBuilder
+	log       *slog.Logger
 }
 
 type entryID struct{ term, index uint64 }
@@ -101,7 +103,7 @@ func openStoreIn(fs vfs.FS, dir string, first map[uint64]string) (*store, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &store{engine: e}
+	s := &store{engine: e, log: slog.New(slog.DiscardHandler)}
 	if err := s.guard(func() error { return s.load(first) }); err != nil {
 		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
