@@ -61,6 +61,8 @@ func TestElectionsAndFailuresAreLoggedByDefault(t *testing.T) {
 	log.want(t, "is the leader at term 2")
 	log.want(t, "replica=1")
 	refuse(r)
+	must(t, r.query(context.Background(), func() { _, _ = r.store.Snapshot() }))
+	log.want(t, `level=INFO msg="a snapshot is made" replica=1`)
 	r.server.ErrorLog.Print("of the server")
 	log.want(t, `level=WARN msg="of the server" replica=1`)
 	if strings.Contains(log.String(), "level=DEBUG") {
