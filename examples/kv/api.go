@@ -102,8 +102,18 @@ func (r *replica) delete(w http.ResponseWriter, req *http.Request, key []byte) {
 
 // write proposes a command and answers with its outcome.
 func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
-	var err error
-	if c.header, err = sessionHeader(req.Header); err != nil {
+	cond, err := readCondition(req.Header)
+	switch {
+	case err != nil:
+	case cond != nil && c.op != opPut && c.op != opDelete:
+		err = errors.New("a condition in the query and one in the header exclude each other")
+	case cond != nil:
+		c.at(cond)
+	}
+	if err == nil {
+		c.header, err = sessionHeader(req.Header)
+	}
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -114,8 +124,11 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 	case o.err != nil:
 		http.Error(w, o.err.Error(), sessionStatus(o.err))
 	case !o.done:
-		http.Error(w, "the key has another value", http.StatusPreconditionFailed)
+		http.Error(w, errCondition.Error(), http.StatusPreconditionFailed)
 	default:
+		if o.revision > 0 {
+			w.Header().Set(headerTag, tag(o.revision))
+		}
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -140,11 +153,23 @@ func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 		http.Error(w, "read must be safe, lease or stale", http.StatusBadRequest)
 		return
 	}
+	cond, err := readCondition(req.Header)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	o, err := r.read(req.Context(), mode, key)
 	w.Header().Set(headerRead, string(o.mode))
+	if o.found {
+		w.Header().Set(headerTag, tag(o.revision))
+	}
 	switch {
 	case err != nil:
 		unavailable(w, err)
+	case cond != nil && !cond.holds(o.revision) && req.Header.Get("If-None-Match") != "":
+		w.WriteHeader(http.StatusNotModified)
+	case cond != nil && !cond.holds(o.revision):
+		http.Error(w, errCondition.Error(), http.StatusPreconditionFailed)
 	case !o.found:
 		http.Error(w, "no such key", http.StatusNotFound)
 	default:
@@ -153,8 +178,12 @@ func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 	}
 }
 
-// headerRead says how a read was confirmed.
-const headerRead = "Kv-Read"
+const (
+	headerRead = "Kv-Read" // says how a read was confirmed
+	headerTag  = "ETag"    // of the revision that the key has now
+)
+
+var errCondition = errors.New("the key has another value or revision")
 
 // unavailable says that the outcome is not known: a write may still be carried out.
 func unavailable(w http.ResponseWriter, err error) {

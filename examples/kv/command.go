@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -12,7 +13,7 @@ import (
 //	op (1 byte) | request id (16 bytes) | session header, if op says so | fields
 //
 // The fields are the key and, for opSwap and opDeleteIf, the expected value, each behind its length
-// (uvarint), and then the value.
+// (uvarint); for ops on a revision, the revision (uvarint); and then the value.
 type command struct {
 	op op
 	id requestID
@@ -20,7 +21,9 @@ type command struct {
 	header *session.Header
 	key    []byte
 	expect []byte // of opSwap and opDeleteIf
-	value  []byte // of all that write one
+	// revision is of opPutAt, opPutNotAt, opDeleteAt and opDeleteNotAt.
+	revision uint64
+	value    []byte // of all that write one
 }
 
 type op byte
@@ -36,8 +39,14 @@ const (
 	opSession
 	// opDeleteIf deletes if the key has the expected value.
 	opDeleteIf
+	// opPutAt writes if the key has the revision, and opPutNotAt if it has another one.
+	opPutAt
+	opPutNotAt
+	// opDeleteAt deletes if the key has the revision, and opDeleteNotAt if it has another one.
+	opDeleteAt
+	opDeleteNotAt
 
-	opLast = opDeleteIf
+	opLast = opDeleteNotAt
 	// inSession is added to an op with a header.
 	inSession op = 0x80
 )
@@ -48,6 +57,53 @@ type requestID [16]byte
 
 // expects reports whether the op comes with an expected value.
 func (o op) expects() bool { return o == opSwap || o == opDeleteIf }
+
+// onRevision reports whether the op comes with a revision.
+func (o op) onRevision() bool { return o >= opPutAt && o <= opDeleteNotAt }
+
+// deletes reports whether the op deletes.
+func (o op) deletes() bool {
+	return o == opDelete || o == opDeleteIf || o == opDeleteAt || o == opDeleteNotAt
+}
+
+// at makes a put or a delete one that depends on the revision.
+func (c *command) at(cond *condition) {
+	switch {
+	case c.op.deletes() && cond.not:
+		c.op = opDeleteNotAt
+	case c.op.deletes():
+		c.op = opDeleteAt
+	case cond.not:
+		c.op = opPutNotAt
+	default:
+		c.op = opPutAt
+	}
+	c.revision = cond.revision
+}
+
+// holds reports whether the condition of the command holds for what the key has. Its revision is 0
+// if there is no such key.
+func (c *command) holds(revision uint64, value []byte) bool {
+	switch c.op {
+	case opSwap, opDeleteIf:
+		return revision > 0 && bytes.Equal(value, c.expect)
+	case opCreate:
+		return revision == 0
+	case opPutAt, opDeleteAt:
+		return revision == c.revision
+	case opPutNotAt, opDeleteNotAt:
+		return revision != c.revision
+	}
+	return true
+}
+
+// writtenAt is the revision that the command gave to its key; 0 if it gave none.
+func (c *command) writtenAt(index uint64, done bool) uint64 {
+	if !done || c.op.deletes() {
+		return 0
+	}
+	return index
+}
 
 var errBadCommand = errors.New("kv: log entry holds no command")
 
@@ -65,6 +121,9 @@ func (c *command) encode() []byte {
 	b = appendPart(b, c.key)
 	if c.op.expects() {
 		b = appendPart(b, c.expect)
+	}
+	if c.op.onRevision() {
+		b = binary.AppendUvarint(b, c.revision)
 	}
 	return append(b, c.value...)
 }
@@ -96,6 +155,13 @@ func decodeCommand(b []byte) (command, error) {
 		if c.expect, b, ok = cutPart(b); !ok {
 			return c, errBadCommand
 		}
+	}
+	if c.op.onRevision() {
+		n := 0
+		if c.revision, n = binary.Uvarint(b); n <= 0 {
+			return c, errBadCommand
+		}
+		b = b[n:]
 	}
 	c.value = b
 	return c, nil

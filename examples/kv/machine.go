@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -16,9 +15,11 @@ type outcome struct {
 	index uint64 // of the entry
 	done  bool   // of a write: it was carried out, its condition holds
 	err   error  // of the session
-	value []byte // of a read
-	found bool
-	mode  readMode // how the read was confirmed
+	// revision is the one that the key has now: of a read, and of a write if it is known.
+	revision uint64
+	value    []byte // of a read
+	found    bool
+	mode     readMode // how the read was confirmed
 }
 
 // apply applies committed entries in one batch together with the applied index, so
@@ -102,13 +103,15 @@ func (s *store) applyCommand(b *pebble.Batch, e *raftpb.Entry) (outcome, error) 
 	}
 	o := outcome{id: c.id, index: e.Index}
 	if c.header == nil {
-		o.done, err = execute(b, &c)
+		o.done, err = execute(b, &c, e.Index)
+		o.revision = c.writtenAt(e.Index, o.done)
 		return o, err
 	}
 	var failed error
 	reply, err := s.sessions.Apply(e.Index, *c.header, func() []byte {
 		var done bool
-		done, failed = execute(b, &c)
+		done, failed = execute(b, &c, e.Index)
+		o.revision = c.writtenAt(e.Index, done) // a repetition does not know it
 		return encodeReply(done)
 	})
 	if failed != nil || errors.Is(err, session.ErrApplied) || errors.Is(err, session.ErrBusy) {
@@ -118,22 +121,18 @@ func (s *store) applyCommand(b *pebble.Batch, e *raftpb.Entry) (outcome, error) 
 	return o, nil
 }
 
-// execute carries a command out. It reports whether its condition holds.
-func execute(b *pebble.Batch, c *command) (done bool, err error) {
-	switch c.op {
-	case opPut:
-		return true, b.Set(dataKey(c.key), c.value, nil)
-	case opDelete:
+// execute carries a command out at an index. It reports whether its condition holds.
+func execute(b *pebble.Batch, c *command, index uint64) (done bool, err error) {
+	if c.op != opPut && c.op != opDelete {
+		revision, value, err := readRow(b, c.key)
+		if err != nil || !c.holds(revision, value) {
+			return false, err
+		}
+	}
+	if c.op.deletes() {
 		return true, b.Delete(dataKey(c.key), nil)
 	}
-	value, found, err := getFrom(b, dataKey(c.key))
-	if err != nil || found != c.op.expects() || found && !bytes.Equal(value, c.expect) {
-		return false, err
-	}
-	if c.op == opDeleteIf {
-		return true, b.Delete(dataKey(c.key), nil)
-	}
-	return true, b.Set(dataKey(c.key), c.value, nil)
+	return true, b.Set(dataKey(c.key), encodeRow(index, c.value), nil)
 }
 
 // A reply, as the session keeps it, says whether the condition held.
@@ -148,6 +147,6 @@ func decodeReply(reply []byte) bool { return len(reply) == 1 && reply[0] == 1 }
 
 // read returns what this replica has, which may be behind.
 func (s *store) read(key []byte) (outcome, error) {
-	value, found, err := s.get(dataKey(key))
-	return outcome{value: value, found: found}, err
+	revision, value, err := readRow(s.db, key)
+	return outcome{value: value, revision: revision, found: revision > 0}, err
 }

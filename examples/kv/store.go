@@ -25,7 +25,7 @@ import (
 //	t          the entry before the first one in the log (term, index)
 //	a          what is applied: term, index, configuration
 //	l<index>   log entries
-//	d<key>     the data
+//	k<key>     the data, see revision.go
 //	m<id>      the members
 //	s          the sessions of clients
 //
@@ -77,7 +77,7 @@ var (
 )
 
 const (
-	dataPrefix    = 'd'
+	dataPrefix    = 'k'
 	memberPrefix  = 'm'
 	sessionPrefix = 's'
 )
@@ -164,6 +164,9 @@ func (s *store) load(first map[uint64]string) error {
 	}
 	s.applied = id
 	if err := s.conf.Unmarshal(rest); err != nil {
+		return err
+	}
+	if err := checkRevisions(s.db); err != nil {
 		return err
 	}
 	if s.members, err = readMembers(s.db); err != nil {

@@ -216,12 +216,16 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 		{op: opDelete, key: []byte("key")},
 		{op: opSwap, key: []byte("key"), expect: []byte("old"), value: []byte("new"), header: execute},
 		{op: opCreate, key: []byte("key"), header: execute},
+		{op: opPutAt, key: []byte("key"), revision: 300, value: []byte("value"), header: execute},
+		{op: opPutNotAt, key: []byte("key"), value: []byte("value")},
+		{op: opDeleteAt, key: []byte("key"), revision: 1},
+		{op: opDeleteNotAt, key: []byte("key"), revision: 1 << 60},
 		{op: opSession, header: &session.Header{Kind: session.Register}},
 	} {
 		c.id = requestID{9}
 		good := c.encode()
 		got, err := decodeCommand(good)
-		if err != nil || got.op != c.op || got.id != c.id || !bytes.Equal(got.key, c.key) || !bytes.Equal(got.expect, c.expect) || !bytes.Equal(got.value, c.value) {
+		if err != nil || got.op != c.op || got.id != c.id || !bytes.Equal(got.key, c.key) || !bytes.Equal(got.expect, c.expect) || !bytes.Equal(got.value, c.value) || got.revision != c.revision {
 			t.Fatalf("%+v, %v, want %+v", got, err, c)
 		}
 		if c.header != nil && *got.header != *c.header {
