@@ -33,8 +33,8 @@ import (
 // that any leader has reported since. A node that leads by then has every committed entry (thesis
 // §3.6.3).
 //
-// A change is in effect at a leader before it appends the next one. So the append that brings the
-// next change also reports this one as committed. After a restart, an append has to be heard first.
+// A leader appends a change when the one before it is committed. So the append that brings the next
+// change also reports this one as committed. After a restart, an append has to be heard first.
 //
 // Safety: the leader L of term T is another node. L was a voter of its active configuration when it
 // campaigned, so L had applied the change that made it one. That change made this node no longer

@@ -2,58 +2,84 @@ package raft
 
 import pb "github.com/ffd200af/raft/raftpb"
 
-// changesOut are committed configuration changes that the application has in hand: they were handed
-// out to be applied, and not yet given to ApplyConfChange. An application may call Advance in
-// between. Then the node still uses an earlier configuration, although the changes count as applied.
+// changesOut counts the configuration changes that are out. A change is out from when it is handed
+// out until the application gives it to ApplyConfChange. That may be after Advance. So a change may
+// count as applied while the node still uses an earlier configuration.
 //
-// The quorums of two configurations that differ by one change have a server in common; those of
-// configurations further apart may not (thesis §4.1). So a node with changes out does not campaign
-// and restores no snapshot. As a leader it appends the next change, and does not commit it.
+// The quorums of two configurations that differ by one change have a server in common. Those of
+// configurations further apart may have none (thesis §4.1). So a leader with a change out appends
+// the next change, and does not commit it. A node with a change out does not campaign, and restores
+// no snapshot. With Config.DisableConfChangeValidation the application has to see to that.
 //
-// As with v3.6, an application that rejects a change may make no call for it. So changes that have
-// counted as applied for an election timeout are not out any more.
+// As with v3.6, an application that rejects a change need not call ApplyConfChange. So a change that
+// has counted as applied for an election timeout is not out any more.
 type changesOut struct {
-	// count is the number of calls that are due, those for the first configuration included.
-	count uint32
-	// ticks is how long the last change has counted as applied without a call.
+	// count is the number of changes that are out, but for those of the first configuration, which
+	// are first. They are in effect before they are handed out.
+	count, first uint32
+	// end is the end of the last batch that was handed out with a change.
+	end uint64
+	// ticks is for how long that change has counted as applied without another call.
 	ticks uint32
-	// last is the end of the last batch with a change. It is 0 if the application has none in hand
-	// but the first configuration, which is active already.
-	last uint64
 }
 
-// hasChangesOut reports whether a change was handed out that may not be in effect.
-func (r *raft) hasChangesOut() bool { return r.postponed != nil && r.postponed.out.last != 0 }
+// hasChangesOut reports whether a change is out that may not be in effect.
+func (r *raft) hasChangesOut() bool { return r.postponed != nil && r.postponed.out.count > 0 }
 
-// handOutConfChanges notes the changes among entries that are handed out, and reports whether there
-// are any.
-func (r *raft) handOutConfChanges(entries []pb.Entry) bool {
+// mayRestore reports whether a snapshot may replace the configuration: no entry that was handed out
+// waits to be applied, and no later call of ApplyConfChange is to be expected.
+func (r *raft) mayRestore() bool {
+	return r.log.applied == r.log.applying && (r.postponed == nil || r.postponed.out == changesOut{})
+}
+
+// noteChangesOut counts the changes among entries that are handed out. It reports whether there are
+// any.
+func (r *raft) noteChangesOut(entries []pb.Entry) bool {
 	changes := confChanges(entries)
 	if changes == 0 {
 		return false
 	}
 	out := &r.openPostponed().out
-	out.count, out.ticks = out.count+changes, 0
-	if e := &entries[0]; e.Index != 1 || e.Term != bootstrapTerm || e.Type != pb.EntryConfChange {
-		out.last = entries[len(entries)-1].Index
+	if e := &entries[0]; e.Index == 1 && e.Term == bootstrapTerm && e.Type == pb.EntryConfChange {
+		out.first += changes // all of it comes in one batch
+	} else {
+		out.count += changes
 	}
+	out.end, out.ticks = entries[len(entries)-1].Index, 0
 	return true
 }
 
-// returnConfChange counts a call of ApplyConfChange, and reports whether it was the last one due. A
-// second call for one change counts for the next one.
-func (r *raft) returnConfChange() (settled bool) {
-	if r.postponed == nil || r.postponed.out.count == 0 {
+// noteChangeIn counts a call of ApplyConfChange, before cc is in effect. It reports whether no change
+// is out any more. A second call for a change counts for the next one.
+func (r *raft) noteChangeIn(cc *pb.ConfChangeV2) (last bool) {
+	if r.postponed == nil || r.postponed.out == (changesOut{}) {
 		return false
 	}
 	out := &r.postponed.out
-	out.count, out.ticks = out.count-1, 0
-	return out.count == 0
+	switch {
+	case out.first > 0 && r.addsVoterAgain(cc):
+		out.first--
+	case out.count > 0:
+		out.count--
+		out.first = 0 // calls come in the order of the log
+	}
+	out.ticks = 0
+	return out.count+out.first == 0
 }
 
-// tickConfChanges reports whether calls that are due have been due for too long.
-func (r *raft) tickConfChanges() (settled bool) {
-	if r.postponed == nil || r.postponed.out.count == 0 || r.postponed.out.last > r.log.applied {
+// addsVoterAgain reports whether cc adds one voter, who votes already. Each change of the first
+// configuration does.
+func (r *raft) addsVoterAgain(cc *pb.ConfChangeV2) bool {
+	if len(cc.Changes) != 1 || cc.Changes[0].Type != pb.ConfChangeAddNode {
+		return false
+	}
+	i := r.members.Find(cc.Changes[0].NodeID)
+	return i >= 0 && r.members.IsVoter(i)
+}
+
+// tickChangesOut counts a tick. It reports whether changes have been out for too long.
+func (r *raft) tickChangesOut() (over bool) {
+	if r.postponed == nil || r.postponed.out == (changesOut{}) || r.postponed.out.end > r.log.applied {
 		return false
 	}
 	r.postponed.out.ticks++

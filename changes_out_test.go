@@ -177,36 +177,92 @@ func TestASnapshotWaitsForChangesThatAreOut(t *testing.T) {
 	}
 }
 
-// The first configuration is active before it is applied. An application may make no calls for it.
-func TestTheFirstConfigurationIsNotOut(t *testing.T) {
-	for calls := range 2 {
-		t.Run(fmt.Sprint(calls), func(t *testing.T) {
-			s := NewMemoryStorage()
-			cfg := testConfig(1, s)
-			rn, err := NewRawNode(&cfg)
-			noError(t, err)
-			noError(t, rn.Bootstrap([]Peer{{ID: 1}}))
-			changes := 0
-			for rn.HasReady() {
-				rd := rn.Ready()
-				noError(t, s.Append(rd.Entries))
-				rn.rejectConfChanges(rd.CommittedEntries[:min(calls, len(rd.CommittedEntries))])
-				changes += len(rd.CommittedEntries)
-				rn.Advance(rd)
-			}
-			noError(t, rn.Campaign())
-			if changes != 1 {
-				t.Errorf("%d changes were handed out", changes)
-			}
-			if rn.raft.role != StateCandidate {
-				t.Error("it does not campaign")
-			}
-			for range rn.raft.limits.electionTicks() {
-				rn.Tick()
-			}
-			if p := rn.raft.postponed; p != nil {
-				t.Errorf("left over: %+v", *p)
-			}
+// bootstrapped is a leader whose application has called Advance for the first configuration, in the
+// given number of ticks, and has made no call for it.
+func bootstrapped(t *testing.T, ticks int) *laterApplier {
+	t.Helper()
+	s := NewMemoryStorage()
+	cfg := testConfig(1, s)
+	rn, err := NewRawNode(&cfg)
+	noError(t, err)
+	noError(t, rn.Bootstrap([]Peer{{ID: 1}}))
+	l := &laterApplier{RawNode: rn, t: t, storage: s}
+	rd := l.handOut()
+	for range ticks {
+		rn.TickQuiesced()
+	}
+	rn.Advance(rd)
+	noError(t, rn.Campaign()) // the first configuration is active before it is applied
+	l.wantCommitted(true)
+	if rn.raft.role != StateLeader {
+		t.Fatalf("it is a %s", rn.raft.role)
+	}
+	return l
+}
+
+func TestCallsForTheFirstConfigurationAreNoneForALaterChange(t *testing.T) {
+	for _, ticks := range []int{0, 100} {
+		t.Run(fmt.Sprintf("Advance after %d ticks", ticks), func(t *testing.T) {
+			l := bootstrapped(t, ticks)
+			l.must(l.ProposeConfChange(addLearner(2)))
+			l.wantCommitted(true)
+			l.must(l.ProposeConfChange(addLearner(3)))
+			l.ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: 1})
+			l.wantCommitted(false)
+			l.ApplyConfChange(addLearner(2))
+			l.wantCommitted(true)
 		})
+	}
+}
+
+func TestAnApplicationMayMakeNoCallsForTheFirstConfiguration(t *testing.T) {
+	l := bootstrapped(t, 0)
+	for id := uint64(2); id < 5; id++ {
+		l.must(l.ProposeConfChange(addLearner(id)))
+		l.wantCommitted(true)
+		l.ApplyConfChange(addLearner(id))
+	}
+	if p := l.raft.postponed; p != nil {
+		t.Errorf("left over: %+v", *p)
+	}
+	l = bootstrapped(t, 0)
+	for range l.raft.limits.electionTicks() {
+		l.Tick()
+	}
+	if p := l.raft.postponed; p != nil {
+		t.Errorf("left over: %+v", *p)
+	}
+}
+
+// Calls that come after a snapshot would put servers back that it does not have.
+func TestASnapshotWaitsForCallsForTheFirstConfiguration(t *testing.T) {
+	s := NewMemoryStorage()
+	cfg := testConfig(1, s)
+	rn, err := NewRawNode(&cfg)
+	noError(t, err)
+	noError(t, rn.Bootstrap([]Peer{{ID: 1}, {ID: 2}, {ID: 3}}))
+	l := &laterApplier{RawNode: rn, t: t, storage: s}
+	l.work()
+	noError(t, rn.Step(pb.Message{
+		Type: pb.MsgApp, From: 2, To: 1, Term: 2, LogTerm: 1, Index: 3, Commit: 4, Entries: []pb.Entry{{Term: 2, Index: 4}},
+	}))
+	l.work()
+	if len(l.committed) != 4 {
+		t.Fatalf("committed %v", l.committed)
+	}
+	snap := snapAt(20, 2, pb.ConfState{Voters: []uint64{1, 2, 4}})
+	noError(t, rn.Step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snap}))
+	for id := uint64(1); id <= 3; id++ {
+		l.work()
+		rn.ApplyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: id})
+	}
+	if rd := rn.Ready(); rd.Snapshot.Metadata.Index != 20 {
+		t.Error("the snapshot is not restored")
+	}
+	if got := rn.raft.members.Config().String(); got != "voters=(1 2 4)" {
+		t.Error(got)
+	}
+	if p := rn.raft.postponed; p != nil {
+		t.Errorf("left over: %+v", *p)
 	}
 }

@@ -174,7 +174,7 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //
 //   - K is a voter of C. Then K campaigns in C and asks B.
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
-//     at B: a leader appends a change only when the change before it is in effect, so B has been
+//     at B: a leader appends a change only when the change before it is committed, so B has been
 //     told that all changes but the last one are committed (thesis §4.1). It commits them as soon
 //     as its Storage can give them, and does not campaign before. If B is a voter there, B
 //     campaigns and K answers; a learner is asked after an undecided campaign. If B is no voter

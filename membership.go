@@ -14,8 +14,8 @@ var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and 
 
 // admitConfChange decides whether the leader may append a configuration change. One change is under
 // way at a time: the last change that may be in the log is at most at index pending, and has to be
-// in effect first. ApplyConfChange puts it into effect, before Advance says that it is applied: an
-// application may tell its client in between, and the client may propose the next change.
+// applied first. Both ApplyConfChange and Advance say so. An application may tell its client after
+// the first of them, and the client may propose the next change. See also changesOut.
 //
 // A change may be appended before the leader has committed in its term. Configurations take effect
 // when they are applied. The change is committed only together with the first entry of the term, so

@@ -152,7 +152,7 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 
 // CheckConfChange returns the reason why this node would now neither append cc nor send it to the
 // leader, or nil. The reason is one of the errors of CheckProposal. A leader also returns
-// ErrConfChangePending if an earlier change may not be in effect. Its error matches
+// ErrConfChangePending if an earlier change may not be applied. Its error matches
 // ErrBadConfChange if cc is illegal in the active configuration.
 func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	typ, data, err := pb.MarshalConfChange(cc)
@@ -204,10 +204,12 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 		return &cs
 	}
 	r.record.noteConfChange(cc)
-	r.applyConfChange(cc.AsV2())
-	cs := r.members.ConfState() // a snapshot that has waited may bring a later one
-	if r.returnConfChange() {
-		r.settleConfChanges()
+	change := cc.AsV2()
+	last := r.noteChangeIn(&change)
+	r.applyConfChange(change)
+	cs := r.members.ConfState() // before a snapshot that has waited brings another configuration
+	if last {
+		r.resumeWithoutChangesOut()
 	}
 	return &cs
 }
@@ -416,7 +418,7 @@ func (rn *RawNode) fillCommitted(rd *Ready) error {
 	}
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
-		rd.MustSync = r.handOutConfChanges(committed)
+		rd.MustSync = r.noteChangesOut(committed)
 		r.log.applying = committed[n-1].Index
 		if committed[0].Index == 1 && r.members.Len() == 0 {
 			r.adoptFirstConfiguration(committed)

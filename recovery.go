@@ -34,8 +34,8 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 	if trusting {
 		return hs, nil
 	}
-	// A leader appends a configuration change when the one before it is in effect. So of those that
-	// are there, all but the last one are committed. The first configuration counts as one.
+	// A leader appends a configuration change when the one before it is committed. So of those that
+	// are there, all but the last one are. The first configuration counts as one.
 	for lo := max(l.committed, change) + 1; lo <= l.lastIndex(); {
 		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
 		if errors.Is(err, ErrCompacted) {

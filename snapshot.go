@@ -61,9 +61,6 @@ func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
 }
 
-// mayRestore reports whether everything is applied that was handed out.
-func (r *raft) mayRestore() bool { return r.log.applied == r.log.applying && !r.hasChangesOut() }
-
 // postponeSnapshot keeps a snapshot until the node may restore it. A later one takes its place.
 func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
 	p := r.openPostponed()

@@ -78,9 +78,10 @@ func (r *raft) endApply(index, bytes uint64) {
 // as good as lost.
 func (r *raft) resumePostponed() {
 	if s := r.postponed.snapshot; s != nil && r.mayRestore() {
-		r.postponed.snapshot = nil
+		from := r.postponed.from
+		r.postponed.from, r.postponed.snapshot = None, nil
 		if r.role == StateFollower {
-			_ = r.takeSnapshot(r.postponed.from, s)
+			_ = r.takeSnapshot(from, s)
 		}
 	}
 	if r.postponed != nil && r.postponed.campaignUntil != 0 {
@@ -88,9 +89,9 @@ func (r *raft) resumePostponed() {
 	}
 }
 
-// settleConfChanges goes on with what has waited for changes that were out. All that were handed out
-// are in effect. An error has quarantined the node.
-func (r *raft) settleConfChanges() {
+// resumeWithoutChangesOut goes on with what has waited because of changesOut. If that fails, it
+// quarantines the node.
+func (r *raft) resumeWithoutChangesOut() {
 	r.postponed.out = changesOut{}
 	if r.role == StateLeader {
 		r.effective = r.log.applying

@@ -33,8 +33,8 @@ func (r *raft) elapse() {
 	}
 	if r.postponed != nil {
 		r.postponed.retry()
-		if r.resumeCommit() == nil && r.tickConfChanges() { // an error has quarantined the node
-			r.settleConfChanges()
+		if r.resumeCommit() == nil && r.tickChangesOut() { // an error has quarantined the node
+			r.resumeWithoutChangesOut()
 		}
 	}
 }

@@ -22,21 +22,23 @@ func changeRemovals() []removal {
 		r.resumePostponed()
 	}
 `, ``}}},
-		{"out-snapshot", "a snapshot waits for changes that are not in effect", "§4.1; §5", []edit{{"snapshot.go",
-			`r.log.applied == r.log.applying && !r.hasChangesOut()`, `r.log.applied == r.log.applying`}}},
-		{"out-returned", "ApplyConfChange returns what the change has led to", "§4.1; drop-in", []edit{{"rawnode.go",
-			`	if r.returnConfChange() {
-		r.settleConfChanges()
+		{"out-snapshot", "a snapshot waits for changes that are not in effect", "§4.1; §5", []edit{{"changes_out.go",
+			`(r.postponed == nil || r.postponed.out == changesOut{})`, `(r.postponed == nil || r.postponed.out.count == 0 || true)`}}},
+		{"out-snapshot-first", "and for calls that come for the first configuration", "§4.1; §5", []edit{{"changes_out.go",
+			`(r.postponed == nil || r.postponed.out == changesOut{})`, `(r.postponed == nil || r.postponed.out.count == 0)`}}},
+		{"out-result", "ApplyConfChange returns what the change has led to", "§4.1; drop-in", []edit{{"rawnode.go",
+			`		r.resumeWithoutChangesOut()
 	}
-	return &cs`, `	if r.returnConfChange() {
-		r.settleConfChanges()
+	return &cs`, `		r.resumeWithoutChangesOut()
+		cs = r.members.ConfState()
 	}
-	cs = r.members.ConfState()
 	return &cs`}}},
 		{"out-each", "each change that was handed out needs a call", "§4.1; bug 35", []edit{{"changes_out.go",
-			`	out.count, out.ticks = out.count+changes, 0`, `	out.count, out.ticks = 1, 0`}}},
+			`		out.count += changes
+`, `		out.count = 1
+`}}},
 		{"out-all", "a call ends nothing while an earlier change waits for its own", "§4.1; bug 35", []edit{{"changes_out.go",
-			`	return out.count == 0
+			`	return out.count+out.first == 0
 `, `	return true
 `}}},
 		{"out-role", "changes stay out over terms and roles", "§4.1; bug 36", []edit{{"raft.go",
@@ -45,12 +47,21 @@ func changeRemovals() []removal {
 			`	r.postponed.out.ticks++
 `, ``}}},
 		{"out-begins", "which begins when the change counts as applied", "§4.1; bug 35", []edit{{"changes_out.go",
-			` || r.postponed.out.last > r.log.applied {`, ` {`}}},
+			` || r.postponed.out.end > r.log.applied {`, ` {`}}},
 		{"out-call-begins", "and again with each call", "§4.1; bug 35", []edit{{"changes_out.go",
-			`	out.count, out.ticks = out.count-1, 0`, `	out.count--`}}},
+			`	out.ticks = 0
+	return out.count+out.first`, `	return out.count+out.first`}}},
 		{"out-change-begins", "and each change", "§4.1; bug 35", []edit{{"changes_out.go",
-			`	out.count, out.ticks = out.count+changes, 0`, `	out.count += changes`}}},
+			`	out.end, out.ticks = entries[len(entries)-1].Index, 0`, `	out.end = entries[len(entries)-1].Index`}}},
 		{"out-first", "the first configuration is active before it is applied", "drop-in", []edit{{"changes_out.go",
-			`	if e := &entries[0]; e.Index != 1 ||`, `	if e := &entries[0]; true || e.Index != 1 ||`}}},
+			`	if e := &entries[0]; e.Index == 1 &&`, `	if e := &entries[0]; false && e.Index == 1 &&`}}},
+		{"out-first-calls", "a call for the first configuration is none for a later change", "§4.1; bug 35", []edit{{"changes_out.go",
+			`		out.first += changes // all of it comes in one batch
+`, ``}}},
+		{"out-first-none", "an application need not make calls for the first configuration", "drop-in", []edit{{"changes_out.go",
+			`		out.first = 0 // calls come in the order of the log
+`, ``}}},
+		{"out-first-like", "nor does another call count as one for the first configuration", "drop-in", []edit{{"changes_out.go",
+			`out.first > 0 && r.addsVoterAgain(cc):`, `out.first > 0:`}}},
 	}
 }

@@ -33,7 +33,7 @@ func reportRemovals() []removal {
 			`		r.postponeCommit(hs.Commit, proof)
 `, ``}}},
 		{"report-tried", "it is acted upon at the next tick", "§3.6; §4.1", []edit{{"tick.go",
-			`		if r.resumeCommit() == nil && r.tickConfChanges() {`, `		if r.tickConfChanges() {`}}},
+			`		if r.resumeCommit() == nil && r.tickChangesOut() {`, `		if r.tickChangesOut() {`}}},
 		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"storage_writes.go",
 			`	if r.resumeCommit() != nil {
 		return // the node is quarantined
