@@ -76,6 +76,12 @@ type exporter struct {
 	async bool
 	// taken: the application has a Ready, which the script handles where it was advanced.
 	taken bool
+	// due is how many calls of ApplyConfChange the last Ready asks for that were not made yet.
+	due int
+	// applies: it has entries to apply.
+	applies bool
+	// later has the same number for each batch of entries that is applied after Advance.
+	later []int
 	// writes has a value for each message that waits for the append thread: whether the message
 	// has an acknowledgement.
 	writes []bool
@@ -149,7 +155,8 @@ func (e *exporter) step(s *Step) {
 		e.tick(1, " quiesced=true")
 	case recording.Ready:
 		e.note(&s.Ready)
-		if e.async || e.advancedNext(s.Number) {
+		e.due, e.applies = changes(s.Ready.CommittedEntries), len(s.Ready.CommittedEntries) > 0
+		if e.async || len(e.later) == 0 && e.advancedNext(s.Number) {
 			e.command("process-ready %d", e.id)
 		} else {
 			e.command("take-ready %d", e.id)
@@ -157,10 +164,11 @@ func (e *exporter) step(s *Step) {
 		}
 	case recording.Advance:
 		if e.taken {
-			e.command("advance %d", e.id)
+			e.advance()
 		}
 		e.taken = false
 	case recording.ApplyConfChange: // process-ready and process-apply-thread do that
+		e.applyConfChange()
 	case recording.Step:
 		e.message(in.Blob(0))
 	default:
@@ -168,17 +176,56 @@ func (e *exporter) step(s *Step) {
 	}
 }
 
-// advancedNext reports whether nothing comes between the Ready in a record and its Advance.
+// advancedNext reports whether nothing comes between the Ready in a record and its Advance but all
+// calls of ApplyConfChange that are due.
 func (e *exporter) advancedNext(number int) bool {
+	calls := 0
 	for i := number - e.begin + 1; i < len(e.life); i++ {
 		switch k := e.life[i].Kind; {
 		case k == recording.Advance:
-			return true
-		case k.IsInput() && k != recording.ApplyConfChange:
+			return calls >= e.due
+		case k == recording.ApplyConfChange:
+			calls++
+		case k.IsInput():
 			return false
 		}
 	}
 	return false
+}
+
+// advance handles the Ready in hand. What it says to apply waits if calls of ApplyConfChange are due.
+func (e *exporter) advance() {
+	if e.due > 0 || len(e.later) > 0 {
+		e.command("carry-out %d apply-later=true", e.id)
+		if e.applies {
+			e.later = append(e.later, e.due)
+		}
+	}
+	e.command("advance %d", e.id)
+}
+
+// applyConfChange counts a call. The last one that is due for a batch has the batch applied, and
+// those behind it without a change.
+func (e *exporter) applyConfChange() {
+	if len(e.later) == 0 {
+		e.due--
+		return
+	}
+	e.later[0]--
+	for len(e.later) > 0 && e.later[0] <= 0 {
+		e.later = e.later[1:]
+		e.command("process-apply-thread %d", e.id)
+	}
+}
+
+// changes counts the configuration changes among entries.
+func changes(entries []pb.Entry) (n int) {
+	for i := range entries {
+		if entries[i].Type != pb.EntryNormal {
+			n++
+		}
+	}
+	return n
 }
 
 // start makes a cluster of as many nodes as it takes for this one to have its id. The others do nothing. Then it puts the disk
