@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,7 @@ func (r *replica) routes() http.Handler {
 	}
 	handle("PUT "+keyPath, r.withKey(r.put), "expect", "absent")
 	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
+	handle("GET "+keyPath+"/{$}", r.listKeys, "prefix", "after", "limit", "read", "stale")
 	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
 	handle("GET /status", r.status)
 	handle("GET /health", r.health)
@@ -133,24 +135,29 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 	}
 }
 
-// get is linearizable unless it asks for something else: ?read=lease trusts the leader's
-// lease, ?read=stale (or ?stale=true) answers from what this replica has.
-func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
-	query := req.URL.Query()
-	mode := readMode(query.Get("read"))
+// modeIn reads the read mode of a query: linearizable unless it asks for something else. ?read=lease
+// trusts the leader's lease, ?read=stale (or ?stale=true) answers from what this replica has.
+func modeIn(query url.Values) (readMode, error) {
 	if flagIn(query, "stale") {
 		if query.Has("read") {
-			http.Error(w, "read and stale exclude each other", http.StatusBadRequest)
-			return
+			return "", errors.New("read and stale exclude each other")
 		}
-		mode = readStale
+		return readStale, nil
 	}
-	switch mode {
+	switch mode := readMode(query.Get("read")); mode {
 	case "":
-		mode = readSafe
+		return readSafe, nil
 	case readSafe, readLease, readStale:
-	default:
-		http.Error(w, "read must be safe, lease or stale", http.StatusBadRequest)
+		return mode, nil
+	}
+	return "", errors.New("read must be safe, lease or stale")
+}
+
+// get answers with the value and, as its ETag, with the revision.
+func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
+	mode, err := modeIn(req.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	cond, err := readCondition(req.Header)
@@ -158,7 +165,7 @@ func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	o, err := r.read(req.Context(), mode, key)
+	o, err := r.read(req.Context(), mode, func(s *store) (outcome, error) { return s.read(key) })
 	w.Header().Set(headerRead, string(o.mode))
 	if o.found {
 		w.Header().Set(headerTag, tag(o.revision))

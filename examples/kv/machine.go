@@ -18,6 +18,7 @@ type outcome struct {
 	// revision is the one that the key has now: of a read, and of a write if it is known.
 	revision uint64
 	value    []byte // of a read
+	page     page   // of a listing
 	found    bool
 	mode     readMode // how the read was confirmed
 }

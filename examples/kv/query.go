@@ -19,10 +19,11 @@ const (
 )
 
 // takeKey moves the key out of the path. http.ServeMux would redirect a path with empty segments or
-// dots to another one, which is another key.
+// dots to another one, which is another key. A GET without a key lists keys, and keeps its path.
 func takeKey(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if key, ok := strings.CutPrefix(req.URL.Path, keyPath+"/"); ok {
+		key, ok := strings.CutPrefix(req.URL.Path, keyPath+"/")
+		if lists := req.Method == http.MethodGet || req.Method == http.MethodHead; ok && (key != "" || !lists) {
 			rewritten, at := *req, *req.URL
 			at.Path, at.RawPath = keyPath, ""
 			rewritten.URL = &at

@@ -38,9 +38,12 @@ var (
 	errReadBehind  = errors.New("kv: this replica is too far behind")
 )
 
+// look is what a read does when it is confirmed. It runs on the loop.
+type look func(*store) (outcome, error)
+
 // readRequest is a read and the place for its outcome, which has room for one.
 type readRequest struct {
-	key  []byte
+	look look
 	mode readMode
 	done chan result
 }
@@ -135,7 +138,7 @@ func (l *loop) serveReads() {
 			continue
 		}
 		for _, req := range batch.requests {
-			o, err := l.store.read(req.key)
+			o, err := req.look(l.store)
 			o.mode = batch.mode
 			req.done <- result{outcome: o, err: err}
 		}
@@ -185,15 +188,15 @@ func (b *readBatch) fail(err error) {
 
 // read answers a read in the given mode. It asks again until there is an answer or the time
 // is over: nothing depends on how often it is asked.
-func (r *replica) read(ctx context.Context, mode readMode, key []byte) (o outcome, err error) {
+func (r *replica) read(ctx context.Context, mode readMode, look look) (o outcome, err error) {
 	defer func() { r.loop.counters.countRead(mode, o, err) }()
 	if mode == readStale {
-		queryErr := r.query(ctx, func() { o, err = r.store.read(key) })
+		queryErr := r.query(ctx, func() { o, err = look(r.store) })
 		o.mode = mode
 		return o, errors.Join(queryErr, err)
 	}
 	for {
-		req := &readRequest{key: key, mode: mode, done: make(chan result, 1)}
+		req := &readRequest{look: look, mode: mode, done: make(chan result, 1)}
 		o, err := r.readOnce(ctx, req)
 		if !errors.Is(err, errReadDropped) && !errors.Is(err, errReadLost) {
 			return o, err
