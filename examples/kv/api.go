@@ -29,6 +29,7 @@ func (r *replica) routes() http.Handler {
 	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
 	handle("GET "+keyPath+"/{$}", r.listKeys, "prefix", "after", "limit", "read", "stale")
 	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
+	handle("GET "+backupPath, r.backup)
 	handle("GET /status", r.status)
 	handle("GET /health", r.health)
 	handle("GET /ready", r.ready)

@@ -46,9 +46,6 @@ func (s *store) list(q listing) (page, error) {
 	if after := append(dataKey(q.after), 0); bytes.Compare(after, from) > 0 {
 		from = after
 	}
-	if bytes.Compare(from, to) >= 0 {
-		return p, nil
-	}
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return p, err

@@ -20,6 +20,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run returns the exit status: 2 for a command line that makes no sense, 1 for what goes wrong
 // later.
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && (args[0] == "backup" || args[0] == "restore") {
+		return runTool(args[0], args[1:], stdout, stderr)
+	}
 	s, err := parseSettings(args)
 	var all []options
 	if err == nil {
