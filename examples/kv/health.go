@@ -49,7 +49,7 @@ func (l *loop) sample() sample {
 
 // sample asks the loop. A loop that does not answer within an election timeout is stuck.
 func (r *replica) sample(ctx context.Context) (s sample, err error) {
-	limited, cancel := context.WithTimeout(ctx, r.electionTimeout())
+	limited, cancel := context.WithTimeout(ctx, r.electionTimeout)
 	defer cancel()
 	err = r.query(limited, func() { s = r.loop.sample() })
 	switch {
@@ -59,11 +59,6 @@ func (r *replica) sample(ctx context.Context) (s sample, err error) {
 		return sample{stuck: true, writing: r.store.writing.Load()}, nil
 	}
 	return s, err
-}
-
-// electionTimeout is the shortest one.
-func (r *replica) electionTimeout() time.Duration {
-	return time.Duration(r.loop.electionTicks) * r.opts.tick
 }
 
 // hindrance tells what is in the way at this moment. It may be gone at the next one. Indexes hinder
@@ -112,14 +107,14 @@ func (p *progress) judge(now time.Time, s sample) hindrance {
 // watchProgress logs when no progress is made any more, and when it is again, until the loop ends.
 // It looks at the loop from outside, because a loop that hangs cannot say so.
 func (r *replica) watchProgress() {
-	p := progress{patience: 2 * r.electionTimeout()} // the longest election timeout
+	p := progress{patience: 2 * r.electionTimeout} // the longest election timeout
 	for {
 		asked := time.Now()
 		if s, err := r.sample(context.Background()); err == nil {
 			r.noteHindrance(p.judge(asked, s), &s)
 		}
 		select {
-		case <-time.After(r.electionTimeout()):
+		case <-time.After(r.electionTimeout):
 		case <-r.loop.ended:
 			return
 		case <-r.store.failed: // this replica ends, and says why

@@ -117,7 +117,7 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	e := emitter{out}
-	ctx, cancel := context.WithTimeout(context.Background(), c.electionTimeout())
+	ctx, cancel := context.WithTimeout(context.Background(), c.electionTimeout)
 	defer cancel()
 	var f figures
 	err := c.query(ctx, func() { f = c.loop.figures() })

@@ -40,7 +40,8 @@ type replica struct {
 	server *http.Server
 	ids    requestIDs
 
-	hindrance atomic.Value // the hindrance that was seen last
+	hindrance       atomic.Value  // the hindrance that was seen last
+	electionTimeout time.Duration // the shortest one
 
 	// see limits.go
 	clientBytes, batchBytes, largeBatchBytes *budget
@@ -103,6 +104,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	r.loop = newLoop(node, s, r.peers, opts)
 	r.loop.ids = &r.ids
 	r.loop.electionTicks = config.ElectionTick
+	r.electionTimeout = time.Duration(config.ElectionTick) * opts.tick
 	return r, nil
 }
 
