@@ -17,7 +17,7 @@ func durabilityRemovals() []removal {
 			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
 			{"rawnode.go", `return after < commit &&`, `return after < commit && r.log.unstable.snapshot == nil &&`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
-			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.handOutConfChanges(committed)`}}},
+			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
 			` || r.tellsConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
 		{"written-as-handed-out", "what was learnt since a Ready is written with the next one", "§3.8; bug 1", []edit{{"rawnode.go",

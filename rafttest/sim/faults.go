@@ -147,7 +147,7 @@ func (s *simulation) partition() {
 
 // mend ends a partition, if there was no other since.
 func (s *simulation) mend(e *event) {
-	if int(e.arg) == s.w.stats.Partitions {
+	if int(e.arg) == s.w.stats.Partitions && !s.recovering { // see recover and loseMinority
 		s.net.heal()
 	}
 }

@@ -103,6 +103,9 @@ func isMember(cs *pb.ConfState, id uint64) (found bool) {
 // churn asks for a change that is drawn.
 func (s *simulation) churn(h *host) {
 	cs := &h.conf
+	if len(cs.Voters) == 0 {
+		return // the application has not applied the first configuration, see Faults.ApplyLate
+	}
 	if s.r.chance(0.3) {
 		if id := s.candidateMember(cs); id != 0 && len(cs.Voters)+len(cs.Learners) < maxMembers {
 			if slices.Contains(cs.Learners, id) && s.r.chance(0.3) {
