@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ffd200af/raft/raftpb"
 )
 
 // carryOut runs a command that must succeed.
@@ -169,6 +171,10 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 			}
 		}
 	}
+	huge := append(bytes.Clone(whole.Bytes()[:len(backupMagic)+16]), bytes.Repeat([]byte{0xff}, 7)...)
+	if _, err := readBackup(bytes.NewReader(append(huge, 1)), ignore); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a row of 4 GiB: %v", err)
+	}
 	long := append(bytes.Clone(whole.Bytes()), 0)
 	for what, bad := range map[string][]byte{"short": whole.Bytes()[:whole.Len()-1], "long": long, "empty": nil} {
 		status, said := restore(bad)
@@ -202,6 +208,10 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	carryOut(t, "restore", "-from", file, "-id", "1", "-address", "http://a:1", "-data", dir)
 	to := openTest(t, filepath.Join(dir, "1"))
 	defer to.close()
+	at := entryID{term: 1, index: s.applied.index + restoreGap}
+	if to.prev != at || to.applied != at || to.last != at.index || to.hard != (raftpb.HardState{Term: 1, Commit: at.index}) {
+		t.Errorf("it begins at %v with %+v, applied %v, want %v", to.prev, to.hard, to.applied, at)
+	}
 	rows := 0
 	must(t, eachRow(to.db, dataPrefix, func(_, _ []byte) error { rows++; return nil }))
 	if rows != 12 {
