@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 )
@@ -30,7 +31,12 @@ func startSoloLeader(t *testing.T, n uint64, alive ...uint64) *soloLeader {
 	for id := uint64(1); id <= n; id++ {
 		first[id] = fmt.Sprint("http://127.0.0.1:", id) // nobody listens there
 	}
-	s, err := openStore(t.TempDir(), first)
+	return startSoloLeaderOn(t, vfs.NewMem(), first, alive...)
+}
+
+func startSoloLeaderOn(t *testing.T, disk vfs.FS, first map[uint64]string, alive ...uint64) *soloLeader {
+	t.Helper()
+	s, err := openStoreIn(disk, "1", first)
 	must(t, err)
 	r, err := newReplica(options{
 		id: 1, address: first[1], tick: time.Hour, timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
@@ -55,11 +61,13 @@ func startSoloLeader(t *testing.T, n uint64, alive ...uint64) *soloLeader {
 			l.step(raftpb.Message{Type: typ, From: id, Term: 2})
 		}
 	}
-	var status raft.BasicStatus
-	l.onLoop(func() { status = r.loop.node.BasicStatus() })
-	if status.RaftState != raft.StateLeader || status.Term != 2 {
-		t.Fatalf("not a leader at term 2: %+v", status)
-	}
+	until(t, "a leader at term 2", func() (leads bool) { // when its own vote is written
+		l.onLoop(func() {
+			status := r.loop.node.BasicStatus()
+			leads = status.RaftState == raft.StateLeader && status.Term == 2
+		})
+		return leads
+	})
 	return l
 }
 
@@ -74,7 +82,7 @@ func (l *soloLeader) step(m raftpb.Message) {
 func (l *soloLeader) acknowledge() {
 	for _, id := range l.alive {
 		l.onLoop(func() {
-			_ = l.loop.node.Step(raftpb.Message{Type: raftpb.MsgAppResp, From: id, To: 1, Term: 2, Index: l.store.last})
+			_ = l.loop.node.Step(raftpb.Message{Type: raftpb.MsgAppResp, From: id, To: 1, Term: 2, Index: l.store.end})
 		})
 	}
 }
@@ -107,9 +115,9 @@ func (l *soloLeader) want(method, path, body string, status int) {
 func (l *soloLeader) wantRefused(method, path, body, silent string) {
 	l.t.Helper()
 	var before, after uint64
-	l.onLoop(func() { before = l.store.last })
+	l.onLoop(func() { before = l.store.end })
 	w := l.ask(method, path, body)
-	l.onLoop(func() { after = l.store.last })
+	l.onLoop(func() { after = l.store.end })
 	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "Silent: "+silent+". ") || w.Header().Get(headerRetry) == "" {
 		l.t.Errorf("%s %s: %d %s, %v", method, path, w.Code, w.Body, w.Header())
 	}

@@ -23,7 +23,7 @@ type engine struct {
 	mark   *mark
 	synced uint64 // batches so far, see mark
 
-	writing   atomic.Bool // a batch is being written
+	writing   atomic.Int32 // batches that are being written
 	syncTimes prometheus.Histogram
 
 	// failed is closed when the database must not go on; cause then says why. Most failures
@@ -99,8 +99,11 @@ func (e *engine) checkMark(fs vfs.FS, dir string) error {
 
 // commit writes a batch. A synced one is counted, in the database first and then in the mark.
 func (e *engine) commit(b *pebble.Batch, sync bool) error {
-	e.writing.Store(true)
-	defer e.writing.Store(false)
+	if b.Empty() && !sync {
+		return nil
+	}
+	e.writing.Add(1)
+	defer e.writing.Add(-1)
 	if !sync {
 		return b.Commit(pebble.NoSync)
 	}

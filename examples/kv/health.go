@@ -32,6 +32,8 @@ type sample struct {
 	silent      []uint64 // voters that were not heard from within the longest election timeout
 	noQuorum    bool     // they are too many for an election
 
+	slowDisk bool // a write has taken longer than the longest election timeout
+
 	stuck   bool // the loop does not answer: all fields above are zero
 	writing bool // the loop waits for the disk
 }
@@ -44,6 +46,7 @@ func (l *loop) sample() sample {
 		leader: status.Lead, commit: status.Commit, applied: l.store.applied.index, last: l.store.last,
 		heardCommit: l.heardCommit, silent: silent,
 		noQuorum: len(voters) > 0 && len(voters)-len(silent) < majority(voters),
+		slowDisk: l.writer.ticks > 2*l.electionTicks,
 	}
 }
 
@@ -56,7 +59,7 @@ func (r *replica) sample(ctx context.Context) (s sample, err error) {
 	case r.store.failure() != nil:
 		return s, r.store.failure()
 	case errors.Is(err, context.DeadlineExceeded):
-		return sample{stuck: true, writing: r.store.writing.Load()}, nil
+		return sample{stuck: true, writing: r.store.writing.Load() > 0}, nil
 	}
 	return s, err
 }
@@ -65,7 +68,7 @@ func (r *replica) sample(ctx context.Context) (s sample, err error) {
 // when they have stood still since the sample before.
 func (s *sample) hindrance(before *sample) hindrance {
 	switch {
-	case s.stuck && s.writing:
+	case s.stuck && s.writing, s.slowDisk:
 		return ownDisk
 	case s.stuck:
 		return noApply
@@ -152,13 +155,16 @@ func (s *sample) checkHealth() error {
 	if s.stuck {
 		return fmt.Errorf("the loop does not answer: %s", s.hindrance(&sample{}))
 	}
+	if s.slowDisk {
+		return errors.New(string(ownDisk))
+	}
 	return nil
 }
 
 func (s *sample) checkReady() error {
 	committed := max(s.commit, s.heardCommit)
 	switch {
-	case s.stuck:
+	case s.stuck, s.slowDisk:
 		return s.checkHealth()
 	case s.leader == 0 && s.noQuorum:
 		return fmt.Errorf("%s: voters %d are silent", noQuorum, s.silent)

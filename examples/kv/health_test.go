@@ -38,7 +38,8 @@ func TestAHindranceIsReportedWhenItLasts(t *testing.T) {
 		{"nothing is applied", []sample{{leader: 1, commit: 1, last: 1}, {leader: 1, commit: 1, last: 1},
 			{leader: 1, commit: 2, last: 2}, {leader: 1, commit: 3, last: 3}}, noApply},
 		{"the loop hangs", []sample{idle, {stuck: true}, {stuck: true}, {stuck: true}}, noApply},
-		{"the disk hangs", []sample{idle, {stuck: true, writing: true}, {stuck: true, writing: true}, {stuck: true, writing: true}}, ownDisk},
+		{"the disk hangs", []sample{idle, {slowDisk: true}, {slowDisk: true}, {slowDisk: true}}, ownDisk},
+		{"the loop waits for the disk", []sample{idle, {stuck: true, writing: true}, {stuck: true, writing: true}, {stuck: true, writing: true}}, ownDisk},
 		{"the last reason counts", []sample{{}, {}, {noQuorum: true}}, noQuorum},
 	} {
 		p := progress{patience: 2 * time.Second}
@@ -84,7 +85,7 @@ func TestAReplicaIsReadyWhenItHasALeaderAndIsNotBehind(t *testing.T) {
 	startSoloLeader(t, 3, 2).wantAnswer(t, "/ready", http.StatusOK, "ok")
 }
 
-// TestALoopThatHangsIsSeenFromOutside, and whether it is the disk that hangs.
+// TestALoopThatHangsIsSeenFromOutside, and a disk that hangs.
 func TestALoopThatHangsIsSeenFromOutside(t *testing.T) {
 	var disk sync.Mutex
 	r := onDisk(t, errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -106,10 +107,10 @@ func TestALoopThatHangsIsSeenFromOutside(t *testing.T) {
 		_, err := r.do(context.Background(), command{op: opPut, key: []byte("k")})
 		written <- err
 	}()
-	r.wantAnswer(t, "/health", http.StatusServiceUnavailable, "the loop does not answer: own disk")
+	r.wantAnswer(t, "/health", http.StatusServiceUnavailable, "own disk")
 	log.want(t, `level=WARN msg="no progress is made" reason="own disk"`)
 	disk.Unlock()
-	must(t, <-written)
+	<-written // or given up: a leader whose disk hangs does not stay one
 	log.want(t, `level=INFO msg="progress is made again"`)
 
 	held, release := make(chan struct{}), make(chan struct{})

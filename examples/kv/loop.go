@@ -15,9 +15,11 @@ import (
 
 // loop is one replica's event loop.
 type loop struct {
-	node  *raft.RawNode
-	store *store
-	peers *transport
+	node   *raft.RawNode
+	id     uint64
+	store  *store
+	writer *writer
+	peers  *transport
 
 	inbox       chan raftpb.Message // from peers
 	proposals   chan *request       // from clients
@@ -79,7 +81,9 @@ type snapshotReport struct {
 // or the disk gives up. cause is then errStopped, errRemoved, or an error that means that this
 // replica must not go on: what it has promised may be in doubt.
 func (l *loop) run() {
+	go l.writer.run()
 	l.cause = l.drive()
+	l.writer.stop()
 	l.abandon()
 	close(l.ended)
 }
@@ -112,6 +116,13 @@ func (l *loop) drive() error {
 			l.node.ReportSnapshot(report.to, report.status)
 		case query := <-l.queries:
 			query()
+		case err := <-l.writer.ended:
+			if err != nil {
+				return err
+			}
+			l.writer.finish(l.respond)
+		case <-l.store.failed:
+			return l.store.cause
 		}
 		// Take what else has arrived: everything before one Ready shares a disk write and
 		// an append to each follower.
@@ -123,6 +134,7 @@ func (l *loop) drive() error {
 				return err
 			}
 		}
+		l.writer.start()
 		// A quarantined node takes no further part; it says why.
 		if err := l.node.Err(); err != nil {
 			return err
@@ -140,6 +152,7 @@ func (l *loop) giveTicks() {
 		l.tickReads()
 		l.tickDeparture()
 		l.contacts.tick()
+		l.writer.tick()
 	}
 }
 
@@ -195,34 +208,58 @@ func (l *loop) propose(req *request) {
 	l.waiting[req.id] = req
 }
 
-// handle does the work of one Ready, in the one order that is safe.
+// handle does the work of one Ready. With AsyncStorageWrites, messages that promise something are
+// not among those to send, but with the work that makes them true.
 func (l *loop) handle(rd raft.Ready) error {
-	// 1. Write hard state, entries and snapshot, atomically, and sync. Everything below
-	//    depends on it: a message may promise a vote or acknowledge an entry.
-	if err := l.store.save(rd); err != nil {
-		return err
-	}
-	// 2. Send. The transport drops what it cannot take; Raft sends again.
+	// 1. Send. The transport drops what it cannot take; Raft sends again.
 	l.peers.send(rd.Messages)
 	l.confirmReads(rd.ReadStates)
 	l.dropReads(rd.DroppedReads)
 	for _, c := range rd.CatchUps {
 		l.log.Info("a replica that is being added", "id", c.ID, "state", c.State, "rounds", c.Rounds, "lastTicks", c.LastTicks)
 	}
-	// 3. Apply. A snapshot was put in place by save.
-	outcomes, err := l.store.apply(rd.CommittedEntries, l.changeConf)
+	for i := range rd.Messages {
+		switch m := &rd.Messages[i]; m.To {
+		case raft.LocalAppendThread:
+			// 2. Write hard state, entries and snapshot, and sync. The responses wait for that.
+			if err := l.writer.add(m, rd.MustSync || len(m.Responses) > 0); err != nil {
+				return err
+			}
+		case raft.LocalApplyThread:
+			// 3. Apply what is committed and durable here.
+			if err := l.apply(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// apply applies committed entries, answers those who wait for them, and tells the node.
+func (l *loop) apply(m *raftpb.Message) error {
+	outcomes, err := l.store.apply(m.Entries, l.changeConf)
 	if err != nil {
 		return err
 	}
 	for _, o := range outcomes {
 		l.answer(o)
 	}
-	l.answerOlder()
+	l.respond(m.Responses)
 	l.serveReads()
-	l.followMembers()
-	// 4. Tell the node that all of that is done. rd.Messages is the node's again.
-	l.node.Advance(rd)
 	return l.compact()
+}
+
+// respond sends the responses of storage work that is done, to others and to the node itself.
+func (l *loop) respond(responses []raftpb.Message) {
+	l.peers.send(responses)
+	for i := range responses {
+		if responses[i].To == l.id {
+			_ = l.node.Step(responses[i]) // refused if this replica is no member any more
+		}
+	}
+	// What was written may be a snapshot, and what was applied a change of the members.
+	l.answerOlder()
+	l.followMembers()
 }
 
 // changeConf tells the node that a configuration change is applied.

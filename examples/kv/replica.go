@@ -94,7 +94,8 @@ func newReplica(opts options, s *store) (*replica, error) {
 	config.Applied = s.applied.index
 	// ReadIndex asks a majority, and the leader has a lease besides, for reads that trust it.
 	config.LeaseDriftTicks = 1
-	config.ReuseMemory = true // messages are sent, and reads looked at, before Advance
+	config.AsyncStorageWrites = true
+	config.ReuseMemory = true // messages are sent, and reads looked at, before the next Ready
 	config.Logger = raft.NewSlogLogger(opts.log)
 	node, err := raft.NewRawNode(config)
 	if err != nil {
@@ -126,7 +127,7 @@ func listen(opts options) (net.Listener, error) {
 
 func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop {
 	l := &loop{
-		node: node, store: s, peers: peers,
+		node: node, id: opts.id, store: s, writer: newWriter(s), peers: peers,
 		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan *request, 1024),
 		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),

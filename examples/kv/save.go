@@ -6,54 +6,9 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/session"
 )
-
-// save writes the storage work of one Ready in one atomic batch. It is on disk when
-// save returns, if anything depends on that.
-func (s *store) save(rd raft.Ready) error {
-	b := s.db.NewBatch()
-	defer b.Close()
-	next := *s.position()
-	sync := rd.MustSync
-	if !raft.IsEmptySnap(rd.Snapshot) {
-		if err := replaceAll(b, rd.Snapshot, &next); err != nil {
-			return err
-		}
-		sync = true
-	}
-	if n := len(rd.Entries); n > 0 {
-		// A newer leader overwrites the entries from the first of these on. Where there are none,
-		// nothing is deleted: every read merges the deleted ranges that are not compacted yet.
-		if first := rd.Entries[0].Index; first <= next.last {
-			if err := b.DeleteRange(logKey(first), logEnd, nil); err != nil {
-				return err
-			}
-		}
-		for i := range rd.Entries {
-			if err := setMessage(b, logKey(rd.Entries[i].Index), &rd.Entries[i]); err != nil {
-				return err
-			}
-		}
-		next.last = rd.Entries[n-1].Index
-	}
-	if !raft.IsEmptyHardState(rd.HardState) {
-		if err := setMessage(b, keyHard, &rd.HardState); err != nil {
-			return err
-		}
-		next.hard = rd.HardState
-	}
-	if b.Empty() {
-		return nil
-	}
-	if err := s.commit(b, sync); err != nil {
-		return err
-	}
-	s.moveTo(&next)
-	return nil
-}
 
 // position is the part of the store's state that a batch changes; it becomes the
 // state when the batch is written.

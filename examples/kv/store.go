@@ -31,8 +31,8 @@ import (
 //
 // The last three are what replicas agree on, and make up a snapshot.
 //
-// It implements raft.Storage. All methods but those of the snapshot builder are
-// called by the replica's loop only.
+// It implements raft.Storage. All methods but perform and those of the snapshot builder are called
+// by the replica's loop only.
 //
 // Pebble writes one log of its own in order, so a batch that is durable implies that
 // all earlier ones are. This is why only what promises something (hard state,
@@ -44,6 +44,8 @@ type store struct {
 	// prev is the entry before the first one in the log.
 	prev entryID
 	last uint64
+	// end is the last entry in the log when all is written that was prepared, see writer.
+	end uint64
 
 	applied entryID
 	conf    raftpb.ConfState
@@ -214,6 +216,7 @@ func (s *store) findLast() error {
 	if it.Last() {
 		s.last = binary.BigEndian.Uint64(it.Key()[1:])
 	}
+	s.end = s.last
 	return it.Close()
 }
 
