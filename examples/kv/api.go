@@ -136,8 +136,9 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 	}
 }
 
-// modeIn reads the read mode of a query: linearizable unless it asks for something else. ?read=lease
-// trusts the leader's lease, ?read=stale (or ?stale=true) answers from what this replica has.
+// modeIn reads the read mode of a query: linearizable unless it asks for something else.
+// ?read=lease trusts the leader's lease, ?read=stale (or ?stale=true) answers from what this
+// replica has.
 func modeIn(query url.Values) (readMode, error) {
 	if flagIn(query, "stale") {
 		if query.Has("read") {

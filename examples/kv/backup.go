@@ -125,9 +125,9 @@ func writeBackup(w io.Writer, from *image) error {
 	return err
 }
 
-// readBackup calls row for each row of a backup, and returns the index and term that it was made at.
-// The slices are valid until row returns. Rows come before the checksum is read: they count only if
-// there is no error in the end.
+// readBackup calls row for each row of a backup, and returns the term and index that it was made
+// at. The slices are row's to keep. Rows come before the checksum is read: they count only if there
+// is no error in the end.
 func readBackup(r io.Reader, row func(key, value []byte) error) (at entryID, err error) {
 	sum := sha256.New()
 	in := io.TeeReader(r, sum)

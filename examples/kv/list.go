@@ -12,8 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Keys are listed by prefix, a page at a time. A page is read at one moment, linearizably unless the
-// client asks for something else. Writes between two pages show in the second.
+// Keys are listed by prefix, a page at a time. A page is read at one moment, linearizably unless
+// the client asks for something else. Writes between two pages may show in the second.
 
 const (
 	maxPage      = 1000     // keys in a page

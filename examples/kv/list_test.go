@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// listed returns the keys of a listing, all pages of it, and how many pages there are. Each key must
-// be there under the path that the listing gives.
+// listed returns the keys of a listing, all pages of it, and how many pages there are. Each key
+// must be there under the path that the listing gives.
 func (r *replica) listed(t *testing.T, query string) (keys []string, pages int) {
 	t.Helper()
 	for at := keyPath + "/" + query; at != ""; pages++ {

@@ -16,7 +16,8 @@ import (
 // What GET /metrics shows. Events are counted where they happen: the loop only adds to atomic
 // numbers. All the rest is asked of the loop, in one question for each look.
 
-// counters count events. The loop raises those without labels only: to look up a label takes a lock.
+// counters count events. The loop raises only those without labels: to look up a label takes a
+// lock.
 type counters struct {
 	writes, reads         *prometheus.CounterVec
 	refused, noRoom, lost prometheus.Counter
@@ -98,6 +99,9 @@ func (l *loop) figures() figures {
 	}
 	for id, p := range l.peers.peers {
 		f.peers[id] = peerFigures{queue: len(p.queue)}
+	}
+	if f.role != raft.StateLeader { // it has progress of an earlier term, or none
+		return f
 	}
 	l.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
 		if p, known := f.peers[id]; known {

@@ -65,6 +65,9 @@ func TestMetricsShowWhatALeaderKnowsOfItsPeers(t *testing.T) {
 	if _, there := metricsOf(t, l.replica)[`kv_peer_match_index{peer="1"}`]; there {
 		t.Error("a replica is no peer of itself")
 	}
+	if _, there := metricsOf(t, startSoloLeader(t, 3).replica)[`kv_peer_match_index{peer="2"}`]; there {
+		t.Error("a follower shows progress of a peer")
+	}
 	until(t, "a message that is lost: nobody listens", func() bool { return metricsOf(t, l.replica)["kv_messages_lost_total"] > 0 })
 	before := metricsOf(t, l.replica)["kv_messages_refused_total"]
 	l.step(raftpb.Message{Type: raftpb.MsgHup, From: 2, Term: 2})

@@ -16,8 +16,8 @@ import (
 )
 
 // The commands that make a backup and a new cluster of it. The new cluster begins with one replica;
-// others join it. Its log goes on far behind the index of the backup, so no revision and no session id
-// is given again, not even those of writes that came after the backup and are lost.
+// others join it. Its log goes on far beyond the index of the backup, so no revision and no session
+// id is given again, not even those of writes that came after the backup and are lost.
 
 // restoreGap is more than the number of entries that the old cluster may have written after the
 // backup.
