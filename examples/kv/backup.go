@@ -33,23 +33,19 @@ const (
 
 var errBadBackup = errors.New("not a whole backup")
 
-// image is the store at an applied index.
-type image struct {
-	db *pebble.Snapshot
-	at entryID
+// imageSlot hands an image of the store over to a client that may have gone when it is there.
+// Whoever comes second closes it.
+type imageSlot struct {
+	atomic.Pointer[pebble.Snapshot]
 }
 
-// imageSlot hands an image over to a client that may have gone when it is there. Whoever comes
-// second closes it.
-type imageSlot struct{ atomic.Pointer[image] }
-
 // abandoned stands in a slot that nobody waits for any more.
-var abandoned = &image{}
+var abandoned = &pebble.Snapshot{}
 
 // fill puts an image of the store into the slot. The store stays open until it is closed.
 func (slot *imageSlot) fill(s *store) {
 	s.snapshots.running.Add(1)
-	if made := (&image{db: s.db.NewSnapshot(), at: s.applied}); !slot.CompareAndSwap(nil, made) {
+	if made := s.db.NewSnapshot(); !slot.CompareAndSwap(nil, made) {
 		s.closeImage(made)
 	}
 }
@@ -60,8 +56,8 @@ func (slot *imageSlot) close(s *store) {
 	}
 }
 
-func (s *store) closeImage(made *image) {
-	_ = made.db.Close()
+func (s *store) closeImage(made *pebble.Snapshot) {
+	_ = made.Close()
 	s.snapshots.running.Done()
 }
 
@@ -96,15 +92,25 @@ func (p *paced) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-func writeBackup(w io.Writer, from *image) error {
+func writeBackup(w io.Writer, from *pebble.Snapshot) error {
+	// The image says what is applied in it. The loop may not know it yet: a snapshot from the leader
+	// is written beside it.
+	applied, _, err := getFrom(from, keyApplied)
+	if err != nil {
+		return err
+	}
+	at, _, err := decodeID(applied)
+	if err != nil {
+		return err
+	}
 	sum := sha256.New()
 	out := io.MultiWriter(w, sum)
-	head := append([]byte(backupMagic), encodeID(from.at)...)
+	head := append([]byte(backupMagic), encodeID(at)...)
 	if _, err := out.Write(head); err != nil {
 		return err
 	}
 	for _, prefix := range []byte{dataPrefix, sessionPrefix} {
-		err := eachRow(from.db, prefix, func(key, value []byte) error {
+		err := eachRow(from, prefix, func(key, value []byte) error {
 			lengths := binary.BigEndian.AppendUint32(nil, uint32(len(key)))
 			lengths = binary.BigEndian.AppendUint32(lengths, uint32(len(value)))
 			for _, part := range [][]byte{lengths, key, value} {
@@ -121,7 +127,7 @@ func writeBackup(w io.Writer, from *image) error {
 	if _, err := out.Write(make([]byte, 8)); err != nil {
 		return err
 	}
-	_, err := w.Write(sum.Sum(nil))
+	_, err = w.Write(sum.Sum(nil))
 	return err
 }
 

@@ -198,6 +198,8 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	for i := range 12 {
 		must(t, s.db.Set(dataKey(fmt.Append(nil, i)), encodeRow(1, bytes.Repeat([]byte{1}, maxValue)), nil))
 	}
+	applied := entryID{term: 2, index: 9} // as it is while a snapshot from the leader is written
+	must(t, s.db.Set(keyApplied, encodeID(applied), nil))
 	var slot imageSlot
 	slot.fill(s)
 	defer slot.close(s)
@@ -208,8 +210,8 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	carryOut(t, "restore", "-from", file, "-id", "1", "-address", "http://a:1", "-data", dir)
 	to := openTest(t, filepath.Join(dir, "1"))
 	defer to.close()
-	at := entryID{term: 1, index: s.applied.index + restoreGap}
-	if to.prev != at || to.applied != at || to.last != at.index || to.hard != (raftpb.HardState{Term: 1, Commit: at.index}) {
+	at := entryID{term: applied.term, index: applied.index + restoreGap}
+	if to.prev != at || to.applied != at || to.last != at.index || to.hard != (raftpb.HardState{Term: at.term, Commit: at.index}) {
 		t.Errorf("it begins at %v with %+v, applied %v, want %v", to.prev, to.hard, to.applied, at)
 	}
 	rows := 0

@@ -100,8 +100,8 @@ func TestMetricsCountRequestsByOutcome(t *testing.T) {
 		t.Error("a write that was done is not counted")
 	}
 	until(t, "a time for each synced write", func() bool {
-		var synced uint64
-		must(t, r.query(context.Background(), func() { synced = r.store.synced }))
+		synced, err := readSynced(r.store.db)
+		must(t, err)
 		return metricsOf(t, r)["kv_sync_seconds_count"] == float64(synced)
 	})
 }
