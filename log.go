@@ -156,6 +156,17 @@ func (l *raftLog) acknowledge(generation, index uint64) bool {
 	return true
 }
 
+// noteApplied notes that the entries up to index are applied, and so durable. The acknowledgement of
+// their write may count for nothing, because the log behind them was replaced meanwhile. They were
+// not, since they are committed.
+func (l *raftLog) noteApplied(index uint64) {
+	l.applied = index
+	if u := &l.unstable; u.stable <= index && index < u.taken {
+		u.stable = index + 1
+		u.retire(l.applying)
+	}
+}
+
 // truncate ends the log before an index.
 func (l *raftLog) truncate(at uint64) {
 	l.unstable.truncate(at)

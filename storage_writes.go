@@ -66,7 +66,7 @@ func (r *raft) endApply(index, bytes uint64) {
 	if index <= r.log.applied || index > r.log.applying {
 		return
 	}
-	r.log.applied = index
+	r.log.noteApplied(index)
 	r.proposalApplied(bytes)
 	r.leaveJoint()
 	if r.postponed != nil {

@@ -16,6 +16,8 @@ func durabilityRemovals() []removal {
 		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
 			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
 			{"rawnode.go", `return after < commit &&`, `return after < commit && r.log.unstable.snapshot == nil &&`}}},
+		{"applied-durable", "what is applied is durable, whatever has become of the log behind it", "§10.2.1", []edit{{"log.go",
+			`u.stable <= index && index < u.taken {`, `false && index < u.taken {`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
 			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
