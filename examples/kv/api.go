@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -40,14 +39,15 @@ func (r *replica) routes() http.Handler {
 	handle("POST /members", r.onLeader(r.addMember), "force")
 	handle("DELETE /members/{id}", r.onLeader(r.removeMember), "force")
 	handle("POST /leader", r.onLeader(r.transferLeader), "to")
+	handle("GET "+identityPath, r.identify)
 	handle("POST "+raftPath, r.receive)
-	return r.inTime(r.unlessRemoved(takeKey(mux)))
+	return r.inTime(r.unlessStranger(r.unlessRemoved(takeKey(mux))))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.
 func (r *replica) unlessRemoved(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if r.loop.departure.begun.Load() && req.URL.Path != raftPath {
+		if r.loop.departure.begun.Load() && req.URL.Path != raftPath && req.URL.Path != identityPath {
 			unavailable(w, errRemoved)
 			return
 		}
@@ -206,6 +206,7 @@ func unavailable(w http.ResponseWriter, err error) {
 // statusReport is what GET /status answers.
 type statusReport struct {
 	ID       uint64            `json:"id"`
+	Cluster  string            `json:"cluster"`
 	Role     string            `json:"role"`
 	Term     uint64            `json:"term"`
 	Leader   uint64            `json:"leader"`
@@ -222,7 +223,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 	err := r.query(ctx, func() {
 		st := r.loop.node.BasicStatus()
 		s = statusReport{
-			ID: st.ID, Role: strings.TrimPrefix(st.RaftState.String(), "State"), Term: st.Term, Leader: st.Lead,
+			ID: st.ID, Cluster: r.store.cluster, Role: strings.TrimPrefix(st.RaftState.String(), "State"), Term: st.Term, Leader: st.Lead,
 			Commit: st.Commit, Applied: st.Applied, First: r.store.prev.index + 1, Last: r.store.last,
 		}
 		if err := r.loop.node.Err(); err != nil {
@@ -244,8 +245,7 @@ func (r *replica) status(w http.ResponseWriter, req *http.Request) {
 		unavailable(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s)
+	writeJSON(w, s)
 }
 
 // receive takes messages from a peer. The answer means that they are with the loop.

@@ -134,9 +134,12 @@ func TestASessionSurvivesARestore(t *testing.T) {
 	carryOut(t, "restore", "-from", file, "-id", "7", "-address", address+"/", "-data", dir)
 	opts := r.opts
 	opts.id, opts.first, opts.address, opts.dir = 7, nil, "", filepath.Join(dir, "7")
-	restored, err := startReplica(opts)
+	restored, err := startReplica(context.Background(), opts)
 	must(t, err)
 	defer func() { must(t, restored.stop()) }()
+	if id := restored.peers.cluster.get(); len(id) != 24 || id == r.peers.cluster.get() {
+		t.Errorf("the restored cluster is %q, that of the backup %q", id, r.peers.cluster.get())
+	}
 	if code, etag := restored.answerTo(t, "PUT", "/kv/k?absent", "v", session...); code != http.StatusNoContent || etag != "" {
 		t.Errorf("repeated after the restore: %d, ETag %s", code, etag)
 	}

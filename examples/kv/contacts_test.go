@@ -36,7 +36,7 @@ func startSoloLeader(t *testing.T, n uint64, alive ...uint64) *soloLeader {
 
 func startSoloLeaderOn(t *testing.T, disk vfs.FS, first map[uint64]string, alive ...uint64) *soloLeader {
 	t.Helper()
-	s, err := openStoreIn(disk, "1", first)
+	s, err := openFirst(disk, "1", first)
 	must(t, err)
 	r, err := newReplica(options{
 		id: 1, address: first[1], tick: time.Hour, timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
@@ -198,7 +198,7 @@ func TestARefusalForWantOfAQuorumReachesAReplicaThatJoins(t *testing.T) {
 		opts: options{id: 4, address: "http://127.0.0.1:4", timeout: patience}, store: &store{identity: "d"},
 		peers: newTransport(4, ""),
 	}
-	_, err := fresh.askToJoin(context.Background(), asked.opts.address)
+	_, _, err := fresh.askToJoin(context.Background(), asked.opts.address)
 	if err == nil || errors.Is(err, errRefused) || !strings.Contains(err.Error(), errNoQuorum.Error()) {
 		t.Errorf("%v, want a refusal that time may lift", err)
 	}

@@ -21,7 +21,7 @@ type storeDisk struct {
 }
 
 func openStoreDisk(fs *vfs.MemFS) (*storeDisk, error) {
-	s, err := openStoreIn(fs, "replica", nil)
+	s, err := openStoreIn(fs, "replica")
 	return &storeDisk{store: s, fs: fs, r: rand.New(rand.NewPCG(1, 1))}, err
 }
 

@@ -30,7 +30,7 @@ import (
 func killed(t *testing.T) *vfs.MemFS {
 	t.Helper()
 	fs := vfs.NewCrashableMem()
-	s, err := openStoreIn(fs, "1", nil)
+	s, err := openStoreIn(fs, "1")
 	must(t, err)
 	defer s.close()
 	must(t, s.save(raft.Ready{Entries: puts(1, 950, 1), MustSync: true}))
@@ -84,7 +84,7 @@ func TestADamagedFileIsNamed(t *testing.T) {
 			file := newest(t, fs, "1", tc.pattern)
 			flip(t, fs, file, tc.percent)
 			for range tc.starts {
-				s, err := openStoreIn(fs, "1", nil)
+				s, err := openStoreIn(fs, "1")
 				if err == nil { // it was not read yet
 					_, err = s.Entries(1, 1001, 1<<40)
 					err = s.closeAfter(err)
@@ -107,7 +107,7 @@ func TestALogThatAnotherFollowsMustBeWhole(t *testing.T) {
 	next, err := fs.Create("1/000099.log", vfs.WriteCategoryUnspecified)
 	must(t, err)
 	must(t, next.Close())
-	if _, err := openStoreIn(fs, "1", nil); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := openStoreIn(fs, "1"); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("%s is damaged: %v", file, err)
 	}
 }
@@ -121,7 +121,7 @@ func TestAnIntactFolderStartsWhateverItsMarkIs(t *testing.T) {
 	} {
 		fs := copied(intact)
 		change(fs, "1/mark")
-		s, err := openStoreIn(fs, "1", nil)
+		s, err := openStoreIn(fs, "1")
 		if err != nil {
 			t.Fatalf("mark %s: %v", name, err)
 		}
@@ -133,13 +133,13 @@ func TestAnIntactFolderStartsWhateverItsMarkIs(t *testing.T) {
 // TestAStoppedReplicaIsCheckedAfterALossOfPower: the mark is synced when the store is closed.
 func TestAStoppedReplicaIsCheckedAfterALossOfPower(t *testing.T) {
 	fs := vfs.NewCrashableMem()
-	s, err := openStoreIn(fs, "1", nil)
+	s, err := openStoreIn(fs, "1")
 	must(t, err)
 	must(t, s.save(raft.Ready{Entries: puts(1, 9, 1), MustSync: true}))
 	must(t, s.close())
 	fs = fs.CrashClone(vfs.CrashCloneCfg{})
 	flip(t, fs, newest(t, fs, "1", "*.log"), 1)
-	if _, err := openStoreIn(fs, "1", nil); err == nil || !strings.Contains(err.Error(), "batch 0 of 2") {
+	if _, err := openStoreIn(fs, "1"); err == nil || !strings.Contains(err.Error(), "batch 0 of 2") {
 		t.Errorf("an empty log: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestAStoppedReplicaIsCheckedAfterALossOfPower(t *testing.T) {
 func TestAFolderThatCannotBeLockedIsNotInUse(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "LOCK"), 0o755))
-	if _, err := openStore(dir, nil); err == nil || strings.Contains(err.Error(), "?") {
+	if _, err := openStore(dir); err == nil || strings.Contains(err.Error(), "?") {
 		t.Errorf("the lock is a folder: %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func brokenDisk(pattern string, failure error, broken *atomic.Bool) vfs.FS {
 // onDisk starts a replica that is a group of its own.
 func onDisk(t *testing.T, disk vfs.FS) *replica {
 	t.Helper()
-	s, err := openStoreIn(disk, "1", map[uint64]string{1: "http://127.0.0.1:1"})
+	s, err := openFirst(disk, "1", map[uint64]string{1: "http://127.0.0.1:1"})
 	must(t, err)
 	r, err := newReplica(options{
 		id: 1, tick: 10 * time.Millisecond, timeout: patience, compactAfter: 100, log: slog.New(slog.DiscardHandler),
@@ -257,7 +257,7 @@ func TestABrokenDiskEndsTheReplica(t *testing.T) {
 }
 
 func TestTheFailureOfTheEngineIsTheCauseOfWhatFollows(t *testing.T) {
-	s, err := openStoreIn(vfs.NewMem(), "1", nil)
+	s, err := openStoreIn(vfs.NewMem(), "1")
 	must(t, err)
 	s.fail(errors.New("cause"))
 	if err := s.closeAfter(errors.New("effect")); err == nil || err.Error() != "cause" {
@@ -269,7 +269,7 @@ func TestAReplicaDoesNotStartOnAFullDisk(t *testing.T) {
 	for _, pattern := range []string{"*", "write *.log", "make *.log", "*MANIFEST*", "*mark"} {
 		var full atomic.Bool
 		full.Store(true)
-		_, err := openStoreIn(brokenDisk(pattern, syscall.ENOSPC, &full), "1", nil)
+		_, err := openStoreIn(brokenDisk(pattern, syscall.ENOSPC, &full), "1")
 		if err == nil || !strings.Contains(err.Error(), "make room") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("no room for %q: %v", pattern, err)
 		}

@@ -43,12 +43,12 @@ func TestElectionsAndFailuresAreLoggedByDefault(t *testing.T) {
 	start := func(args ...string) (*replica, *lines) {
 		t.Helper()
 		address := freeAddress(t)
-		s, err := parseSettings(append(args, "-data", t.TempDir(), "-id", "1", "-tick", "10ms", "-cluster", "1=http://"+address))
+		s, err := parseSettings(append(args, "-data", t.TempDir(), "-id", "1", "-tick", "10ms", "-cluster", "1=http://"+address, "-bootstrap"))
 		must(t, err)
 		var log lines
 		all, err := s.replicas(&log)
 		must(t, err)
-		r, err := startReplica(all[0])
+		r, err := startReplica(context.Background(), all[0])
 		must(t, err)
 		t.Cleanup(func() { must(t, r.stop()) })
 		until(t, "a leader", func() bool { code, _ := r.ask("/ready"); return code == http.StatusOK })
@@ -86,7 +86,7 @@ func TestASnapshotThatCannotBeMadeIsLogged(t *testing.T) {
 		}
 		return nil
 	}))
-	s, err := openStoreIn(disk, "1", nil)
+	s, err := openStoreIn(disk, "1")
 	must(t, err)
 	defer func() { _ = s.close() }()
 	must(t, s.db.Set(dataKey([]byte("k")), nil, nil))

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,13 +75,14 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 		return false
 	}
 	on.Header.Set(headerForwarded, fmt.Sprint(r.opts.id))
+	on.Header.Set(headerCluster, r.peers.cluster.get())
 	resp, err := r.peers.client.Do(on)
 	if err != nil {
 		return false
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode == http.StatusServiceUnavailable {
+	if err != nil || r.peers.checkStranger(m.Address, resp) != nil || resp.StatusCode == http.StatusServiceUnavailable {
 		return false
 	}
 	for _, name := range []string{"Content-Type", headerRetry} {
@@ -105,7 +105,6 @@ func writeAnswer(w http.ResponseWriter, answer any, err error) {
 	case answer == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(answer)
+		writeJSON(w, answer)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // openGrowth opens a store in memory, in a loop that only compacts its log.
 func openGrowth(t *testing.T, compactAfter uint64) *loop {
 	t.Helper()
-	s, err := openStoreIn(vfs.NewMem(), "replica", map[uint64]string{1: "http://a:1"})
+	s, err := openFirst(vfs.NewMem(), "replica", map[uint64]string{1: "http://a:1"})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.close()) })
 	return &loop{store: s, compactAfter: compactAfter, compactKeep: compactAfter / 4}
@@ -96,7 +96,7 @@ func TestACompactionOfTheLogCostsTheSameAsTheOneBefore(t *testing.T) {
 // TestARequestThatIsCancelledFirstIsNotKept: the loop may hear that nobody waits for a request
 // before it takes the request itself.
 func TestARequestThatIsCancelledFirstIsNotKept(t *testing.T) {
-	s, err := openStoreIn(vfs.NewMem(), "replica", map[uint64]string{1: "http://a:1"})
+	s, err := openFirst(vfs.NewMem(), "replica", map[uint64]string{1: "http://a:1"})
 	must(t, err)
 	defer s.close()
 	node, err := raft.NewRawNode(raft.DefaultConfig(1, s))

@@ -127,10 +127,11 @@ func TestALoopThatHangsIsSeenFromOutside(t *testing.T) {
 func TestAReplicaWithoutOthersSaysWhyItMakesNoProgress(t *testing.T) {
 	first := map[uint64]string{1: "http://" + freeAddress(t), 2: "http://" + freeAddress(t)}
 	dir := t.TempDir()
+	makeFirst(t, dir, first)
 	var log lines
 	start := func(id uint64, name string) {
-		r, err := startReplica(options{
-			id: id, first: first, address: first[id], dir: filepath.Join(dir, name), tick: 10 * time.Millisecond,
+		r, err := startReplica(context.Background(), options{
+			id: id, dir: filepath.Join(dir, name), tick: 10 * time.Millisecond,
 			timeout: time.Second, compactAfter: 1000, log: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		must(t, err)

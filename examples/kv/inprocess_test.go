@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,10 +21,11 @@ func startHere(t *testing.T, n uint64) map[uint64]*replica {
 		first[id] = "http://" + freeAddress(t)
 	}
 	dir := t.TempDir()
+	makeFirst(t, dir, first)
 	replicas := map[uint64]*replica{}
 	for id := range first {
-		r, err := startReplica(options{
-			id: id, first: first, address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 100 * time.Millisecond,
+		r, err := startReplica(context.Background(), options{
+			id: id, dir: filepath.Join(dir, fmt.Sprint(id)), tick: 100 * time.Millisecond,
 			timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
 		})
 		must(t, err)
@@ -31,6 +33,20 @@ func startHere(t *testing.T, n uint64) map[uint64]*replica {
 		replicas[id] = r
 	}
 	return replicas
+}
+
+// makeFirst makes the folders of first replicas, as if they had been born.
+func makeFirst(t *testing.T, dir string, addresses map[uint64]string) {
+	t.Helper()
+	folders, stores := map[uint64]string{}, []*store{}
+	for id := range addresses {
+		s, err := openStore(filepath.Join(dir, fmt.Sprint(id)))
+		must(t, err)
+		folders[id], stores = s.identity, append(stores, s)
+	}
+	for _, s := range stores {
+		must(t, errors.Join(s.begin(named(addresses, folders)), s.close()))
+	}
 }
 
 // follower waits for a leader that all know, and returns a replica that does not lead.
@@ -68,6 +84,7 @@ func (r *replica) send(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequest(method, r.opts.address+path, strings.NewReader(body))
 	must(t, err)
+	req.Header.Set(headerCluster, r.peers.cluster.get()) // clients need not, other replicas must
 	resp, err := client.Do(req)
 	must(t, err)
 	defer resp.Body.Close()

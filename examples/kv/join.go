@@ -29,13 +29,23 @@ func (r *replica) join(via string) error {
 		case <-ctx.Done():
 		}
 	}()
+	if err := r.checkCluster(ctx, via); err != nil {
+		return err
+	}
 	for try := 0; ctx.Err() == nil && !r.votes(ctx); try++ {
-		known, err := r.askToJoin(ctx, r.living(ctx, via, try))
+		known, cluster, err := r.askToJoin(ctx, r.living(ctx, via, try))
 		if errors.Is(err, errRefused) {
 			return err
 		}
 		if err == nil {
-			_ = r.query(ctx, func() { r.loop.meet(known) })
+			_ = r.query(ctx, func() {
+				if err = r.loop.adopt(cluster); err == nil {
+					r.loop.meet(known)
+				}
+			})
+			if err != nil {
+				return err
+			}
 		}
 		select {
 		case <-time.After(5 * r.opts.tick):
@@ -43,6 +53,17 @@ func (r *replica) join(via string) error {
 		}
 	}
 	return nil
+}
+
+// checkCluster refuses to join a cluster with the folder of another one. Such a replica may be a voter
+// already, as far as it knows, and would not even ask.
+func (r *replica) checkCluster(ctx context.Context, via string) error {
+	own := r.peers.cluster.get()
+	report, err := askIdentity(ctx, via)
+	if err == nil && own != "" && report.Cluster != "" && report.Cluster != own {
+		return fmt.Errorf("%w: %w", errRefused, stranger(via, report.Cluster, own))
+	}
+	return nil // via need not be up
 }
 
 // votes reports whether this replica is a voter, as far as it knows.
@@ -79,39 +100,48 @@ func (l *loop) meet(addresses map[uint64]string) {
 	l.peers.follow(l.met)
 }
 
-// askToJoin returns the addresses of those who take part.
-func (r *replica) askToJoin(ctx context.Context, at string) (map[uint64]string, error) {
+// askToJoin returns the addresses of those who take part, and the id of their cluster.
+func (r *replica) askToJoin(ctx context.Context, at string) (known map[uint64]string, cluster string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.opts.timeout)
 	defer cancel()
 	body, err := json.Marshal(joinRequest{ID: r.opts.id, member: member{Address: r.opts.address, Data: r.store.identity}})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/members", bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if cluster = r.peers.cluster.get(); cluster != "" {
+		req.Header.Set(headerCluster, cluster)
 	}
 	resp, err := r.peers.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		err := fmt.Errorf("%s answers %s: %s", at, resp.Status, strings.TrimSpace(string(why)))
 		final := resp.StatusCode == http.StatusConflict || resp.StatusCode == http.StatusBadRequest
+		if strange := r.peers.checkStranger(at, resp); strange != nil {
+			err, final = strange, true
+		}
 		if final && resp.Header.Get(headerRetry) == "" {
 			err = fmt.Errorf("%w: %w", errRefused, err)
 		}
-		return nil, err
+		return nil, "", err
+	}
+	if cluster = resp.Header.Get(headerCluster); cluster == "" {
+		return nil, "", fmt.Errorf("%s does not say which cluster it belongs to", at)
 	}
 	var report membersReport
 	if err := json.NewDecoder(resp.Body).Decode(&report); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	known := map[uint64]string{}
+	known = map[uint64]string{}
 	for _, m := range report.Members {
 		known[m.ID] = m.Address
 	}
-	return known, nil
+	return known, cluster, nil
 }

@@ -59,6 +59,8 @@ func bareReplica() *replica {
 		loop:        &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
+	r.peers = newTransport(1, "")
+	r.peers.cluster.set("c")
 	r.loop.members.Store(&members{})
 	return r
 }
@@ -110,7 +112,7 @@ func put1(n int) string {
 }
 
 func post(path string, n int) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", path, n)
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nKv-Cluster: c\r\nContent-Length: %d\r\n\r\n", path, n)
 }
 
 // TestAClientThatDoesNotReadLosesItsConnection asks for a large value and looks away for a while.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -23,6 +24,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && (args[0] == "backup" || args[0] == "restore") {
 		return runTool(args[0], args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "recover" {
+		return runRecover(args[1:], stdout, stderr)
+	}
 	s, err := parseSettings(args)
 	var all []options
 	if err == nil {
@@ -33,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, err)
 		return 0
 	case err != nil:
-		fmt.Fprintln(stderr, "kv:", err)
+		fmt.Fprint(stderr, "kv: ", err, "\n", adviceIn(err))
 		return 2
 	}
 	if s.pprof != "" {
@@ -46,6 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err := serve(all, s.join, stdout); err != nil {
 		s.log(stderr).Error("kv ends", "err", err)
+		fmt.Fprint(stderr, adviceIn(err))
 		return 1
 	}
 	return 0
@@ -60,11 +65,10 @@ type ending struct {
 // serve runs replicas in this process until it is told to stop or one fails. One that is
 // removed from the cluster leaves the others alone; when none is left, that is all.
 func serve(all []options, join string, stdout io.Writer) (err error) {
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(interrupted)
+	interrupted, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
 
-	var replicas []*replica
+	replicas, err := startAll(interrupted, all, stdout)
 	defer func() {
 		for _, r := range replicas {
 			if stopErr := r.stop(); err == nil {
@@ -72,16 +76,11 @@ func serve(all []options, join string, stdout io.Writer) (err error) {
 			}
 		}
 	}()
-	for _, o := range all {
-		r, err := startReplica(o)
-		if errors.Is(err, errRemoved) {
-			sayRemoved(o, stdout)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		replicas = append(replicas, r)
+	switch {
+	case interrupted.Err() != nil:
+		return nil
+	case err != nil:
+		return err
 	}
 	endings := make(chan ending, 2*len(all))
 	for _, r := range replicas {
@@ -92,7 +91,7 @@ func serve(all []options, join string, stdout io.Writer) (err error) {
 	}
 	for len(replicas) > 0 {
 		select {
-		case <-interrupted:
+		case <-interrupted.Done():
 			fmt.Fprintln(stdout, "stopping")
 			return nil
 		case e := <-endings:
@@ -107,6 +106,42 @@ func serve(all []options, join string, stdout io.Writer) (err error) {
 		}
 	}
 	return nil
+}
+
+// start is what came of the start of a replica.
+type start struct {
+	opts options
+	r    *replica
+	err  error
+}
+
+// startAll starts replicas at the same time: new ones wait for each other. One that was removed or
+// has lost its folder leaves the others alone.
+func startAll(ctx context.Context, all []options, stdout io.Writer) (replicas []*replica, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	starts := make(chan start, len(all))
+	for _, o := range all {
+		go func() {
+			r, err := startReplica(ctx, o)
+			starts <- start{o, r, err}
+		}()
+	}
+	for range all {
+		switch s := <-starts; {
+		case errors.Is(s.err, errRemoved):
+			sayRemoved(s.opts, stdout)
+		case errors.Is(s.err, errLost) && len(all) > 1:
+			fmt.Fprint(stdout, "kv: ", s.err, "\n", adviceIn(s.err))
+		case s.err != nil:
+			cancel()
+			err = cmp.Or(err, s.err)
+		default:
+			replicas = append(replicas, s.r)
+		}
+	}
+	slices.SortFunc(replicas, func(a, b *replica) int { return cmp.Compare(a.opts.id, b.opts.id) })
+	return replicas, err
 }
 
 // watch reports how a replica ends, and adds it to the cluster of join if that is given.

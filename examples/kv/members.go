@@ -22,8 +22,7 @@ import (
 type member struct {
 	// Address is the base URL at which it serves clients and other replicas.
 	Address string `json:"address"`
-	// Data names the folder that the replica was added with, see store.identity. The
-	// first replicas have none: they were not added.
+	// Data names the folder of the replica, see store.identity.
 	Data string `json:"data,omitempty"`
 	// Removed members stay here for ever, so that their ids are not used again: what
 	// such a replica has promised or forgotten must not count for another.

@@ -32,6 +32,7 @@ type cluster struct {
 	urls      map[uint64]string
 	processes map[uint64]*exec.Cmd
 	extra     []string
+	said      lines // by all of them
 }
 
 // build makes the program, once for all tests.
@@ -93,14 +94,15 @@ func freeAddress(t *testing.T) string {
 
 func (c *cluster) start(id uint64) {
 	c.t.Helper()
-	c.run(id, "-cluster", c.flag)
+	c.run(id, "-cluster", c.flag, "-bootstrap") // as in a service file: both are for the first start
 }
 
 func (c *cluster) run(id uint64, args ...string) {
 	c.t.Helper()
 	args = append(append([]string{"-id", fmt.Sprint(id), "-data", c.dir, "-tick", "20ms", "-timeout", "1s"}, args...), c.extra...)
 	cmd := exec.Command(c.binary, args...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	out := io.MultiWriter(os.Stderr, &c.said)
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -134,14 +136,29 @@ func (c *cluster) kill(id uint64, sig syscall.Signal) error {
 // wantExit waits until a process has ended by itself, without an error.
 func (c *cluster) wantExit(id uint64) {
 	c.t.Helper()
+	if err := c.exit(id); err != nil {
+		c.t.Fatalf("replica %d ends with %v", id, err)
+	}
+}
+
+// wantFailure waits until a process has ended by itself with exit status 1.
+func (c *cluster) wantFailure(id uint64) {
+	c.t.Helper()
+	if err := c.exit(id); err == nil || err.Error() != "exit status 1" {
+		c.t.Fatalf("replica %d ends with %v", id, err)
+	}
+}
+
+func (c *cluster) exit(id uint64) error {
 	cmd := c.processes[id]
 	delete(c.processes, id)
 	overdue := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer overdue.Stop()
-	if err := cmd.Wait(); err != nil {
-		c.t.Fatalf("replica %d ends with %v", id, err)
-	}
+	return cmd.Wait()
 }
+
+// folder is where a replica has its data.
+func (c *cluster) folder(id uint64) string { return filepath.Join(c.dir, fmt.Sprint(id)) }
 
 // until tries f until it is true.
 func until(t *testing.T, what string, f func() bool) {
@@ -330,7 +347,7 @@ func TestRequestsThatCannotBeServedSaySo(t *testing.T) {
 		{http.MethodPost, "/kv/k", nil, http.StatusMethodNotAllowed},
 		{http.MethodDelete, "/kv/none", nil, http.StatusNoContent},
 		{http.MethodPost, "/status", nil, http.StatusMethodNotAllowed},
-		{http.MethodPost, "/raft", strings.NewReader("\xff\xff"), http.StatusBadRequest},
+		{http.MethodPost, "/raft", strings.NewReader(""), http.StatusMisdirectedRequest},
 		{http.MethodGet, "/", nil, http.StatusNotFound},
 		{http.MethodPost, "/members", strings.NewReader("no JSON"), http.StatusBadRequest},
 		{http.MethodPost, "/members", strings.NewReader(`{"id":0,"address":"http://127.0.0.1:1"}`), http.StatusBadRequest},

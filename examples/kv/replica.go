@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,7 +22,9 @@ import (
 // options are what a replica needs to know.
 type options struct {
 	id           uint64
-	first        map[uint64]string // base URLs of the first replicas, for an empty folder; none if it is to be added
+	first        map[uint64]string // base URLs of the first replicas, for a new one of them; otherwise none
+	joins        bool              // it is to be added
+	ignored      string            // the flags that mean nothing for a folder with data
 	address      string            // base URL of this one; empty if the folder knows it
 	listen       string            // host:port to listen on; empty for the one in the address
 	dir          string
@@ -29,6 +32,14 @@ type options struct {
 	timeout      time.Duration // of a request
 	compactAfter uint64
 	log          *slog.Logger
+	say          io.Writer // for lines to the operator; may be nil
+}
+
+// tell writes a line to the operator.
+func (o *options) tell(format string, args ...any) {
+	if o.say != nil {
+		fmt.Fprintf(o.say, "kv: "+format+"\n", args...)
+	}
 }
 
 // replica is one member of the cluster: store, loop, transport and HTTP server.
@@ -42,17 +53,22 @@ type replica struct {
 
 	hindrance       atomic.Value  // the hindrance that was seen last
 	electionTimeout time.Duration // the shortest one
+	refused         seldom
 
 	// see limits.go
 	clientBytes, batchBytes, largeBatchBytes *budget
 }
 
-// startReplica opens the store, listens, and starts the loop. The error is errRemoved for
-// a replica that knows that it was removed.
-func startReplica(opts options) (*replica, error) {
-	s, err := openStore(opts.dir, opts.first)
+// startReplica opens the store, listens, and starts the loop. A first replica that is new waits for
+// the others until ctx ends. The error matches errRemoved for a replica that was removed, and
+// errLost for one that has lost its folder.
+func startReplica(ctx context.Context, opts options) (*replica, error) {
+	s, err := openStore(opts.dir)
 	if err != nil {
 		return nil, err
+	}
+	if err := opts.prepare(ctx, s); err != nil {
+		return nil, s.closeAfter(err)
 	}
 	r, err := newReplica(opts, s)
 	if err != nil {
@@ -74,6 +90,8 @@ func newReplica(opts options, s *store) (*replica, error) {
 	switch own, known := s.members[opts.id]; {
 	case own.Removed:
 		return nil, errRemoved
+	case known && own.Data != "" && own.Data != s.identity:
+		return nil, fmt.Errorf("%s is the folder of another replica than %d", opts.dir, opts.id)
 	case known && opts.address != "" && opts.address != own.Address:
 		return nil, fmt.Errorf("replica %d is known to the others as %s: start it there (-listen says where to listen)", opts.id, own.Address)
 	case known:
@@ -102,6 +120,8 @@ func newReplica(opts options, s *store) (*replica, error) {
 		return nil, err
 	}
 	r.peers = newTransport(opts.id, opts.address)
+	r.peers.log = opts.log
+	r.peers.cluster.set(s.cluster)
 	r.loop = newLoop(node, s, r.peers, opts)
 	r.loop.ids = &r.ids
 	r.loop.electionTicks = config.ElectionTick

@@ -154,11 +154,12 @@ func (e *engine) restore(file io.Reader, id uint64, address string) error {
 	}
 	at.index += restoreGap
 	name := rand.Text()
+	alone := members{id: {Address: address, Data: name}}
 	hard := raftpb.HardState{Term: at.term, Commit: at.index}
 	err = errors.Join(
 		setMessage(b, keyHard, &hard), b.Set(keyPrev, encodeID(at), nil),
 		setApplied(b, at, raftpb.ConfState{Voters: []uint64{id}}),
-		members{id: {Address: address}}.write(b, nil), b.Set(keyIdentity, []byte(name), nil))
+		alone.write(b, nil), b.Set(keyIdentity, []byte(name), nil), b.Set(keyCluster, []byte(clusterOf(alone)), nil))
 	if err != nil {
 		return err
 	}

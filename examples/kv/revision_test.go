@@ -150,7 +150,7 @@ func TestDataWithoutRevisionsIsRefused(t *testing.T) {
 	s := openTest(t, dir)
 	must(t, s.db.Set([]byte("dkey"), []byte("a long value"), pebble.Sync))
 	must(t, s.close())
-	if _, err := openStore(dir, nil); !errors.Is(err, errNoRevisions) {
+	if _, err := openStore(dir); !errors.Is(err, errNoRevisions) {
 		t.Errorf("it opens with %v", err)
 	}
 	s = openTest(t, t.TempDir())

@@ -19,15 +19,19 @@ type position struct {
 	conf          raftpb.ConfState
 	members       members
 	sessions      *session.Table
+	cluster       string
 }
 
 func (s *store) position() *position {
-	return &position{hard: s.hard, prev: s.prev, applied: s.applied, last: s.last, conf: s.conf, members: s.members, sessions: s.sessions}
+	return &position{
+		hard: s.hard, prev: s.prev, applied: s.applied, last: s.last,
+		conf: s.conf, members: s.members, sessions: s.sessions, cluster: s.cluster,
+	}
 }
 
 func (s *store) moveTo(p *position) {
 	s.hard, s.prev, s.applied, s.last = p.hard, p.prev, p.applied, p.last
-	s.conf, s.members = p.conf, p.members
+	s.conf, s.members, s.cluster = p.conf, p.members, p.cluster
 	s.sessions, s.savedSessions = p.sessions, p.sessions.Applied()
 }
 
@@ -49,6 +53,8 @@ func replaceAll(b *pebble.Batch, snap raftpb.Snapshot, next *position) error {
 		switch {
 		case len(key) == 0 || !bytes.Contains(agreed, key[:1]):
 			err = errBadImage
+		case key[0] == clusterPrefix && string(value) != next.cluster:
+			err = fmt.Errorf("%w: a snapshot of cluster %s came to cluster %s", errStranger, value, next.cluster)
 		case key[0] == memberPrefix:
 			err = ms.addRow(key, value)
 		case key[0] == sessionPrefix:

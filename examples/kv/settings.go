@@ -34,6 +34,7 @@ type settings struct {
 	address, listen string
 	tick, timeout   time.Duration
 	compactAfter    uint64
+	bootstrap       bool
 	logLevel        slog.Level
 	pprof           string
 }
@@ -45,6 +46,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&s.id, "id", 0, "run only the replica with this id")
 	flags.StringVar(&s.cluster, "cluster", "", "the first replicas, as 1=http://host:port,2=http://host:port,...")
+	flags.BoolVar(&s.bootstrap, "bootstrap", false, "with -id and -cluster: this replica is new, and one of the first (a folder that has data ignores it)")
 	flags.StringVar(&s.join, "join", "", "add the replica -id at -address to a cluster: the address of any living replica of it")
 	flags.StringVar(&s.address, "address", "", "with -join: http://host:port at which the others and clients reach this replica")
 	flags.StringVar(&s.listen, "listen", "", "with -id: host:port to listen on, if it is not the one of the address")
@@ -118,15 +120,20 @@ func (s *settings) replicas(stderr io.Writer) ([]options, error) {
 	return all, nil
 }
 
-// place returns the options of a replica. -cluster counts only for an empty folder.
+// place returns the options of a replica. -cluster and -bootstrap count only for an empty folder.
 func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) options {
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
-		tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
+		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
 		log: s.log(stderr).With("replica", id),
 	}
-	if s.cluster != "" && o.inUse() {
-		fmt.Fprintf(stderr, "kv: %s has data already, which says who takes part: -cluster is ignored for replica %d\n", o.dir, id)
+	switch {
+	case s.cluster != "" && s.bootstrap:
+		o.ignored = "-cluster and -bootstrap are"
+	case s.cluster != "":
+		o.ignored = "-cluster is"
+	case s.bootstrap:
+		o.ignored = "-bootstrap is"
 	}
 	return o
 }
@@ -137,27 +144,30 @@ func (o *options) inUse() bool {
 	return err == nil && len(files) > 0
 }
 
-// one is the replica -id. Its folder knows everything once it has data; before, -cluster has to say
-// who the first replicas are. The local ones do not count: they share a process.
+// one is the replica -id. Its folder knows everything once it has data; before, -bootstrap has to say
+// that it is new, and -cluster who the first replicas are. The local ones do not count: they share a
+// process, whose replicas are new together.
 func (s *settings) one(first map[uint64]string, stderr io.Writer) (options, error) {
 	o := s.place(s.id, first, stderr)
+	cluster := s.cluster
 	switch {
 	case s.cluster == "":
 		o.first, o.address = nil, ""
 	case o.address == "":
+		o.first, cluster = nil, ""
+	case !s.bootstrap:
 		o.first = nil
 	}
 	if o.first == nil && !o.inUse() {
-		return o, fmt.Errorf("replica %d has no data in %s: -cluster names it as one of the first replicas, "+
-			"-join and -address add it to a cluster", o.id, o.dir)
+		return o, o.notNew(cluster)
 	}
 	return o, nil
 }
 
 // joining is the replica that is to be added.
 func (s *settings) joining(stderr io.Writer) ([]options, error) {
-	if s.cluster != "" || s.id == 0 || s.address == "" {
-		return nil, errors.New("-join needs -id and -address, and no -cluster")
+	if s.cluster != "" || s.bootstrap || s.id == 0 || s.address == "" {
+		return nil, errors.New("-join needs -id and -address, and no -cluster or -bootstrap")
 	}
 	for _, base := range []*string{&s.join, &s.address} {
 		parsed, err := parseCluster("1=" + *base)
@@ -167,7 +177,7 @@ func (s *settings) joining(stderr io.Writer) ([]options, error) {
 		*base = parsed[1]
 	}
 	o := s.place(s.id, nil, stderr)
-	o.address = s.address
+	o.address, o.joins = s.address, true
 	return []options{o}, nil
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,13 +24,11 @@ func inData(t *testing.T) string {
 // TestACommandLineThatMakesNoSenseIsRefused with exit status 2 and a line that says why.
 func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 	for line, want := range map[string]string{
-		"-id 3":                               "replica 3 has no data in",
 		"-id 1 stray":                         `"stray" is not a flag`,
 		"-version=false false":                `"false" is not a flag`,
 		"-log-level loud":                     "unknown name",
 		"-log-level error+1":                  "must be error or below",
 		"-pprof=":                             `-pprof must not be ""`,
-		"-id 3 -cluster " + twoReplicas:       "replica 3 has no data in",
 		"-none":                               "not defined: -none (-h lists the flags)",
 		"-id 0":                               `-id must not be "0"`,
 		"-cluster=":                           `-cluster must not be ""`,
@@ -43,6 +43,7 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 		"-cluster 1=http://a:1/x":             "one http://host:port",
 		"-cluster 0=http://a:1":               "does not begin with the id",
 		"-id 3 -join http://a:1 -address http://c:1 -cluster " + twoReplicas: "no -cluster",
+		"-id 3 -join http://a:1 -address http://c:1 -bootstrap":              "or -bootstrap",
 	} {
 		var stdout, stderr bytes.Buffer
 		status := run(append([]string{"-data", inData(t)}, strings.Fields(line)...), &stdout, &stderr)
@@ -66,39 +67,30 @@ func TestACommandLineBecomesReplicas(t *testing.T) {
 		id      uint64
 		address string
 		first   int
+		joins   bool
+		ignored string
 	}
-	ignored := "-cluster is ignored for replica 1\n"
-	for line, tc := range map[string]struct {
-		replicas []want
-		said     string
-	}{
-		"":                              {[]want{{1, localCluster[1], 3}, {2, localCluster[2], 3}, {3, localCluster[3], 3}}, ""},
-		"-cluster " + twoReplicas:       {[]want{{1, "http://a:1", 2}, {2, "http://b:2", 2}}, ignored},
-		"-id 1":                         {[]want{{1, "", 0}}, ""},
-		"-id 1 -cluster " + twoReplicas: {[]want{{1, "http://a:1", 2}}, ignored},
-		"-id 1 -cluster 2=http://b:2":   {[]want{{1, "", 0}}, ignored},
-		"-id 2 -cluster " + twoReplicas: {[]want{{2, "http://b:2", 2}}, ""},
-		"-id 3 -join http://a:1 -address http://c:3/": {[]want{{3, "http://c:3", 0}}, ""},
+	both := "-cluster and -bootstrap are"
+	for line, all := range map[string][]want{
+		"":                                       {{1, localCluster[1], 3, false, ""}, {2, localCluster[2], 3, false, ""}, {3, localCluster[3], 3, false, ""}},
+		"-cluster " + twoReplicas:                {{1, "http://a:1", 2, false, "-cluster is"}, {2, "http://b:2", 2, false, "-cluster is"}},
+		"-id 1":                                  {{1, "", 0, false, ""}},
+		"-id 1 -bootstrap":                       {{1, "", 0, false, "-bootstrap is"}},
+		"-id 1 -cluster " + twoReplicas:          {{1, "http://a:1", 0, false, "-cluster is"}},
+		"-id 1 -bootstrap -cluster 2=http://b:2": {{1, "", 0, false, both}},
+		"-id 2 -bootstrap -cluster " + twoReplicas:    {{2, "http://b:2", 2, false, both}},
+		"-id 3 -join http://a:1 -address http://c:3/": {{3, "http://c:3", 0, true, ""}},
 	} {
 		s, err := parseSettings(append([]string{"-data", inData(t)}, strings.Fields(line)...))
 		must(t, err)
-		var stderr bytes.Buffer
-		all, err := s.replicas(&stderr)
+		replicas, err := s.replicas(io.Discard)
 		must(t, err)
 		var got []want
-		for _, o := range all {
-			got = append(got, want{o.id, o.address, len(o.first)})
+		for _, o := range replicas {
+			got = append(got, want{o.id, o.address, len(o.first), o.joins, o.ignored})
 		}
-		if len(got) != len(tc.replicas) {
-			t.Fatalf("%s: %v, want %v", line, got, tc.replicas)
-		}
-		for i := range got {
-			if got[i] != tc.replicas[i] {
-				t.Errorf("%s: %v, want %v", line, got, tc.replicas)
-			}
-		}
-		if said := stderr.String(); !strings.HasSuffix(said, tc.said) || tc.said == "" && said != "" {
-			t.Errorf("%s: says %q, want %q", line, said, tc.said)
+		if !slices.Equal(got, all) {
+			t.Errorf("%s: %v, want %v", line, got, all)
 		}
 	}
 }

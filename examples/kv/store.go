@@ -25,11 +25,12 @@ import (
 //	t          the entry before the first one in the log (term, index)
 //	a          what is applied: term, index, configuration
 //	l<index>   log entries
+//	c          the id of the cluster
 //	k<key>     the data, see revision.go
 //	m<id>      the members
 //	s          the sessions of clients
 //
-// The last three are what replicas agree on, and make up a snapshot.
+// The last four are what replicas agree on, and make up a snapshot.
 //
 // It implements raft.Storage. All methods but perform and those of the snapshot builder are called
 // by the replica's loop only.
@@ -56,10 +57,14 @@ type store struct {
 	sessions      *session.Table
 	savedSessions uint64 // the last entry that the written ones have seen
 
-	// identity was drawn at random when the folder was made. A replica is added together with
+	// identity was drawn at random when the folder was made. A replica is a member together with
 	// it: one that has lost its disk has forgotten what it voted for and what it
 	// acknowledged, and must not come back under the same id.
 	identity string
+
+	// cluster is the id of the cluster. It is empty as long as this replica is new and belongs to
+	// none, see identity.go.
+	cluster string
 
 	snapshots snapshotBuilder
 	log       *slog.Logger
@@ -73,12 +78,14 @@ var (
 	keyHard     = []byte("h")
 	keyPrev     = []byte("t")
 	keyApplied  = []byte("a")
+	keyCluster  = []byte{clusterPrefix}
 	keySessions = []byte("s")
 	logStart    = []byte("l")
 	logEnd      = []byte("m")
 )
 
 const (
+	clusterPrefix = 'c'
 	dataPrefix    = 'k'
 	memberPrefix  = 'm'
 	sessionPrefix = 's'
@@ -87,26 +94,23 @@ const (
 var errBadImage = errors.New("kv: snapshot holds a row that is not agreed on")
 
 // agreed are the prefixes of the rows that all replicas agree on.
-var agreed = []byte{dataPrefix, memberPrefix, sessionPrefix}
+var agreed = []byte{clusterPrefix, dataPrefix, memberPrefix, sessionPrefix}
 
 func logKey(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte("l"), index) }
 func dataKey(key []byte) []byte  { return append([]byte{dataPrefix}, key...) }
 
-// openStore opens the database in dir. An empty one starts with the given first replicas,
-// by their addresses: with a log that begins behind entry 1 of term 1, on each of them alike. Without
-// any it starts with nothing at all, for a replica that is going to be added.
-func openStore(dir string, first map[uint64]string) (*store, error) {
-	return openStoreIn(vfs.Default, dir, first)
-}
+// openStore opens the database in dir. A new one has a name and nothing else: begin makes it one of
+// the first replicas, and a replica that is added gets everything from the others.
+func openStore(dir string) (*store, error) { return openStoreIn(vfs.Default, dir) }
 
 // openStoreIn is openStore in a file system that need not be the machine's.
-func openStoreIn(fs vfs.FS, dir string, first map[uint64]string) (*store, error) {
+func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 	e, err := openEngine(fs, dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &store{engine: e, log: slog.New(slog.DiscardHandler)}
-	if err := s.guard(func() error { return s.load(first) }); err != nil {
+	if err := s.guard(s.load); err != nil {
 		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
 	return s, nil
@@ -128,13 +132,13 @@ func (s *store) closeAfter(err error) error {
 	return errors.Join(err, s.close())
 }
 
-func (s *store) load(first map[uint64]string) error {
+func (s *store) load() error {
 	identity, found, err := s.get(keyIdentity)
 	if err != nil {
 		return err
 	}
 	if !found {
-		if err := s.create(first); err != nil {
+		if err := s.create(); err != nil {
 			return err
 		}
 		if identity, _, err = s.get(keyIdentity); err != nil {
@@ -177,10 +181,13 @@ func (s *store) load(first map[uint64]string) error {
 	if err := s.loadSessions(); err != nil {
 		return err
 	}
-	return s.findLast()
+	if err := s.findLast(); err != nil {
+		return err
+	}
+	return s.loadCluster()
 }
 
-func (s *store) create(first map[uint64]string) error {
+func (s *store) create() error {
 	b := s.db.NewBatch()
 	defer b.Close()
 	_, used, err := s.get(keyApplied)
@@ -188,23 +195,37 @@ func (s *store) create(first map[uint64]string) error {
 		return err
 	}
 	if !used { // otherwise it was made before folders had names
-		var at entryID
-		var hard raftpb.HardState
-		if len(first) > 0 {
-			at, hard = entryID{term: 1, index: 1}, raftpb.HardState{Term: 1, Commit: 1}
-		}
-		conf := raftpb.ConfState{Voters: slices.Sorted(maps.Keys(first))}
-		err = errors.Join(setMessage(b, keyHard, &hard), b.Set(keyPrev, encodeID(at), nil), setApplied(b, at, conf))
+		none := entryID{}
+		err = errors.Join(setMessage(b, keyHard, &raftpb.HardState{}), b.Set(keyPrev, encodeID(none), nil),
+			setApplied(b, none, raftpb.ConfState{}))
 	}
-	ms := members{}
-	for id, address := range first {
-		ms[id] = member{Address: address}
-	}
-	err = errors.Join(err, ms.write(b, nil), b.Set(keyIdentity, []byte(rand.Text()), nil))
-	if err != nil {
+	if err = errors.Join(err, b.Set(keyIdentity, []byte(rand.Text()), nil)); err != nil {
 		return err
 	}
 	return s.commit(b, true)
+}
+
+// begin makes a new folder one of the first replicas: with a log that begins behind entry 1 of term
+// 1, on each of them alike.
+func (s *store) begin(first members) error {
+	at := entryID{term: 1, index: 1}
+	next := *s.position()
+	next.hard, next.prev, next.applied, next.last = raftpb.HardState{Term: 1, Commit: 1}, at, at, at.index
+	next.conf = raftpb.ConfState{Voters: slices.Sorted(maps.Keys(first))}
+	next.members, next.cluster = first, clusterOf(first)
+	b := s.db.NewBatch()
+	defer b.Close()
+	err := errors.Join(setMessage(b, keyHard, &next.hard), b.Set(keyPrev, encodeID(at), nil), setApplied(b, at, next.conf),
+		first.write(b, nil), b.Set(keyCluster, []byte(next.cluster), nil))
+	if err != nil {
+		return err
+	}
+	if err := s.commit(b, true); err != nil {
+		return err
+	}
+	s.moveTo(&next)
+	s.end = s.last
+	return nil
 }
 
 func (s *store) findLast() error {

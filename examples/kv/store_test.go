@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/session"
@@ -14,11 +15,18 @@ import (
 
 func openTest(t *testing.T, dir string) *store {
 	t.Helper()
-	s, err := openStore(dir, map[uint64]string{1: "http://a:1", 2: "http://b:2", 3: "http://c:3"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, err := openFirst(vfs.Default, dir, map[uint64]string{1: "http://a:1", 2: "http://b:2", 3: "http://c:3"})
+	must(t, err)
 	return s
+}
+
+// openFirst opens the store of one of these first replicas. All such folders have the same name.
+func openFirst(fs vfs.FS, dir string, addresses map[uint64]string) (*store, error) {
+	s, err := openStoreIn(fs, dir)
+	if err == nil && s.cluster == "" {
+		err = s.begin(named(addresses, nil))
+	}
+	return s, err
 }
 
 // put makes the entry that writes a key.

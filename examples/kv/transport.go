@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -42,10 +43,14 @@ type transport struct {
 	self   uint64
 	url    string // base URL of this replica
 	client *http.Client
+	log    *slog.Logger
 	peers  map[uint64]*peer
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	cluster clusterID
+	refused seldom
 
 	unreachable func(id uint64)
 	reported    func(snapshotReport)
@@ -60,7 +65,9 @@ type peer struct {
 }
 
 func newTransport(self uint64, url string) *transport {
-	t := &transport{self: self, url: url, client: &http.Client{}, peers: map[uint64]*peer{}}
+	t := &transport{
+		self: self, url: url, client: &http.Client{}, peers: map[uint64]*peer{}, log: slog.New(slog.DiscardHandler),
+	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }
@@ -191,12 +198,16 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 	}
 	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
 	req.Header.Set(headerAddress, t.url)
+	req.Header.Set(headerCluster, t.cluster.get())
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return err
+	}
+	if err := t.checkStranger(p.address, resp); err != nil {
 		return err
 	}
 	if resp.Header.Get(headerRemoved) == strconv.FormatUint(t.self, 10) {

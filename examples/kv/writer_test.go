@@ -62,7 +62,7 @@ func TestALeaderSendsWhileItWrites(t *testing.T) {
 
 func TestWritesThatComeTogetherShareASync(t *testing.T) {
 	var syncs atomic.Int32
-	s, err := openStoreIn(onLogSync(vfs.NewMem(), func() { syncs.Add(1) }), "1", map[uint64]string{1: "http://127.0.0.1:1"})
+	s, err := openFirst(onLogSync(vfs.NewMem(), func() { syncs.Add(1) }), "1", map[uint64]string{1: "http://127.0.0.1:1"})
 	must(t, err)
 	defer func() { must(t, s.close()) }()
 	w := newWriter(s)
