@@ -84,7 +84,10 @@ func (o *options) beBorn(ctx context.Context, s *store) error {
 	}
 	server := newServer(o.newcomer(s.identity))
 	go func() { _ = server.Serve(l) }()
-	defer server.Close()
+	defer func() {
+		_ = server.Close()
+		_ = l.Close() // the server may not have begun to serve
+	}()
 
 	var said []uint64
 	for begun := time.Now(); ; {

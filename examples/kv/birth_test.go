@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // TestAnEmptyFolderNeedsAWord: the error has the commands that help, and nothing is written.
@@ -92,6 +94,19 @@ func TestABirthGoesOnAfterACrash(t *testing.T) {
 	defer s.close()
 	if s.identity != before.Folder || s.cluster != "" || s.last != 0 {
 		t.Errorf("the folder is %q of cluster %q, and ends with entry %d", s.identity, s.cluster, s.last)
+	}
+}
+
+// TestABirthGivesTheAddressBack at once: the replica itself listens there next.
+func TestABirthGivesTheAddressBack(t *testing.T) {
+	o := newcomer(t, 1, addresses(t, 1), "")
+	for range 200 {
+		s, err := openStoreIn(vfs.NewMem(), "1")
+		must(t, err)
+		must(t, o.prepare(t.Context(), s))
+		l, err := listen(o)
+		must(t, err)
+		must(t, errors.Join(l.Close(), s.close()))
 	}
 }
 
