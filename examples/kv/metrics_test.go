@@ -39,11 +39,11 @@ func metricsOf(t *testing.T, r *replica) map[string]float64 {
 
 func wantMetrics(t *testing.T, r *replica, want map[string]float64) {
 	t.Helper()
-	got := metricsOf(t, r)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if value, there := got[name]; !there || value != want[name] {
-			t.Errorf("%s is %v (%t), want %v", name, value, there, want[name])
-		}
+		until(t, fmt.Sprint(name, " ", want[name]), func() bool { // what is written counts later
+			value, there := metricsOf(t, r)[name]
+			return there && value == want[name]
+		})
 	}
 }
 
