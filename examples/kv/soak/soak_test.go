@@ -153,7 +153,7 @@ func TestTheTableCountsByMinute(t *testing.T) {
 	for _, op := range []operation{
 		{kind: put, call: ms(1), end: ms(10000), outcome: unknown},
 		{kind: put, call: ms(59000), end: ms(62000), outcome: done},
-		{kind: put, call: ms(89000), end: ms(91000), outcome: done}, // after the end
+		{kind: put, call: ms(119000), end: ms(121000), outcome: done}, // after the end
 		{kind: get, call: ms(62000), end: ms(62000), outcome: done, atEnd: true},
 	} {
 		h.record(h.keys[0], op)
