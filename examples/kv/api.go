@@ -41,6 +41,8 @@ func (r *replica) routes() http.Handler {
 	handle("POST /leader", r.onLeader(r.transferLeader), "to")
 	handle("GET "+identityPath, r.identify)
 	handle("POST "+raftPath, r.receive)
+	handle("GET "+snapshotPath+"{name}", r.snapshotSize)
+	handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
 	return r.inTime(r.unlessStranger(r.unlessRemoved(takeKey(mux))))
 }
 
@@ -215,7 +217,10 @@ type statusReport struct {
 	First    uint64            `json:"first_index"`
 	Last     uint64            `json:"last_index"`
 	Progress map[string]string `json:"progress,omitempty"`
-	Err      string            `json:"err,omitempty"`
+	// Sending are the snapshots on their way to peers, by id, and Receiving is the one that comes.
+	Sending   map[string]snapshotProgress `json:"sending,omitempty"`
+	Receiving *snapshotProgress           `json:"receiving,omitempty"`
+	Err       string                      `json:"err,omitempty"`
 }
 
 func (r *replica) report(ctx context.Context) (statusReport, error) {
@@ -226,6 +231,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 			ID: st.ID, Cluster: r.store.cluster, Role: strings.TrimPrefix(st.RaftState.String(), "State"), Term: st.Term, Leader: st.Lead,
 			Commit: st.Commit, Applied: st.Applied, First: r.store.prev.index + 1, Last: r.store.last,
 		}
+		s.Sending, s.Receiving = r.loop.transfers()
 		if err := r.loop.node.Err(); err != nil {
 			s.Err = err.Error()
 		}
@@ -272,6 +278,10 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 	defer release()
 	full := false
 	err = decodeBatch(body, func(m raftpb.Message) {
+		if m.Type == raftpb.MsgSnap { // its image would be missing
+			r.loop.counters.refused.Inc()
+			return
+		}
 		select {
 		case r.loop.inbox <- m:
 		default:

@@ -101,7 +101,7 @@ func TestABackupHasOneMoment(t *testing.T) {
 		before := <-written
 		_, body := r.ask(backupPath)
 		values := map[string]int{}
-		at, err := readBackup(strings.NewReader(body), func(key, row []byte) error {
+		at, err := backupKind.read(strings.NewReader(body), func(key, row []byte) error {
 			revision, value, err := decodeRow(row)
 			var n int
 			_, scanErr := fmt.Sscan(string(value), &n)
@@ -153,7 +153,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	var slot imageSlot
 	slot.fill(s)
 	var whole bytes.Buffer
-	must(t, writeBackup(&whole, slot.Load()))
+	must(t, backupKind.write(&whole, slot.Load()))
 	slot.close(s)
 	must(t, s.close())
 
@@ -169,13 +169,13 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		short, flipped := whole.Bytes()[:i], bytes.Clone(whole.Bytes())
 		flipped[i] ^= 0x10
 		for _, bad := range [][]byte{short, flipped} {
-			if _, err := readBackup(bytes.NewReader(bad), ignore); !errors.Is(err, errBadBackup) {
+			if _, err := backupKind.read(bytes.NewReader(bad), ignore); !errors.Is(err, errBadBackup) {
 				t.Errorf("%d bytes, or byte %d flipped: %v", len(short), i, err)
 			}
 		}
 	}
-	huge := append(bytes.Clone(whole.Bytes()[:len(backupMagic)+16]), bytes.Repeat([]byte{0xff}, 7)...)
-	if _, err := readBackup(bytes.NewReader(append(huge, 1)), ignore); err == nil || !strings.Contains(err.Error(), "damaged") {
+	huge := append(bytes.Clone(whole.Bytes()[:len(backupKind.magic)+16]), bytes.Repeat([]byte{0xff}, 7)...)
+	if _, err := backupKind.read(bytes.NewReader(append(huge, 1)), ignore); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a row of 4 GiB: %v", err)
 	}
 	long := append(bytes.Clone(whole.Bytes()), 0)
@@ -209,7 +209,7 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	file, dir := filepath.Join(t.TempDir(), "file"), t.TempDir()
 	f, err := os.Create(file)
 	must(t, err)
-	must(t, errors.Join(writeBackup(f, slot.Load()), f.Close()))
+	must(t, errors.Join(backupKind.write(f, slot.Load()), f.Close()))
 	carryOut(t, "restore", "-from", file, "-id", "1", "-address", "http://a:1", "-data", dir)
 	to := openTest(t, filepath.Join(dir, "1"))
 	defer to.close()
@@ -257,7 +257,7 @@ func TestABackupMayTakeLongerThanARequest(t *testing.T) {
 
 func TestABackupThatIsBrokenOffLeavesNoFile(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		fmt.Fprint(w, backupMagic, "0123456789abcdef")
+		fmt.Fprint(w, backupKind.magic, "0123456789abcdef")
 	}))
 	defer server.Close()
 	dir := t.TempDir()

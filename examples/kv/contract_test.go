@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -26,6 +27,12 @@ func openStoreDisk(fs *vfs.MemFS) (*storeDisk, error) {
 }
 
 func (d *storeDisk) Write(hs raftpb.HardState, entries []raftpb.Entry, s raftpb.Snapshot, sync bool) error {
+	if !raft.IsEmptySnap(s) {
+		at := entryID{term: s.Metadata.Term, index: s.Metadata.Index}
+		if err := d.putImage(string(s.Data), emptyImage(at)); err != nil {
+			return err
+		}
+	}
 	return d.save(raft.Ready{HardState: hs, Entries: entries, Snapshot: s, MustSync: sync})
 }
 
@@ -51,13 +58,8 @@ func (d *storeDisk) Compact(index uint64) error {
 
 // Snapshot is the newest one that there can be.
 func (d *storeDisk) Snapshot() (raftpb.Snapshot, error) {
-	d.snapshots.forgetBefore(d.applied.index)
-	s, err := d.store.Snapshot()
-	if errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) {
-		d.snapshots.wait()
-		s, err = d.store.Snapshot()
-	}
-	return s, err
+	d.forgetImageBefore(d.applied.index)
+	return d.store.Snapshot()
 }
 
 func (d *storeDisk) Crash(keep int) (rafttest.Disk, error) {
@@ -76,8 +78,16 @@ func (*storeDisk) EntryData(term, index uint64) []byte {
 	return put(index, term, fmt.Sprint("k", index%5), fmt.Sprint(term)).Data
 }
 
-// SnapshotData is an image without rows.
-func (*storeDisk) SnapshotData(uint64) []byte { return nil }
+// SnapshotData is the name of an image.
+func (*storeDisk) SnapshotData(uint64) []byte { return []byte("IMAGE") }
+
+// emptyImage is an image without rows.
+func emptyImage(at entryID) []byte {
+	b := append([]byte(snapshotKind.magic), encodeID(at)...)
+	b = append(b, make([]byte, 8)...)
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
+}
 
 func TestTheStoreKeepsTheContractOfStorage(t *testing.T) {
 	rafttest.TestStorage(t, func(t *testing.T) rafttest.Disk {

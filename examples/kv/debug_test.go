@@ -5,17 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -75,29 +70,6 @@ func TestElectionsAndFailuresAreLoggedByDefault(t *testing.T) {
 	_, log = start("-log-level", "error")
 	if log.String() != "" {
 		t.Errorf("less than an error: %s", log)
-	}
-}
-
-func TestASnapshotThatCannotBeMadeIsLogged(t *testing.T) {
-	var broken atomic.Bool
-	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsRead && strings.HasSuffix(op.Path, ".sst") {
-			return syscall.EIO
-		}
-		return nil
-	}))
-	s, err := openStoreIn(disk, "1")
-	must(t, err)
-	defer func() { _ = s.close() }()
-	must(t, s.db.Set(dataKey([]byte("k")), nil, nil))
-	must(t, s.db.Flush())
-	var log lines
-	s.log = slog.New(slog.NewTextHandler(&log, nil))
-	broken.Store(true)
-	_, err = s.Snapshot()
-	log.want(t, `level=ERROR msg="a snapshot cannot be made`)
-	if err == nil {
-		t.Error("there is a snapshot")
 	}
 }
 

@@ -98,13 +98,12 @@ func TestASnapshotHasTheIdOfItsCluster(t *testing.T) {
 	from := openTest(t, t.TempDir())
 	defer from.close()
 	from.mustApply(t, puts(2, 9, 1))
-	snap := snapshotOf(t, from)
 	for cluster, want := range map[string]error{from.cluster: nil, "OTHER": errStranger} {
 		dir := t.TempDir()
 		to, err := openStore(dir)
 		must(t, err)
 		must(t, to.adopt(cluster))
-		if err := to.save(raft.Ready{Snapshot: snap}); !errors.Is(err, want) {
+		if err := to.save(raft.Ready{Snapshot: copyImage(t, from, to)}); !errors.Is(err, want) {
 			t.Errorf("cluster %s: %v, want %v", cluster, err, want)
 		}
 		must(t, to.close())

@@ -7,11 +7,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 )
 
 // What one request may hold of this server: its connection for a bounded time, and bytes from a
-// bounded budget.
+// bounded budget. A snapshot has its own bounds, see incoming.go.
 
 const (
 	headerTimeout = 5 * time.Second // to send the header of a request
@@ -20,8 +21,8 @@ const (
 )
 
 // Bytes of bodies that are in memory at once. Peers have budgets of their own, so that clients do
-// not keep replicas from talking to each other. Large bodies have another one than small ones: a
-// snapshot does not hold up heartbeats.
+// not keep replicas from talking to each other. Large bodies have another one than small ones: many
+// entries do not hold up heartbeats.
 const (
 	clientBytes     = 64 << 20
 	batchBytes      = 64 << 20
@@ -38,6 +39,10 @@ func newServer(handler http.Handler) *http.Server {
 // answer too slowly loses the connection.
 func (r *replica) inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodPost && strings.HasPrefix(req.URL.Path, snapshotPath) {
+			next.ServeHTTP(w, req) // each chunk has a time of its own
+			return
+		}
 		end := time.Now().Add(r.timeFor(req))
 		ctx, cancel := context.WithDeadline(req.Context(), end)
 		defer cancel()
@@ -55,10 +60,18 @@ func (r *replica) timeFor(req *http.Request) time.Duration {
 	switch {
 	case req.URL.Path != raftPath:
 		return r.opts.timeout
-	case isSmall(req):
+	case req.ContentLength < 0:
+		return largeTimeout
+	}
+	return timeFor(req.ContentLength)
+}
+
+// timeFor is how long a batch of messages may take.
+func timeFor(bytes int64) time.Duration {
+	if bytes <= smallBatch {
 		return sendTimeout
 	}
-	return snapTimeout
+	return largeTimeout
 }
 
 // isSmall reports whether the body of a peer's request is known to be small.

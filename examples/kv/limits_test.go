@@ -150,16 +150,15 @@ func TestAConnectionGoesOnAfterALongRequest(t *testing.T) {
 	})
 }
 
-// TestASnapshotHasTimeToCome sends the last byte when a small batch would be overdue.
-func TestASnapshotHasTimeToCome(t *testing.T) {
+// TestALargeBatchHasTimeToCome sends the last byte when a small batch would be overdue.
+func TestALargeBatchHasTimeToCome(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
-		image := raftpb.Snapshot{Data: make([]byte, smallBatch), Metadata: raftpb.SnapshotMetadata{Index: 1, Term: 1}}
-		body, err := encodeBatch([]raftpb.Message{{Type: raftpb.MsgSnap, Snapshot: &image}})
+		body, err := encodeBatch([]raftpb.Message{{Type: raftpb.MsgApp, Entries: []raftpb.Entry{{Data: make([]byte, smallBatch)}}}})
 		must(t, err)
 		conn := p.dial()
 		_, err = io.WriteString(conn, post(raftPath, len(body))+string(body[:len(body)-1]))
 		must(t, err)
-		time.Sleep(snapTimeout - time.Second)
+		time.Sleep(largeTimeout - time.Second)
 		_, err = conn.Write(body[len(body)-1:])
 		must(t, err)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

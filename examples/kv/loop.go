@@ -44,6 +44,7 @@ type loop struct {
 	answeredTerm uint64
 	reads        readQueue
 	departure    departure
+	offered      string // name of the image of a snapshot that the node has got
 	contacts     contacts
 	heardCommit  uint64            // the highest commit index that a leader has reported
 	met          map[uint64]string // see meet
@@ -134,6 +135,7 @@ func (l *loop) drive() error {
 				return err
 			}
 		}
+		l.dropSnapshot()
 		l.writer.start()
 		// A quarantined node takes no further part; it says why.
 		if err := l.node.Err(); err != nil {
@@ -179,6 +181,9 @@ func (l *loop) step(m raftpb.Message) {
 	if _, known := l.store.members[m.From]; known {
 		l.contacts.hear(m.From)
 	}
+	if m.Type == raftpb.MsgSnap && m.Snapshot != nil {
+		l.offered = string(m.Snapshot.Data)
+	}
 	if err := l.node.Step(m); err != nil {
 		l.counters.refused.Inc()
 		l.log.Debug("a message is refused", "from", m.From, "type", m.Type, "err", err)
@@ -187,6 +192,15 @@ func (l *loop) step(m raftpb.Message) {
 	if m.Type == raftpb.MsgApp {
 		l.heardCommit = max(l.heardCommit, m.Commit)
 	}
+}
+
+// dropSnapshot lets go of a snapshot that the node has got and does not want to have installed.
+// Nothing makes the node put it off: all that it has handed out is applied.
+func (l *loop) dropSnapshot() {
+	if l.offered != "" && l.offered != l.store.installing {
+		l.store.settle(l.offered)
+	}
+	l.offered = ""
 }
 
 // cancel forgets a request. The loop may hear of its end first, and then does not take it.
@@ -212,6 +226,9 @@ func (l *loop) propose(req *request) {
 // not among those to send, but with the work that makes them true.
 func (l *loop) handle(rd raft.Ready) error {
 	// 1. Send. The transport drops what it cannot take; Raft sends again.
+	if rd.SoftState != nil && rd.SoftState.RaftState != raft.StateLeader {
+		l.peers.stopTransfers()
+	}
 	l.peers.send(rd.Messages)
 	l.confirmReads(rd.ReadStates)
 	l.dropReads(rd.DroppedReads)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -72,13 +73,9 @@ func TestMembersFollowTheLogAndSurviveRestartAndSnapshot(t *testing.T) {
 		confEntry(t, 6, raftpb.ConfChangeAddNode, 4, fourth),
 	}, v.change)
 	must(t, err)
-	snap := snapshotOf(t, s)
-	from := openTest(t, t.TempDir())
-	next := from.position()
-	b := from.db.NewBatch()
-	must(t, replaceAll(b, snap, next))
-	must(t, b.Commit(nil))
-	must(t, from.close())
+	to := openTest(t, t.TempDir())
+	must(t, to.save(raft.Ready{Snapshot: copyImage(t, s, to)}))
+	defer to.close()
 
 	want := members{1: {Address: "http://a:1", Removed: true}, 2: {Address: "http://b:2"}, 3: {Address: "http://c:3"}, 4: fourth}
 	check := func(how string, ms members, conf raftpb.ConfState) {
@@ -88,7 +85,7 @@ func TestMembersFollowTheLogAndSurviveRestartAndSnapshot(t *testing.T) {
 		}
 	}
 	check("applied", s.members, s.conf)
-	check("from a snapshot", next.members, next.conf)
+	check("from a snapshot", to.members, to.conf)
 	must(t, s.close())
 	s = openTest(t, dir)
 	check("after a restart", s.members, s.conf)

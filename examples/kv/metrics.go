@@ -21,6 +21,8 @@ import (
 type counters struct {
 	writes, reads         *prometheus.CounterVec
 	refused, noRoom, lost prometheus.Counter
+
+	snapshotSent, snapshotReceived prometheus.Counter // bytes
 }
 
 func newCounters() *counters {
@@ -33,6 +35,9 @@ func newCounters() *counters {
 		refused: count("kv_messages_refused_total", "Messages of peers that the node refused.").WithLabelValues(),
 		noRoom:  count("kv_messages_dropped_total", "Messages of peers for which the inbox had no room.").WithLabelValues(),
 		lost:    count("kv_messages_lost_total", "Messages that did not reach their peer.").WithLabelValues(),
+
+		snapshotSent:     count("kv_snapshot_sent_bytes_total", "Bytes of snapshots that were sent to peers.").WithLabelValues(),
+		snapshotReceived: count("kv_snapshot_received_bytes_total", "Bytes of snapshots that have come from peers.").WithLabelValues(),
 	}
 }
 
@@ -71,7 +76,7 @@ func (c *counters) countRead(asked readMode, o outcome, err error) {
 // metrics is the handler of GET /metrics.
 func (r *replica) metrics() http.Handler {
 	registry, c := prometheus.NewRegistry(), r.loop.counters
-	registry.MustRegister(collector{r}, c.writes, c.reads, c.refused, c.noRoom, c.lost, r.store.syncTimes,
+	registry.MustRegister(collector{r}, c.writes, c.reads, c.refused, c.noRoom, c.lost, c.snapshotSent, c.snapshotReceived, r.store.syncTimes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
@@ -83,6 +88,8 @@ type figures struct {
 	term, first uint64
 	queues      map[string]int
 	peers       map[uint64]peerFigures
+	sending     map[string]snapshotProgress
+	receiving   *snapshotProgress
 }
 
 type peerFigures struct {
@@ -100,6 +107,7 @@ func (l *loop) figures() figures {
 	for id, p := range l.peers.peers {
 		f.peers[id] = peerFigures{queue: len(p.queue)}
 	}
+	f.sending, f.receiving = l.transfers()
 	if f.role != raft.StateLeader { // it has progress of an earlier term, or none
 		return f
 	}
@@ -129,6 +137,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if err == nil {
 		e.node(&f)
 		e.peers(f.peers)
+		e.transfers(&f)
 		for name, length := range f.queues {
 			e.queue(name, length)
 		}
@@ -139,10 +148,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for _, h := range []hindrance{noLeader, noQuorum, ownDisk, noApply} {
 		e.gauge("kv_no_progress", "1 for the reason why no progress is made.", number(h == c.hindrance.Load()), "reason", string(h))
 	}
-	building, bytes, index := c.store.snapshots.figures()
-	e.gauge("kv_snapshot_building", "1 while a snapshot is made.", number(building))
-	e.gauge("kv_snapshot_bytes", "Size of the snapshot that is ready for followers.", float64(bytes))
-	e.gauge("kv_snapshot_index", "Index of the snapshot that is ready for followers.", float64(index))
+	e.gauge("kv_snapshot_index", "Index of the snapshot that is ready for followers, or 0.", float64(c.store.snapshots.index()))
 }
 
 type emitter struct{ out chan<- prometheus.Metric }
@@ -187,6 +193,15 @@ func (e emitter) peers(peers map[uint64]peerFigures) {
 			e.gauge("kv_peer_state", "1 for the state of the replication to a peer.", number(state == p.progress.State),
 				"peer", peer, "state", plainState(state))
 		}
+	}
+}
+
+func (e emitter) transfers(f *figures) {
+	for peer, p := range f.sending {
+		e.gauge("kv_snapshot_sending_bytes", "Bytes so far of the snapshot on its way to a peer.", float64(p.Bytes), "peer", peer)
+	}
+	if f.receiving != nil {
+		e.gauge("kv_snapshot_receiving_bytes", "Bytes so far of the snapshot that comes from a peer.", float64(f.receiving.Bytes))
 	}
 }
 

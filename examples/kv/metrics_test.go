@@ -141,14 +141,13 @@ func TestMetricsCountMessagesForWhichThereIsNoRoom(t *testing.T) {
 func TestMetricsShowTheSnapshotForFollowers(t *testing.T) {
 	r := startHere(t, 1)[1]
 	r.insist(t, http.MethodPut, "/kv/k", "v")
-	until(t, "a snapshot", func() bool {
-		must(t, r.query(context.Background(), func() { _, _ = r.store.Snapshot() }))
-		return metricsOf(t, r)["kv_snapshot_index"] > 0
-	})
-	r.store.snapshots.mu.Lock()
-	want := float64(len(r.store.snapshots.ready.Data))
-	r.store.snapshots.mu.Unlock()
-	wantMetrics(t, r, map[string]float64{"kv_snapshot_bytes": want, "kv_snapshot_building": 0})
+	wantMetrics(t, r, map[string]float64{"kv_snapshot_index": 0})
+	var want float64
+	must(t, r.query(context.Background(), func() {
+		_, _ = r.store.Snapshot()
+		want = float64(r.store.applied.index)
+	}))
+	wantMetrics(t, r, map[string]float64{"kv_snapshot_index": want})
 }
 
 // TestMetricsAreNamedAsPrometheusWants.

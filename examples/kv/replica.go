@@ -31,6 +31,7 @@ type options struct {
 	tick         time.Duration
 	timeout      time.Duration // of a request
 	compactAfter uint64
+	snapshotRate int // bytes a second for snapshots to peers; 0 for no bound
 	log          *slog.Logger
 	say          io.Writer // for lines to the operator; may be nil
 }
@@ -123,6 +124,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	r.peers.log = opts.log
 	r.peers.cluster.set(s.cluster)
 	r.loop = newLoop(node, s, r.peers, opts)
+	r.peers.snapshots = newSnapshotSender(s, opts.snapshotRate, r.loop.counters.snapshotSent)
 	r.loop.ids = &r.ids
 	r.loop.electionTicks = config.ElectionTick
 	r.electionTimeout = time.Duration(config.ElectionTick) * opts.tick

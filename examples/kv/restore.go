@@ -138,10 +138,7 @@ func (c *tool) restoreTo(dir string) error {
 func (e *engine) restore(file io.Reader, id uint64, address string) error {
 	b := e.db.NewBatch()
 	defer func() { _ = b.Close() }()
-	at, err := readBackup(bufio.NewReaderSize(file, 256<<10), func(key, value []byte) error {
-		if key[0] != dataPrefix && key[0] != sessionPrefix {
-			return fmt.Errorf("%w: %w", errBadBackup, errBadImage)
-		}
+	at, err := backupKind.read(bufio.NewReaderSize(file, 256<<10), func(key, value []byte) error {
 		if err := b.Set(key, value, nil); err != nil || b.Len() < 4<<20 {
 			return err
 		}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/session"
 )
@@ -35,44 +33,6 @@ func (s *store) moveTo(p *position) {
 	s.sessions, s.savedSessions = p.sessions, p.sessions.Applied()
 }
 
-// replaceAll puts a snapshot from the leader in the place of data and log.
-func replaceAll(b *pebble.Batch, snap raftpb.Snapshot, next *position) error {
-	meta := &snap.Metadata
-	id := entryID{term: meta.Term, index: meta.Index}
-	if err := b.DeleteRange(logStart, logEnd, nil); err != nil {
-		return err
-	}
-	for _, prefix := range agreed {
-		if err := b.DeleteRange([]byte{prefix}, []byte{prefix + 1}, nil); err != nil {
-			return err
-		}
-	}
-	ms, sessions := members{}, new(session.Table)
-	err := readImage(snap.Data, func(key, value []byte) error {
-		var err error
-		switch {
-		case len(key) == 0 || !bytes.Contains(agreed, key[:1]):
-			err = errBadImage
-		case key[0] == clusterPrefix && string(value) != next.cluster:
-			err = fmt.Errorf("%w: a snapshot of cluster %s came to cluster %s", errStranger, value, next.cluster)
-		case key[0] == memberPrefix:
-			err = ms.addRow(key, value)
-		case key[0] == sessionPrefix:
-			err = sessions.UnmarshalBinary(value)
-		}
-		if err != nil {
-			return err
-		}
-		return b.Set(key, value, nil)
-	})
-	if err != nil {
-		return err
-	}
-	next.prev, next.applied, next.last, next.conf = id, id, id.index, meta.ConfState
-	next.members, next.sessions = ms, sessions
-	return errors.Join(b.Set(keyPrev, encodeID(id), nil), setApplied(b, id, meta.ConfState))
-}
-
 // compact drops the log up to and including index, which must be applied.
 func (s *store) compact(index uint64) error {
 	if index <= s.prev.index {
@@ -97,6 +57,6 @@ func (s *store) compact(index uint64) error {
 		return err
 	}
 	s.moveTo(&next)
-	s.snapshots.forgetBefore(index)
-	return nil
+	s.forgetImageBefore(index)
+	return s.incoming.forget(s.applied.index)
 }

@@ -17,9 +17,10 @@ func (s *store) save(rd raft.Ready) error {
 	if err != nil {
 		return err
 	}
-	if err := s.perform([]write{w}); err != nil {
+	writes := []write{w}
+	if err := s.perform(writes); err != nil {
 		return err
 	}
-	s.wrote(&w)
+	s.wrote(&writes[0])
 	return nil
 }

@@ -43,10 +43,11 @@ func TestARepetitionIsRecognisedAfterRestartAndSnapshot(t *testing.T) {
 	must(t, s.close())
 	s = openTest(t, dir)
 	repeat("after a restart")
-	snap := snapshotOf(t, s)
+	to := openTest(t, t.TempDir())
+	snap := copyImage(t, s, to)
 	must(t, s.close())
 
-	s = openTest(t, t.TempDir())
+	s = to
 	must(t, s.save(raft.Ready{Snapshot: snap, HardState: raftpb.HardState{Term: 1, Commit: snap.Metadata.Index}}))
 	repeat("after a snapshot")
 	apply(session.Header{Kind: session.Close, Session: id}, command{op: opSession})

@@ -37,6 +37,7 @@ type settings struct {
 	bootstrap       bool
 	logLevel        slog.Level
 	pprof           string
+	snapshotRate    int
 }
 
 // parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
@@ -54,6 +55,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
 	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
+	flags.IntVar(&s.snapshotRate, "snapshot-rate", 0, "bytes a second for snapshots to other replicas; 0 for no bound")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "log lines from this level on: debug, info, warn or error")
 	flags.StringVar(&s.pprof, "pprof", "", "serve profiles at this host:port, under /debug/pprof/")
 	askVersion := flags.Bool("version", false, "print the version and exit")
@@ -72,6 +74,8 @@ func parseSettings(args []string) (*settings, error) {
 		return nil, fmt.Errorf("%q is not a flag, and there are no other arguments (-h lists the flags)", flags.Arg(0))
 	case s.tick <= 0 || s.timeout <= 0:
 		return nil, errors.New("-tick and -timeout must be above 0")
+	case s.snapshotRate < 0:
+		return nil, errors.New("-snapshot-rate must not be below 0")
 	case s.logLevel > slog.LevelError:
 		return nil, errors.New("-log-level must be error or below: the line with which a replica fails is at that level")
 	}
@@ -124,7 +128,7 @@ func (s *settings) replicas(stderr io.Writer) ([]options, error) {
 func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) options {
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
-		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4),
+		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
 		log: s.log(stderr).With("replica", id),
 	}
 	switch {

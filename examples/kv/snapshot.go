@@ -1,111 +1,122 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
-	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// snapshotBuilder makes images of the data for followers whose entries were compacted, in the
-// background: the loop goes on while Pebble's own snapshot is read (thesis §5.1.1).
-type snapshotBuilder struct {
-	mu       sync.Mutex
-	ready    *raftpb.Snapshot
-	building bool
-	running  sync.WaitGroup
+// A follower whose entries were compacted gets a snapshot (thesis §5.1). The snapshot that the node
+// sees is small: the metadata, and the name of an image in Data. The image is a snapshot of Pebble,
+// which costs next to nothing to take. Its rows are read when a peer gets them:
+//
+//	transfer.go   sends an image to a peer
+//	incoming.go   takes what comes into a file
+//	install.go    puts the file in the place of data and log
+
+// snapshots has the image that followers get.
+type snapshots struct {
+	mu      sync.Mutex
+	current *heldImage
+	running sync.WaitGroup // images that are open: the database stays open for them
 }
 
-// Snapshot implements raft.Storage. It starts to make a snapshot if there is none that connects
-// with the log, and asks to come back later.
+// heldImage is an image with a name of its own.
+type heldImage struct {
+	db   *pebble.Snapshot
+	name string
+	meta raftpb.SnapshotMetadata
+	uses int // by snapshots.current and by transfers
+}
+
+// Snapshot implements raft.Storage. It takes a new image if there is none that connects with the log.
 func (s *store) Snapshot() (raftpb.Snapshot, error) {
-	sb := &s.snapshots
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	if sb.ready != nil && sb.ready.Metadata.Index >= s.prev.index {
-		return *sb.ready, nil
-	}
-	if !sb.building {
-		sb.building = true
-		sb.running.Add(1)
-		go sb.build(s.db.NewSnapshot(), s.applied, s.conf, s.log)
-	}
-	return raftpb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
-}
-
-// build reads all data as it was at the applied index.
-func (sb *snapshotBuilder) build(image *pebble.Snapshot, at entryID, conf raftpb.ConfState, log *slog.Logger) {
-	defer sb.running.Done()
-	data, err := writeImage(image)
-	err = errors.Join(err, image.Close())
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	sb.building = false
-	if err != nil {
-		log.Error("a snapshot cannot be made: the next request tries again", "index", at.index, "err", err)
-		return
-	}
-	log.Info("a snapshot is made", "index", at.index, "bytes", len(data))
-	sb.ready = &raftpb.Snapshot{Data: data, Metadata: raftpb.SnapshotMetadata{Index: at.index, Term: at.term, ConfState: conf}}
-}
-
-// forgetBefore lets go of a snapshot that does not connect with the log any more.
-func (sb *snapshotBuilder) forgetBefore(index uint64) {
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	if sb.ready != nil && sb.ready.Metadata.Index < index {
-		sb.ready = nil
-	}
-}
-
-// figures are for metrics.
-func (sb *snapshotBuilder) figures() (building bool, bytes int, index uint64) {
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	if sb.ready != nil {
-		bytes, index = len(sb.ready.Data), sb.ready.Metadata.Index
-	}
-	return sb.building, bytes, index
-}
-
-func (sb *snapshotBuilder) wait() { sb.running.Wait() }
-
-// An image is a run of key length, key, value length, value: the rows that replicas agree on.
-
-func writeImage(r pebble.Reader) ([]byte, error) {
-	var b []byte
-	for _, prefix := range agreed {
-		err := eachRow(r, prefix, func(key, value []byte) error {
-			for _, part := range [][]byte{key, value} {
-				b = appendPart(b, part)
-			}
-			return nil
-		})
+	all := &s.snapshots
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.current == nil || all.current.meta.Index < s.prev.index {
+		all.drop(s)
+		db := s.db.NewSnapshot()
+		at, conf, err := readApplied(db)
 		if err != nil {
-			return nil, err
+			return raftpb.Snapshot{}, errors.Join(err, db.Close())
 		}
+		all.running.Add(1)
+		meta := raftpb.SnapshotMetadata{Index: at.index, Term: at.term, ConfState: conf}
+		all.current = &heldImage{db: db, name: rand.Text(), meta: meta, uses: 1}
+		s.log.Info("a snapshot is made", "index", at.index)
 	}
-	return b, nil
+	return raftpb.Snapshot{Data: []byte(all.current.name), Metadata: all.current.meta}, nil
 }
 
-func readImage(b []byte, put func(key, value []byte) error) error {
-	for len(b) > 0 {
-		key, rest, ok := cutPart(b)
-		if !ok {
-			return io.ErrUnexpectedEOF
-		}
-		value, rest, ok := cutPart(rest)
-		if !ok {
-			return io.ErrUnexpectedEOF
-		}
-		b = rest
-		if err := put(key, value); err != nil {
-			return err
-		}
+// take returns the image with a name, for a transfer; nil if it is forgotten. release gives it back.
+func (s *store) takeImage(name string) *heldImage {
+	s.snapshots.mu.Lock()
+	defer s.snapshots.mu.Unlock()
+	if current := s.snapshots.current; current != nil && current.name == name {
+		current.uses++
+		return current
 	}
 	return nil
 }
+
+func (s *store) releaseImage(held *heldImage) {
+	s.snapshots.mu.Lock()
+	defer s.snapshots.mu.Unlock()
+	s.snapshots.release(s, held)
+}
+
+func (all *snapshots) release(s *store, held *heldImage) {
+	if held.uses--; held.uses == 0 {
+		s.closeImage(held.db)
+	}
+}
+
+// drop forgets the current image. Transfers that use it go on.
+func (all *snapshots) drop(s *store) {
+	if all.current != nil {
+		all.release(s, all.current)
+		all.current = nil
+	}
+}
+
+// forgetImageBefore forgets an image that does not connect with the log any more.
+func (s *store) forgetImageBefore(index uint64) {
+	s.snapshots.mu.Lock()
+	defer s.snapshots.mu.Unlock()
+	if current := s.snapshots.current; current != nil && current.meta.Index < index {
+		s.snapshots.drop(s)
+	}
+}
+
+// closeImages forgets the current image and waits until all are closed.
+func (s *store) closeImages() {
+	s.snapshots.mu.Lock()
+	s.snapshots.drop(s)
+	s.snapshots.mu.Unlock()
+	s.snapshots.running.Wait()
+}
+
+// index is the one of the current image; 0 if there is none.
+func (all *snapshots) index() uint64 {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.current == nil {
+		return 0
+	}
+	return all.current.meta.Index
+}
+
+// isImageName reports whether a name may be one of rand.Text. It becomes a part of a file's name.
+func isImageName(name string) bool {
+	other := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '2' || r > '7') }
+	return len(name) > 0 && len(name) <= 64 && !slices.ContainsFunc([]rune(name), other)
+}
+
+// writeTo writes the image of a snapshot.
+func (held *heldImage) writeTo(w io.Writer) error { return snapshotKind.write(w, held.db) }

@@ -32,8 +32,8 @@ import (
 //
 // The last four are what replicas agree on, and make up a snapshot.
 //
-// It implements raft.Storage. All methods but perform and those of the snapshot builder are called
-// by the replica's loop only.
+// It implements raft.Storage. All methods but perform and those of images are called by the
+// replica's loop only.
 //
 // Pebble writes one log of its own in order, so a batch that is durable implies that
 // all earlier ones are. This is why only what promises something (hard state,
@@ -66,8 +66,10 @@ type store struct {
 	// none, see identity.go.
 	cluster string
 
-	snapshots snapshotBuilder
-	log       *slog.Logger
+	snapshots  snapshots
+	incoming   incoming
+	installing string // name of the image that the writer is to install
+	log        *slog.Logger
 }
 
 type entryID struct{ term, index uint64 }
@@ -109,8 +111,8 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{engine: e, log: slog.New(slog.DiscardHandler)}
-	if err := s.guard(s.load); err != nil {
+	s := &store{engine: e, incoming: incoming{fs: fs, dir: dir}, log: slog.New(slog.DiscardHandler)}
+	if err := s.guard(func() error { return errors.Join(s.incoming.clear(), s.load()) }); err != nil {
 		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
 	return s, nil
@@ -118,7 +120,7 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 
 func (s *store) close() error {
 	return s.guard(func() error {
-		s.snapshots.wait()
+		s.closeImages()
 		return s.engine.close()
 	})
 }
@@ -160,16 +162,7 @@ func (s *store) load() error {
 	if s.prev, _, err = decodeID(prev); err != nil {
 		return err
 	}
-	applied, _, err := s.get(keyApplied)
-	if err != nil {
-		return err
-	}
-	id, rest, err := decodeID(applied)
-	if err != nil {
-		return err
-	}
-	s.applied = id
-	if err := s.conf.Unmarshal(rest); err != nil {
+	if s.applied, s.conf, err = readApplied(s.db); err != nil {
 		return err
 	}
 	if err := checkRevisions(s.db); err != nil {

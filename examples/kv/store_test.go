@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
@@ -133,18 +132,30 @@ func TestCompactionDropsWhatIsAppliedAndNothingElse(t *testing.T) {
 	must(t, s.close())
 }
 
-// snapshotOf waits for the snapshot that is made in the background.
-func snapshotOf(t *testing.T, s *store) raftpb.Snapshot {
+// copyImage puts the image of a snapshot of s where to takes it in. An empty image stands for
+// a snapshot without any.
+func copyImage(t *testing.T, s, to *store) raftpb.Snapshot {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		snap, err := s.Snapshot()
-		if err == nil {
-			return snap
-		}
-		if !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) || time.Now().After(deadline) {
-			t.Fatal(err)
-		}
+	snap, err := s.Snapshot()
+	must(t, err)
+	var b bytes.Buffer
+	held := s.takeImage(string(snap.Data))
+	must(t, held.writeTo(&b))
+	s.releaseImage(held)
+	must(t, to.putImage(string(snap.Data), b.Bytes()))
+	return snap
+}
+
+// putImage puts an image where the store takes it in.
+func (s *store) putImage(name string, b []byte) error {
+	in := &s.incoming
+	file, err := in.fs.Create(in.path(name), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
 	}
+	in.whole = name
+	_, err = file.Write(b)
+	return errors.Join(err, file.Close())
 }
 
 func TestASnapshotReplacesDataAndLog(t *testing.T) {
@@ -153,13 +164,13 @@ func TestASnapshotReplacesDataAndLog(t *testing.T) {
 	must(t, from.save(raft.Ready{Entries: puts(2, 9, 3), MustSync: true}))
 	from.mustApply(t, puts(2, 8, 3))
 	must(t, from.compact(7))
-	snap := snapshotOf(t, from)
+	dir := t.TempDir()
+	to := openTest(t, dir)
+	snap := copyImage(t, from, to)
 	if snap.Metadata.Index != 8 || snap.Metadata.Term != 3 {
 		t.Fatalf("snapshot at %d/%d", snap.Metadata.Term, snap.Metadata.Index)
 	}
 
-	dir := t.TempDir()
-	to := openTest(t, dir)
 	must(t, to.save(raft.Ready{Entries: puts(2, 20, 2), MustSync: true}))
 	to.mustApply(t, []raftpb.Entry{put(2, 2, "old", "x")})
 	must(t, to.save(raft.Ready{Snapshot: snap, Entries: puts(9, 9, 3), HardState: raftpb.HardState{Term: 3, Commit: 8}}))

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -27,7 +26,8 @@ const (
 	// batchLength bounds the messages in one request.
 	batchLength = 128
 	sendTimeout = 3 * time.Second
-	snapTimeout = time.Minute
+	// largeTimeout is for batches that are larger than smallBatch.
+	largeTimeout = time.Minute
 )
 
 // Headers of requests between replicas.
@@ -49,8 +49,9 @@ type transport struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	cluster clusterID
-	refused seldom
+	cluster   clusterID
+	refused   seldom
+	snapshots *snapshotSender
 
 	unreachable func(id uint64)
 	reported    func(snapshotReport)
@@ -62,6 +63,8 @@ type peer struct {
 	address string
 	queue   chan raftpb.Message
 	asked   chan struct{} // see ask
+
+	transfer *transfer // the last one
 }
 
 func newTransport(self uint64, url string) *transport {
@@ -78,6 +81,7 @@ func (t *transport) follow(addresses map[uint64]string) {
 	for id, p := range t.peers {
 		if addresses[id] != p.address {
 			close(p.queue)
+			p.transfer.stop()
 			delete(t.peers, id)
 		}
 	}
@@ -114,20 +118,16 @@ func (t *transport) send(messages []raftpb.Message) {
 		if p == nil {
 			continue
 		}
+		if m.Type == raftpb.MsgSnap {
+			t.sendSnapshot(p, m)
+			continue
+		}
 		select {
 		case p.queue <- m:
 		default:
-			t.lost(m)
+			t.unreachable(m.To)
 		}
 	}
-}
-
-// lost reports a message that was not delivered.
-func (t *transport) lost(m raftpb.Message) {
-	if m.Type == raftpb.MsgSnap {
-		t.reported(snapshotReport{to: m.To, status: raft.SnapshotFailure})
-	}
-	t.unreachable(m.To)
 }
 
 // ask sends an empty request to every peer that has nothing better to get: one that knows this
@@ -155,7 +155,7 @@ func (t *transport) serve(p *peer) {
 			}
 			batch = append(batch, m)
 		}
-		for len(batch) < batchLength && len(p.queue) > 0 && (len(batch) == 0 || batch[len(batch)-1].Type != raftpb.MsgSnap) {
+		for len(batch) < batchLength && len(p.queue) > 0 {
 			batch = append(batch, <-p.queue)
 		}
 		t.deliver(p, batch)
@@ -163,16 +163,10 @@ func (t *transport) serve(p *peer) {
 }
 
 func (t *transport) deliver(p *peer, batch []raftpb.Message) {
-	err := t.post(p, batch)
-	for _, m := range batch {
-		switch {
-		case err != nil:
-			t.lost(m)
-		case m.Type == raftpb.MsgSnap:
-			t.reported(snapshotReport{to: m.To, status: raft.SnapshotFinish})
+	if err := t.post(p, batch); err != nil {
+		for range batch {
+			t.unreachable(p.id)
 		}
-	}
-	if err != nil {
 		// A peer that is down is not worth a busy loop.
 		select {
 		case <-t.ctx.Done():
@@ -186,19 +180,13 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 	if err != nil {
 		return err
 	}
-	timeout := sendTimeout
-	if n := len(batch); n > 0 && batch[n-1].Type == raftpb.MsgSnap {
-		timeout = snapTimeout
-	}
-	ctx, cancel := context.WithTimeout(t.ctx, timeout)
+	ctx, cancel := context.WithTimeout(t.ctx, timeFor(int64(len(body))))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+raftPath, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
-	req.Header.Set(headerAddress, t.url)
-	req.Header.Set(headerCluster, t.cluster.get())
+	t.sign(req)
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return err
@@ -217,6 +205,13 @@ func (t *transport) post(p *peer, batch []raftpb.Message) error {
 		return fmt.Errorf("kv: peer %d answers %s", p.id, resp.Status)
 	}
 	return nil
+}
+
+// sign says who sends a request.
+func (t *transport) sign(req *http.Request) {
+	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
+	req.Header.Set(headerAddress, t.url)
+	req.Header.Set(headerCluster, t.cluster.get())
 }
 
 func encodeBatch(batch []raftpb.Message) ([]byte, error) {

@@ -15,8 +15,10 @@ type write struct {
 	batch     *pebble.Batch
 	sync      bool
 	next      position // what the store is when the batch is written, of hard and last alone
-	restored  bool     // or of all
 	responses []raftpb.Message
+
+	snapshot string         // the image to install; then next is of all
+	entries  []raftpb.Entry // behind the snapshot
 }
 
 // writer performs writes, oldest first. All but run belongs to the loop.
@@ -89,13 +91,10 @@ func (w *writer) stop() {
 
 // prepare makes a batch of the storage work that m asks for.
 func (s *store) prepare(m *raftpb.Message, sync bool) (write, error) {
-	w := write{batch: s.db.NewBatch(), sync: sync, next: position{last: s.end}, responses: m.Responses}
 	if m.Snapshot != nil {
-		w.next, w.sync, w.restored = *s.position(), true, true
-		if err := replaceAll(w.batch, *m.Snapshot, &w.next); err != nil {
-			return w, err
-		}
+		return s.prepareInstall(m), nil
 	}
+	w := write{batch: s.db.NewBatch(), sync: sync, next: position{last: s.end}, responses: m.Responses}
 	if n := len(m.Entries); n > 0 {
 		// A newer leader overwrites the entries from the first of these on. Where there are none,
 		// nothing is deleted: every read merges the deleted ranges that are not compacted yet.
@@ -121,15 +120,38 @@ func (s *store) prepare(m *raftpb.Message, sync bool) (write, error) {
 	return w, nil
 }
 
-// perform writes batches, with at most one sync: the engine's log has them in order.
+// prepareInstall is prepare for a message with a snapshot.
+func (s *store) prepareInstall(m *raftpb.Message) write {
+	meta := &m.Snapshot.Metadata
+	w := write{next: *s.position(), responses: m.Responses, snapshot: string(m.Snapshot.Data), entries: m.Entries}
+	at := entryID{term: meta.Term, index: meta.Index}
+	w.next.prev, w.next.applied, w.next.last, w.next.conf = at, at, at.index, meta.ConfState
+	if n := len(m.Entries); n > 0 {
+		w.next.last = m.Entries[n-1].Index
+	}
+	w.next.hard = raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+	s.end, s.installing = w.next.last, w.snapshot
+	return w
+}
+
+// perform writes batches, with one sync: the engine's log has them in order. What is before a
+// snapshot has a sync of its own, because the snapshot is not in that log.
 func (s *store) perform(writes []write) error {
 	sync := false
 	for i := range writes {
 		w := &writes[i]
+		if w.snapshot != "" {
+			if err := s.install(w); err != nil {
+				return err
+			}
+			continue
+		}
 		sync = sync || w.sync
-		if err := s.commit(w.batch, sync && i == len(writes)-1); err != nil {
+		last := i == len(writes)-1 || writes[i+1].snapshot != ""
+		if err := s.commit(w.batch, sync && last); err != nil {
 			return err
 		}
+		sync = sync && !last
 		if err := w.batch.Close(); err != nil {
 			return err
 		}
@@ -139,11 +161,23 @@ func (s *store) perform(writes []write) error {
 
 // wrote notes that w is written.
 func (s *store) wrote(w *write) {
-	if w.restored {
+	hard := s.hard
+	if w.snapshot != "" {
 		s.moveTo(&w.next)
+		s.settle(w.snapshot)
 	}
-	s.last = w.next.last
+	s.last, s.hard = w.next.last, hard
 	if !raft.IsEmptyHardState(w.next.hard) {
 		s.hard = w.next.hard
+	}
+}
+
+// settle lets go of the image that was to be installed.
+func (s *store) settle(name string) {
+	if s.installing == name {
+		s.installing = ""
+	}
+	if err := s.incoming.settle(name); err != nil {
+		s.log.Warn("the file of a snapshot cannot be removed", "name", name, "err", err)
 	}
 }
