@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/raftpb"
+)
+
+// sendingPair is a store with a snapshot, a transport, and replica 2, which is new.
+type sendingPair struct {
+	t      *testing.T
+	from   *store
+	peers  *transport
+	to     *replica
+	server *httptest.Server
+	snap   raftpb.Snapshot
+	size   float64 // of the image
+
+	reports chan raft.SnapshotStatus
+}
+
+// newSendingPair makes a snapshot of so many values of 64 KiB. The replica is reached through a wire.
+func newSendingPair(t *testing.T, values, rate int, wire func(net.Conn) net.Conn) *sendingPair {
+	t.Helper()
+	dir := t.TempDir()
+	from, err := openFirst(vfs.Default, dir+"/1", threeReplicas)
+	must(t, err)
+	t.Cleanup(func() { must(t, from.close()) })
+	for i := range values {
+		value := make([]byte, 64<<10)
+		_, _ = rand.Read(value)
+		must(t, from.db.Set(dataKey(fmt.Append(nil, "large", i)), encodeRow(1, value), nil))
+	}
+	must(t, from.db.Flush())
+	from.mustApply(t, puts(2, 9, 1))
+	p := &sendingPair{t: t, from: from, reports: make(chan raft.SnapshotStatus, 10)}
+
+	s, err := openStoreIn(vfs.Default, dir+"/2")
+	must(t, err)
+	must(t, s.adopt(from.cluster))
+	p.to, err = newReplica(options{
+		id: 2, address: "http://b:2", tick: time.Hour, timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
+	}, s)
+	must(t, err)
+	p.server = httptest.NewUnstartedServer(p.to.routes())
+	p.server.Listener = wiredListener{p.server.Listener, wire}
+	p.server.Start()
+	p.to.server = p.server.Config
+	go p.to.loop.run()
+	t.Cleanup(func() {
+		p.server.CloseClientConnections()
+		must(t, p.to.stop())
+		p.server.Close()
+	})
+
+	p.peers = newTransport(1, "http://a:1")
+	p.peers.cluster.set(from.cluster)
+	p.peers.snapshots = newSnapshotSender(from, rate, newCounters().snapshotSent)
+	p.peers.unreachable = func(uint64) {}
+	p.peers.removed = func(uint64) {}
+	p.peers.reported = func(report snapshotReport) { p.reports <- report.status }
+	p.peers.follow(map[uint64]string{2: p.server.URL})
+	t.Cleanup(func() { p.peers.stop(0) })
+	p.snap, err = from.Snapshot()
+	must(t, err)
+	return p
+}
+
+// wiredListener puts a wire around each connection.
+type wiredListener struct {
+	net.Listener
+	wire func(net.Conn) net.Conn
+}
+
+func (l wiredListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil && l.wire != nil {
+		conn = l.wire(conn)
+	}
+	return conn, err
+}
+
+// wire is a connection from which read sees what comes.
+type wire struct {
+	net.Conn
+	read func(b []byte) error
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if failed := w.read(b[:n]); failed != nil {
+		_ = w.Conn.Close()
+		return 0, failed
+	}
+	return n, err
+}
+
+func (p *sendingPair) send() {
+	p.peers.send([]raftpb.Message{{Type: raftpb.MsgSnap, From: 1, To: 2, Term: 1, Snapshot: &p.snap}})
+}
+
+// wantInstalled waits until the replica has the snapshot. It was sent once, and received bytes are
+// counted once.
+func (p *sendingPair) wantInstalled() {
+	p.t.Helper()
+	select {
+	case status := <-p.reports:
+		if status != raft.SnapshotFinish {
+			p.t.Fatal("the transfer fails")
+		}
+	case <-time.After(patience):
+		p.t.Fatal("no report")
+	}
+	until(p.t, "the snapshot", func() bool {
+		s, err := p.to.report(context.Background())
+		must(p.t, err)
+		return s.Applied == p.snap.Metadata.Index
+	})
+	until(p.t, "a file that is removed", func() bool {
+		done := false
+		must(p.t, p.to.query(context.Background(), func() { done = p.to.store.installing == "" && p.to.store.incoming.whole == "" }))
+		return done
+	})
+	wantNoFiles(p.t, p.to.store)
+	var sent, received bytes.Buffer
+	for s, b := range map[*store]*bytes.Buffer{p.from: &sent, p.to.store: &received} {
+		image := s.db.NewSnapshot()
+		must(p.t, errors.Join(snapshotKind.write(b, image), image.Close()))
+	}
+	if !bytes.Equal(sent.Bytes(), received.Bytes()) {
+		p.t.Errorf("an image of %d bytes becomes one of %d", sent.Len(), received.Len())
+	}
+	p.size = float64(sent.Len())
+	if got := p.received(); got != p.size {
+		p.t.Errorf("%v bytes were received of an image of %v", got, p.size)
+	}
+}
+
+func (p *sendingPair) received() float64 {
+	return metricsOf(p.t, p.to)["kv_snapshot_received_bytes_total"]
+}
+
+func TestATransferThatBreaksGoesOnWhereItWas(t *testing.T) {
+	var come, breaks atomic.Int64
+	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
+		return &wire{c, func(b []byte) error {
+			if n := come.Add(int64(len(b))); n > 1500<<10*(breaks.Load()+1) && breaks.Load() < 2 {
+				breaks.Add(1)
+				return syscall.ECONNRESET
+			}
+			return nil
+		}}
+	})
+	p.send()
+	p.wantInstalled()
+	if breaks.Load() != 2 || float64(come.Load()) > p.size+3*maxChunk {
+		t.Errorf("%d connections broke, and %d bytes came of an image of %v", breaks.Load(), come.Load(), p.size)
+	}
+}
+
+// TestATransferThatFailsIsGoneOnWith by the next snapshot message, which has the same image.
+func TestATransferThatFailsIsGoneOnWith(t *testing.T) {
+	var come atomic.Int64
+	var down atomic.Bool
+	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
+		return &wire{c, func(b []byte) error {
+			if come.Add(int64(len(b))) > 2500<<10 && down.CompareAndSwap(false, true) || down.Load() {
+				return syscall.ECONNRESET
+			}
+			return nil
+		}}
+	})
+	p.send()
+	if status := <-p.reports; status != raft.SnapshotFailure {
+		t.Fatal("a snapshot arrives without a connection")
+	}
+	down.Store(true)
+	again, err := p.from.Snapshot()
+	must(t, err)
+	if !bytes.Equal(again.Data, p.snap.Data) {
+		t.Fatal("the next image is another one")
+	}
+	come.Store(-1 << 40)
+	down.Store(false)
+	p.send()
+	p.wantInstalled()
+}
+
+func TestADamagedChunkIsSentAgain(t *testing.T) {
+	var come atomic.Int64
+	var damaged atomic.Bool
+	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
+		return &wire{c, func(b []byte) error {
+			if come.Add(int64(len(b))) > 1500<<10 && len(b) > 100 && damaged.CompareAndSwap(false, true) {
+				b[len(b)/2] ^= 1
+			}
+			return nil
+		}}
+	})
+	p.send()
+	p.wantInstalled()
+	if !damaged.Load() {
+		t.Error("nothing was damaged")
+	}
+}
+
+// TestNeitherSideHoldsASnapshotInMemory: what is allocated for the transfer of 32 MiB stays far below.
+func TestNeitherSideHoldsASnapshotInMemory(t *testing.T) {
+	if slices.Contains(buildFlags, "-race") {
+		t.Skip("the engine checks itself with the race detector, and allocates more")
+	}
+	p := newSendingPair(t, 512, 0, nil)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p.send()
+	<-p.reports
+	until(t, "the snapshot", func() bool {
+		s, err := p.to.report(context.Background())
+		must(t, err)
+		return s.Applied == p.snap.Metadata.Index
+	})
+	runtime.ReadMemStats(&after)
+	n := after.TotalAlloc - before.TotalAlloc
+	t.Logf("%d KiB are allocated", n>>10)
+	if n > 12<<20 {
+		t.Errorf("the transfer of 32 MiB allocates %d KiB", n>>10)
+	}
+	p.reports <- raft.SnapshotFinish
+	p.wantInstalled()
+}
+
+// TestOneTransferAtATimeGoesToAPeer.
+func TestOneTransferAtATimeGoesToAPeer(t *testing.T) {
+	p := newSendingPair(t, 16, 16<<10, nil) // would take a minute
+	p.send()
+	until(t, "the first bytes", func() bool { return p.received() > 0 })
+	p.send()
+	if got := metricsOf(t, p.to)["kv_snapshot_receiving_bytes"]; got <= 0 {
+		t.Errorf("%v bytes are shown", got)
+	}
+	s, err := p.to.report(context.Background())
+	must(t, err)
+	if s.Receiving == nil || s.Receiving.Index != 9 || s.Receiving.Bytes <= 0 {
+		t.Errorf("the status shows %+v", s.Receiving)
+	}
+	if len(p.reports) > 0 {
+		t.Error("the second one is reported")
+	}
+	p.peers.stopTransfers()
+	if status := <-p.reports; status != raft.SnapshotFailure {
+		t.Error("a transfer that is stopped has arrived")
+	}
+	p.snap.Data = []byte("GONE")
+	p.send()
+	if status := <-p.reports; status != raft.SnapshotFailure {
+		t.Error("an image that is forgotten has arrived")
+	}
+}
+
+// TestAFollowerDoesNotCampaignDuringATransfer that lasts for many election timeouts.
+func TestAFollowerDoesNotCampaignDuringATransfer(t *testing.T) {
+	c := newCluster(t, "-compact-after", "20", "-snapshot-rate", "400000")
+	c.startAll()
+	leader := c.leader()
+	away := other(c, leader)
+	_ = c.kill(away, syscall.SIGKILL)
+	value := strings.Repeat("v", 64<<10)
+	for i := range 32 { // 2 MiB
+		c.put(leader, fmt.Sprint("large", i), value)
+	}
+	before, _ := c.status(leader)
+	c.start(away)
+	seen, sending := 0, false
+	until(t, "the snapshot", func() bool {
+		s, ok := c.status(away)
+		if ok && s.Receiving != nil {
+			seen++
+		}
+		l, known := c.status(leader)
+		sending = sending || known && l.Sending[fmt.Sprint(away)].Bytes > 0
+		return ok && s.Applied >= before.Applied
+	})
+	after, _ := c.status(leader)
+	if seen < 10 || after.Term != before.Term || after.Role != "Leader" {
+		t.Errorf("seen %d times, the term was %d and is %d, the leader is %s now", seen, before.Term, after.Term, after.Role)
+	}
+	if !sending {
+		t.Error("the status of the leader does not show the transfer")
+	}
+	if _, text := c.metrics(leader); !strings.Contains(text, "kv_snapshot_sent_bytes_total 2.") {
+		t.Error("the leader does not count what it has sent")
+	}
+}
+
+func (c *cluster) metrics(id uint64) (int, string) {
+	resp, err := client.Get(c.urls[id] + "/metrics")
+	must(c.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	must(c.t, err)
+	return resp.StatusCode, string(text)
+}
+
+// TestASnapshotWithoutItsImageIsRefused at the address for other messages.
+func TestASnapshotWithoutItsImageIsRefused(t *testing.T) {
+	r := bareReplica()
+	m := raftpb.Message{Type: raftpb.MsgSnap, Snapshot: &raftpb.Snapshot{Data: []byte("IMAGE")}}
+	b, err := encodeBatch([]raftpb.Message{m})
+	must(t, err)
+	req, w := httptest.NewRequest(http.MethodPost, raftPath, bytes.NewReader(b)), httptest.NewRecorder()
+	r.receive(w, req)
+	if len(r.loop.inbox) > 0 {
+		t.Error("the loop gets it")
+	}
+	wantMetrics(t, r, map[string]float64{"kv_messages_refused_total": 1})
+}
