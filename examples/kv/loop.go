@@ -306,15 +306,15 @@ func (l *loop) answerOlder() {
 	}
 }
 
-// compact drops the entries that are applied, when there are enough of them. Followers
-// that still need one get a snapshot.
+// compact drops the entries that are applied, when there are enough of them. Followers that still
+// need one get a snapshot, and later the entries behind it.
 func (l *loop) compact() error {
 	first, _ := l.store.FirstIndex()
 	applied := l.store.applied.index
 	if applied < first+l.compactAfter {
 		return nil
 	}
-	return l.store.compact(applied - l.compactKeep)
+	return l.store.compact(min(applied-l.compactKeep, l.neededIndex()))
 }
 
 var (

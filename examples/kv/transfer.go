@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 )
@@ -257,6 +261,30 @@ func (t *transport) exchange(ctx context.Context, tr *transfer, method, query st
 		return "", fmt.Errorf("kv: peer %d answers %s: %s", tr.to, resp.Status, strings.TrimSpace(string(text)))
 	}
 	return string(text), nil
+}
+
+// maxKept is how many times compactAfter the log may grow because a peer is getting a snapshot.
+const maxKept = 8
+
+// neededIndex returns the lowest index of a snapshot that a peer is getting or has to install. The
+// peer needs the entries behind the snapshot, or it would need another snapshot at once.
+func (l *loop) neededIndex() uint64 {
+	lowest := uint64(math.MaxUint64)
+	getting := func(p *peer) bool { return p != nil && p.transfer != nil }
+	if !slices.ContainsFunc(slices.Collect(maps.Values(l.peers.peers)), getting) || l.leads() != nil {
+		return lowest
+	}
+	l.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		p := l.peers.peers[id]
+		if !getting(p) {
+			return
+		}
+		index := p.transfer.image.meta.Index
+		if pr.Match < index && l.store.applied.index < index+maxKept*l.compactAfter {
+			lowest = min(lowest, index)
+		}
+	})
+	return lowest
 }
 
 // snapshotProgress is how far a snapshot is on its way.

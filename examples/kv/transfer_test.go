@@ -332,3 +332,30 @@ func TestASnapshotWithoutItsImageIsRefused(t *testing.T) {
 	}
 	wantMetrics(t, r, map[string]float64{"kv_messages_refused_total": 1})
 }
+
+// TestThePeerFindsTheEntriesBehindItsSnapshot: the log is kept for a peer that is getting a snapshot,
+// up to a bound.
+func TestThePeerFindsTheEntriesBehindItsSnapshot(t *testing.T) {
+	l := startSoloLeader(t, 3, 2)
+	var image *heldImage
+	l.onLoop(func() {
+		l.loop.compactAfter, l.loop.compactKeep = 10, 2
+		snap, err := l.store.Snapshot()
+		must(t, err)
+		image = l.store.takeImage(string(snap.Data))
+		l.peers.peers[3].transfer = &transfer{image: image, cancel: func() {}}
+	})
+	defer l.store.releaseImage(image)
+	at := image.meta.Index
+	for i := range 2 * maxKept * 10 {
+		l.want(http.MethodPut, fmt.Sprint("/kv/", i), "v", http.StatusNoContent)
+		var applied, prev uint64
+		l.onLoop(func() { applied, prev = l.store.applied.index, l.store.prev.index })
+		switch {
+		case applied < at+maxKept*10 && prev > at:
+			t.Fatalf("at %d the log begins behind %d, the snapshot is at %d", applied, prev, at)
+		case applied > at+maxKept*10+10 && prev <= at:
+			t.Fatalf("at %d the log still begins behind %d", applied, prev)
+		}
+	}
+}
