@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -82,12 +83,16 @@ func (d *digest) is(end []byte) bool { return bytes.Equal(end, d.encode()) }
 // chunker sends what is written to it in chunks, without the first skip bytes.
 type chunker struct {
 	*digest
+	ctx  context.Context
 	skip int64
 	buf  []byte // its capacity is the size of a chunk
 	send func(chunk []byte) error
 }
 
 func (c *chunker) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
 	all := len(b)
 	_, _ = c.digest.Write(b)
 	skipped := min(c.skip, int64(all))

@@ -32,7 +32,7 @@ func TestChunksAreWhatWasWrittenFromTheOffsetOn(t *testing.T) {
 	const text = "the quick brown fox jumps over the lazy dog"
 	for skip := range len(text) + 1 {
 		var sent []byte
-		c := &chunker{digest: newDigest(), skip: int64(skip), buf: make([]byte, 0, 8)}
+		c := &chunker{ctx: t.Context(), digest: newDigest(), skip: int64(skip), buf: make([]byte, 0, 8)}
 		c.send = func(chunk []byte) error {
 			if len(chunk) > 8 {
 				t.Errorf("a chunk of %d bytes", len(chunk))

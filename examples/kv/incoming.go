@@ -228,6 +228,13 @@ func (r *replica) receiveSnapshot(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
+	ctx, cancel := context.WithTimeout(req.Context(), sendTimeout)
+	release, err := r.largeBatchBytes.take(ctx, maxChunk)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer release()
 	in, conn := &r.store.incoming, http.NewResponseController(w)
 	frames := frameReader{r: req.Body}
 	next := func() ([]byte, error) {
@@ -267,7 +274,7 @@ func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
 	if err := in.finish(p, claim, end); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), chunkTimeout)
+	ctx, cancel = context.WithTimeout(req.Context(), chunkTimeout)
 	defer cancel()
 	select {
 	case r.loop.inbox <- m:

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -100,6 +102,32 @@ func TestALeftOverSnapshotIsRemovedAtTheStart(t *testing.T) {
 	must(t, err)
 	wantNoFiles(t, s)
 	must(t, s.close())
+}
+
+// TestASnapshotThatDoesNotFitOnTheDisk ends its transfer, and nothing else.
+func TestASnapshotThatDoesNotFitOnTheDisk(t *testing.T) {
+	full := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite && strings.Contains(op.Path, incomingPrefix) {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	l := startSoloLeaderOn(t, errorfs.Wrap(vfs.NewMem(), full), threeReplicas)
+	m := snapMessage("A", 1, 10)
+	m.To = 1
+	head, err := m.Marshal()
+	must(t, err)
+	var body bytes.Buffer
+	for _, f := range [][]byte{head, []byte("chunk")} {
+		must(t, writeFrame(&body, f))
+	}
+	req, w := httptest.NewRequest(http.MethodPost, snapshotPath+"A?offset=0", &body), httptest.NewRecorder()
+	req.SetPathValue("name", "A")
+	l.receiveSnapshot(w, req)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "no space left") || l.store.failure() != nil {
+		t.Errorf("%d %s, %v", w.Code, w.Body, l.store.failure())
+	}
+	wantNoFiles(t, l.store)
 }
 
 // TestASnapshotThatBringsNothingNewIsRemoved when the node has seen its message.

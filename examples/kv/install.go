@@ -152,10 +152,6 @@ func (t *tableWriter) addOwn(before []byte) error {
 func (e *engine) ingest(table string) error {
 	e.writing.Add(1)
 	defer e.writing.Add(-1)
-	// With nothing in memory that the table covers, Pebble takes the table at once.
-	if err := e.db.Flush(); err != nil {
-		return err
-	}
 	if err := e.db.Ingest(context.Background(), []string{table}); err != nil {
 		return err
 	}

@@ -96,11 +96,11 @@ func installAll(s *store, snap raftpb.Snapshot) error {
 }
 
 // TestACrashLeavesTheOldStateOrTheNewOne cuts the power before each operation on the disk. What was
-// not synced is lost, or half of it.
+// not synced is lost, or half of it, or nothing, as if the process were killed.
 func TestACrashLeavesTheOldStateOrTheNewOne(t *testing.T) {
 	snap, b := imageStore(t)
 	old, installed := 0, 0
-	for _, percent := range []int{0, 50} {
+	for _, percent := range []int{0, 50, 100} {
 		disk, random := vfs.NewCrashableMem(), rand.New(rand.NewPCG(1, uint64(percent)))
 		var crashes []*vfs.MemFS
 		watch := false

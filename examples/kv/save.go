@@ -58,5 +58,8 @@ func (s *store) compact(index uint64) error {
 	}
 	s.moveTo(&next)
 	s.forgetImageBefore(index)
-	return s.incoming.forget(s.applied.index)
+	if err := s.incoming.forget(index); err != nil {
+		s.log.Warn("the file of a snapshot cannot be removed", "err", err)
+	}
+	return nil
 }

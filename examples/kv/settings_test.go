@@ -33,6 +33,7 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 		"-id 0":                               `-id must not be "0"`,
 		"-cluster=":                           `-cluster must not be ""`,
 		"-tick 0s":                            "must be above 0",
+		"-snapshot-rate -1":                   "must not be below 0",
 		"-timeout -1s":                        "must be above 0",
 		"-address http://a:1":                 "-address needs -join",
 		"-listen :1":                          "-listen needs -id",

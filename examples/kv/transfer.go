@@ -162,7 +162,7 @@ func (t *transport) sendImage(ctx context.Context, tr *transfer, offset int64) e
 	defer cancel()
 	up := &upload{transport: t, tr: tr, ctx: ctx, cancel: cancel, query: "?offset=" + strconv.FormatInt(offset, 10)}
 	tr.at.Store(offset)
-	out := &chunker{digest: newDigest(), skip: offset, buf: make([]byte, 0, t.snapshots.chunk), send: up.chunk}
+	out := &chunker{ctx: ctx, digest: newDigest(), skip: offset, buf: make([]byte, 0, t.snapshots.chunk), send: up.chunk}
 	err := tr.image.writeTo(out)
 	if err == nil {
 		err = out.flush()
