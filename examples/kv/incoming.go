@@ -145,10 +145,10 @@ func (p *part) write(claim int, chunk []byte) error {
 	if p.claim != claim {
 		return errOtherSnapshot
 	}
+	_, _ = p.sum.Write(chunk) // first: the file may change the bytes
 	if _, err := p.file.Write(chunk); err != nil {
 		return err
 	}
-	_, _ = p.sum.Write(chunk)
 	p.size.Store(p.sum.size)
 	return nil
 }

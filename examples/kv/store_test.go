@@ -154,7 +154,7 @@ func (s *store) putImage(name string, b []byte) error {
 		return err
 	}
 	in.whole = name
-	_, err = file.Write(b)
+	_, err = file.Write(bytes.Clone(b)) // the file may change the bytes
 	return errors.Join(err, file.Close())
 }
 
