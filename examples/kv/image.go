@@ -18,8 +18,9 @@ import (
 //
 //	magic | term, index (8 bytes each) | rows | 8 zeros | SHA-256 of all before
 //
-// A row is the lengths of key and value (4 bytes each), key and value, as they are in the store. Rows
-// come in the order of their keys, so an image has the same bytes each time that it is written.
+// A row is the lengths of key and value (4 bytes each), key and value, as they are in the store.
+// Rows come in the order of their keys, so an image has the same bytes each time that it is
+// written.
 
 // imageKind is what an image is for, and what it holds.
 type imageKind struct {
@@ -33,8 +34,8 @@ var snapshotKind = imageKind{magic: "kv snapshot 1\n", prefixes: agreed, broken:
 // maxRow bounds the length of a key or value, so that a damaged length takes no memory.
 const maxRow = 2 << 20
 
-// readApplied returns the entry that an image is applied up to. The loop may not know of it yet, while
-// a snapshot from the leader is installed.
+// readApplied returns the entry that an image is applied up to. The loop may not know of it yet,
+// while a snapshot from the leader is installed.
 func readApplied(r pebble.Reader) (at entryID, conf raftpb.ConfState, err error) {
 	row, _, err := getFrom(r, keyApplied)
 	if err != nil {
@@ -82,8 +83,8 @@ func (k imageKind) write(w io.Writer, from *pebble.Snapshot) error {
 }
 
 // read calls row for each row of an image, and returns the term and index that it was made at. The
-// slices are valid until row returns. Rows come before the checksum is read: they count only if there
-// is no error in the end.
+// slices are valid until row returns. Rows come before the checksum is read: they count only if
+// there is no error in the end.
 func (k imageKind) read(r io.Reader, row func(key, value []byte) error) (at entryID, err error) {
 	sum := sha256.New()
 	in := io.TeeReader(r, sum)

@@ -205,8 +205,8 @@ func (in *incoming) figures() (index uint64, size int64) {
 	return in.part.index, in.part.size.Load()
 }
 
-// snapshotPath is where a replica takes the snapshots of peers: GET answers with the number of bytes
-// that are here, and POST has the rest.
+// snapshotPath is where a replica takes the snapshots of peers: GET answers with the number of
+// bytes that are here, and POST has the rest.
 const snapshotPath = "/raft/snapshot/"
 
 func (r *replica) snapshotSize(w http.ResponseWriter, req *http.Request) {

@@ -19,9 +19,9 @@ import (
 )
 
 // install puts the snapshot of w in the place of data and log, with the entries and the hard state
-// of w. It makes a table for Pebble, which deletes what is there and holds all new rows. Pebble takes
-// the table as a whole: after a crash there is the old state or the new one. Memory is bounded,
-// because the table is written in one pass over the image.
+// of w. It makes a table for Pebble, which deletes what is there and holds all new rows. Pebble
+// takes the table as a whole: after a crash there is the old state or the new one. Memory is
+// bounded, because the table is written in one pass over the image.
 func (s *store) install(w *write) error {
 	in := &s.incoming
 	path := in.path(w.snapshot)

@@ -18,8 +18,8 @@ import (
 
 var large = flag.Bool("large", false, "move a snapshot of 600 MiB between processes, which takes minutes")
 
-// breakingProxy passes connections on to an address. It breaks one connection when so many bytes have
-// come.
+// breakingProxy passes connections on to an address. It breaks one connection when so many bytes
+// have come.
 func breakingProxy(t *testing.T, to string, after int64) (address string, broken *atomic.Bool) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,7 +75,8 @@ func (c *cluster) forgetPeak(id uint64) {
 	must(c.t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.processes[id].Process.Pid), []byte("5"), 0))
 }
 
-// TestALargeSnapshotTakesLittleMemory moves 600 MiB to a replica that joins. The connection breaks once.
+// TestALargeSnapshotTakesLittleMemory moves 600 MiB to a replica that joins. The connection breaks
+// once.
 func TestALargeSnapshotTakesLittleMemory(t *testing.T) {
 	if !*large {
 		t.Skip("-large runs it")

@@ -34,7 +34,8 @@ type heldImage struct {
 	uses int // by snapshots.current and by transfers
 }
 
-// Snapshot implements raft.Storage. It takes a new image if there is none that connects with the log.
+// Snapshot implements raft.Storage. It takes a new image if there is none that connects with the
+// log.
 func (s *store) Snapshot() (raftpb.Snapshot, error) {
 	all := &s.snapshots
 	all.mu.Lock()
@@ -54,7 +55,8 @@ func (s *store) Snapshot() (raftpb.Snapshot, error) {
 	return raftpb.Snapshot{Data: []byte(all.current.name), Metadata: all.current.meta}, nil
 }
 
-// take returns the image with a name, for a transfer; nil if it is forgotten. release gives it back.
+// takeImage returns the image with a name, for a transfer; nil if it is forgotten. releaseImage
+// gives it back.
 func (s *store) takeImage(name string) *heldImage {
 	s.snapshots.mu.Lock()
 	defer s.snapshots.mu.Unlock()

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// snapshotSender sends snapshots to peers, each in a goroutine of its own: entries and heartbeats go
-// on meanwhile, so that the peer does not campaign.
+// snapshotSender sends snapshots to peers, each in a goroutine of its own: entries and heartbeats
+// go on meanwhile, so that the peer does not campaign.
 type snapshotSender struct {
 	store *store
 	rate  *rate.Limiter // in bytes, of all transfers together; nil for none

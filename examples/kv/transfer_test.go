@@ -37,7 +37,8 @@ type sendingPair struct {
 	reports chan raft.SnapshotStatus
 }
 
-// newSendingPair makes a snapshot of so many values of 64 KiB. The replica is reached through a wire.
+// newSendingPair makes a snapshot of so many values of 64 KiB. The replica is reached through a
+// wire.
 func newSendingPair(t *testing.T, values, rate int, wire func(net.Conn) net.Conn) *sendingPair {
 	t.Helper()
 	dir := t.TempDir()
@@ -222,7 +223,8 @@ func TestADamagedChunkIsSentAgain(t *testing.T) {
 	}
 }
 
-// TestNeitherSideHoldsASnapshotInMemory: what is allocated for the transfer of 32 MiB stays far below.
+// TestNeitherSideHoldsASnapshotInMemory: what is allocated for the transfer of 32 MiB stays far
+// below.
 func TestNeitherSideHoldsASnapshotInMemory(t *testing.T) {
 	if slices.Contains(buildFlags, "-race") {
 		t.Skip("the engine checks itself with the race detector, and allocates more")
@@ -333,8 +335,8 @@ func TestASnapshotWithoutItsImageIsRefused(t *testing.T) {
 	wantMetrics(t, r, map[string]float64{"kv_messages_refused_total": 1})
 }
 
-// TestThePeerFindsTheEntriesBehindItsSnapshot: the log is kept for a peer that is getting a snapshot,
-// up to a bound.
+// TestThePeerFindsTheEntriesBehindItsSnapshot: the log is kept for a peer that is getting a
+// snapshot, up to a bound.
 func TestThePeerFindsTheEntriesBehindItsSnapshot(t *testing.T) {
 	l := startSoloLeader(t, 3, 2)
 	var image *heldImage
