@@ -49,6 +49,7 @@ type transfer struct {
 	message []byte // the MsgSnap
 	image   *heldImage
 	cancel  context.CancelFunc
+	stopped bool // of the goroutine that sends messages
 
 	at    atomic.Int64 // bytes of the image that are sent
 	ended atomic.Bool
@@ -61,9 +62,12 @@ const (
 )
 
 // sendSnapshot starts a transfer. While there is one to the peer, another one is dropped without a
-// report, and the node asks again.
+// report: that of the first one serves both. A transfer that was stopped is reported at once.
 func (t *transport) sendSnapshot(p *peer, m raftpb.Message) {
 	if p.transfer.underWay() {
+		if p.transfer.stopped {
+			t.reported(snapshotReport{to: m.To, status: raft.SnapshotFailure})
+		}
 		return
 	}
 	message, err := m.Marshal()
@@ -88,6 +92,7 @@ func (tr *transfer) underWay() bool { return tr != nil && !tr.ended.Load() }
 // stop ends a transfer early.
 func (tr *transfer) stop() {
 	if tr != nil {
+		tr.stopped = true
 		tr.cancel()
 	}
 }

@@ -270,6 +270,12 @@ func TestOneTransferAtATimeGoesToAPeer(t *testing.T) {
 	if status := <-p.reports; status != raft.SnapshotFailure {
 		t.Error("a transfer that is stopped has arrived")
 	}
+	p.peers.peers[2].transfer = &transfer{stopped: true} // it has not ended yet
+	p.send()
+	if status := <-p.reports; status != raft.SnapshotFailure {
+		t.Error("a transfer after one that was stopped has arrived")
+	}
+	p.peers.peers[2].transfer = nil
 	p.snap.Data = []byte("GONE")
 	p.send()
 	if status := <-p.reports; status != raft.SnapshotFailure {
