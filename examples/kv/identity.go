@@ -106,6 +106,7 @@ func (r *replica) unlessStranger(next http.Handler) http.Handler {
 		case !checked || theirs == own && own != "":
 			next.ServeHTTP(w, req)
 		case own == "":
+			r.caller.Store(req.Header.Get(headerAddress))
 			http.Error(w, "this replica does not know its cluster yet", http.StatusServiceUnavailable)
 		default:
 			r.refused.log(r.opts.log, "refused a request of another cluster", "cluster", own, "theirs", orNone(theirs),

@@ -33,7 +33,10 @@ func (r *replica) join(via string) error {
 		return err
 	}
 	for try := 0; ctx.Err() == nil && !r.votes(ctx); try++ {
-		known, cluster, err := r.askToJoin(ctx, r.living(ctx, via, try))
+		known, cluster, err := r.askCaller(ctx)
+		if err != nil {
+			known, cluster, err = r.askToJoin(ctx, r.living(ctx, via, try))
+		}
 		if errors.Is(err, errRefused) {
 			return err
 		}
@@ -98,6 +101,27 @@ func (l *loop) meet(addresses map[uint64]string) {
 	}
 	maps.Copy(l.met, addresses)
 	l.peers.follow(l.met)
+}
+
+// errNoCaller is the error when no replica has called that knows this one.
+var errNoCaller = errors.New("no replica calls")
+
+// askCaller is askToJoin for a replica that was added and has not heard of it: the leader that it
+// has asked may be gone, and the next one sends messages. The name of this folder is random. Who
+// knows it has added this replica.
+func (r *replica) askCaller(ctx context.Context) (known map[uint64]string, cluster string, err error) {
+	address, _ := r.caller.Load().(string)
+	if address == "" || r.peers.cluster.get() != "" {
+		return nil, "", errNoCaller
+	}
+	report, err := askIdentity(ctx, address)
+	if err != nil {
+		return nil, "", err
+	}
+	if own := report.Members[r.opts.id]; report.Cluster == "" || own.Removed || own.Data != r.store.identity {
+		return nil, "", errNoCaller
+	}
+	return report.Members.addresses(), report.Cluster, nil
 }
 
 // askToJoin returns the addresses of those who take part, and the id of their cluster.

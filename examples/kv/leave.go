@@ -35,6 +35,11 @@ func (l *loop) followMembers() {
 	if known := l.members.Load(); known != nil && maps.Equal(*known, l.store.members) {
 		return
 	}
+	l.useMembers()
+}
+
+// useMembers makes the members of the store known to everybody.
+func (l *loop) useMembers() {
 	now := l.store.members
 	l.members.Store(&now)
 	// A replica that is being added knows nobody yet but from those who add it.

@@ -92,7 +92,7 @@ func (l *loop) run() {
 func (l *loop) drive() error {
 	ticker := time.NewTicker(l.clock.tick)
 	defer ticker.Stop()
-	l.followMembers()
+	l.useMembers()
 	for {
 		select {
 		case <-l.stop:

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"slices"
 	"strings"
@@ -243,6 +245,32 @@ func TestAReplicaIsAddedAlthoughTheLeaderDies(t *testing.T) {
 	c.join(4, alive)
 	c.put(4, "k", "v")
 	c.wantRead(4, "k", "", "v")
+}
+
+// TestAReplicaIsAddedAlthoughNobodyTellsIt: the one that it has asked is gone before the answer.
+func TestAReplicaIsAddedAlthoughNobodyTellsIt(t *testing.T) {
+	c := newCluster(t)
+	c.startAll()
+	leader := c.leader()
+	asked := make(chan []byte, 1)
+	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if body, err := io.ReadAll(req.Body); err == nil && req.Method == http.MethodPost {
+			select {
+			case asked <- body:
+			default:
+			}
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	c.urls[4] = "http://" + freeAddress(t)
+	c.run(4, "-join", gone.URL, "-address", c.urls[4])
+	body := <-asked
+	gone.Close()
+	until(t, "an addition", func() bool {
+		resp, err := client.Post(c.urls[leader]+"/members", "application/json", bytes.NewReader(body))
+		return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	})
+	c.wantVoters(leader, 1, 2, 3, 4)
 }
 
 // TestTheLastReplicaGoesOnAloneAfterAKill: the one that is left must not forget that the removal of the

@@ -52,7 +52,9 @@ type replica struct {
 	server *http.Server
 	ids    requestIDs
 
-	hindrance       atomic.Value  // the hindrance that was seen last
+	hindrance atomic.Value // the hindrance that was seen last
+	// caller is the address of who has called while this replica had no cluster, see askCaller.
+	caller          atomic.Value
 	electionTimeout time.Duration // the shortest one
 	refused         seldom
 
@@ -156,7 +158,8 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{}, contacts: contacts{},
 		log: opts.log, counters: newCounters(), clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), compactAfter: opts.compactAfter, compactKeep: opts.compactAfter / 4,
 	}
-	l.members.Store(&members{})
+	known := s.members // others may ask before the loop runs
+	l.members.Store(&known)
 	peers.unreachable = func(id uint64) {
 		l.counters.lost.Inc()
 		select {
