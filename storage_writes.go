@@ -95,7 +95,9 @@ func (r *raft) resumeWithoutChangesOut() {
 	r.postponed.out = changesOut{}
 	if r.role == StateLeader {
 		r.effective = r.log.applying
-		r.advanceCommit()
+		if r.members.Committed() > r.log.committed {
+			r.advanceCommit()
+		}
 	}
 	if r.log.applied == r.log.applying { // otherwise endApply does it
 		r.resumePostponed()

@@ -10,10 +10,10 @@ func changeRemovals() []removal {
 		index = min(index, r.pendingConfIndex-1)`, `r.hasChangesOut() {
 		index = 0`}}},
 		{"out-commit-later", "it is committed when the earlier one is in effect", "§4.1; drop-in", []edit{{"storage_writes.go",
-			`		r.effective = r.log.applying
-		r.advanceCommit()
-`, `		r.effective = r.log.applying
-`}}},
+			`		if r.members.Committed() > r.log.committed {
+			r.advanceCommit()
+		}
+`, ``}}},
 		{"out-campaign", "a node does not campaign with a change that is not in effect", "§4.1; bug 36", []edit{{"election.go",
 			`	pending = pending || r.hasChangesOut()
 `, ``}}},
