@@ -11,8 +11,8 @@ import pb "github.com/ffd200af/raft/raftpb"
 // the next change, and does not commit it. A node with a change out does not campaign, and restores
 // no snapshot. With Config.DisableConfChangeValidation the application has to see to that.
 //
-// As with v3.6, an application that rejects a change need not call ApplyConfChange. So a change that
-// has counted as applied for an election timeout is not out any more.
+// As with v3.6, an application that rejects a change need not call ApplyConfChange. So a change is
+// not out any more when it has counted as applied for an election timeout.
 type changesOut struct {
 	// count is the number of changes that are out, but for those of the first configuration, which
 	// are first. They are in effect before they are handed out.
@@ -26,8 +26,8 @@ type changesOut struct {
 // hasChangesOut reports whether a change is out that may not be in effect.
 func (r *raft) hasChangesOut() bool { return r.postponed != nil && r.postponed.out.count > 0 }
 
-// mayRestore reports whether a snapshot may replace the configuration: no entry that was handed out
-// waits to be applied, and no later call of ApplyConfChange is to be expected.
+// mayRestore reports whether a snapshot may replace the configuration. A call of ApplyConfChange
+// that comes after it would change the snapshot's configuration.
 func (r *raft) mayRestore() bool {
 	return r.log.applied == r.log.applying && (r.postponed == nil || r.postponed.out == changesOut{})
 }
@@ -49,8 +49,8 @@ func (r *raft) noteChangesOut(entries []pb.Entry) bool {
 	return true
 }
 
-// noteChangeIn counts a call of ApplyConfChange, before cc is in effect. It reports whether no change
-// is out any more. A second call for a change counts for the next one.
+// noteChangeIn counts a call of ApplyConfChange, before cc is in effect. It reports whether this was
+// the last change that was out. A second call for a change counts for the next one.
 func (r *raft) noteChangeIn(cc *pb.ConfChangeV2) (last bool) {
 	if r.postponed == nil || r.postponed.out == (changesOut{}) {
 		return false

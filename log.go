@@ -156,9 +156,9 @@ func (l *raftLog) acknowledge(generation, index uint64) bool {
 	return true
 }
 
-// noteApplied notes that the entries up to index are applied, and so durable. The acknowledgement of
-// their write may count for nothing, because the log behind them was replaced meanwhile. They were
-// not, since they are committed.
+// noteApplied notes that the entries up to index are applied. They are durable then. The
+// acknowledgement of their write may count for nothing, if the log behind them was replaced
+// meanwhile; but committed entries are never replaced.
 func (l *raftLog) noteApplied(index uint64) {
 	l.applied = index
 	if u := &l.unstable; u.stable <= index && index < u.taken {

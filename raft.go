@@ -161,7 +161,7 @@ type postponed struct {
 	first bool
 	// reading says how the reading of entries to apply stands.
 	reading reading
-	// out are the configuration changes that the application has in hand.
+	// out counts the configuration changes that may not be in effect yet.
 	out changesOut
 }
 

@@ -21,7 +21,9 @@ const backupPath = "/backup"
 
 var errBadBackup = errors.New("not a whole backup")
 
-var backupKind = imageKind{magic: "kv backup 1\n", prefixes: []byte{dataPrefix, sessionPrefix}, broken: errBadBackup}
+var backupKind = imageKind{
+	magic: "kv backup 1\n", prefixes: []byte{dataPrefix, sessionPrefix}, broken: errBadBackup,
+}
 
 // imageSlot hands an image of the store over to a client that may have gone when it is there.
 // Whoever comes second closes it.

@@ -140,8 +140,8 @@ func TestAFolderIsThatOfOneReplica(t *testing.T) {
 	}
 }
 
-// TestAReplicaThatLeavesStillSaysWhoItIs: a first replica that is late learns from it what it was born
-// with. Clients are refused.
+// TestAReplicaThatLeavesStillSaysWhoItIs: it refuses clients, but tells a first replica that is late
+// the names of the first folders.
 func TestAReplicaThatLeavesStillSaysWhoItIs(t *testing.T) {
 	r := bareReplica()
 	r.loop.departure.begun.Store(true)

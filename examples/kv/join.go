@@ -58,8 +58,8 @@ func (r *replica) join(via string) error {
 	return nil
 }
 
-// checkCluster refuses to join a cluster with the folder of another one. Such a replica may be a voter
-// already, as far as it knows, and would not even ask.
+// checkCluster refuses to join a cluster with the folder of another one. As far as such a replica
+// knows, it may be a voter already, and then it would not ask.
 func (r *replica) checkCluster(ctx context.Context, via string) error {
 	own := r.peers.cluster.get()
 	report, err := askIdentity(ctx, via)

@@ -224,10 +224,5 @@ func (s *store) skip(gap uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := s.commit(b, true); err != nil {
-		return err
-	}
-	s.moveTo(&next)
-	s.end = s.last
-	return nil
+	return s.become(b, &next)
 }

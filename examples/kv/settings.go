@@ -148,9 +148,9 @@ func (o *options) inUse() bool {
 	return err == nil && len(files) > 0
 }
 
-// one is the replica -id. Its folder knows everything once it has data; before, -bootstrap has to say
-// that it is new, and -cluster who the first replicas are. The local ones do not count: they share a
-// process, whose replicas are new together.
+// one is the replica -id. A folder with data knows everything. Without data, -bootstrap has to say
+// that the replica is new, and -cluster who the first replicas are. Replicas that share a process
+// need neither: they are new together.
 func (s *settings) one(first map[uint64]string, stderr io.Writer) (options, error) {
 	o := s.place(s.id, first, stderr)
 	cluster := s.cluster

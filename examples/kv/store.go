@@ -213,10 +213,15 @@ func (s *store) begin(first members) error {
 	if err != nil {
 		return err
 	}
+	return s.become(b, &next)
+}
+
+// become writes a batch that makes next the state, while the loop does not run.
+func (s *store) become(b *pebble.Batch, next *position) error {
 	if err := s.commit(b, true); err != nil {
 		return err
 	}
-	s.moveTo(&next)
+	s.moveTo(next)
 	s.end = s.last
 	return nil
 }

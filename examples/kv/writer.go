@@ -14,11 +14,11 @@ import (
 type write struct {
 	batch     *pebble.Batch
 	sync      bool
-	next      position // what the store is when the batch is written, of hard and last alone
+	next      position // the store when it is written; without a snapshot only hard and last
 	responses []raftpb.Message
 
-	snapshot string         // the image to install; then next is of all
-	entries  []raftpb.Entry // behind the snapshot
+	snapshot string         // name of the image to install instead of batch; empty if there is none
+	entries  []raftpb.Entry // to write behind the snapshot
 }
 
 // writer performs writes, oldest first. All but run belongs to the loop.

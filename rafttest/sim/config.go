@@ -123,8 +123,8 @@ type Faults struct {
 	// Concurrent lets inputs come between a Ready and its Advance, as they do with raft.Node; with asynchronous storage writes,
 	// between what a thread has done and the node's being told.
 	Concurrent bool
-	// ApplyLate has applications apply what is committed up to half an election timeout after Advance.
-	// It makes no difference with asynchronous storage writes.
+	// ApplyLate has applications apply entries up to half an election timeout after Advance. It
+	// makes no difference with asynchronous storage writes.
 	ApplyLate bool
 	// Mixed gives each node, and each of its lives, other sizes and limits, and another choice of pre-vote and, without
 	// leases, check-quorum.

@@ -193,7 +193,8 @@ func (e *exporter) advancedNext(number int) bool {
 	return false
 }
 
-// advance handles the Ready in hand. What it says to apply waits if calls of ApplyConfChange are due.
+// advance handles the Ready in hand. Its entries are applied later if calls of ApplyConfChange are
+// due.
 func (e *exporter) advance() {
 	if e.due > 0 || len(e.later) > 0 {
 		e.command("carry-out %d apply-later=true", e.id)
