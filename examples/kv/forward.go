@@ -76,6 +76,9 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 	}
 	on.Header.Set(headerForwarded, fmt.Sprint(r.opts.id))
 	on.Header.Set(headerCluster, r.peers.cluster.get())
+	if credentials := req.Header.Get("Authorization"); credentials != "" {
+		on.Header.Set("Authorization", credentials)
+	}
 	resp, err := r.peers.client.Do(on)
 	if err != nil {
 		return false

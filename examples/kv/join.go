@@ -139,6 +139,9 @@ func (r *replica) askToJoin(ctx context.Context, at string) (known map[uint64]st
 	if cluster = r.peers.cluster.get(); cluster != "" {
 		req.Header.Set(headerCluster, cluster)
 	}
+	if err := r.opts.present(req); err != nil {
+		return nil, "", err
+	}
 	resp, err := r.peers.client.Do(req)
 	if err != nil {
 		return nil, "", err
@@ -147,7 +150,7 @@ func (r *replica) askToJoin(ctx context.Context, at string) (known map[uint64]st
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		err := fmt.Errorf("%s answers %s: %s", at, resp.Status, strings.TrimSpace(string(why)))
-		final := resp.StatusCode == http.StatusConflict || resp.StatusCode == http.StatusBadRequest
+		final := slices.Contains([]int{http.StatusConflict, http.StatusBadRequest, http.StatusUnauthorized}, resp.StatusCode)
 		if strange := r.peers.checkStranger(at, resp); strange != nil {
 			err, final = strange, true
 		}

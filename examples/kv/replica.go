@@ -31,7 +31,8 @@ type options struct {
 	tick         time.Duration
 	timeout      time.Duration // of a request
 	compactAfter uint64
-	snapshotRate int // bytes a second for snapshots to peers; 0 for no bound
+	snapshotRate int    // bytes a second for snapshots to peers; 0 for no bound
+	tokenFile    string // has the token that changes of the cluster need; empty for none
 	log          *slog.Logger
 	say          io.Writer // for lines to the operator; may be nil
 }

@@ -38,6 +38,7 @@ type settings struct {
 	logLevel        slog.Level
 	pprof           string
 	snapshotRate    int
+	tokenFile       string
 }
 
 // parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
@@ -56,6 +57,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
 	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
 	flags.IntVar(&s.snapshotRate, "snapshot-rate", 0, "bytes a second for snapshots to other replicas; 0 for no bound")
+	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that changes of members and leader need")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "log lines from this level on: debug, info, warn or error")
 	flags.StringVar(&s.pprof, "pprof", "", "serve profiles at this host:port, under /debug/pprof/")
 	askVersion := flags.Bool("version", false, "print the version and exit")
@@ -85,6 +87,9 @@ func parseSettings(args []string) (*settings, error) {
 			err = fmt.Errorf("-%s must not be %q", f.Name, value)
 		}
 	})
+	if err == nil && s.tokenFile != "" {
+		_, err = readToken(s.tokenFile)
+	}
 	return s, err
 }
 
@@ -129,7 +134,8 @@ func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) o
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
 		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
-		log: s.log(stderr).With("replica", id),
+		tokenFile: s.tokenFile,
+		log:       s.log(stderr).With("replica", id),
 	}
 	switch {
 	case s.cluster != "" && s.bootstrap:
