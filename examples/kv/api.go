@@ -123,6 +123,7 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 		return
 	}
 	o, err := r.do(req.Context(), c)
+	setIndex(w.Header(), o)
 	switch {
 	case err != nil:
 		unavailable(w, err)
@@ -136,6 +137,18 @@ func (r *replica) write(w http.ResponseWriter, req *http.Request, c command) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// consistencyIn reads what a request asks of a read.
+func consistencyIn(req *http.Request) (consistency, error) {
+	mode, err := modeIn(req.URL.Query())
+	as := consistency{mode: mode}
+	if word := req.Header.Get(headerAtLeast); word != "" && err == nil {
+		if as.atLeast, err = strconv.ParseUint(word, 10, 64); err != nil {
+			err = errors.New(headerAtLeast + " must be a number that an answer gave as " + headerIndex)
+		}
+	}
+	return as, err
 }
 
 // modeIn reads the read mode of a query: linearizable unless it asks for something else.
@@ -159,7 +172,7 @@ func modeIn(query url.Values) (readMode, error) {
 
 // get answers with the value and, as its ETag, with the revision.
 func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
-	mode, err := modeIn(req.URL.Query())
+	as, err := consistencyIn(req)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -169,8 +182,8 @@ func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	o, err := r.read(req.Context(), mode, func(s *store) (outcome, error) { return s.read(key) })
-	w.Header().Set(headerRead, string(o.mode))
+	o, err := r.read(req.Context(), as, func(s *store) (outcome, error) { return s.read(key) })
+	setConsistency(w.Header(), o)
 	if o.found {
 		w.Header().Set(headerTag, tag(o.revision))
 	}
@@ -192,7 +205,23 @@ func (r *replica) get(w http.ResponseWriter, req *http.Request, key []byte) {
 const (
 	headerRead = "Kv-Read" // says how a read was confirmed
 	headerTag  = "ETag"    // of the revision that the key has now
+	// headerIndex is the log index that an answer was given at, and headerAtLeast in a read is the
+	// one that must be applied first.
+	headerIndex   = "Kv-Index"
+	headerAtLeast = "Kv-At-Least"
 )
+
+// setConsistency says in an answer how a read was confirmed, and at which index.
+func setConsistency(to http.Header, o outcome) {
+	to.Set(headerRead, string(o.mode))
+	setIndex(to, o)
+}
+
+func setIndex(to http.Header, o outcome) {
+	if o.index > 0 {
+		to.Set(headerIndex, strconv.FormatUint(o.index, 10))
+	}
+}
 
 var errCondition = errors.New("the key has another value or revision")
 
@@ -217,6 +246,8 @@ type statusReport struct {
 	First    uint64            `json:"first_index"`
 	Last     uint64            `json:"last_index"`
 	Progress map[string]string `json:"progress,omitempty"`
+	// Members are the addresses of the replicas that take part, by id.
+	Members map[uint64]string `json:"members"`
 	// Sending are the snapshots on their way to peers, by id, and Receiving is the one that comes.
 	Sending   map[string]snapshotProgress `json:"sending,omitempty"`
 	Receiving *snapshotProgress           `json:"receiving,omitempty"`
@@ -230,6 +261,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 		s = statusReport{
 			ID: st.ID, Cluster: r.store.cluster, Role: strings.TrimPrefix(st.RaftState.String(), "State"), Term: st.Term, Leader: st.Lead,
 			Commit: st.Commit, Applied: st.Applied, First: r.store.prev.index + 1, Last: r.store.last,
+			Members: r.store.members.addresses(),
 		}
 		s.Sending, s.Receiving = r.loop.transfers()
 		if err := r.loop.node.Err(); err != nil {

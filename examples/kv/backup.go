@@ -57,7 +57,7 @@ func (s *store) closeImage(made *pebble.Snapshot) {
 func (r *replica) backup(w http.ResponseWriter, req *http.Request) {
 	var slot imageSlot
 	defer slot.close(r.store)
-	_, err := r.read(req.Context(), readSafe, func(s *store) (outcome, error) {
+	_, err := r.read(req.Context(), consistency{mode: readSafe}, func(s *store) (outcome, error) {
 		slot.fill(s)
 		return outcome{found: true}, nil
 	})

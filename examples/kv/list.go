@@ -86,7 +86,7 @@ func escapeKey(key []byte) string { return (&url.URL{Path: "/" + string(key)}).E
 // listKeys answers GET /kv/?prefix=.
 func (r *replica) listKeys(w http.ResponseWriter, req *http.Request) {
 	query := req.URL.Query()
-	mode, err := modeIn(query)
+	as, err := consistencyIn(req)
 	q := listing{prefix: []byte(query.Get("prefix")), after: []byte(query.Get("after")), limit: maxPage}
 	if cond, condErr := readCondition(req.Header); cond != nil || condErr != nil {
 		err = errors.New("a listing has no revision to compare with")
@@ -100,7 +100,7 @@ func (r *replica) listKeys(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	o, err := r.read(req.Context(), mode, func(s *store) (outcome, error) {
+	o, err := r.read(req.Context(), as, func(s *store) (outcome, error) {
 		found, err := s.list(q)
 		return outcome{found: true, page: found}, err
 	})
@@ -108,7 +108,7 @@ func (r *replica) listKeys(w http.ResponseWriter, req *http.Request) {
 		unavailable(w, err)
 		return
 	}
-	w.Header().Set(headerRead, string(o.mode))
+	setConsistency(w.Header(), o)
 	w.Header().Set("Content-Type", "application/json")
 	answer := struct {
 		Keys []keyReport `json:"keys"`

@@ -12,7 +12,7 @@ import (
 // outcome is what a request gets when its command is applied.
 type outcome struct {
 	id    requestID
-	index uint64 // of the entry
+	index uint64 // of the entry; of a read, the last one that it may have seen
 	done  bool   // of a write: it was carried out, its condition holds
 	err   error  // of the session
 	// revision is the one that the key has now: of a read, and of a write if it is known.

@@ -27,6 +27,14 @@ const (
 	readStale readMode = "stale"
 )
 
+// consistency is what a client asks of a read.
+type consistency struct {
+	mode readMode
+	// atLeast is the index that must be applied here first. It is one that the client has seen, so
+	// that the client does not go back in time when it changes replicas (thesis §6.4.1).
+	atLeast uint64
+}
+
 // readTicks is how long a read index may take before it is asked for again: the question or the
 // answer may be lost on the way.
 const readTicks = 20
@@ -43,8 +51,8 @@ type look func(*store) (outcome, error)
 
 // readRequest is a read and the place for its outcome, which has room for one.
 type readRequest struct {
+	consistency
 	look look
-	mode readMode
 	done chan result
 }
 
@@ -67,8 +75,29 @@ func newReadQueue() readQueue {
 	return readQueue{fresh: map[readMode][]*readRequest{}, asked: map[requestID]*readBatch{}}
 }
 
-// add takes a read in.
-func (q *readQueue) add(req *readRequest) { q.fresh[req.mode] = append(q.fresh[req.mode], req) }
+// add takes a read in. Nobody has to be asked for the index of a stale one.
+func (q *readQueue) add(req *readRequest) {
+	if req.mode == readStale {
+		q.confirm(&readBatch{requests: []*readRequest{req}, mode: readStale})
+		return
+	}
+	q.fresh[req.mode] = append(q.fresh[req.mode], req)
+}
+
+// confirm takes a batch whose index is known. A request that needs a higher one leaves the batch:
+// the others do not wait with it.
+func (q *readQueue) confirm(batch *readBatch) {
+	rest := batch.requests[:0]
+	for _, req := range batch.requests {
+		if req.atLeast <= batch.index {
+			rest = append(rest, req)
+			continue
+		}
+		q.confirmed = append(q.confirmed, &readBatch{requests: []*readRequest{req}, index: req.atLeast, mode: batch.mode})
+	}
+	batch.requests = rest
+	q.confirmed = append(q.confirmed, batch)
+}
 
 // askReads asks for the read index of the reads that have arrived. The id is unique, so that a late
 // answer to an earlier question confirms nothing.
@@ -80,7 +109,7 @@ func (l *loop) askReads() {
 		l.reads.fresh[mode] = nil
 		if mode == readLease {
 			if index, ok := l.leaseRead(); ok {
-				l.reads.confirmed = append(l.reads.confirmed, &readBatch{requests: requests, index: index, mode: mode})
+				l.reads.confirm(&readBatch{requests: requests, index: index, mode: mode})
 				continue
 			}
 		}
@@ -106,7 +135,7 @@ func (l *loop) confirmReads(states []raft.ReadState) {
 	for i := range states {
 		if batch := l.askedFor(states[i].RequestCtx); batch != nil {
 			batch.index, batch.ticks = states[i].Index, 0
-			l.reads.confirmed = append(l.reads.confirmed, batch)
+			l.reads.confirm(batch)
 		}
 	}
 }
@@ -139,7 +168,7 @@ func (l *loop) serveReads() {
 		}
 		for _, req := range batch.requests {
 			o, err := req.look(l.store)
-			o.mode = batch.mode
+			o.mode, o.index = batch.mode, l.writer.visibleIndex()
 			req.done <- result{outcome: o, err: err}
 		}
 	}
@@ -188,15 +217,10 @@ func (b *readBatch) fail(err error) {
 
 // read answers a read in the given mode. It asks again until there is an answer or the time
 // is over: nothing depends on how often it is asked.
-func (r *replica) read(ctx context.Context, mode readMode, look look) (o outcome, err error) {
-	defer func() { r.loop.counters.countRead(mode, o, err) }()
-	if mode == readStale {
-		queryErr := r.query(ctx, func() { o, err = look(r.store) })
-		o.mode = mode
-		return o, errors.Join(queryErr, err)
-	}
+func (r *replica) read(ctx context.Context, as consistency, look look) (o outcome, err error) {
+	defer func() { r.loop.counters.countRead(as.mode, o, err) }()
 	for {
-		req := &readRequest{look: look, mode: mode, done: make(chan result, 1)}
+		req := &readRequest{consistency: as, look: look, done: make(chan result, 1)}
 		o, err := r.readOnce(ctx, req)
 		if !errors.Is(err, errReadDropped) && !errors.Is(err, errReadLost) {
 			return o, err

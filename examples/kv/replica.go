@@ -232,9 +232,15 @@ const retryPause = 20 * time.Millisecond
 // carried out: it is tried again only in a session, which carries it out once.
 func (r *replica) do(ctx context.Context, c command) (o outcome, err error) {
 	defer func() { r.loop.counters.countWrite(c.op, o, err) }()
+	lost := false // an earlier attempt, which may have been carried out
 	for {
 		o, err := r.attempt(ctx, c)
-		if !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, errSlow) {
+		switch {
+		case lost && c.op != opSession && errors.Is(o.err, session.ErrExpired):
+			return outcome{}, o.err // the session may have ended between the attempts
+		case errors.Is(err, errSlow):
+			lost = true
+		case !errors.Is(err, raft.ErrProposalDropped):
 			return o, err
 		}
 		select {
