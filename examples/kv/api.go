@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
-	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
 
@@ -284,49 +283,4 @@ func (r *replica) status(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	writeJSON(w, s)
-}
-
-// receive takes messages from a peer. The answer means that they are with the loop.
-func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
-	if from, err := strconv.ParseUint(req.Header.Get(headerFrom), 10, 64); err == nil {
-		address := req.Header.Get(headerAddress)
-		switch known := r.loop.members.Load(); {
-		case known.removedAt(from):
-			// What it says may count all the same: it may hand over.
-			w.Header().Set(headerRemoved, strconv.FormatUint(from, 10))
-		case len(*known) == 0 && address != "":
-			_ = r.query(req.Context(), func() { r.loop.meet(map[uint64]string{from: address}) })
-		}
-	}
-	budget := r.largeBatchBytes
-	if isSmall(req) {
-		budget = r.batchBytes
-	}
-	body, release, err := budget.read(w, req, maxBody)
-	if err != nil {
-		refuseBody(w, err)
-		return
-	}
-	defer release()
-	full := false
-	err = decodeBatch(body, func(m raftpb.Message) {
-		if m.Type == raftpb.MsgSnap { // its image would be missing
-			r.loop.counters.refused.Inc()
-			return
-		}
-		select {
-		case r.loop.inbox <- m:
-		default:
-			full = true
-			r.loop.counters.noRoom.Inc()
-		}
-	})
-	switch {
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	case full:
-		http.Error(w, "too many messages", http.StatusServiceUnavailable)
-	default:
-		w.WriteHeader(http.StatusNoContent)
-	}
 }

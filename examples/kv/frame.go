@@ -12,50 +12,79 @@ import (
 	"io"
 )
 
-// A snapshot travels in frames: length (4 bytes), CRC-32C (4 bytes), and so many bytes. The first
-// frame is the MsgSnap. Chunks of the image follow, from the offset on that the receiver has asked
-// for. An empty frame ends them, and a last one has the length and the SHA-256 of the whole image.
+// Messages and snapshots travel in frames: length (4 bytes), CRC-32C (4 bytes), and so many bytes.
+//
+// The first frame of a snapshot is the MsgSnap. Chunks of the image follow, from the offset on that
+// the receiver has asked for. An empty frame ends them, and a last one has the length and the
+// SHA-256 of the whole image.
 
-// maxChunk bounds the bytes of a frame.
-const maxChunk = 1 << 20
+const (
+	// frameHead is the number of bytes before those of a frame.
+	frameHead = 8
+	// maxChunk bounds the bytes of a frame of a snapshot.
+	maxChunk = 1 << 20
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-var errBadFrame = errors.New("a damaged part of a snapshot")
+var errBadFrame = errors.New("a damaged frame")
+
+func putFrameHead(head, b []byte) {
+	binary.BigEndian.PutUint32(head, uint32(len(b)))
+	binary.BigEndian.PutUint32(head[4:], crc32.Checksum(b, castagnoli))
+}
 
 func writeFrame(w io.Writer, b []byte) error {
-	head := binary.BigEndian.AppendUint32(make([]byte, 0, 8), uint32(len(b)))
-	head = binary.BigEndian.AppendUint32(head, crc32.Checksum(b, castagnoli))
-	if _, err := w.Write(head); err != nil {
+	var head [frameHead]byte
+	putFrameHead(head[:], b)
+	if _, err := w.Write(head[:]); err != nil {
 		return err
 	}
 	_, err := w.Write(b)
 	return err
 }
 
-// frameReader reads frames. A frame is valid until the next one is read.
+// frameReader reads frames of at most max bytes. A frame is valid until the next one is read.
 type frameReader struct {
-	r   io.Reader
-	buf []byte
+	r    io.Reader
+	max  int
+	size int    // of the frame that comes
+	sum  uint32 // likewise
+	buf  []byte
 }
 
+// next reads a frame.
 func (f *frameReader) next() ([]byte, error) {
-	var head [8]byte
-	if _, err := io.ReadFull(f.r, head[:]); err != nil {
+	if _, err := f.head(); err != nil {
 		return nil, err
 	}
-	n := int(binary.BigEndian.Uint32(head[:]))
-	if n > maxChunk {
-		return nil, fmt.Errorf("%w: %d bytes", errBadFrame, n)
+	return f.body()
+}
+
+// head reads what comes before the bytes of a frame, and returns their number.
+func (f *frameReader) head() (size int, err error) {
+	var head [frameHead]byte
+	if _, err := io.ReadFull(f.r, head[:]); err != nil {
+		return 0, err
 	}
-	if n > cap(f.buf) {
-		f.buf = make([]byte, n)
+	n := binary.BigEndian.Uint32(head[:])
+	if uint64(n) > uint64(f.max) {
+		return 0, fmt.Errorf("%w: %d bytes", errBadFrame, n)
 	}
-	b := f.buf[:n]
+	f.size, f.sum = int(n), binary.BigEndian.Uint32(head[4:])
+	return f.size, nil
+}
+
+// body reads the bytes of a frame. Those of a large one are not kept for the next.
+func (f *frameReader) body() ([]byte, error) {
+	if f.size > cap(f.buf) || cap(f.buf) > maxChunk {
+		f.buf = make([]byte, f.size)
+	}
+	b := f.buf[:f.size]
 	if _, err := io.ReadFull(f.r, b); err != nil {
 		return nil, err
 	}
-	if crc32.Checksum(b, castagnoli) != binary.BigEndian.Uint32(head[4:]) {
+	if crc32.Checksum(b, castagnoli) != f.sum {
 		return nil, fmt.Errorf("%w: its checksum is wrong", errBadFrame)
 	}
 	return b, nil

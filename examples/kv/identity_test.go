@@ -82,6 +82,7 @@ func TestAReplicaWithoutAClusterTakesNoMessages(t *testing.T) {
 	for _, cluster := range []string{"", "OTHER"} {
 		req, w := httptest.NewRequest("POST", raftPath, http.NoBody), httptest.NewRecorder()
 		req.Header.Set(headerCluster, cluster)
+		req.Header.Set(headerFrom, "2")
 		r.routes().ServeHTTP(w, req)
 		if w.Code != http.StatusServiceUnavailable || len(r.loop.inbox) > 0 {
 			t.Errorf("a message of cluster %q: %d %s", cluster, w.Code, w.Body)

@@ -236,7 +236,7 @@ func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
 	}
 	defer release()
 	in, conn := &r.store.incoming, http.NewResponseController(w)
-	frames := frameReader{r: req.Body}
+	frames := frameReader{r: req.Body, max: maxChunk}
 	next := func() ([]byte, error) {
 		end := time.Now().Add(chunkTimeout)
 		_ = errors.Join(conn.SetReadDeadline(end), conn.SetWriteDeadline(end.Add(answerTimeout)))

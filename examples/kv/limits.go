@@ -26,8 +26,8 @@ const (
 const (
 	clientBytes     = 64 << 20
 	batchBytes      = 64 << 20
-	largeBatchBytes = maxBody
-	// smallBatch is the most bytes of a small body of a peer.
+	largeBatchBytes = maxBatch
+	// smallBatch is the most bytes of a small frame of a peer.
 	smallBatch = 2 << 20
 )
 
@@ -43,7 +43,7 @@ func (r *replica) inTime(next http.Handler) http.Handler {
 			next.ServeHTTP(w, req) // each chunk has a time of its own
 			return
 		}
-		end := time.Now().Add(r.timeFor(req))
+		end := time.Now().Add(r.opts.timeout)
 		ctx, cancel := context.WithDeadline(req.Context(), end)
 		defer cancel()
 		conn := http.NewResponseController(w)
@@ -55,28 +55,12 @@ func (r *replica) inTime(next http.Handler) http.Handler {
 	})
 }
 
-// timeFor is how long a request may take. The times of peers are those that the sender allows.
-func (r *replica) timeFor(req *http.Request) time.Duration {
-	switch {
-	case req.URL.Path != raftPath:
-		return r.opts.timeout
-	case req.ContentLength < 0:
-		return largeTimeout
-	}
-	return timeFor(req.ContentLength)
-}
-
 // timeFor is how long a batch of messages may take.
 func timeFor(bytes int64) time.Duration {
 	if bytes <= smallBatch {
 		return sendTimeout
 	}
 	return largeTimeout
-}
-
-// isSmall reports whether the body of a peer's request is known to be small.
-func isSmall(req *http.Request) bool {
-	return req.ContentLength >= 0 && req.ContentLength <= smallBatch
 }
 
 // budget is a number of bytes that requests share.

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,13 +55,13 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 // bareReplica serves HTTP without a loop.
 func bareReplica() *replica {
 	r := &replica{
-		opts: options{id: 1, timeout: time.Second}, store: &store{engine: &engine{syncTimes: newSyncTimes()}},
+		opts: options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes()}},
 		loop:        &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
 	r.peers = newTransport(1, "")
 	r.peers.cluster.set("c")
-	r.loop.members.Store(&members{})
+	r.loop.members.Store(&members{1: {}})
 	return r
 }
 
@@ -87,11 +87,12 @@ func TestASlowClientLosesItsConnection(t *testing.T) {
 		"half a value":            {put1(10) + "12345", "HTTP/1.1 408"},
 		"half a chunk":            {"PUT /kv/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n123", "HTTP/1.1 408"},
 		"half a join":             {post("/members", 10) + "12345", "HTTP/1.1 408"},
-		"half a batch":            {post(raftPath, 10) + "12345", "HTTP/1.1 408"},
-		"half a large batch":      {post(raftPath, smallBatch+1) + "12345", "HTTP/1.1 408"},
+		"no batch":                {openStream(2), "HTTP/1.1 101"},
+		"half a batch":            {openStream(2) + head(10) + "12345", "HTTP/1.1 101"},
+		"half a large batch":      {openStream(2) + head(smallBatch+1) + "12345", "HTTP/1.1 101"},
 		"a body that nobody asks": {strings.Replace(put1(10), "PUT", "GET", 1), "HTTP/1.1 503"},
 		"a body to nowhere":       {post("/nowhere", 10), "HTTP/1.1 404"},
-		"no further request":      {post(raftPath, 0), "HTTP/1.1 204"},
+		"no further request":      {post("/nowhere", 0), "HTTP/1.1 404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, _ *replica, p *pipes) {
@@ -137,11 +138,13 @@ func TestAConnectionGoesOnAfterALongRequest(t *testing.T) {
 		conn := p.dial()
 		answers := bufio.NewReader(conn)
 		for range 3 {
-			_, err := io.WriteString(conn, post(raftPath, 0))
+			_, err := io.WriteString(conn, "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n")
 			must(t, err)
 			resp, err := http.ReadResponse(answers, nil)
 			must(t, err)
-			if resp.StatusCode != http.StatusNoContent {
+			_, err = io.Copy(io.Discard, resp.Body)
+			must(t, err)
+			if resp.StatusCode != http.StatusNotFound {
 				t.Errorf("%s", resp.Status)
 			}
 			time.Sleep(idleTimeout - time.Second)
@@ -153,17 +156,16 @@ func TestAConnectionGoesOnAfterALongRequest(t *testing.T) {
 // TestALargeBatchHasTimeToCome sends the last byte when a small batch would be overdue.
 func TestALargeBatchHasTimeToCome(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
-		body, err := encodeBatch([]raftpb.Message{{Type: raftpb.MsgApp, Entries: []raftpb.Entry{{Data: make([]byte, smallBatch)}}}})
-		must(t, err)
-		conn := p.dial()
-		_, err = io.WriteString(conn, post(raftPath, len(body))+string(body[:len(body)-1]))
+		frame := frameOf(t, bigMessage)
+		conn := p.stream(t, 2)
+		_, err := io.WriteString(conn, frame[:len(frame)-1])
 		must(t, err)
 		time.Sleep(largeTimeout - time.Second)
-		_, err = conn.Write(body[len(body)-1:])
+		_, err = io.WriteString(conn, frame[len(frame)-1:])
 		must(t, err)
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || resp.StatusCode != http.StatusNoContent || len(r.loop.inbox) != 1 {
-			t.Errorf("%v, %v, %d messages", resp, err, len(r.loop.inbox))
+		synctest.Wait()
+		if len(r.loop.inbox) != 1 {
+			t.Errorf("%d messages", len(r.loop.inbox))
 		}
 		must(t, conn.Close())
 	})
@@ -210,14 +212,15 @@ func TestABodyTakesItsBytesBeforeItIsRead(t *testing.T) {
 		"value":       {put1(maxValue), [3]int64{maxValue, 0, 0}},
 		"join":        {post("/members", 1), [3]int64{budgetUnit, 0, 0}},
 		"chunked":     {"PUT /kv/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", [3]int64{maxValue, 0, 0}},
-		"batch":       {post(raftPath, smallBatch), [3]int64{0, smallBatch, 0}},
-		"large batch": {post(raftPath, maxBody), [3]int64{0, 0, maxBody}},
-		"nothing":     {post(raftPath, 0), [3]int64{}},
+		"batch":       {openStream(2) + head(smallBatch), [3]int64{0, smallBatch, 0}},
+		"large batch": {openStream(2) + head(maxBatch), [3]int64{0, 0, maxBatch}},
+		"no batch":    {openStream(2), [3]int64{}},
 		"too much":    {put1(maxValue + 1), [3]int64{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 				conn := p.dial()
+				go func() { _, _ = io.Copy(io.Discard, conn) }()
 				_, err := io.WriteString(conn, tc.request)
 				must(t, err)
 				synctest.Wait()
@@ -245,19 +248,34 @@ func (r *replica) budgets() []*budget {
 // TestAFullBudgetHoldsUpOnlyItsOwnKind: whoever uses it is refused in time. 408 is the answer to a
 // body that does not come, and shows that somebody waited for it.
 func TestAFullBudgetHoldsUpOnlyItsOwnKind(t *testing.T) {
-	value, join, batch, large := put1(1), post("/members", 1), post(raftPath, 1), post(raftPath, maxBody)
-	for full, refused := range [][]string{{value, join}, {batch}, {large}} {
+	small := frameOf(t, raftpb.Message{Type: raftpb.MsgHeartbeat})
+	for full := range bareReplica().budgets() {
 		inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 			b := r.budgets()[full]
 			release, err := b.take(t.Context(), int64(cap(b.units))*budgetUnit)
 			must(t, err)
-			for _, request := range []string{value, join, batch, large} {
+			for _, request := range []string{put1(1), post("/members", 1)} {
 				want := http.StatusRequestTimeout
-				if slices.Contains(refused, request) {
+				if full == 0 {
 					want = http.StatusServiceUnavailable
 				}
 				if got := p.status(t, request); got != want {
 					t.Errorf("budget %d is full, %.20q: %d, want %d", full, request, got, want)
+				}
+			}
+			for of, frame := range map[int]string{1: small, 2: frameOf(t, bigMessage)} {
+				conn := p.stream(t, uint64(of))
+				go func() { _, _ = io.WriteString(conn, frame) }()
+				select {
+				case <-r.loop.inbox:
+					if of == full {
+						t.Errorf("budget %d is full, and a batch that needs it is taken", full)
+					}
+					must(t, conn.Close())
+				case <-streamEnd(conn):
+					if of != full {
+						t.Errorf("budget %d is full, and a batch that needs budget %d is not taken", full, of)
+					}
 				}
 			}
 			release()
@@ -268,7 +286,7 @@ func TestAFullBudgetHoldsUpOnlyItsOwnKind(t *testing.T) {
 func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 	chunk := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", maxAdminBody+1, make([]byte, maxAdminBody+1))
 	for _, request := range []string{
-		put1(maxValue + 1), post("/members", maxAdminBody+1), post(raftPath, maxBody+1),
+		put1(maxValue + 1), post("/members", maxAdminBody+1),
 		"POST /members HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk,
 	} {
 		inBubble(t, func(t *testing.T, r *replica, p *pipes) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,12 +128,9 @@ func TestMetricsOfALoopThatHangsSayThatItDoes(t *testing.T) {
 
 func TestMetricsCountMessagesForWhichThereIsNoRoom(t *testing.T) {
 	r := bareReplica()
-	batch, err := encodeBatch(make([]raftpb.Message, 3)) // the inbox holds one
-	must(t, err)
-	answer := httptest.NewRecorder()
-	req := httptest.NewRequest(http.MethodPost, raftPath, bytes.NewReader(batch))
-	req.Header.Set(headerCluster, r.peers.cluster.get())
-	r.routes().ServeHTTP(answer, req)
+	for range 3 { // the inbox holds one
+		r.take(raftpb.Message{})
+	}
 	wantMetrics(t, r, map[string]float64{"kv_messages_dropped_total": 2, `kv_queue_length{queue="inbox"}`: 1})
 }
 

@@ -163,7 +163,7 @@ lost        All that was acknowledged and is beyond index %d, if there was any: 
 // unappliedChanges returns the configuration changes in the log that are not applied.
 func (s *store) unappliedChanges() (changes []raftpb.Entry, err error) {
 	for lo := s.applied.index + 1; lo <= s.last; {
-		entries, err := s.Entries(lo, s.last+1, maxBody)
+		entries, err := s.Entries(lo, s.last+1, maxBatch)
 		if err != nil {
 			return nil, err
 		}
@@ -201,7 +201,7 @@ func (s *store) force(next *position, changes []raftpb.Entry) error {
 // applyAll applies all entries. There are no configuration changes among them.
 func (s *store) applyAll() error {
 	for s.applied.index < s.last {
-		entries, err := s.Entries(s.applied.index+1, s.last+1, maxBody)
+		entries, err := s.Entries(s.applied.index+1, s.last+1, maxBatch)
 		if err != nil {
 			return err
 		}

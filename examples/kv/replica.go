@@ -59,6 +59,7 @@ type replica struct {
 	electionTimeout time.Duration // the shortest one
 	refused         seldom
 
+	streams streams
 	// see limits.go
 	clientBytes, batchBytes, largeBatchBytes *budget
 }
@@ -200,6 +201,7 @@ func (r *replica) stop() error {
 		grace = time.Second
 	}
 	r.peers.stop(grace)
+	r.streams.close()
 	if r.server.Shutdown(ctx) != nil {
 		_ = r.server.Close()
 	}

@@ -266,7 +266,7 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 
 func TestMessagesSurviveTheWayInOneBatch(t *testing.T) {
 	batch := []raftpb.Message{{Type: raftpb.MsgApp, To: 2, From: 1, Entries: puts(2, 5, 1)}, {Type: raftpb.MsgHeartbeat, To: 2}}
-	b, err := encodeBatch(batch)
+	b, err := appendBatch(nil, batch)
 	must(t, err)
 	var got []raftpb.Message
 	must(t, decodeBatch(b, func(m raftpb.Message) { got = append(got, m) }))

@@ -327,14 +327,10 @@ func (c *cluster) metrics(id uint64) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// TestASnapshotWithoutItsImageIsRefused at the address for other messages.
+// TestASnapshotWithoutItsImageIsRefused where other messages come.
 func TestASnapshotWithoutItsImageIsRefused(t *testing.T) {
 	r := bareReplica()
-	m := raftpb.Message{Type: raftpb.MsgSnap, Snapshot: &raftpb.Snapshot{Data: []byte("IMAGE")}}
-	b, err := encodeBatch([]raftpb.Message{m})
-	must(t, err)
-	req, w := httptest.NewRequest(http.MethodPost, raftPath, bytes.NewReader(b)), httptest.NewRecorder()
-	r.receive(w, req)
+	r.take(raftpb.Message{Type: raftpb.MsgSnap, Snapshot: &raftpb.Snapshot{Data: []byte("IMAGE")}})
 	if len(r.loop.inbox) > 0 {
 		t.Error("the loop gets it")
 	}

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -17,16 +13,12 @@ import (
 )
 
 const (
-	// raftPath is where replicas take each other's messages.
-	raftPath = "/raft"
-	// maxBody bounds what a peer may send in one request.
-	maxBody = 256 << 20
 	// queueLength bounds the messages that wait for one peer.
 	queueLength = 1024
-	// batchLength bounds the messages in one request.
+	// batchLength bounds the messages in one frame.
 	batchLength = 128
 	sendTimeout = 3 * time.Second
-	// largeTimeout is for batches that are larger than smallBatch.
+	// largeTimeout is for frames that are larger than smallBatch.
 	largeTimeout = time.Minute
 )
 
@@ -34,15 +26,15 @@ const (
 const (
 	headerFrom    = "Kv-From"    // id of the sender
 	headerAddress = "Kv-Address" // base URL of the sender
-	headerRemoved = "Kv-Removed" // in an answer: the id of the sender, which was removed from the cluster
 )
 
-// transport sends messages to peers over HTTP: a POST to /raft with any number of
-// encoded messages, each behind its length. follow, send, ask and stop belong to one goroutine.
+// transport sends messages to peers, each over a stream. follow, send, ask and stop belong to one
+// goroutine.
 type transport struct {
 	self   uint64
 	url    string // base URL of this replica
 	client *http.Client
+	dial   func(ctx context.Context, address string) (net.Conn, error)
 	log    *slog.Logger
 	peers  map[uint64]*peer
 	ctx    context.Context
@@ -63,13 +55,15 @@ type peer struct {
 	address string
 	queue   chan raftpb.Message
 	asked   chan struct{} // see ask
+	silent  bool          // serve's: see noteReach
 
 	transfer *transfer // the last one
 }
 
 func newTransport(self uint64, url string) *transport {
 	t := &transport{
-		self: self, url: url, client: &http.Client{}, peers: map[uint64]*peer{}, log: slog.New(slog.DiscardHandler),
+		self: self, url: url, client: &http.Client{}, dial: dialPlain, peers: map[uint64]*peer{},
+		log: slog.New(slog.DiscardHandler),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
@@ -130,7 +124,7 @@ func (t *transport) send(messages []raftpb.Message) {
 	}
 }
 
-// ask sends an empty request to every peer that has nothing better to get: one that knows this
+// ask sends an empty frame to every peer that has nothing better to get: one that knows this
 // replica as removed says so.
 func (t *transport) ask() {
 	for _, p := range t.peers {
@@ -143,68 +137,76 @@ func (t *transport) ask() {
 
 // serve sends what is queued for a peer, a batch at a time, until there is none any more.
 func (t *transport) serve(p *peer) {
+	var s *stream
+	defer func() { s.close() }()
+	idle := time.NewTicker(keepAlive)
+	defer idle.Stop()
 	for {
 		var batch []raftpb.Message
 		select {
 		case <-t.ctx.Done():
 			return
+		case <-s.over():
+			s = nil
+			t.unreachable(p.id) // what is on its way may be lost
+			continue
+		case <-idle.C:
 		case <-p.asked:
 		case m, open := <-p.queue:
 			if !open {
 				return
 			}
-			batch = append(batch, m)
+			batch = p.batch(m)
 		}
-		for len(batch) < batchLength && len(p.queue) > 0 {
-			batch = append(batch, <-p.queue)
-		}
-		t.deliver(p, batch)
+		s = t.deliver(p, s, batch)
 	}
 }
 
-func (t *transport) deliver(p *peer, batch []raftpb.Message) {
-	if err := t.post(p, batch); err != nil {
-		for range batch {
-			t.unreachable(p.id)
-		}
-		// A peer that is down is not worth a busy loop.
-		select {
-		case <-t.ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
+// batch adds to a message what is queued, until there is enough for a frame.
+func (p *peer) batch(m raftpb.Message) []raftpb.Message {
+	batch, bytes := []raftpb.Message{m}, m.Size()
+	for len(batch) < batchLength && bytes < smallBatch && len(p.queue) > 0 {
+		next := <-p.queue
+		batch, bytes = append(batch, next), bytes+next.Size()
 	}
+	return batch
 }
 
-func (t *transport) post(p *peer, batch []raftpb.Message) error {
-	body, err := encodeBatch(batch)
-	if err != nil {
-		return err
+// deliver sends a batch. It returns the stream, which it opens if there is none, or nil after an
+// error.
+func (t *transport) deliver(p *peer, s *stream, batch []raftpb.Message) *stream {
+	var err error
+	if s == nil {
+		s, err = t.openStream(p)
+		t.noteReach(p, err)
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, timeFor(int64(len(body))))
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+raftPath, bytes.NewReader(body))
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.write(batch)
 	}
-	t.sign(req)
-	resp, err := t.client.Do(req)
-	if err != nil {
-		return err
+	if err == nil {
+		return s
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return err
+	s.close()
+	for range batch {
+		t.unreachable(p.id)
 	}
-	if err := t.checkStranger(p.address, resp); err != nil {
-		return err
-	}
-	if resp.Header.Get(headerRemoved) == strconv.FormatUint(t.self, 10) {
-		t.removed(p.id)
-	}
-	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("kv: peer %d answers %s", p.id, resp.Status)
+	// A peer that is down is not worth a busy loop.
+	select {
+	case <-t.ctx.Done():
+	case <-time.After(50 * time.Millisecond):
 	}
 	return nil
+}
+
+// noteReach logs when a peer is no longer reached, and when it is reached again.
+func (t *transport) noteReach(p *peer, err error) {
+	switch {
+	case err != nil && !p.silent && t.ctx.Err() == nil:
+		t.log.Warn("a replica cannot be reached", "id", p.id, "address", p.address, "err", err)
+	case err == nil && p.silent:
+		t.log.Info("a replica is reached again", "id", p.id, "address", p.address)
+	}
+	p.silent = err != nil
 }
 
 // sign says who sends a request.
@@ -212,39 +214,4 @@ func (t *transport) sign(req *http.Request) {
 	req.Header.Set(headerFrom, strconv.FormatUint(t.self, 10))
 	req.Header.Set(headerAddress, t.url)
 	req.Header.Set(headerCluster, t.cluster.get())
-}
-
-func encodeBatch(batch []raftpb.Message) ([]byte, error) {
-	size := 0
-	for i := range batch {
-		size += binary.MaxVarintLen64 + batch[i].Size()
-	}
-	b := make([]byte, 0, size)
-	for i := range batch {
-		n := batch[i].Size()
-		b = binary.AppendUvarint(b, uint64(n))
-		start := len(b)
-		b = b[:start+n]
-		if _, err := batch[i].MarshalTo(b[start:]); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
-}
-
-// decodeBatch reads messages from a request; step gets each of them.
-func decodeBatch(b []byte, step func(raftpb.Message)) error {
-	for len(b) > 0 {
-		n, k := binary.Uvarint(b)
-		if k <= 0 || n > uint64(len(b)-k) {
-			return io.ErrUnexpectedEOF
-		}
-		var m raftpb.Message
-		if err := m.Unmarshal(b[k : k+int(n)]); err != nil {
-			return err
-		}
-		step(m)
-		b = b[k+int(n):]
-	}
-	return nil
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,18 +25,13 @@ func onLogSync(disk vfs.FS, f func()) vfs.FS {
 func TestALeaderSendsWhileItWrites(t *testing.T) {
 	var disk sync.Mutex
 	var sent atomic.Uint64 // the last entry that replica 2 has got
-	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		body, _ := io.ReadAll(req.Body)
-		_ = decodeBatch(body, func(m raftpb.Message) {
-			for i := range m.Entries {
-				sent.Store(m.Entries[i].Index)
-			}
-		})
-		w.WriteHeader(http.StatusNoContent)
-	}))
-	defer peer.Close()
+	peer := streamServer(t, func(m raftpb.Message) {
+		for i := range m.Entries {
+			sent.Store(m.Entries[i].Index)
+		}
+	})
 	l := startSoloLeaderOn(t, onLogSync(vfs.NewMem(), func() { disk.Lock(); defer disk.Unlock() }),
-		map[uint64]string{1: "http://127.0.0.1:1", 2: peer.URL, 3: "http://127.0.0.1:3"}, 2)
+		map[uint64]string{1: "http://127.0.0.1:1", 2: peer, 3: "http://127.0.0.1:3"}, 2)
 	until(t, "the first entry", func() bool { return sent.Load() == 2 })
 	l.acknowledge()
 

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ffd200af/raft/raftpb"
+)
+
+// A stream carries messages from one replica to another over one connection. It begins with a
+// request, POST /raft with the headers of all requests between replicas. The receiver answers 101
+// Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. An
+// empty frame keeps the stream open. The receiver writes nothing but notes.
+
+const (
+	// raftPath is where replicas take each other's messages.
+	raftPath = "/raft"
+	// streamProtocol is what the Upgrade header asks for.
+	streamProtocol = "kv-stream"
+	// maxBatch bounds the bytes of a frame.
+	maxBatch = 256 << 20
+	// keepAlive is the time after which a sender writes an empty frame, and streamTimeout is the
+	// time after which a receiver gives up a stream on which nothing comes.
+	keepAlive     = 20 * time.Second
+	streamTimeout = time.Minute
+)
+
+// Notes of the receiver, a byte each.
+const (
+	noteRemoved = 'r' // the sender was removed from the cluster
+	noteLost    = 'l' // there was no room for a message
+)
+
+// stream is the sender's end.
+type stream struct {
+	conn  net.Conn
+	ended chan struct{} // closed when nothing comes from the peer any more
+	buf   []byte
+}
+
+// openStream connects to a peer.
+func (t *transport) openStream(p *peer) (*stream, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, sendTimeout)
+	defer cancel()
+	conn, err := t.dial(ctx, p.address)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{conn: conn, ended: make(chan struct{})}
+	stop := context.AfterFunc(t.ctx, func() { _ = conn.Close() })
+	answers := bufio.NewReader(conn)
+	if err := t.upgrade(p, conn, answers); err != nil {
+		stop()
+		_ = conn.Close()
+		return nil, err
+	}
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		defer close(s.ended)
+		defer conn.Close()
+		defer stop()
+		t.readNotes(p, answers)
+	}()
+	return s, nil
+}
+
+// upgrade makes a stream of a connection.
+func (t *transport) upgrade(p *peer, conn net.Conn, answers *bufio.Reader) error {
+	req, err := http.NewRequest(http.MethodPost, p.address+raftPath, http.NoBody)
+	if err != nil {
+		return err
+	}
+	t.sign(req)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", streamProtocol)
+	if err := errors.Join(conn.SetDeadline(time.Now().Add(sendTimeout)), req.Write(conn)); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(answers, req)
+	if err != nil {
+		return err
+	}
+	if err := t.checkStranger(p.address, resp); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("kv: peer %d answers %s", p.id, resp.Status)
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+func (t *transport) readNotes(p *peer, notes *bufio.Reader) {
+	for {
+		switch note, err := notes.ReadByte(); {
+		case err != nil:
+			return
+		case note == noteRemoved:
+			t.removed(p.id)
+		case note == noteLost:
+			t.unreachable(p.id)
+		}
+	}
+}
+
+// over is closed when the stream is; it may be nil.
+func (s *stream) over() <-chan struct{} {
+	if s == nil {
+		return nil
+	}
+	return s.ended
+}
+
+// write sends a batch in one frame.
+func (s *stream) write(batch []raftpb.Message) error {
+	b, err := appendBatch(append(s.buf[:0], make([]byte, frameHead)...), batch)
+	if err != nil {
+		return err
+	}
+	putFrameHead(b[:frameHead], b[frameHead:])
+	if err := s.conn.SetWriteDeadline(time.Now().Add(timeFor(int64(len(b))))); err != nil {
+		return err
+	}
+	if cap(b) <= smallBatch {
+		s.buf = b
+	}
+	_, err = s.conn.Write(b)
+	return err
+}
+
+// close ends a stream when the peer has read all of it, or after a while.
+func (s *stream) close() {
+	if s == nil {
+		return
+	}
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_ = s.conn.SetReadDeadline(time.Now().Add(sendTimeout))
+		return
+	}
+	_ = s.conn.Close()
+}
+
+// dialPlain connects to the host of a base URL.
+func dialPlain(ctx context.Context, address string) (net.Conn, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", u.Host)
+}
+
+// streams are the receiver's ends of streams. A sender has one: its next one ends the last one, of
+// which the receiver may not have heard that it broke.
+type streams struct {
+	mu     sync.Mutex
+	closed bool
+	from   map[uint64]*inStream
+	wg     sync.WaitGroup
+}
+
+// inStream is the receiver's end of a stream.
+type inStream struct {
+	from   uint64
+	conn   net.Conn
+	frames frameReader
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// add returns false if no streams are taken any more.
+func (ss *streams) add(s *inStream) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.closed {
+		return false
+	}
+	if last := ss.from[s.from]; last != nil {
+		last.cancel()
+	}
+	if ss.from == nil {
+		ss.from = map[uint64]*inStream{}
+	}
+	ss.from[s.from] = s
+	ss.wg.Add(1)
+	return true
+}
+
+func (ss *streams) remove(s *inStream) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.from[s.from] == s {
+		delete(ss.from, s.from)
+	}
+	ss.wg.Done()
+}
+
+// close ends all streams.
+func (ss *streams) close() {
+	ss.mu.Lock()
+	ss.closed = true
+	for _, s := range ss.from {
+		s.cancel()
+	}
+	ss.mu.Unlock()
+	ss.wg.Wait()
+}
+
+// receive takes the stream of a peer.
+func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
+	from, err := strconv.ParseUint(req.Header.Get(headerFrom), 10, 64)
+	switch address := req.Header.Get(headerAddress); {
+	case err != nil:
+		http.Error(w, "the header "+headerFrom+" must have the id of a replica", http.StatusBadRequest)
+		return
+	case !strings.EqualFold(req.Header.Get("Upgrade"), streamProtocol):
+		w.Header().Set("Upgrade", streamProtocol)
+		http.Error(w, "replicas talk to each other in "+streamProtocol, http.StatusUpgradeRequired)
+		return
+	case len(*r.loop.members.Load()) == 0 && address != "":
+		_ = r.query(req.Context(), func() { r.loop.meet(map[uint64]string{from: address}) })
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	s := &inStream{from: from, conn: conn, frames: frameReader{r: buffered.Reader, max: maxBatch}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	defer s.cancel()
+	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
+	if !r.streams.add(s) {
+		return
+	}
+	defer r.streams.remove(s)
+	if err := r.readStream(s); errors.Is(err, errBadFrame) {
+		r.opts.log.Warn("the messages of a peer are damaged", "from", from, "err", err)
+	}
+}
+
+func (r *replica) readStream(s *inStream) error {
+	_ = s.conn.SetDeadline(time.Now().Add(sendTimeout))
+	_, err := fmt.Fprintf(s.conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", streamProtocol)
+	for err == nil {
+		var size int
+		if err = s.conn.SetReadDeadline(time.Now().Add(streamTimeout)); err == nil {
+			size, err = s.frames.head()
+		}
+		if err == nil {
+			err = r.readBatch(s, size)
+		}
+	}
+	return err
+}
+
+// readBatch reads a frame and gives its messages to the loop. Their bytes count against a budget
+// until then.
+func (r *replica) readBatch(s *inStream, size int) error {
+	timeout := timeFor(int64(size))
+	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	defer cancel()
+	bytes := r.largeBatchBytes
+	if size <= smallBatch {
+		bytes = r.batchBytes
+	}
+	release, err := bytes.take(ctx, int64(size))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	batch, err := s.frames.body()
+	if err != nil {
+		return err
+	}
+	lost := 0
+	if err := decodeBatch(batch, func(m raftpb.Message) { lost += r.take(m) }); err != nil {
+		return fmt.Errorf("%w: %w", errBadFrame, err)
+	}
+	if lost > 0 {
+		err = s.note(noteLost)
+	}
+	// What a removed replica says may count all the same: it may hand over.
+	if r.loop.members.Load().removedAt(s.from) {
+		err = errors.Join(err, s.note(noteRemoved))
+	}
+	return err
+}
+
+// take gives a message to the loop. It returns the number of messages that are lost.
+func (r *replica) take(m raftpb.Message) int {
+	if m.Type == raftpb.MsgSnap { // its image would be missing
+		r.loop.counters.refused.Inc()
+		return 0
+	}
+	select {
+	case r.loop.inbox <- m:
+		return 0
+	default:
+		r.loop.counters.noRoom.Inc()
+		return 1
+	}
+}
+
+func (s *inStream) note(note byte) error {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	_, err := s.conn.Write([]byte{note})
+	return err
+}
+
+// appendBatch appends messages, each behind its length.
+func appendBatch(b []byte, batch []raftpb.Message) ([]byte, error) {
+	for i := range batch {
+		n := batch[i].Size()
+		b = binary.AppendUvarint(b, uint64(n))
+		start := len(b)
+		b = append(b, make([]byte, n)...)
+		if _, err := batch[i].MarshalTo(b[start:]); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// decodeBatch is the reverse of appendBatch; step gets the messages.
+func decodeBatch(b []byte, step func(raftpb.Message)) error {
+	for len(b) > 0 {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || n > uint64(len(b)-k) {
+			return io.ErrUnexpectedEOF
+		}
+		var m raftpb.Message
+		if err := m.Unmarshal(b[k : k+int(n)]); err != nil {
+			return err
+		}
+		step(m)
+		b = b[k+int(n):]
+	}
+	return nil
+}
