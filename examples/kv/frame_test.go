@@ -13,16 +13,16 @@ func TestADamagedFrameIsRefused(t *testing.T) {
 	for i := range whole.Len() {
 		flipped := bytes.Clone(whole.Bytes())
 		flipped[i] ^= 0x10
-		f := frameReader{r: bytes.NewReader(flipped)}
+		f := frameReader{r: bytes.NewReader(flipped), max: maxChunk}
 		if b, err := f.next(); !errors.Is(err, errBadFrame) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("byte %d is flipped: %q, %v", i, b, err)
 		}
-		f = frameReader{r: bytes.NewReader(whole.Bytes()[:i])}
+		f = frameReader{r: bytes.NewReader(whole.Bytes()[:i]), max: maxChunk}
 		if b, err := f.next(); err == nil {
 			t.Errorf("%d bytes are a frame: %q", i, b)
 		}
 	}
-	f := frameReader{r: bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})}
+	f := frameReader{r: bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}), max: maxChunk}
 	if _, err := f.next(); !errors.Is(err, errBadFrame) || cap(f.buf) > 0 {
 		t.Errorf("a frame of 4 GiB: %v, and %d bytes are taken", err, cap(f.buf))
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -272,7 +273,7 @@ func TestADamagedFrameEndsItsStream(t *testing.T) {
 	var odd bytes.Buffer
 	must(t, writeFrame(&odd, []byte{5, 1}))
 	for name, frame := range map[string]string{
-		"checksum": good[:len(good)-1] + "\xff", "length": "\xff\xff\xff\xff" + good[4:], "messages": odd.String(),
+		"checksum": good[:4] + "1234" + good[8:], "length": "\xff\xff\xff\xff" + good[4:], "messages": odd.String(),
 	} {
 		inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 			var said bytes.Buffer
@@ -307,15 +308,8 @@ func TestWhatIsNoStreamIsRefused(t *testing.T) {
 // TestASenderWaitsNotForAPeerThatDoesNotRead.
 func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		s := sender(t, p)
+		s, conn := deaf(t)
 		s.send([]raftpb.Message{{To: 1}})
-		conn, err := p.Accept()
-		must(t, err)
-		_, err = http.ReadRequest(bufio.NewReader(conn))
-		must(t, err)
-		_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
-		must(t, err)
 		time.Sleep(sendTimeout + time.Millisecond)
 		if s.lost.Load() != 1 {
 			t.Errorf("%d messages are given up", s.lost.Load())
@@ -324,3 +318,94 @@ func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
 		must(t, conn.Close())
 	})
 }
+
+// TestATransportStopsAtOnce although a peer does not read.
+func TestATransportStopsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, conn := deaf(t)
+		s.send([]raftpb.Message{bigMessageTo1()})
+		synctest.Wait()
+		begun := time.Now()
+		s.stop(0)
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+		must(t, conn.Close())
+	})
+}
+
+// deaf is a transport with a stream to a peer that does not read.
+func deaf(t *testing.T) (*sendingTransport, net.Conn) {
+	t.Helper()
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s := sender(t, p)
+	s.ask()
+	conn, err := p.Accept()
+	must(t, err)
+	_, err = http.ReadRequest(bufio.NewReader(conn))
+	must(t, err)
+	_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+	must(t, err)
+	_, err = io.ReadFull(conn, make([]byte, frameHead))
+	must(t, err)
+	return s, conn
+}
+
+// TestAReceiverWaitsNotForHalfAFrame, nor for a sender that does not read the answer.
+func TestAReceiverWaitsNotForHalfAFrame(t *testing.T) {
+	for half, want := range map[string]time.Duration{
+		head(10) + "12345": sendTimeout, head(smallBatch+1) + "12345": largeTimeout, "1234": streamTimeout,
+	} {
+		inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+			conn := p.stream(t, 2)
+			_, err := io.WriteString(conn, half)
+			must(t, err)
+			begun := time.Now()
+			<-streamEnd(conn)
+			if took := time.Since(begun); took != want {
+				t.Errorf("%q has held the stream for %v, want %v", half, took, want)
+			}
+		})
+	}
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		conn := p.dial()
+		_, err := io.WriteString(conn, openStream(2))
+		must(t, err)
+		time.Sleep(sendTimeout + time.Millisecond)
+		if got, err := io.ReadAll(conn); len(got) > 0 || len(r.streams.from) > 0 {
+			t.Errorf("%q, %v, %d streams", got, err, len(r.streams.from))
+		}
+	})
+}
+
+// TestABatchHasABoundedSize: what is large travels alone, so that it does not hold up the rest.
+func TestABatchHasABoundedSize(t *testing.T) {
+	p := &peer{queue: make(chan raftpb.Message, queueLength)}
+	var got []int
+	for range batchLength + 1 {
+		p.queue <- raftpb.Message{}
+	}
+	p.queue <- bigMessage
+	p.queue <- bigMessage
+	for len(p.queue) > 0 {
+		got = append(got, len(p.batch(<-p.queue)))
+	}
+	if want := []int{batchLength, 2, 1}; !slices.Equal(got, want) {
+		t.Errorf("batches of %d messages, want %d", got, want)
+	}
+}
+
+// TestASmallBatchAllocatesNothing.
+func TestASmallBatchAllocatesNothing(t *testing.T) {
+	s, batch := &stream{conn: taking{}}, []raftpb.Message{{Type: raftpb.MsgHeartbeat, To: 2, From: 1, Term: 3}}
+	allocs := testing.AllocsPerRun(100, func() { must(t, s.write(batch)) })
+	if allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// taking is a connection that takes everything at once.
+type taking struct{ net.Conn }
+
+func (taking) Write(b []byte) (int, error)      { return len(b), nil }
+func (taking) SetWriteDeadline(time.Time) error { return nil }
