@@ -99,7 +99,7 @@ func (r *replica) addMember(ctx context.Context, req adminRequest) (any, error) 
 	if err := json.Unmarshal(req.body, &ask); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadMember, err)
 	}
-	if all, err := parseCluster(fmt.Sprintf("%d=%s", ask.ID, ask.Address)); err != nil || all[ask.ID] != ask.Address {
+	if base, err := parseBase(ask.Address); err != nil || base != ask.Address {
 		return nil, errBadMember
 	}
 	description, err := ask.encode()

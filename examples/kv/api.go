@@ -42,7 +42,7 @@ func (r *replica) routes() http.Handler {
 	handle("POST "+raftPath, r.receive)
 	handle("GET "+snapshotPath+"{name}", r.snapshotSize)
 	handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
-	return r.inTime(r.unlessStranger(r.unlessRemoved(takeKey(mux))))
+	return r.inTime(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux)))))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.

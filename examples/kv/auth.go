@@ -11,11 +11,12 @@ import (
 )
 
 // Who may change the cluster: its members, and who leads. With -token-file, such a request needs
-// the token in its Authorization header. Everything else stays open. All replicas of a cluster
-// have the same token: the replica that a client asks checks it, and the leader does so again.
+// the token in its Authorization header. A certificate of -client-ca serves as well. Everything else
+// stays open. All replicas of a cluster have the same token: the replica that a client asks checks
+// it, and the leader does so again, unless it knows by the certificate that a replica has checked.
 
 // errUnauthorized is the error of a request without the credentials that it needs.
-var errUnauthorized = errors.New("this needs the token of the cluster, in a header Authorization: Bearer TOKEN")
+var errUnauthorized = errors.New("this needs the token of the cluster, in a header Authorization: Bearer TOKEN, or a client certificate")
 
 // bearer is the scheme of the Authorization header.
 const bearer = "Bearer "
@@ -52,8 +53,11 @@ func (r *replica) guarded(next http.HandlerFunc) http.HandlerFunc {
 
 // authorize returns nil if a request may change the cluster.
 func (r *replica) authorize(req *http.Request) error {
-	if r.opts.tokenFile == "" {
+	switch c := r.opts.clients; {
+	case r.opts.tokenFile == "" && (c == nil || c.ca == ""), r.opts.identified(req.TLS) == nil:
 		return nil
+	case r.opts.tokenFile == "":
+		return errUnauthorized
 	}
 	token, err := readToken(r.opts.tokenFile)
 	if err != nil {
@@ -82,4 +86,18 @@ func (o *options) present(req *http.Request) error {
 		req.Header.Set("Authorization", bearer+token)
 	}
 	return err
+}
+
+// peersOnly refuses messages of Raft to everybody but replicas, if TLS tells them apart.
+func (r *replica) peersOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.TLS != nil && (req.URL.Path == raftPath || strings.HasPrefix(req.URL.Path, raftPath+"/")) {
+			if err := r.opts.isPeer(req.TLS); err != nil {
+				r.refused.log(r.opts.log, "refused a message that is not from a replica", "from", req.RemoteAddr, "err", err)
+				http.Error(w, "only replicas send messages: "+err.Error(), http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, req)
+	})
 }

@@ -111,6 +111,7 @@ func TestAClusterWithATokenTakesChangesOnlyWithIt(t *testing.T) {
 	}
 	c.join(4, follower)
 	c.wantVoters(follower, 1, 2, 3, 4)
+	c.said.want(t, "replica 4 votes") // or it would ask once more
 	until(t, "removal", func() bool {
 		return askWith(t, "Bearer secret", http.MethodDelete, fmt.Sprintf("%s/members/%d", c.urls[follower], 4)).StatusCode == http.StatusNoContent
 	})

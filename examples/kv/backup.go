@@ -86,11 +86,11 @@ func (p *paced) Write(b []byte) (int, error) {
 
 // fetchBackup gets a backup from a replica into a new file, and checks it. The file is there when
 // the backup is whole and on the disk.
-func fetchBackup(from, to string) (at entryID, rows int, err error) {
+func fetchBackup(client *http.Client, from, to string) (at entryID, rows int, err error) {
 	if _, err := os.Stat(to); err == nil {
 		return at, 0, fmt.Errorf("%s exists already", to)
 	}
-	resp, err := http.Get(from + backupPath)
+	resp, err := client.Get(from + backupPath)
 	if err != nil {
 		return at, 0, err
 	}

@@ -83,6 +83,7 @@ func (o *options) beBorn(ctx context.Context, s *store) error {
 		return err
 	}
 	server := newServer(o.newcomer(s.identity))
+	server.ErrorLog = serverLog(o.log)
 	go func() { _ = server.Serve(l) }()
 	defer func() {
 		_ = server.Close()
@@ -139,7 +140,7 @@ func (o *options) askFirst(ctx context.Context, folder string) (first members, a
 		if id == o.id {
 			continue
 		}
-		report, err := askIdentity(ctx, o.first[id])
+		report, err := askIdentity(ctx, o.httpClient(), o.first[id])
 		switch {
 		case err != nil:
 			absent, why = append(absent, id), err
@@ -157,14 +158,14 @@ func (o *options) askFirst(ctx context.Context, folder string) (first members, a
 	return named(o.first, folders), absent, why
 }
 
-func askIdentity(ctx context.Context, address string) (report identityReport, err error) {
+func askIdentity(ctx context.Context, client *http.Client, address string) (report identityReport, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+identityPath, nil)
 	if err != nil {
 		return report, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return report, err
 	}

@@ -73,7 +73,7 @@ func TestABirthGoesOnAfterACrash(t *testing.T) {
 	var before identityReport
 	until(t, "a newcomer", func() (ok bool) {
 		var err error
-		before, err = askIdentity(context.Background(), o.address)
+		before, err = askIdentity(context.Background(), client, o.address)
 		return err == nil
 	})
 	cancel()

@@ -62,7 +62,7 @@ func (r *replica) join(via string) error {
 // knows, it may be a voter already, and then it would not ask.
 func (r *replica) checkCluster(ctx context.Context, via string) error {
 	own := r.peers.cluster.get()
-	report, err := askIdentity(ctx, via)
+	report, err := askIdentity(ctx, r.peers.client, via)
 	if err == nil && own != "" && report.Cluster != "" && report.Cluster != own {
 		return fmt.Errorf("%w: %w", errRefused, stranger(via, report.Cluster, own))
 	}
@@ -114,7 +114,7 @@ func (r *replica) askCaller(ctx context.Context) (known map[uint64]string, clust
 	if address == "" || r.peers.cluster.get() != "" {
 		return nil, "", errNoCaller
 	}
-	report, err := askIdentity(ctx, address)
+	report, err := askIdentity(ctx, r.peers.client, address)
 	if err != nil {
 		return nil, "", err
 	}

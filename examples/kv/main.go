@@ -27,6 +27,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "recover" {
 		return runRecover(args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "certs" {
+		return runCerts(args[1:], stdout, stderr)
+	}
 	s, err := parseSettings(args)
 	var all []options
 	if err == nil {

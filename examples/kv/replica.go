@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,8 +35,9 @@ type options struct {
 	compactAfter uint64
 	snapshotRate int    // bytes a second for snapshots to peers; 0 for no bound
 	tokenFile    string // has the token that changes of the cluster need; empty for none
-	log          *slog.Logger
-	say          io.Writer // for lines to the operator; may be nil
+	security
+	log *slog.Logger
+	say io.Writer // for lines to the operator; may be nil
 }
 
 // tell writes a line to the operator.
@@ -84,7 +87,7 @@ func startReplica(ctx context.Context, opts options) (*replica, error) {
 		return nil, s.closeAfter(err)
 	}
 	r.server = newServer(r.routes())
-	r.server.ErrorLog = slog.NewLogLogger(r.opts.log.Handler(), slog.LevelWarn)
+	r.server.ErrorLog = serverLog(r.opts.log)
 	go r.loop.run()
 	go r.watchProgress()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
@@ -126,6 +129,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	}
 	r.peers = newTransport(opts.id, opts.address)
 	r.peers.log = opts.log
+	r.peers.client, r.peers.dial = opts.httpClient(), opts.dial
 	r.peers.cluster.set(s.cluster)
 	r.loop = newLoop(node, s, r.peers, opts)
 	r.peers.snapshots = newSnapshotSender(s, opts.snapshotRate, r.loop.counters.snapshotSent)
@@ -136,17 +140,22 @@ func newReplica(opts options, s *store) (*replica, error) {
 }
 
 func listen(opts options) (net.Listener, error) {
-	at := opts.listen
-	if at == "" {
-		u, err := url.Parse(opts.address)
-		if err != nil {
-			return nil, err
-		}
-		at = u.Host
+	u, err := url.Parse(opts.address)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Scheme == "https" && opts.clients == nil:
+		return nil, fmt.Errorf("the address of replica %d is %s: it needs -cert, -key and -peer-ca", opts.id, opts.address)
+	case u.Scheme != "https" && opts.clients != nil:
+		return nil, fmt.Errorf("the address of replica %d is %s: -cert needs https:// (-peer-cert does not)", opts.id, opts.address)
 	}
+	at := cmp.Or(opts.listen, u.Host)
 	l, err := net.Listen("tcp", at)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s (is another copy running?): %w", at, err)
+	}
+	if opts.clients != nil {
+		l = tls.NewListener(l, opts.serverConfig())
 	}
 	return l, nil
 }

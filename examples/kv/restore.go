@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,17 +30,21 @@ type tool struct {
 	id       uint64
 	address  string
 	data     string
+	tls      certFiles // of this client
 }
 
 // runTool carries out a command, and returns the exit status as run does.
 func runTool(command string, args []string, stdout, stderr io.Writer) int {
-	var c tool
+	c := tool{tls: certFiles{log: slog.New(slog.DiscardHandler)}}
 	flags := flag.NewFlagSet("kv "+command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	carryOut := c.backup
 	if command == "backup" {
 		flags.StringVar(&c.from, "from", "", "address of any replica")
 		flags.StringVar(&c.to, "to", "", "the file to write")
+		flags.StringVar(&c.tls.ca, "ca", "", "file with the authorities whose certificates replicas may have; without it those of the system")
+		flags.StringVar(&c.tls.cert, "cert", "", "file with the certificate of this client, if replicas want one")
+		flags.StringVar(&c.tls.key, "key", "", "file with the key of -cert")
 	} else {
 		carryOut = c.restore
 		flags.StringVar(&c.from, "from", "", "the file that kv backup has written")
@@ -72,23 +77,25 @@ func (c *tool) check(command string, rest []string) error {
 	if command == "restore" {
 		address = &c.address
 	}
-	parsed, err := parseCluster("1=" + *address)
+	parsed, err := parseBase(*address)
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("%q is not a flag, and there are no other arguments (-h lists the flags)", rest[0])
 	case command == "backup" && (c.from == "" || c.to == ""):
 		return errors.New("backup needs -from and -to")
+	case (c.tls.cert == "") != (c.tls.key == ""):
+		return errors.New("-cert and -key need each other")
 	case command == "restore" && (c.from == "" || c.id == 0 || c.address == ""):
 		return errors.New("restore needs -from, -id and -address")
 	case err != nil:
-		return fmt.Errorf("%q is not like http://host:port", *address)
+		return err
 	}
-	*address = parsed[1]
+	*address = parsed
 	return nil
 }
 
 func (c *tool) backup(stdout io.Writer) error {
-	at, keys, err := fetchBackup(c.from, c.to)
+	at, keys, err := fetchBackup(c.tls.httpClient(), c.from, c.to)
 	if err != nil {
 		return fmt.Errorf("backup of %s: %w", c.from, err)
 	}

@@ -39,6 +39,8 @@ type settings struct {
 	pprof           string
 	snapshotRate    int
 	tokenFile       string
+	tls             tlsFlags
+	security        security
 }
 
 // parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
@@ -58,6 +60,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
 	flags.IntVar(&s.snapshotRate, "snapshot-rate", 0, "bytes a second for snapshots to other replicas; 0 for no bound")
 	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that changes of members and leader need")
+	s.tls.register(flags)
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "log lines from this level on: debug, info, warn or error")
 	flags.StringVar(&s.pprof, "pprof", "", "serve profiles at this host:port, under /debug/pprof/")
 	askVersion := flags.Bool("version", false, "print the version and exit")
@@ -106,9 +109,12 @@ func (helpError) Unwrap() error   { return flag.ErrHelp }
 
 // replicas are those to be run in this process.
 func (s *settings) replicas(stderr io.Writer) ([]options, error) {
+	var err error
+	if s.security, err = s.tls.load(s.log(stderr)); err != nil {
+		return nil, err
+	}
 	first := localCluster
 	if s.cluster != "" {
-		var err error
 		if first, err = parseCluster(s.cluster); err != nil {
 			return nil, err
 		}
@@ -134,8 +140,8 @@ func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) o
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
 		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
-		tokenFile: s.tokenFile,
-		log:       s.log(stderr).With("replica", id),
+		tokenFile: s.tokenFile, security: s.security,
+		log: s.log(stderr).With("replica", id),
 	}
 	switch {
 	case s.cluster != "" && s.bootstrap:
@@ -180,11 +186,11 @@ func (s *settings) joining(stderr io.Writer) ([]options, error) {
 		return nil, errors.New("-join needs -id and -address, and no -cluster or -bootstrap")
 	}
 	for _, base := range []*string{&s.join, &s.address} {
-		parsed, err := parseCluster("1=" + *base)
+		parsed, err := parseBase(*base)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not like http://host:port", *base)
+			return nil, err
 		}
-		*base = parsed[1]
+		*base = parsed
 	}
 	o := s.place(s.id, nil, stderr)
 	o.address, o.joins = s.address, true
@@ -199,11 +205,22 @@ func parseCluster(s string) (map[uint64]string, error) {
 		if err != nil || id == 0 {
 			return nil, fmt.Errorf("%q does not begin with the id of a replica", word)
 		}
-		u, err := url.Parse(right)
-		if err != nil || u.Host == "" || strings.TrimSuffix(right, "/") != "http://"+u.Host || cluster[id] != "" {
-			return nil, fmt.Errorf("%q does not give replica %d one http://host:port", word, id)
+		base, err := parseBase(right)
+		if err != nil || cluster[id] != "" {
+			return nil, fmt.Errorf("%q does not give replica %d one http://host:port or https://host:port", word, id)
 		}
-		cluster[id] = "http://" + u.Host
+		cluster[id] = base
 	}
 	return cluster, nil
+}
+
+// parseBase reads the base URL of a replica.
+func parseBase(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
+		if base := u.Scheme + "://" + u.Host; strings.TrimSuffix(s, "/") == base {
+			return base, nil
+		}
+	}
+	return "", fmt.Errorf("%q is not like http://host:port or https://host:port", s)
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// kv certs makes certificates for a test: an authority, and what it has signed for all replicas and
+// for a client. It keeps an authority that is there already, so it also renews the others.
+
+// certMaker is the command line of kv certs.
+type certMaker struct {
+	out, hosts string
+	days       int
+}
+
+// runCerts returns the exit status, as run does.
+func runCerts(args []string, stdout, stderr io.Writer) int {
+	var c certMaker
+	flags := flag.NewFlagSet("kv certs", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&c.out, "out", "", "folder to write to")
+	flags.StringVar(&c.hosts, "hosts", "localhost,127.0.0.1,::1", "names and IP addresses of the replicas, separated by commas")
+	flags.IntVar(&c.days, "days", 365, "how many days the certificates are valid")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stdout)
+		flags.Usage()
+		return 0
+	case err == nil && (c.out == "" || c.hosts == "" || c.days <= 0 || flags.NArg() > 0):
+		err = errors.New("certs needs -out, and takes flags only (-h lists them)")
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "kv:", err)
+		return 2
+	}
+	if err := c.run(stdout); err != nil {
+		fmt.Fprintln(stderr, "kv:", err)
+		return 1
+	}
+	return 0
+}
+
+// signer is a certificate with its key.
+type signer struct {
+	cert *x509.Certificate
+	key  crypto.PrivateKey
+}
+
+func (c *certMaker) run(stdout io.Writer) error {
+	if err := os.MkdirAll(c.out, 0o700); err != nil {
+		return err
+	}
+	authority, err := c.authority()
+	if err != nil {
+		return err
+	}
+	replica := c.template("kv replica", x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+	for _, host := range strings.Split(c.hosts, ",") {
+		if ip := net.ParseIP(host); ip != nil {
+			replica.IPAddresses = append(replica.IPAddresses, ip)
+		} else {
+			replica.DNSNames = append(replica.DNSNames, host)
+		}
+	}
+	if _, err := c.issue("replica", replica, authority); err != nil {
+		return err
+	}
+	if _, err := c.issue("client", c.template("kv client", x509.ExtKeyUsageClientAuth), authority); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, `%[1]s has certificates for tests, valid for %[2]d days:
+  ca.pem       the authority
+  replica.pem  for replicas at %[3]s
+  client.pem   for clients
+The keys are in files that end with -key.pem. Whoever has ca-key.pem can make further certificates.
+`, c.out, c.days, c.hosts)
+	return err
+}
+
+// authority returns the authority in the folder, or a new one.
+func (c *certMaker) authority() (*signer, error) {
+	pair, err := tls.LoadX509KeyPair(c.path("ca.pem"), c.path("ca-key.pem"))
+	if errors.Is(err, os.ErrNotExist) {
+		ca := c.template("kv authority")
+		ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
+		return c.issue("ca", ca, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the authority in %s: %w", c.out, err)
+	}
+	return &signer{pair.Leaf, pair.PrivateKey}, nil
+}
+
+func (c *certMaker) path(name string) string { return filepath.Join(c.out, name) }
+
+func (c *certMaker) template(name string, uses ...x509.ExtKeyUsage) *x509.Certificate {
+	now := time.Now()
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, c.days),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: uses,
+	}
+}
+
+// issue makes a key and writes it with its certificate. Without an authority it signs itself.
+func (c *certMaker) issue(name string, template *x509.Certificate, by *signer) (*signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if by == nil {
+		by = &signer{template, key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &signer{cert, key}, errors.Join(
+		c.write(name+"-key.pem", "PRIVATE KEY", secret, 0o600), c.write(name+".pem", "CERTIFICATE", der, 0o644))
+}
+
+// write replaces a file at once: replicas read it while they run.
+func (c *certMaker) write(name, kind string, der []byte, mode os.FileMode) error {
+	part := c.path(name + ".part")
+	_ = os.Remove(part) // of an earlier run, with the mode that it had
+	if err := os.WriteFile(part, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode); err != nil {
+		return err
+	}
+	return os.Rename(part, c.path(name))
+}
