@@ -238,8 +238,9 @@ func (l *loop) handle(rd raft.Ready) error {
 	for i := range rd.Messages {
 		switch m := &rd.Messages[i]; m.To {
 		case raft.LocalAppendThread:
-			// 2. Write hard state, entries and snapshot, and sync. The responses wait for that.
-			if err := l.writer.add(m, rd.MustSync || len(m.Responses) > 0); err != nil {
+			// 2. Write hard state, entries and snapshot, in order. The responses wait for that, and
+			// for the sync if there has to be one.
+			if err := l.writer.add(m, rd.MustSync); err != nil {
 				return err
 			}
 		case raft.LocalApplyThread:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,5 +83,30 @@ func TestWritesThatComeTogetherShareASync(t *testing.T) {
 	}
 	if answered != 15 {
 		t.Errorf("%d responses", answered)
+	}
+}
+
+// TestACommitIsNotSynced: a commit index alone can be learnt again.
+func TestACommitIsNotSynced(t *testing.T) {
+	var syncs atomic.Int32
+	l := startSoloLeaderOn(t, onLogSync(vfs.NewMem(), func() { syncs.Add(1) }),
+		map[uint64]string{1: "http://127.0.0.1:1", 2: "http://127.0.0.1:2", 3: "http://127.0.0.1:3"}, 2)
+	write := func() {
+		l.want(http.MethodPut, "/kv/k", "v", http.StatusNoContent)
+		until(t, "a written commit index", func() (written bool) {
+			l.onLoop(func() {
+				written = l.store.hard.Commit == l.loop.node.BasicStatus().Commit && len(l.loop.writer.current) == 0
+			})
+			return written
+		})
+	}
+	write()
+	before := syncs.Load()
+	const writes = 10
+	for range writes {
+		write()
+	}
+	if n := syncs.Load() - before; n != writes {
+		t.Errorf("%d syncs for %d writes", n, writes)
 	}
 }
