@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ffd200af/raft/raftpb"
@@ -20,8 +21,9 @@ import (
 
 // A stream carries messages from one replica to another over one connection. It begins with a
 // request, POST /raft with the headers of all requests between replicas. The receiver answers 101
-// Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. An
-// empty frame keeps the stream open. The receiver writes nothing but notes.
+// Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. The
+// receiver writes nothing but notes. It answers each empty frame with one: after the network was
+// gone for a while, TCP may take minutes to try again, and a new connection takes none.
 
 const (
 	// raftPath is where replicas take each other's messages.
@@ -30,9 +32,10 @@ const (
 	streamProtocol = "kv-stream"
 	// maxBatch bounds the bytes of a frame.
 	maxBatch = 256 << 20
-	// keepAlive is the time after which a sender writes an empty frame, and streamTimeout is the
-	// time after which a receiver gives up a stream on which nothing comes.
-	keepAlive     = 20 * time.Second
+	// askPeriod is the time between two empty frames. The sender gives up a stream on which
+	// maxUnanswered of them are not answered, and the receiver one on which nothing comes.
+	askPeriod     = time.Second
+	maxUnanswered = 3
 	streamTimeout = time.Minute
 )
 
@@ -40,6 +43,7 @@ const (
 const (
 	noteRemoved = 'r' // the sender was removed from the cluster
 	noteLost    = 'l' // there was no room for a message
+	noteHere    = 'h' // the answer to an empty frame
 )
 
 // stream is the sender's end.
@@ -47,6 +51,8 @@ type stream struct {
 	conn  net.Conn
 	ended chan struct{} // closed when nothing comes from the peer any more
 	buf   []byte
+
+	unanswered atomic.Int32 // empty frames since the last answer
 }
 
 // openStream connects to a peer.
@@ -71,7 +77,7 @@ func (t *transport) openStream(p *peer) (*stream, error) {
 		defer close(s.ended)
 		defer conn.Close()
 		defer stop()
-		t.readNotes(p, answers)
+		t.readNotes(p, s, answers)
 	}()
 	return s, nil
 }
@@ -101,7 +107,7 @@ func (t *transport) upgrade(p *peer, conn net.Conn, answers *bufio.Reader) error
 	return conn.SetDeadline(time.Time{})
 }
 
-func (t *transport) readNotes(p *peer, notes *bufio.Reader) {
+func (t *transport) readNotes(p *peer, s *stream, notes *bufio.Reader) {
 	for {
 		switch note, err := notes.ReadByte(); {
 		case err != nil:
@@ -110,6 +116,8 @@ func (t *transport) readNotes(p *peer, notes *bufio.Reader) {
 			t.removed(p.id)
 		case note == noteLost:
 			t.unreachable(p.id)
+		case note == noteHere:
+			s.unanswered.Store(0)
 		}
 	}
 }
@@ -120,6 +128,16 @@ func (s *stream) over() <-chan struct{} {
 		return nil
 	}
 	return s.ended
+}
+
+// giveUp closes a stream whose peer does not answer. Otherwise it counts the empty frame that is to
+// be sent, and returns false.
+func (s *stream) giveUp() bool {
+	if s == nil || s.unanswered.Add(1) <= maxUnanswered {
+		return false
+	}
+	_ = s.conn.Close()
+	return true
 }
 
 // write sends a batch in one frame.
@@ -291,7 +309,10 @@ func (r *replica) readBatch(s *inStream, size int) error {
 	if err := decodeBatch(batch, func(m raftpb.Message) { lost += r.take(m) }); err != nil {
 		return fmt.Errorf("%w: %w", errBadFrame, err)
 	}
-	if lost > 0 {
+	switch {
+	case size == 0:
+		err = s.note(noteHere)
+	case lost > 0:
 		err = s.note(noteLost)
 	}
 	// What a removed replica says may count all the same: it may hand over.

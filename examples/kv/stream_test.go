@@ -136,7 +136,7 @@ func TestMessagesShareAStream(t *testing.T) {
 		for range 10 {
 			s.heartbeat()
 		}
-		time.Sleep(5 * streamTimeout) // an empty frame keeps it open
+		time.Sleep(5 * streamTimeout) // empty frames keep it open
 		s.send([]raftpb.Message{bigMessageTo1(), {Type: raftpb.MsgHeartbeat, To: 1}})
 		synctest.Wait()
 		if len(r.loop.inbox) != 12 || s.dials.Load() != 1 || s.lost.Load() != 0 || s.told.Load() != 0 {
@@ -316,6 +316,23 @@ func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
 		}
 		s.stop(0)
 		must(t, conn.Close())
+	})
+}
+
+// TestAStreamWithoutAnswersIsGivenUp: the network may be gone, or was.
+func TestAStreamWithoutAnswersIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, conn := deaf(t)
+		begun := time.Now()
+		<-streamEnd(conn)
+		if took := time.Since(begun); took != (maxUnanswered+1)*askPeriod {
+			t.Errorf("it was given up after %v", took)
+		}
+		synctest.Wait()
+		if s.lost.Load() != 1 {
+			t.Errorf("%d reports", s.lost.Load())
+		}
+		s.stop(0)
 	})
 }
 

@@ -139,8 +139,8 @@ func (t *transport) ask() {
 func (t *transport) serve(p *peer) {
 	var s *stream
 	defer func() { s.close() }()
-	idle := time.NewTicker(keepAlive)
-	defer idle.Stop()
+	asks := time.NewTicker(askPeriod)
+	defer asks.Stop()
 	for {
 		var batch []raftpb.Message
 		select {
@@ -150,7 +150,10 @@ func (t *transport) serve(p *peer) {
 			s = nil
 			t.unreachable(p.id) // what is on its way may be lost
 			continue
-		case <-idle.C:
+		case <-asks.C:
+			if s.giveUp() {
+				continue
+			}
 		case <-p.asked:
 		case m, open := <-p.queue:
 			if !open {
