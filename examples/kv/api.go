@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,8 +28,12 @@ func (r *replica) routes() http.Handler {
 	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
 	handle("GET "+keyPath+"/{$}", r.listKeys, "prefix", "after", "limit", "read", "stale")
 	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
+	handle("GET /{$}", servePage("page.html"))
+	handle("GET /page.css", servePage("page.css"))
+	handle("GET /page.js", servePage("page.js"))
 	handle("GET "+backupPath, r.backup)
 	handle("GET /status", r.status)
+	handle("GET "+clusterPath, r.reportCluster)
 	handle("GET /health", r.health)
 	handle("GET /ready", r.ready)
 	handle("GET /metrics", r.metrics().ServeHTTP)
@@ -42,7 +47,7 @@ func (r *replica) routes() http.Handler {
 	handle("POST "+raftPath, r.receive)
 	handle("GET "+snapshotPath+"{name}", r.snapshotSize)
 	handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
-	return r.inTime(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux)))))
+	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux))))))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.
@@ -244,9 +249,16 @@ type statusReport struct {
 	Applied  uint64            `json:"applied"`
 	First    uint64            `json:"first_index"`
 	Last     uint64            `json:"last_index"`
+	Voters   []uint64          `json:"voters"` // of the configuration that is applied here
+	Learners []uint64          `json:"learners"`
 	Progress map[string]string `json:"progress,omitempty"`
 	// Members are the addresses of the replicas that take part, by id.
 	Members map[uint64]string `json:"members"`
+	// Peers is what Progress is, in numbers.
+	Peers     map[string]peerReport `json:"peers,omitempty"`
+	Elections []election            `json:"elections"` // the last ones, the earliest first
+	// Hindrance is why no progress is made, if none is made for some time.
+	Hindrance hindrance `json:"no_progress,omitempty"`
 	// Sending are the snapshots on their way to peers, by id, and Receiving is the one that comes.
 	Sending   map[string]snapshotProgress `json:"sending,omitempty"`
 	Receiving *snapshotProgress           `json:"receiving,omitempty"`
@@ -262,11 +274,15 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 			Commit: st.Commit, Applied: st.Applied, First: r.store.prev.index + 1, Last: r.store.last,
 			Members: r.store.members.addresses(),
 		}
+		s.Voters, s.Learners = idList(r.store.conf.Voters), idList(r.store.conf.Learners)
+		s.Elections = slices.Clone(r.loop.elections.past)
+		s.Hindrance, _ = r.hindrance.Load().(hindrance)
 		s.Sending, s.Receiving = r.loop.transfers()
 		if err := r.loop.node.Err(); err != nil {
 			s.Err = err.Error()
 		}
 		if st.RaftState == raft.StateLeader {
+			s.Peers = r.loop.reportPeers()
 			s.Progress = map[string]string{}
 			r.loop.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
 				s.Progress[strconv.FormatUint(id, 10)] = pr.String()

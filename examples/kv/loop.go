@@ -46,6 +46,7 @@ type loop struct {
 	departure    departure
 	offered      string // name of the image of a snapshot that the node has got
 	contacts     contacts
+	elections    elections
 	heardCommit  uint64            // the highest commit index that a leader has reported
 	met          map[uint64]string // see meet
 
@@ -54,6 +55,7 @@ type loop struct {
 	clock         *clock
 	readPatience  int    // ticks that a read waits until its index is applied
 	electionTicks int    // the shortest election timeout
+	inflightLimit int    // appends on their way to one follower
 	compactAfter  uint64 // applied entries in the log at which it is compacted
 	compactKeep   uint64 // of which so many stay for followers that are slightly behind
 }
@@ -93,6 +95,7 @@ func (l *loop) drive() error {
 	ticker := time.NewTicker(l.clock.tick)
 	defer ticker.Stop()
 	l.useMembers()
+	l.noteElection(nil)
 	for {
 		select {
 		case <-l.stop:
@@ -135,6 +138,7 @@ func (l *loop) drive() error {
 				return err
 			}
 		}
+		l.noteElection(nil)
 		l.dropSnapshot()
 		l.writer.start()
 		// A quarantined node takes no further part; it says why.
@@ -153,6 +157,7 @@ func (l *loop) giveTicks() {
 		l.node.Tick()
 		l.tickReads()
 		l.tickDeparture()
+		l.tickElection()
 		l.contacts.tick()
 		l.writer.tick()
 	}
@@ -189,6 +194,7 @@ func (l *loop) step(m raftpb.Message) {
 		l.log.Debug("a message is refused", "from", m.From, "type", m.Type, "err", err)
 		return
 	}
+	l.noteElection(&m)
 	if m.Type == raftpb.MsgApp {
 		l.heardCommit = max(l.heardCommit, m.Commit)
 	}

@@ -193,6 +193,7 @@ func announce(replicas []*replica, stdout io.Writer) {
   curl %[2]s/status
   curl %[2]s/members
   curl -X POST %[2]s/leader
+or open %[2]s/ in a browser.
 Ctrl-C stops; the data stays in place. README.md tells how to add and remove replicas.
 `, s.Leader, replicas[0].opts.address)
 		return
