@@ -1,0 +1,255 @@
+// Package browser tests the page of a replica in headless Chromium, before a real cluster.
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestThePage is one visit: each step begins where the one before it has ended.
+func TestThePage(t *testing.T) {
+	b := openTab(t)
+	c := startCluster(t)
+	c.awaitUp(1)
+	v := &visit{tab: b, cluster: c}
+	b.run(chromedp.Navigate(c.urls[1] + "/"))
+	for _, step := range []struct {
+		name string
+		do   func(*testing.T)
+	}{
+		{"three members and one leader", v.showsMembers},
+		{"a write moves the bars", v.movesBars},
+		{"no change without the token", v.wantsToken},
+		{"a button moves the leader", v.transfers},
+		{"a killed replica is silent", v.showsSilence},
+		{"a refusal is shown", v.showsRefusal},
+		{"a button removes a replica", v.removes},
+		{"the command that adds a replica", v.showsCommand},
+		{"a hidden page asks nothing", v.restsWhenHidden},
+		{"nothing from elsewhere", v.fetchesNothingElse},
+		{"texts stay texts", v.makesNoElements},
+		{"a lost replica", v.tellsLoss},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { b.t, c.t = t, t; step.do(t) }) {
+			return
+		}
+	}
+}
+
+// visit has the browser on the page of replica 1.
+type visit struct {
+	*tab
+	cluster *cluster
+}
+
+// card selects the card of a replica, or something in it.
+func card(id int, inside string) string { return fmt.Sprintf(`.member[data-id="%d"] %s`, id, inside) }
+
+const leaderID = `Number(document.querySelector(".member.leads").dataset.id)`
+
+func count(selector string) string {
+	return fmt.Sprintf("document.querySelectorAll(%q).length", selector)
+}
+
+func (v *visit) showsMembers(*testing.T) {
+	v.want(count(".member") + " === 3 && " + count(".leads") + " === 1 && " + count(".silent") + " === 0")
+	leader := eval[int](v.tab, leaderID)
+	v.wantText("#headline", fmt.Sprintf("Replica %d leads in term ", leader))
+	for id := 1; id <= 3; id++ {
+		role := "follower"
+		if id == leader {
+			role = "leader"
+		}
+		v.wantText(card(id, ".role"), role)
+		v.wantText(card(id, ".address"), v.cluster.urls[id])
+		v.wantText(card(id, ".state"), "Term ")
+	}
+	v.wantText(card(1, ".address"), "serves this page")
+	v.want(count(".inflight:not([hidden])") + " === 2") // of those that do not lead
+	v.wantText("#elections", fmt.Sprintf("replica %d leads", leader))
+	v.wantText("#elections", "no leader was heard from for ")
+	v.wantErrors()
+}
+
+func (v *visit) movesBars(*testing.T) {
+	const writes = 30
+	lengths := func() map[string]float64 {
+		return eval[map[string]float64](v.tab, `Object.fromEntries([...document.querySelectorAll(".bar:not(.inflight)")].map(bar =>
+			[bar.closest(".member").dataset.id + bar.className, parseFloat(bar.querySelector(".fill").style.width)]))`)
+	}
+	applied := func(id int) int {
+		return eval[int](v.tab, fmt.Sprintf("Number(document.querySelector(%q).textContent)", card(id, ".applied output")))
+	}
+	index, before := applied(1), lengths()
+	for i := range writes {
+		v.cluster.put(1, fmt.Sprint("key", i))
+	}
+	for id := 1; id <= 3; id++ {
+		until(v.t, "applied entries", func() bool { return applied(id) >= index+writes })
+	}
+	if len(before) != 9 {
+		v.t.Errorf("%d bars, want 9", len(before))
+	}
+	until(v.t, "bars that are longer", func() bool {
+		for name, length := range lengths() {
+			if length <= before[name] || length > 100 {
+				return false
+			}
+		}
+		return true
+	})
+	v.shoot("writes")
+	v.wantErrors()
+}
+
+// wantsToken shows the refusal of a request without the token, and then keeps the token.
+func (v *visit) wantsToken(*testing.T) {
+	leader := eval[int](v.tab, leaderID)
+	v.press(card(leader%3+1, ".lead"), kb.Enter)
+	v.wantText("#notice", fmt.Sprintf("Replica %d does not take over. 401 Unauthorized: this needs the token", leader%3+1))
+	v.want("!document.querySelector('#notice').hidden")
+	v.wantErrors("401") // Chromium reports every refusal
+	v.run(chromedp.SendKeys(chromedp.CSS("#token"), token))
+	kept := fmt.Sprintf("document.querySelector('#token').value === %[1]s && sessionStorage.getItem('token') === %[1]s", quote(token))
+	v.want(kept + " && localStorage.length === 0 && document.cookie === ''")
+	v.run(chromedp.Reload())
+	v.want(kept + " && " + count(".member") + " === 3")
+	v.wantErrors()
+}
+
+func (v *visit) transfers(*testing.T) {
+	old := eval[int](v.tab, leaderID)
+	next := old%3 + 1
+	v.want(fmt.Sprintf("document.querySelector(%q).disabled", card(old, ".lead")))
+	v.press(card(next, ".lead"), kb.Enter)
+	v.want(leaderID + fmt.Sprint(" === ", next))
+	v.wantText("#headline", fmt.Sprintf("Replica %d leads", next))
+	v.wantText("#elections", fmt.Sprintf("replica %d: leader %d handed over to this replica; follower → candidate → leader", next, old))
+	v.wantText("#elections", fmt.Sprintf("replica %d: this replica handed over to replica %d; leader → follower; leader %d", old, next, next))
+	v.wantText("#elections", fmt.Sprintf("replica %d asked for votes; stayed follower; leader %d after ", next, next))
+	v.want("document.querySelector('#notice').hidden")
+	changes := v.sent("POST", "/leader")
+	if len(changes) != 2 || changes[1].Headers["Authorization"] != "Bearer "+token {
+		v.t.Errorf("%d requests, want the refused one and one with the token: %v", len(changes), changes)
+	}
+	for _, r := range v.sent("GET", "/") {
+		if _, there := r.Headers["Authorization"]; there {
+			v.t.Errorf("GET %s has the token", r.URL)
+		}
+	}
+	v.wantErrors()
+}
+
+// showsSilence kills replica 3, or 2 if 3 leads.
+func (v *visit) showsSilence(*testing.T) {
+	dead := v.dead()
+	v.cluster.kill(dead)
+	v.want(count(".silent") + " === 1 && " + count(card(dead, ".silent")) + " === 0")
+	v.wantText(card(dead, ".role"), "silent")
+	v.wantText(card(dead, ".state"), "connection refused")
+	v.wantText("#headline", "leads in term")
+	v.wantText("#headline", "1 replica silent")
+	v.want(fmt.Sprintf("document.querySelector(%q).disabled", card(dead, ".lead")))
+	v.shoot("silent")
+	v.wantErrors()
+}
+
+func (v *visit) dead() int {
+	if eval[int](v.tab, leaderID) == 3 {
+		return 2
+	}
+	return 3
+}
+
+// showsRefusal wants one of the two live replicas removed: the dead one could not replace it.
+func (v *visit) showsRefusal(*testing.T) {
+	other := 5 - v.dead()
+	v.press(card(other, ".remove"), kb.Enter)
+	v.want(`document.querySelector("#ask").open && document.activeElement.id === "ask-no"`)
+	v.wantText("#ask-text", "2 voters will be left: the cluster then stops if 1 of them fails.")
+	v.wantText("#ask-text", "never used again")
+	v.press("#ask-yes", kb.Enter)
+	v.want(`!document.querySelector("#ask-refusal").hidden`)
+	v.wantText("#ask-refusal", fmt.Sprintf("409 Conflict: refused: of the 2 voters after this change, 2 are needed and 1 were heard from within "+
+		"an election timeout. Silent: %d.", v.dead()))
+	v.shoot("refusal")
+	v.run(chromedp.KeyEvent(kb.Escape))
+	v.want(`!document.querySelector("#ask").open && ` + count(".member") + " === 3")
+	v.wantErrors("409")
+}
+
+func (v *visit) removes(*testing.T) {
+	dead := v.dead()
+	v.press(card(dead, ".remove"), kb.Enter)
+	v.press("#ask-no", kb.Enter)
+	v.want(`!document.querySelector("#ask").open && ` + count(".member") + " === 3")
+	v.press(card(dead, ".remove"), kb.Enter)
+	v.press("#ask-yes", kb.Enter)
+	v.want(`!document.querySelector("#ask").open && ` + count(".member") + " === 2 && " + count(".silent") + " === 0")
+	v.wantText("#about", fmt.Sprint("removed: ", dead))
+	if n := len(v.sent("DELETE", "/members/")); n != 2 {
+		v.t.Errorf("%d requests, want the refused one and another", n)
+	}
+	v.wantErrors()
+}
+
+func (v *visit) showsCommand(*testing.T) {
+	set := func(selector, value string) {
+		eval[any](v.tab, fmt.Sprintf(`document.querySelector(%q).select()`, selector))
+		v.run(chromedp.KeyEvent(value))
+	}
+	v.wantText("#new-command", fmt.Sprintf("-id 4 -join %s -address http://127.0.0.1:9124 -token-file FILE", v.cluster.urls[1]))
+	set("#new-address", "http://host7:1")
+	v.wantText("#new-command", "-address http://host7:1")
+	set("#new-id", fmt.Sprint(3)) // a member, or removed
+	v.wantText("#new-command", "never used")
+	set("#new-id", "7")
+	set("#new-address", "http://host7:1; rm")
+	v.wantText("#new-command", "an address like")
+	v.want(`document.querySelector("#copy").disabled`)
+	v.wantErrors()
+}
+
+func (v *visit) restsWhenHidden(*testing.T) {
+	hide := func(hidden bool) {
+		eval[any](v.tab, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true});
+			document.dispatchEvent(new Event("visibilitychange")); null`, hidden))
+	}
+	hide(true)
+	before := len(v.sent("GET", "/cluster"))
+	eval[any](v.tab, "new Promise(done => setTimeout(done, 2500))")
+	if n := len(v.sent("GET", "/cluster")) - before; n > 1 { // one may have been on its way
+		v.t.Errorf("a hidden page asks %d times", n)
+	}
+	before = len(v.sent("GET", "/cluster"))
+	hide(false)
+	until(v.t, "questions again", func() bool { return len(v.sent("GET", "/cluster")) > before+1 })
+	v.wantErrors()
+}
+
+func (v *visit) fetchesNothingElse(*testing.T) { v.wantOnlyFrom(v.cluster.urls[1]) }
+
+// makesNoElements checks that the policy forbids what the page does not do.
+func (v *visit) makesNoElements(*testing.T) {
+	for _, expression := range []string{
+		`(() => { try { document.querySelector("#about").innerHTML = "<b>x</b>" } catch (err) { return err.name } })()`,
+		fmt.Sprintf(`fetch(%s).then(() => "", err => err.name)`, quote(v.cluster.urls[2]+"/status")),
+	} {
+		if name := eval[string](v.tab, expression); !strings.HasSuffix(name, "Error") {
+			v.t.Errorf("%s is allowed: %q", expression, name)
+		}
+	}
+	v.want(count("#about b") + " === 0")
+}
+
+// tellsLoss kills the replica that serves the page.
+func (v *visit) tellsLoss(*testing.T) {
+	v.cluster.kill(1)
+	v.wantText("#headline", "The replica that serves this page does not answer")
+	v.wantText("#about", "is old")
+	v.shoot("lost")
+}
