@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft/raftpb"
@@ -58,7 +60,7 @@ func (l *soloLeader) askCluster() (c clusterReport) {
 }
 
 // TestTheClusterIsReportedWithThoseWhoAreSilent: one member answers, one hangs, one belongs to
-// another cluster, and one is dead.
+// another cluster, one is dead, and one says too much.
 func TestTheClusterIsReportedWithThoseWhoAreSilent(t *testing.T) {
 	release := make(chan struct{})
 	serve := func(answer http.HandlerFunc) string {
@@ -80,9 +82,13 @@ func TestTheClusterIsReportedWithThoseWhoAreSilent(t *testing.T) {
 			http.Error(w, "this replica belongs to cluster X", http.StatusMisdirectedRequest)
 		}),
 		5: "http://127.0.0.1:5",
+		6: serve(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(append(bytes.Repeat([]byte(" "), maxStatus), "{}"...))
+		}),
 	}
 	t.Cleanup(func() { close(release) }) // before the servers are closed
 	l := startSoloLeaderOn(t, vfs.NewMem(), first)
+	l.opts.timeout = time.Hour // of the request; each member has less
 	got := l.askCluster()
 	if cluster := <-asked; cluster != got.Cluster || cluster == "" {
 		t.Errorf("asked as cluster %q, the report is of %q", cluster, got.Cluster)
@@ -90,7 +96,7 @@ func TestTheClusterIsReportedWithThoseWhoAreSilent(t *testing.T) {
 	if got.Self != 1 || len(got.Members) != len(first) || got.Removed == nil {
 		t.Fatalf("%+v", got)
 	}
-	for i, want := range []string{"", "", "context deadline exceeded", "421 Misdirected Request: this replica belongs to cluster X", "connection refused"} {
+	for i, want := range []string{"", "", "context deadline exceeded", "421 Misdirected Request: this replica belongs to cluster X", "connection refused", "unexpected end"} {
 		m := got.Members[i]
 		if m.ID != uint64(i+1) || m.Address != first[m.ID] || !strings.Contains(m.Silent, want) || (want == "") != (m.Status != nil) || (want == "") != (m.Silent == "") {
 			t.Errorf("%+v, want %q", m, want)
