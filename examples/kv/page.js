@@ -51,14 +51,17 @@ function newCard(id) {
   }
   card.root.dataset.id = id;
   show(card.root.querySelector("h3"), `Replica ${id}`);
-  card.root.querySelector(".lead").addEventListener("click", () => makeLeader(id));
-  card.root.querySelector(".remove").addEventListener("click", () => askRemoval(id));
+  for (const [name, act] of [["lead", makeLeader], ["remove", askRemoval]]) {
+    const button = card.root.querySelector("." + name);
+    button.setAttribute("aria-label", `${button.textContent} (replica ${id})`);
+    button.addEventListener("click", () => act(id));
+  }
   return card;
 }
 
 function fill(bar, share, text) {
   bar.querySelector(".fill").style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
-  show(bar.querySelector("output"), text);
+  show(bar.querySelector(".value"), text);
 }
 
 const plainRole = role => role.replace("precandidate", "pre-candidate");

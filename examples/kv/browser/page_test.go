@@ -82,7 +82,7 @@ func (v *visit) movesBars(*testing.T) {
 			[bar.closest(".member").dataset.id + bar.className, parseFloat(bar.querySelector(".fill").style.width)]))`)
 	}
 	applied := func(id int) int {
-		return eval[int](v.tab, fmt.Sprintf("Number(document.querySelector(%q).textContent)", card(id, ".applied output")))
+		return eval[int](v.tab, fmt.Sprintf("Number(document.querySelector(%q).textContent)", card(id, ".applied .value")))
 	}
 	index, before := applied(1), lengths()
 	for i := range writes {
