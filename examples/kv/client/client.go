@@ -95,8 +95,8 @@ type Item struct {
 // Get reads a key, linearizably. The error matches ErrNotFound if there is no such key.
 func (c *Client) Get(ctx context.Context, key string) (Item, error) { return c.get(ctx, key, false) }
 
-// GetMonotonic reads a key at any replica. It may miss the latest writes of other clients, but none that
-// this client has seen.
+// GetMonotonic reads a key at any replica. It may miss the latest writes of other clients, but none
+// that this client has seen.
 func (c *Client) GetMonotonic(ctx context.Context, key string) (Item, error) {
 	return c.get(ctx, key, true)
 }

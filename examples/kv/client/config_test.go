@@ -34,8 +34,7 @@ func TestAConfigThatMakesNoSenseIsRefused(t *testing.T) {
 // TestTokenAndCertificatesAreUsed over real connections.
 func TestTokenAndCertificatesAreUsed(t *testing.T) {
 	c := newFake(t)
-	var server *httptest.Server
-	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") != "Bearer secret" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return

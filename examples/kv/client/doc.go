@@ -10,12 +10,14 @@
 //
 // # Which replica is asked
 //
-// The client asks the endpoints who takes part and who leads. Writes and linearizable reads go to the
-// leader, reads that any replica may answer to the others. A call goes on to the next replica
-// when one is down, was removed, belongs to another cluster or has no answer. When all have been
-// asked it pauses, for a random time that grows up to a second, and begins again. It ends with an
-// answer or with its context: give it a context with a deadline. A request to a leader that does
-// not answer ends as soon as another replica leads.
+// The client asks the endpoints who takes part and who leads. Writes and linearizable reads go to
+// the leader, monotonic reads to the others. A call goes on to the next replica when one is down,
+// was removed, belongs to another cluster or has no answer. When all have been asked, the call
+// pauses and begins again. The pause is random and grows up to a second. A request to a leader that
+// does not answer ends as soon as another replica leads.
+//
+// A call ends with an answer or with its context: give it a context with a deadline. It also ends
+// when every replica refuses it for good.
 //
 // Each request names the cluster, so no replica of another cluster takes it.
 //
@@ -29,16 +31,16 @@
 // ErrUnknown means that it may have been carried out, or may be later. There are three cases:
 //
 //   - The context ended after a request was sent and before there was an answer.
-//   - The session ended in that time. The cluster ends the session that was used longest ago when it
-//     has more than 1000. The record of what was carried out ends with it, so the client does not
-//     repeat the write.
+//   - The session ended in that time. When the cluster has more than 1000 sessions, it ends the one
+//     that was used longest ago. The record of what was carried out ends with it, so the client does
+//     not repeat the write.
 //   - A replica refused a repetition: it no longer accepts the bearer token, for instance.
 //
 // When the session has ended before a write reached any replica, nothing is in doubt. The client
 // opens another session and sends the write in it, without an error.
 //
 // A session has at most 16 numbers in use, from the lowest without an answer on. Further writes
-// wait inside the client.
+// wait inside the client. Several clients have several sessions.
 //
 // # Reads
 //
