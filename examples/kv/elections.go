@@ -67,7 +67,7 @@ func (e *elections) change(was, now *raft.BasicStatus, reason string) {
 	last := &e.past[len(e.past)-1]
 	if role := plainState(now.RaftState); role != last.Roles[len(last.Roles)-1] {
 		from := max(0, len(last.Roles)+1-maxRoles)
-		last.Roles = append(slices.Clone(last.Roles[from:]), role) // reports share what was there
+		last.Roles = append(last.Roles[from:], role)
 	}
 	if last.Leader == 0 && now.Lead != 0 {
 		last.Millis = time.Since(last.At).Milliseconds()
