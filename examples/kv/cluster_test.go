@@ -25,7 +25,7 @@ func TestALeaderReportsEachPeerInNumbers(t *testing.T) {
 		}
 		got := l.loop.reportPeers()
 		want := map[string]peerReport{
-			"2": {Match: 2, Next: 6, State: "replicate", Active: true, Inflight: 3, InflightLimit: 256},
+			"2": {Match: 2, Next: 6, State: "replicate", Heard: true, Inflight: 3, InflightLimit: 256},
 			"3": {Next: 2, State: "probe", Paused: got["3"].Paused, InflightLimit: 256},
 		}
 		if len(got) != len(want) || got["2"] != want["2"] || got["3"] != want["3"] {
@@ -34,6 +34,12 @@ func TestALeaderReportsEachPeerInNumbers(t *testing.T) {
 		for range l.loop.inflightLimit {
 			must(t, l.loop.node.Propose([]byte("x")))
 			must(t, l.loop.handle(l.loop.node.Ready()))
+		}
+		for range l.loop.electionTicks {
+			l.loop.contacts.tick()
+		}
+		if l.loop.reportPeers()["2"].Heard {
+			t.Error("a peer that was silent for an election timeout counts as heard from")
 		}
 		if got := l.loop.reportPeers()["2"]; got.Inflight != got.InflightLimit || !got.InflightFull || !got.Paused {
 			t.Errorf("the window is full: %+v", got)

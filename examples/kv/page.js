@@ -71,6 +71,12 @@ function roleOf(id, status, view) {
   return plainRole(status.role.toLowerCase());
 }
 
+// size is a number of bytes in the largest unit that leaves at least 1.
+function size(bytes) {
+  const unit = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Number((bytes / 1024 ** unit).toPrecision(3))} ${["bytes", "KiB", "MiB", "GiB"][unit]}`;
+}
+
 function stateOf(card, member, leader) {
   if (!member.status) {
     const since = card.heard ? ` since ${moment(card.heard)}` : "";
@@ -81,7 +87,7 @@ function stateOf(card, member, leader) {
   if (s.role !== "Leader") parts.push(s.leader ? `follows ${s.leader}` : "knows no leader");
   parts.push(`log from ${s.first_index}`);
   if (leader && leader !== s && leader.commit > s.applied) parts.push(`${plural(leader.commit - s.applied, "entry", "entries")} behind`);
-  if (s.receiving) parts.push(`receives a snapshot: ${s.receiving.bytes} bytes`);
+  if (s.receiving) parts.push(`receives a snapshot: ${size(s.receiving.bytes)}`);
   if (s.no_progress) parts.push(`no progress: ${s.no_progress}`);
   if (s.err) parts.push(s.err);
   return parts.join(" · ");
@@ -93,9 +99,9 @@ function flowOf(id, peer, leader) {
   const parts = [`Leader ${leader.id}: ${peer.state}`, `on its disk ${peer.match}`, `next ${peer.next}`];
   if (peer.inflight_full) parts.push("window full");
   else if (peer.paused) parts.push("waits for an answer");
-  if (!peer.recently_active) parts.push("not heard from lately");
+  if (!peer.heard) parts.push("not heard from lately");
   const sending = leader.sending && leader.sending[id];
-  if (sending) parts.push(`snapshot ${sending.index}: ${sending.bytes} bytes sent`);
+  if (sending) parts.push(`snapshot ${sending.index}: ${size(sending.bytes)} sent`);
   return parts.join(" · ");
 }
 

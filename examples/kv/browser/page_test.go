@@ -29,6 +29,7 @@ func TestThePage(t *testing.T) {
 		{"a refusal is shown", v.showsRefusal},
 		{"a button removes a replica", v.removes},
 		{"the command that adds a replica", v.showsCommand},
+		{"nothing is said twice", v.saysNothingTwice},
 		{"a hidden page asks nothing", v.restsWhenHidden},
 		{"nothing from elsewhere", v.fetchesNothingElse},
 		{"texts stay texts", v.makesNoElements},
@@ -70,6 +71,7 @@ func (v *visit) showsMembers(*testing.T) {
 	}
 	v.wantText(card(1, ".address"), "serves this page")
 	v.want(count(".inflight:not([hidden])") + " === 2") // of those that do not lead
+	v.wantText(card(leader%3+1, ".inflight .value"), "0 of 256 appends")
 	v.wantText("#elections", fmt.Sprintf("replica %d leads", leader))
 	v.wantText("#elections", "no leader was heard from for ")
 	v.wantErrors()
@@ -103,6 +105,20 @@ func (v *visit) movesBars(*testing.T) {
 		return true
 	})
 	v.shoot("writes")
+
+	// The axis moves on when the bars have reached its end.
+	end := v.text("#axis")
+	for i := 0; v.text("#axis") == end && i < 1000; i++ {
+		v.cluster.put(1, fmt.Sprint("more", i))
+	}
+	until(v.t, "bars on the next axis", func() bool {
+		for _, length := range lengths() {
+			if length <= 0 || length >= 100 {
+				return false
+			}
+		}
+		return v.text("#axis") != end
+	})
 	v.wantErrors()
 }
 
@@ -212,6 +228,18 @@ func (v *visit) showsCommand(*testing.T) {
 	v.wantText("#new-command", "an address like")
 	v.want(`document.querySelector("#copy").disabled`)
 	v.wantErrors()
+}
+
+// saysNothingTwice looks for changes of the page while nothing changes in the cluster: a screen
+// reader would tell them, and a selection would be lost.
+func (v *visit) saysNothingTwice(*testing.T) {
+	asked := len(v.sent("GET", "/cluster"))
+	eval[any](v.tab, `window.changes = 0; new MutationObserver(list => { window.changes += list.length }).observe(document.body,
+		{subtree: true, childList: true, characterData: true}); null`)
+	until(v.t, "three answers", func() bool { return len(v.sent("GET", "/cluster")) > asked+3 })
+	if n := eval[int](v.tab, "window.changes"); n != 0 {
+		v.t.Errorf("%d changes", n)
+	}
 }
 
 func (v *visit) restsWhenHidden(*testing.T) {
