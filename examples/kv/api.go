@@ -45,7 +45,7 @@ func (r *replica) routes() http.Handler {
 	handle("POST /leader", r.guarded(r.onLeader(r.transferLeader)), "to")
 	handle("GET "+identityPath, r.identify)
 	handle("POST "+raftPath, r.receive)
-	handle("GET "+snapshotPath+"{name}", r.snapshotSize)
+	handle("GET "+snapshotPath+"{name}", r.snapshotSize, "size")
 	handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
 	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux))))))
 }
@@ -235,6 +235,10 @@ func unavailable(w http.ResponseWriter, err error) {
 		http.Error(w, err.Error(), http.StatusGone)
 		return
 	}
+	if errors.Is(err, errDiskFull) {
+		insufficient(w, err)
+		return
+	}
 	http.Error(w, "no answer, the outcome is unknown: "+err.Error(), http.StatusServiceUnavailable)
 }
 
@@ -262,6 +266,7 @@ type statusReport struct {
 	// Sending are the snapshots on their way to peers, by id, and Receiving is the one that comes.
 	Sending   map[string]snapshotProgress `json:"sending,omitempty"`
 	Receiving *snapshotProgress           `json:"receiving,omitempty"`
+	Disk      *diskReport                 `json:"disk,omitempty"`
 	Err       string                      `json:"err,omitempty"`
 }
 
@@ -278,6 +283,7 @@ func (r *replica) report(ctx context.Context) (statusReport, error) {
 		s.Elections = slices.Clone(r.loop.elections.past)
 		s.Hindrance, _ = r.hindrance.Load().(hindrance)
 		s.Sending, s.Receiving = r.loop.transfers()
+		s.Disk = r.store.space.report()
 		if err := r.loop.node.Err(); err != nil {
 			s.Err = err.Error()
 		}

@@ -23,6 +23,7 @@ type engine struct {
 	mark   *mark
 	synced uint64 // batches so far, see mark
 
+	space     *space
 	writing   atomic.Int32 // batches that are being written
 	syncTimes prometheus.Histogram
 
@@ -35,7 +36,7 @@ type engine struct {
 
 // openEngine opens the database in dir, or creates it.
 func openEngine(fs vfs.FS, dir string) (*engine, error) {
-	e := &engine{failed: make(chan struct{}), syncTimes: newSyncTimes()}
+	e := &engine{failed: make(chan struct{}), syncTimes: newSyncTimes(), space: newSpace(fs, dir)}
 	fs = vfs.OnDiskFull(fs, func() { e.full(dir) })
 	if err := e.guard(func() error { return e.open(fs, dir) }); err != nil {
 		if e.failure() == nil {
@@ -104,6 +105,7 @@ func (e *engine) commit(b *pebble.Batch, sync bool) error {
 	}
 	e.writing.Add(1)
 	defer e.writing.Add(-1)
+	e.space.wrote(b.Len())
 	if !sync {
 		return b.Commit(pebble.NoSync)
 	}

@@ -18,6 +18,7 @@ const (
 	noLeader hindrance = "no leader" // although enough voters are heard from to elect one
 	noQuorum hindrance = "no quorum" // too few voters are heard from, or they do not acknowledge
 	ownDisk  hindrance = "own disk"  // a write does not return
+	diskFull hindrance = "disk full" // there is no room for writes
 	noApply  hindrance = "no apply"  // committed entries are not applied, or the loop hangs
 )
 
@@ -32,6 +33,7 @@ type sample struct {
 	silent      []uint64 // voters that were not heard from within the longest election timeout
 	noQuorum    bool     // they are too many for an election
 
+	full     bool // there is no room on the disk
 	slowDisk bool // a write has taken longer than the longest election timeout
 
 	stuck   bool // the loop does not answer: all fields above are zero
@@ -46,6 +48,7 @@ func (l *loop) sample() sample {
 		leader: status.Lead, commit: status.Commit, applied: l.store.applied.index, last: l.store.last,
 		heardCommit: l.heardCommit, silent: silent,
 		noQuorum: len(voters) > 0 && len(voters)-len(silent) < majority(voters),
+		full:     l.store.space.full.Load(),
 		slowDisk: l.writer.ticks > 2*l.electionTicks,
 	}
 }
@@ -72,6 +75,8 @@ func (s *sample) hindrance(before *sample) hindrance {
 		return ownDisk
 	case s.stuck:
 		return noApply
+	case s.full:
+		return diskFull
 	case s.applied < s.commit && s.applied == before.applied && before.applied < before.commit:
 		return noApply
 	case s.leader == 0 && s.noQuorum: // those who follow a leader need not hear from each other
@@ -128,7 +133,7 @@ func (r *replica) watchProgress() {
 
 func (r *replica) noteHindrance(h hindrance, s *sample) {
 	switch was := r.hindrance.Swap(h).(hindrance); {
-	case h == was:
+	case h == was, h == diskFull, h == "" && was == diskFull: // watchSpace has logged it
 	case h == "":
 		r.opts.log.Info("progress is made again", "commit", s.commit, "applied", s.applied)
 	case s.stuck:
@@ -142,6 +147,10 @@ func (r *replica) noteHindrance(h hindrance, s *sample) {
 // health answers 200 as long as the loop turns: a restart would not help.
 func (r *replica) health(w http.ResponseWriter, req *http.Request) {
 	s, err := r.sample(req.Context())
+	if err == nil && s.checkHealth() == nil && s.full {
+		fmt.Fprintln(w, diskFull) // a restart would make no room
+		return
+	}
 	answerCheck(w, s.checkHealth(), err)
 }
 
@@ -166,6 +175,8 @@ func (s *sample) checkReady() error {
 	switch {
 	case s.stuck, s.slowDisk:
 		return s.checkHealth()
+	case s.full:
+		return errors.New(string(diskFull))
 	case s.leader == 0 && s.noQuorum:
 		return fmt.Errorf("%s: voters %d are silent", noQuorum, s.silent)
 	case s.leader == 0:

@@ -156,11 +156,14 @@ type identityReport struct {
 	// Members are all that have ever taken part. A new replica gives those of its command line,
 	// without their folders.
 	Members members `json:"members"`
+	// DiskFull: the replica takes no data, see space.go.
+	DiskFull bool `json:"disk_full,omitempty"`
 }
 
 func (r *replica) identify(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, identityReport{
 		ID: r.opts.id, Cluster: r.peers.cluster.get(), Folder: r.store.identity, Members: *r.loop.members.Load(),
+		DiskFull: r.store.space.full.Load(),
 	})
 }
 

@@ -206,11 +206,18 @@ func (in *incoming) figures() (index uint64, size int64) {
 }
 
 // snapshotPath is where a replica takes the snapshots of peers: GET answers with the number of
-// bytes that are here, and POST has the rest.
+// bytes that are here, or that there is no room, and POST has the rest.
 const snapshotPath = "/raft/snapshot/"
 
 func (r *replica) snapshotSize(w http.ResponseWriter, req *http.Request) {
-	_, _ = fmt.Fprint(w, r.store.incoming.has(req.PathValue("name")))
+	here := r.store.incoming.has(req.PathValue("name"))
+	size, _ := strconv.ParseUint(req.URL.Query().Get("size"), 10, 62)
+	// Pebble makes a table of the file before the file goes.
+	if err := r.store.space.checkRoom(2*size - min(2*size, uint64(here))); err != nil {
+		insufficient(w, err)
+		return
+	}
+	_, _ = fmt.Fprint(w, here)
 }
 
 // receiveSnapshot takes the rest of a snapshot. The answer means that it is with the loop.
@@ -259,7 +266,10 @@ func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
 		if len(chunk) == 0 {
 			break
 		}
-		if err := p.write(claim, chunk); err != nil {
+		if err = r.store.space.check(); err == nil {
+			err = p.write(claim, chunk)
+		}
+		if err != nil {
 			if !errors.Is(err, errOtherSnapshot) { // the disk: nobody knows what is in the file now
 				err = errors.Join(err, in.drop(p))
 			}

@@ -55,7 +55,7 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 // bareReplica serves HTTP without a loop.
 func bareReplica() *replica {
 	r := &replica{
-		opts: options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes()}},
+		opts: options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes(), space: &space{}}},
 		loop:        &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}

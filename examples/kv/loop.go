@@ -47,6 +47,7 @@ type loop struct {
 	offered      string // name of the image of a snapshot that the node has got
 	contacts     contacts
 	elections    elections
+	handover     handover
 	heardCommit  uint64            // the highest commit index that a leader has reported
 	met          map[uint64]string // see meet
 
@@ -158,6 +159,7 @@ func (l *loop) giveTicks() {
 		l.tickReads()
 		l.tickDeparture()
 		l.tickElection()
+		l.tickSpace()
 		l.contacts.tick()
 		l.writer.tick()
 	}
@@ -189,6 +191,10 @@ func (l *loop) step(m raftpb.Message) {
 	if m.Type == raftpb.MsgSnap && m.Snapshot != nil {
 		l.offered = string(m.Snapshot.Data)
 	}
+	if l.refuses(&m) {
+		l.counters.refused.Inc()
+		return
+	}
 	if err := l.node.Step(m); err != nil {
 		l.counters.refused.Inc()
 		l.log.Debug("a message is refused", "from", m.From, "type", m.Type, "err", err)
@@ -219,7 +225,11 @@ func (l *loop) propose(req *request) {
 	if req.gone {
 		return
 	}
-	if err := l.node.Propose(req.data); err != nil {
+	err := l.store.space.check()
+	if err == nil {
+		err = l.node.Propose(req.data)
+	}
+	if err != nil {
 		// Not appended and not sent: the client may try again.
 		req.done <- result{err: err}
 		return

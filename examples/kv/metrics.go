@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -51,6 +52,8 @@ func newSyncTimes() prometheus.Histogram {
 func (c *counters) countWrite(op op, o outcome, err error) {
 	switch {
 	case op == opSession:
+	case errors.Is(err, errDiskFull):
+		c.writes.WithLabelValues("disk full").Inc()
 	case err != nil:
 		c.writes.WithLabelValues("unknown").Inc()
 	case o.err != nil:
@@ -145,8 +148,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	e.queue("inbox", len(c.loop.inbox))
 	e.queue("proposals", len(c.loop.proposals))
 	e.queue("reads", len(c.loop.readers))
-	for _, h := range []hindrance{noLeader, noQuorum, ownDisk, noApply} {
+	for _, h := range []hindrance{noLeader, noQuorum, ownDisk, diskFull, noApply} {
 		e.gauge("kv_no_progress", "1 for the reason why no progress is made.", number(h == c.hindrance.Load()), "reason", string(h))
+	}
+	if disk := c.store.space.report(); disk != nil {
+		e.gauge("kv_disk_free_bytes", "Free space on the disk of this replica.", float64(disk.Free))
+		e.gauge("kv_disk_full", "1 if this replica takes no writes for want of room.", number(disk.Full))
 	}
 	e.gauge("kv_snapshot_index", "Index of the snapshot that is ready for followers, or 0.", float64(c.store.snapshots.index()))
 }

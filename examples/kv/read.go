@@ -181,6 +181,10 @@ func (l *loop) serveReads() {
 func (l *loop) tickReads() {
 	l.reads.confirmed = slices.DeleteFunc(l.reads.confirmed, func(batch *readBatch) bool {
 		batch.ticks++
+		if err := l.store.space.check(); err != nil && batch.index > l.store.end {
+			batch.fail(err) // the entries that it waits for are not taken
+			return true
+		}
 		if batch.ticks > l.readPatience {
 			batch.fail(errReadBehind)
 			return true

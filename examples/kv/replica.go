@@ -34,6 +34,7 @@ type options struct {
 	timeout      time.Duration // of a request
 	compactAfter uint64
 	snapshotRate int    // bytes a second for snapshots to peers; 0 for no bound
+	minFree      uint64 // bytes of free space in reserve; 0 if the disk is not watched
 	tokenFile    string // has the token that changes of the cluster need; empty for none
 	security
 	log *slog.Logger
@@ -75,6 +76,10 @@ func startReplica(ctx context.Context, opts options) (*replica, error) {
 	if err != nil {
 		return nil, err
 	}
+	return opts.startOn(ctx, s)
+}
+
+func (opts options) startOn(ctx context.Context, s *store) (*replica, error) {
 	if err := opts.prepare(ctx, s); err != nil {
 		return nil, s.closeAfter(err)
 	}
@@ -90,6 +95,7 @@ func startReplica(ctx context.Context, opts options) (*replica, error) {
 	r.server.ErrorLog = serverLog(r.opts.log)
 	go r.loop.run()
 	go r.watchProgress()
+	go r.watchSpace()
 	go func() { _ = r.server.Serve(listener) }() // ends with stop
 	return r, nil
 }
@@ -112,6 +118,10 @@ func newReplica(opts options, s *store) (*replica, error) {
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
 	s.log = opts.log
+	s.space.min = opts.minFree
+	if s.space.look() {
+		r.noteSpace()
+	}
 	r.hindrance.Store(hindrance(""))
 	if err := r.ids.draw(); err != nil {
 		return nil, err
@@ -122,6 +132,8 @@ func newReplica(opts options, s *store) (*replica, error) {
 	config.LeaseDriftTicks = 1
 	config.AsyncStorageWrites = true
 	config.ReuseMemory = true // messages are sent, and reads looked at, before the next Ready
+	// Requests are bounded, but their clients may give up and come back while nothing is committed.
+	config.MaxUncommittedEntriesSize = clientBytes
 	config.Logger = raft.NewSlogLogger(opts.log)
 	node, err := raft.NewRawNode(config)
 	if err != nil {
@@ -250,6 +262,8 @@ func (r *replica) do(ctx context.Context, c command) (o outcome, err error) {
 		switch {
 		case lost && c.op != opSession && errors.Is(o.err, session.ErrExpired):
 			return outcome{}, o.err // the session may have ended between the attempts
+		case lost && errors.Is(err, errDiskFull):
+			return outcome{}, errSlow // the answer to errDiskFull says that nothing was done
 		case errors.Is(err, errSlow):
 			lost = true
 		case !errors.Is(err, raft.ErrProposalDropped):

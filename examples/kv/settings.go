@@ -41,6 +41,7 @@ type settings struct {
 	tokenFile       string
 	tls             tlsFlags
 	security        security
+	minFree         uint64
 }
 
 // parseSettings reads the command line. For -h the error matches flag.ErrHelp and is the help.
@@ -61,6 +62,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.IntVar(&s.snapshotRate, "snapshot-rate", 0, "bytes a second for snapshots to other replicas; 0 for no bound")
 	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that changes of members and leader need")
 	s.tls.register(flags)
+	flags.Uint64Var(&s.minFree, "min-free", 64<<20, "bytes of free space below which this replica takes no writes; 0 not to look")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "log lines from this level on: debug, info, warn or error")
 	flags.StringVar(&s.pprof, "pprof", "", "serve profiles at this host:port, under /debug/pprof/")
 	askVersion := flags.Bool("version", false, "print the version and exit")
@@ -140,7 +142,7 @@ func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) o
 	o := options{
 		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
 		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
-		tokenFile: s.tokenFile, security: s.security,
+		tokenFile: s.tokenFile, security: s.security, minFree: s.minFree,
 		log: s.log(stderr).With("replica", id),
 	}
 	switch {

@@ -122,3 +122,13 @@ func isImageName(name string) bool {
 
 // writeTo writes the image of a snapshot.
 func (held *heldImage) writeTo(w io.Writer) error { return snapshotKind.write(w, held.db) }
+
+// stateSize is about how many bytes the data has, as the engine stores it. What was written last is
+// not in it.
+func (s *store) stateSize() uint64 {
+	size, err := s.db.EstimateDiskUsage([]byte{dataPrefix}, []byte{dataPrefix + 1})
+	if err != nil {
+		return 0 // only bounds out of order are an error
+	}
+	return size
+}

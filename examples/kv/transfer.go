@@ -30,10 +30,12 @@ type snapshotSender struct {
 	chunk int           // bytes of a chunk
 	sent  prometheus.Counter
 	log   *slog.Logger
+	// fullPause is how long a peer without room is left alone.
+	fullPause time.Duration
 }
 
 func newSnapshotSender(s *store, bytesPerSecond int, sent prometheus.Counter) *snapshotSender {
-	sender := &snapshotSender{store: s, chunk: maxChunk, sent: sent, log: s.log}
+	sender := &snapshotSender{store: s, chunk: maxChunk, sent: sent, log: s.log, fullPause: 10 * time.Second}
 	if bytesPerSecond > 0 {
 		// Chunks take turns, and none may wait for chunkTimeout.
 		sender.chunk = min(maxChunk, max(bytesPerSecond/8, 1))
@@ -47,6 +49,7 @@ type transfer struct {
 	to      uint64
 	url     string
 	message []byte // the MsgSnap
+	size    uint64 // of the image, as the engine estimates it
 	image   *heldImage
 	cancel  context.CancelFunc
 	stopped bool // of the goroutine that sends messages
@@ -108,14 +111,23 @@ func (t *transport) stopTransfers() {
 func (t *transport) transfer(ctx context.Context, tr *transfer) {
 	log := t.snapshots.log.With("to", tr.to, "index", tr.image.meta.Index)
 	log.Info("sending a snapshot")
+	tr.size = t.snapshots.store.stateSize()
 	err := t.insist(ctx, tr)
 	t.snapshots.store.releaseImage(tr.image)
+	if errors.Is(err, errDiskFull) {
+		log.Warn("a snapshot was not sent: the peer has no room for it. It is tried again", "after", t.snapshots.fullPause, "err", err)
+		select {
+		case <-time.After(t.snapshots.fullPause):
+		case <-ctx.Done():
+		}
+	}
 	tr.ended.Store(true) // before the report: the node may ask for the next one at once
 	status := raft.SnapshotFailure
 	switch {
 	case err == nil:
 		status = raft.SnapshotFinish
 		log.Info("a snapshot has arrived", "bytes", tr.at.Load())
+	case errors.Is(err, errDiskFull): // is logged
 	case ctx.Err() != nil:
 		log.Info("a snapshot is not needed any more", "bytes", tr.at.Load())
 	default:
@@ -154,7 +166,7 @@ func (t *transport) insist(ctx context.Context, tr *transfer) error {
 func (t *transport) askOffset(ctx context.Context, tr *transfer) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	text, err := t.exchange(ctx, tr, http.MethodGet, "", nil)
+	text, err := t.exchange(ctx, tr, http.MethodGet, "?size="+strconv.FormatUint(tr.size, 10), nil)
 	if err != nil {
 		return 0, err
 	}
@@ -262,7 +274,10 @@ func (t *transport) exchange(ctx context.Context, tr *transfer, method, query st
 	if err := errors.Join(err, resp.Body.Close(), t.checkStranger(tr.url, resp)); err != nil {
 		return "", err
 	}
-	if resp.StatusCode >= http.StatusMultipleChoices {
+	switch {
+	case resp.StatusCode == http.StatusInsufficientStorage:
+		return "", fmt.Errorf("%w at peer %d: %s", errDiskFull, tr.to, strings.TrimSpace(string(text)))
+	case resp.StatusCode >= http.StatusMultipleChoices:
 		return "", fmt.Errorf("kv: peer %d answers %s: %s", tr.to, resp.Status, strings.TrimSpace(string(text)))
 	}
 	return string(text), nil

@@ -16,6 +16,7 @@ type write struct {
 	sync      bool
 	next      position // the store when it is written; without a snapshot only hard and last
 	responses []raftpb.Message
+	bytes     int64 // of the batch
 
 	snapshot string         // name of the image to install instead of batch; empty if there is none
 	entries  []raftpb.Entry // to write behind the snapshot
@@ -49,6 +50,7 @@ func (w *writer) add(m *raftpb.Message, sync bool) error {
 	next, err := w.store.prepare(m, sync)
 	if err == nil {
 		w.queued = append(w.queued, next)
+		w.store.space.waiting.Add(next.bytes)
 	}
 	return err
 }
@@ -71,6 +73,7 @@ func (w *writer) tick() {
 func (w *writer) finish(f func([]raftpb.Message)) {
 	for i := range w.current {
 		w.store.wrote(&w.current[i])
+		w.store.space.waiting.Add(-w.current[i].bytes)
 		f(w.current[i].responses)
 	}
 	clear(w.current)
@@ -126,7 +129,7 @@ func (s *store) prepare(m *raftpb.Message, sync bool) (write, error) {
 			return w, err
 		}
 	}
-	s.end = w.next.last
+	s.end, w.bytes = w.next.last, int64(w.batch.Len())
 	return w, nil
 }
 
