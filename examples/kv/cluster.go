@@ -26,12 +26,11 @@ const (
 
 // peerReport is what a leader knows of a member.
 type peerReport struct {
-	Match    uint64 `json:"match"` // the last index that is known to be on its disk
-	Next     uint64 `json:"next"`  // the first index that was not sent
-	State    string `json:"state"`
-	Heard    bool   `json:"heard"`  // within an election timeout
-	Paused   bool   `json:"paused"` // nothing is sent before it answers
-	Snapshot uint64 `json:"snapshot,omitempty"`
+	Match  uint64 `json:"match"` // the last index that is known to be on its disk
+	Next   uint64 `json:"next"`  // the first index that was not sent
+	State  string `json:"state"`
+	Heard  bool   `json:"heard"`  // within an election timeout
+	Paused bool   `json:"paused"` // nothing is sent before it answers
 	// Inflight are the appends that it has not acknowledged.
 	Inflight      int  `json:"inflight"`
 	InflightLimit int  `json:"inflight_limit"`
@@ -46,7 +45,6 @@ func (l *loop) reportPeers() map[string]peerReport {
 		}
 		peers[strconv.FormatUint(id, 10)] = peerReport{
 			Match: pr.Match, Next: pr.Next, State: plainState(pr.State), Heard: len(l.silent([]uint64{id}, l.electionTicks)) == 0, Paused: pr.IsPaused(),
-			Snapshot: pr.PendingSnapshot,
 			Inflight: pr.Inflights.Count(), InflightLimit: l.inflightLimit,
 			InflightFull: pr.Inflights.Full(),
 		}
