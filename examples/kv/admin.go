@@ -30,6 +30,7 @@ func (req adminRequest) forced() bool { return flagIn(req.URL.Query(), "force") 
 type memberReport struct {
 	ID      uint64 `json:"id"`
 	Address string `json:"address"`
+	Peer    string `json:"peer,omitempty"`
 	Role    string `json:"role"` // leader, voter or learner
 	State   string `json:"state"`
 	Match   uint64 `json:"match"` // the last index that is known to be on its disk
@@ -68,7 +69,7 @@ func (l *loop) reportMembers() membersReport {
 	report := membersReport{Leader: status.Lead, Removed: l.store.members.removed()}
 	l.node.WithProgress(func(id uint64, typ raft.ProgressType, pr tracker.Progress) {
 		m := memberReport{
-			ID: id, Address: l.store.members[id].Address, Role: "voter",
+			ID: id, Address: l.store.members[id].Address, Peer: l.store.members[id].Peer, Role: "voter",
 			State: strings.TrimPrefix(pr.State.String(), "State"), Match: pr.Match, Active: pr.RecentActive,
 		}
 		switch {
@@ -99,8 +100,10 @@ func (r *replica) addMember(ctx context.Context, req adminRequest) (any, error) 
 	if err := json.Unmarshal(req.body, &ask); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadMember, err)
 	}
-	if base, err := parseBase(ask.Address); err != nil || base != ask.Address {
-		return nil, errBadMember
+	for _, base := range []string{ask.Address, ask.peer()} {
+		if parsed, err := parseBase(base); err != nil || parsed != base {
+			return nil, errBadMember
+		}
 	}
 	description, err := ask.encode()
 	if err != nil {

@@ -18,12 +18,11 @@ const (
 	maxValue = 1 << 20 // bytes
 )
 
-// routes is the HTTP interface: for clients, and /raft for the other replicas.
+// routes is the HTTP interface of the port for clients, and for the other replicas if they have no
+// port of their own.
 func (r *replica) routes() http.Handler {
-	mux := http.NewServeMux()
-	handle := func(pattern string, h http.HandlerFunc, parameters ...string) {
-		mux.HandleFunc(pattern, checkQuery(h, parameters))
-	}
+	mux := &router{}
+	handle := mux.handle
 	handle("PUT "+keyPath, r.withKey(r.put), "expect", "absent")
 	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
 	handle("GET "+keyPath+"/{$}", r.listKeys, "prefix", "after", "limit", "read", "stale")
@@ -32,21 +31,62 @@ func (r *replica) routes() http.Handler {
 	handle("GET /page.css", servePage("page.css"))
 	handle("GET /page.js", servePage("page.js"))
 	handle("GET "+backupPath, r.backup)
-	handle("GET /status", r.status)
 	handle("GET "+clusterPath, r.reportCluster)
 	handle("GET /health", r.health)
 	handle("GET /ready", r.ready)
 	handle("GET /metrics", r.metrics().ServeHTTP)
 	handle("POST /session", r.openSession)
 	handle("DELETE /session/{id}", r.closeSession)
+	r.addShared(mux)
+	if r.opts.peer == "" {
+		r.addRaft(mux)
+	} else {
+		mux.HandleFunc(raftPath, r.notHere)
+		mux.HandleFunc(raftPath+"/", r.notHere)
+	}
+	return r.wrap(mux)
+}
+
+// peerRoutes is the HTTP interface of the port for other replicas.
+func (r *replica) peerRoutes() http.Handler {
+	mux := &router{}
+	r.addShared(mux)
+	r.addRaft(mux)
+	return r.wrap(mux)
+}
+
+// router is a mux that checks queries.
+type router struct{ http.ServeMux }
+
+func (mux *router) handle(pattern string, h http.HandlerFunc, parameters ...string) {
+	mux.HandleFunc(pattern, checkQuery(h, parameters))
+}
+
+// addShared adds what clients ask for, and what replicas pass on or need when they join.
+func (r *replica) addShared(mux *router) {
+	handle := mux.handle
 	handle("GET /members", r.onLeader(r.listMembers))
 	handle("POST /members", r.guarded(r.onLeader(r.addMember)), "force")
 	handle("DELETE /members/{id}", r.guarded(r.onLeader(r.removeMember)), "force")
 	handle("POST /leader", r.guarded(r.onLeader(r.transferLeader)), "to")
 	handle("GET "+identityPath, r.identify)
-	handle("POST "+raftPath, r.receive)
-	handle("GET "+snapshotPath+"{name}", r.snapshotSize, "size")
-	handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
+	handle("GET /status", r.status)
+}
+
+// addRaft adds what only replicas ask for.
+func (r *replica) addRaft(mux *router) {
+	mux.handle("POST "+raftPath, r.receive)
+	mux.handle("GET "+snapshotPath+"{name}", r.snapshotSize, "size")
+	mux.handle("POST "+snapshotPath+"{name}", r.receiveSnapshot, "offset")
+}
+
+// notHere answers a replica that sends messages to the port for clients.
+func (r *replica) notHere(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "replicas talk to this one at "+r.opts.peer, http.StatusForbidden)
+}
+
+// wrap is around all requests.
+func (r *replica) wrap(mux http.Handler) http.Handler {
 	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux))))))
 }
 

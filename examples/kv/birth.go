@@ -78,16 +78,18 @@ This adds it to a cluster, under an id that was never used there:
 
 // beBorn makes the store one of a first replica when all of them are there.
 func (o *options) beBorn(ctx context.Context, s *store) error {
-	l, err := listen(*o)
+	ports, err := listen(*o)
 	if err != nil {
 		return err
 	}
-	server := newServer(o.newcomer(s.identity))
-	server.ErrorLog = serverLog(o.log)
-	go func() { _ = server.Serve(l) }()
+	handler := o.newcomer(s.identity)
+	clients, peers := ports.serve(handler, handler, o.log)
 	defer func() {
-		_ = server.Close()
-		_ = l.Close() // the server may not have begun to serve
+		_ = clients.Close()
+		if peers != nil {
+			_ = peers.Close()
+		}
+		_ = ports.close() // the servers may not have begun to serve
 	}()
 
 	var said []uint64
@@ -113,7 +115,7 @@ func (o *options) beBorn(ctx context.Context, s *store) error {
 
 // newcomer serves a replica that is not born yet.
 func (o *options) newcomer(folder string) http.Handler {
-	report := identityReport{ID: o.id, Folder: folder, Members: named(o.first, nil)}
+	report := identityReport{ID: o.id, Folder: folder, Members: o.first}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+identityPath, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, report) })
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { answerCheck(w, nil, nil) })
@@ -123,13 +125,14 @@ func (o *options) newcomer(folder string) http.Handler {
 	return mux
 }
 
-// named are replicas by their addresses and the names of their folders.
-func named(addresses, folders map[uint64]string) members {
-	ms := members{}
-	for id, address := range addresses {
-		ms[id] = member{Address: address, Data: folders[id]}
+// named are replicas with the names of their folders.
+func (ms members) named(folders map[uint64]string) members {
+	all := members{}
+	for id, m := range ms {
+		m.Data = folders[id]
+		all[id] = m
 	}
-	return ms
+	return all
 }
 
 // askFirst asks the other first replicas once. It returns all first replicas, or those that do not
@@ -140,22 +143,22 @@ func (o *options) askFirst(ctx context.Context, folder string) (first members, a
 		if id == o.id {
 			continue
 		}
-		report, err := askIdentity(ctx, o.httpClient(), o.first[id])
+		report, err := askIdentity(ctx, o.httpClient(), o.first[id].peer())
 		switch {
 		case err != nil:
 			absent, why = append(absent, id), err
 			continue
 		case report.ID != id:
-			return nil, nil, fmt.Errorf("%w: replica %d answers at %s, where -cluster has replica %d", errLost, report.ID, o.first[id], id)
+			return nil, nil, fmt.Errorf("%w: replica %d answers at %s, where -cluster has replica %d", errLost, report.ID, o.first[id].peer(), id)
 		case report.Cluster != "":
 			first, err := o.sameBirth(report, folder)
 			return first, nil, err
-		case !maps.Equal(report.Members, named(o.first, nil)):
-			return nil, nil, fmt.Errorf("%w: replica %d at %s was started with another -cluster", errLost, id, o.first[id])
+		case !maps.Equal(report.Members, o.first):
+			return nil, nil, fmt.Errorf("%w: replica %d at %s was started with another -cluster", errLost, id, o.first[id].peer())
 		}
 		folders[id] = report.Folder
 	}
-	return named(o.first, folders), absent, why
+	return o.first.named(folders), absent, why
 }
 
 func askIdentity(ctx context.Context, client *http.Client, address string) (report identityReport, err error) {
@@ -180,10 +183,11 @@ func askIdentity(ctx context.Context, client *http.Client, address string) (repo
 // this folder. Removed members keep the names of their folders, so it knows all of them.
 func (o *options) sameBirth(report identityReport, folder string) (members, error) {
 	own, known := report.Members[o.id]
-	first := members{}
-	for id, address := range o.first {
-		first[id] = member{Address: address, Data: report.Members[id].Data}
+	folders := map[uint64]string{}
+	for id, m := range report.Members {
+		folders[id] = m.Data
 	}
+	first := o.first.named(folders)
 	switch {
 	case own.Removed:
 		return nil, errRemoved
@@ -196,15 +200,19 @@ func (o *options) sameBirth(report identityReport, folder string) (members, erro
 // lost is the error of a replica that would be a stranger in the cluster of its peers.
 func (o *options) lost(report identityReport, known bool) error {
 	at := o.first[report.ID]
-	join := fmt.Sprintf("  kv -id %d -data %s -join %s -address %s\n",
-		slices.Max(append(slices.Collect(maps.Keys(report.Members)), o.id))+1, filepath.Dir(o.dir), at, o.address)
+	join := fmt.Sprintf("  kv -id %d -data %s -join %s -address %s",
+		slices.Max(append(slices.Collect(maps.Keys(report.Members)), o.id))+1, filepath.Dir(o.dir), at.peer(), o.address)
+	if o.peer != "" {
+		join += " -peer-address " + o.peer
+	}
+	join += "\n"
 	err := fmt.Errorf("%w: the folder %s of replica %d is new, and replica %d at %s belongs to cluster %s already",
-		errLost, o.dir, o.id, report.ID, at, report.Cluster)
+		errLost, o.dir, o.id, report.ID, at.peer(), report.Cluster)
 	if !known {
 		return &advised{fmt.Errorf("%w, which has no replica %d", err, o.id), "This adds one:\n" + join}
 	}
 	return &advised{
 		fmt.Errorf("%w, which knows replica %d with another folder: that one was lost, with votes and entries in it", err, o.id),
-		fmt.Sprintf("Remove the replica, and add one with a new id:\n  curl -X DELETE %s/members/%d\n%s", at, o.id, join),
+		fmt.Sprintf("Remove the replica, and add one with a new id:\n  curl -X DELETE %s/members/%d\n%s", at.Address, o.id, join),
 	}
 }

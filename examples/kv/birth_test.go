@@ -48,9 +48,18 @@ func TestAnEmptyFolderNeedsAWord(t *testing.T) {
 func newcomer(t *testing.T, id uint64, first map[uint64]string, dir string) options {
 	t.Helper()
 	return options{
-		id: id, first: first, address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 10 * time.Millisecond,
+		id: id, first: at(first), address: first[id], dir: filepath.Join(dir, fmt.Sprint(id)), tick: 10 * time.Millisecond,
 		timeout: 10 * time.Second, compactAfter: 1000, log: slog.New(slog.DiscardHandler),
 	}
+}
+
+// at are replicas at these addresses.
+func at(addresses map[uint64]string) members {
+	all := members{}
+	for id, address := range addresses {
+		all[id] = member{Address: address}
+	}
+	return all
 }
 
 func addresses(t *testing.T, n uint64) map[uint64]string {
@@ -106,7 +115,7 @@ func TestABirthGivesTheAddressBack(t *testing.T) {
 		must(t, o.prepare(t.Context(), s))
 		l, err := listen(o)
 		must(t, err)
-		must(t, errors.Join(l.Close(), s.close()))
+		must(t, errors.Join(l.close(), s.close()))
 	}
 }
 
@@ -128,7 +137,7 @@ func TestAReplicaIsBornAfterTheOthers(t *testing.T) {
 	for id := uint64(1); id <= 2; id++ {
 		s, err := openStore(filepath.Join(dir, fmt.Sprint(id)))
 		must(t, err)
-		must(t, errors.Join(s.begin(named(first, folders)), s.close()))
+		must(t, errors.Join(s.begin(at(first).named(folders)), s.close()))
 	}
 	r := start(1) // replica 2 is down
 	born := start(3)
@@ -143,8 +152,8 @@ func TestAReplicaIsBornAfterTheOthers(t *testing.T) {
 // TestANewReplicaIsTooLate plays a peer that was born before.
 func TestANewReplicaIsTooLate(t *testing.T) {
 	first := map[uint64]string{1: "http://a:1", 2: "http://b:2"}
-	o := options{id: 2, first: first, address: first[2], dir: "data/2"}
-	born := named(first, map[uint64]string{1: "x", 2: "y"})
+	o := options{id: 2, first: at(first), address: first[2], dir: "data/2"}
+	born := o.first.named(map[uint64]string{1: "x", 2: "y"})
 	report := func(cluster string, own *member) identityReport {
 		ms := members{1: born[1], 7: {Address: "http://c:7"}}
 		if own != nil {
@@ -182,19 +191,19 @@ func TestNewReplicasMustAgree(t *testing.T) {
 	var peer http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { peer.ServeHTTP(w, req) }))
 	defer server.Close()
-	o := options{id: 2, first: map[uint64]string{1: server.URL, 2: "http://b:2"}}
-	ask := func(id uint64, first map[uint64]string) (members, []uint64, error) {
+	o := options{id: 2, first: at(map[uint64]string{1: server.URL, 2: "http://b:2"})}
+	ask := func(id uint64, first members) (members, []uint64, error) {
 		peer = (&options{id: id, first: first}).newcomer("x")
 		return o.askFirst(context.Background(), "y")
 	}
 	first, absent, err := ask(1, o.first)
-	if err != nil || len(absent) > 0 || clusterOf(first) != clusterOf(named(o.first, map[uint64]string{1: "x", 2: "y"})) {
+	if err != nil || len(absent) > 0 || clusterOf(first) != clusterOf(o.first.named(map[uint64]string{1: "x", 2: "y"})) {
 		t.Errorf("%v, %v, %v", first, absent, err)
 	}
 	if _, _, err := ask(3, o.first); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "replica 3 answers at "+server.URL) {
 		t.Errorf("another id: %v", err)
 	}
-	if _, _, err := ask(1, map[uint64]string{1: server.URL, 2: "http://other:2"}); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "another -cluster") {
+	if _, _, err := ask(1, at(map[uint64]string{1: server.URL, 2: "http://other:2"})); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "another -cluster") {
 		t.Errorf("another list: %v", err)
 	}
 	peer = http.NotFoundHandler()
@@ -318,7 +327,7 @@ func TestTheFlagsOfTheFirstStartAreIgnoredLater(t *testing.T) {
 	s := openTest(t, dir)
 	defer s.close()
 	var said bytes.Buffer
-	o := options{id: 1, dir: dir, first: map[uint64]string{1: "http://a:1"}, ignored: "-cluster and -bootstrap are", say: &said}
+	o := options{id: 1, dir: dir, first: at(map[uint64]string{1: "http://a:1"}), ignored: "-cluster and -bootstrap are", say: &said}
 	must(t, o.prepare(context.Background(), s))
 	want := "kv: " + dir + " has data already, which says who takes part: -cluster and -bootstrap are ignored for replica 1\n"
 	if said.String() != want || len(s.members) != 3 {

@@ -95,7 +95,7 @@ func (r *replica) askStatus(ctx context.Context, m *clusterMember) {
 	if m.ID == r.opts.id {
 		s, err = r.report(ctx)
 	} else {
-		s, err = r.fetchStatus(ctx, m.Address)
+		s, err = r.fetchStatus(ctx, (*r.loop.members.Load())[m.ID].peer())
 	}
 	if err != nil {
 		m.Silent = err.Error()

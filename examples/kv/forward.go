@@ -70,7 +70,7 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 	if !known || leader == r.opts.id {
 		return false
 	}
-	on, err := http.NewRequestWithContext(ctx, req.Method, m.Address+req.URL.RequestURI(), bytes.NewReader(body))
+	on, err := http.NewRequestWithContext(ctx, req.Method, m.peer()+req.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		return false
 	}
@@ -85,7 +85,7 @@ func (r *replica) forward(ctx context.Context, w http.ResponseWriter, req *http.
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil || r.peers.checkStranger(m.Address, resp) != nil || resp.StatusCode == http.StatusServiceUnavailable {
+	if err != nil || r.peers.checkStranger(m.peer(), resp) != nil || resp.StatusCode == http.StatusServiceUnavailable {
 		return false
 	}
 	for _, name := range []string{"Content-Type", headerRetry} {

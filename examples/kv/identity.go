@@ -40,7 +40,12 @@ var errStranger = errors.New("another cluster")
 func clusterOf(first members) string {
 	h := sha256.New()
 	for _, id := range slices.Sorted(maps.Keys(first)) {
-		fmt.Fprintf(h, "%d %q %q\n", id, first[id].Address, first[id].Data)
+		m := first[id]
+		fmt.Fprintf(h, "%d %q %q", id, m.Address, m.Data)
+		if m.Peer != "" { // without it, the ids are those from before there were addresses for peers
+			fmt.Fprintf(h, " %q", m.Peer)
+		}
+		fmt.Fprintln(h)
 	}
 	return base32.StdEncoding.EncodeToString(h.Sum(nil)[:15])
 }

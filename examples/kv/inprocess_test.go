@@ -45,7 +45,7 @@ func makeFirst(t *testing.T, dir string, addresses map[uint64]string) {
 		folders[id], stores = s.identity, append(stores, s)
 	}
 	for _, s := range stores {
-		must(t, errors.Join(s.begin(named(addresses, folders)), s.close()))
+		must(t, errors.Join(s.begin(at(addresses).named(folders)), s.close()))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,7 @@ func (r *replica) living(ctx context.Context, via string, try int) string {
 	_ = r.query(ctx, func() {
 		known := r.loop.met
 		if len(r.store.members) > 0 {
-			known = r.store.members.addresses()
+			known = r.store.members.peers()
 		}
 		for _, id := range slices.Sorted(maps.Keys(known)) {
 			if address := known[id]; id != r.opts.id && !slices.Contains(all, address) {
@@ -121,14 +122,14 @@ func (r *replica) askCaller(ctx context.Context) (known map[uint64]string, clust
 	if own := report.Members[r.opts.id]; report.Cluster == "" || own.Removed || own.Data != r.store.identity {
 		return nil, "", errNoCaller
 	}
-	return report.Members.addresses(), report.Cluster, nil
+	return report.Members.peers(), report.Cluster, nil
 }
 
 // askToJoin returns the addresses of those who take part, and the id of their cluster.
 func (r *replica) askToJoin(ctx context.Context, at string) (known map[uint64]string, cluster string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.opts.timeout)
 	defer cancel()
-	body, err := json.Marshal(joinRequest{ID: r.opts.id, member: member{Address: r.opts.address, Data: r.store.identity}})
+	body, err := json.Marshal(joinRequest{ID: r.opts.id, member: member{Address: r.opts.address, Peer: r.opts.peer, Data: r.store.identity}})
 	if err != nil {
 		return nil, "", err
 	}
@@ -168,7 +169,7 @@ func (r *replica) askToJoin(ctx context.Context, at string) (known map[uint64]st
 	}
 	known = map[uint64]string{}
 	for _, m := range report.Members {
-		known[m.ID] = m.Address
+		known[m.ID] = cmp.Or(m.Peer, m.Address)
 	}
 	return known, cluster, nil
 }

@@ -44,7 +44,7 @@ func (l *loop) useMembers() {
 	l.members.Store(&now)
 	// A replica that is being added knows nobody yet but from those who add it.
 	if len(now) > 0 {
-		l.peers.follow(now.addresses())
+		l.peers.follow(now.peers())
 	}
 	if now[l.peers.self].Removed {
 		l.depart()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,10 @@ import (
 
 // member describes one replica.
 type member struct {
-	// Address is the base URL at which it serves clients and other replicas.
+	// Address is the base URL at which it serves clients, and other replicas if Peer is empty.
 	Address string `json:"address"`
+	// Peer is the base URL at which it serves other replicas only.
+	Peer string `json:"peer,omitempty"`
 	// Data names the folder of the replica, see store.identity.
 	Data string `json:"data,omitempty"`
 	// Removed members stay here for ever, so that their ids are not used again: what
@@ -47,7 +50,7 @@ var (
 func (ms members) check(id uint64, m member) error {
 	old, known := ms[id]
 	switch {
-	case id == 0 || m.Address == "" || m.Removed:
+	case id == 0 || m.Address == "" || m.Address == m.Peer || m.Removed:
 		return errBadMember
 	case old.Removed:
 		return errRemovedID
@@ -55,7 +58,7 @@ func (ms members) check(id uint64, m member) error {
 		return errTakenID
 	}
 	for other, o := range ms {
-		if other != id && !o.Removed && o.Address == m.Address {
+		if other != id && !o.Removed && o.meets(m) {
 			return errTakenPlace
 		}
 	}
@@ -103,15 +106,39 @@ func takesPart(conf raftpb.ConfState, id uint64) bool {
 		slices.Contains(conf.VotersOutgoing, id) || slices.Contains(conf.LearnersNext, id)
 }
 
-// addresses are those of the replicas that take part.
+// addresses are those at which the replicas that take part serve clients.
 func (ms members) addresses() map[uint64]string {
+	return ms.places(func(m member) string { return m.Address })
+}
+
+// peers are the addresses at which the replicas that take part serve each other.
+func (ms members) peers() map[uint64]string { return ms.places(member.peer) }
+
+func (ms members) places(place func(member) string) map[uint64]string {
 	all := map[uint64]string{}
 	for id, m := range ms {
 		if !m.Removed {
-			all[id] = m.Address
+			all[id] = place(m)
 		}
 	}
 	return all
+}
+
+// peer is the base URL at which a replica serves other replicas.
+func (m member) peer() string { return cmp.Or(m.Peer, m.Address) }
+
+// meets reports whether two replicas have an address in common.
+func (m member) meets(o member) bool {
+	own := []string{m.Address, m.peer()}
+	return slices.Contains(own, o.Address) || slices.Contains(own, o.peer())
+}
+
+// where is the place of a replica as -cluster has it.
+func (m member) where() string {
+	if m.Peer == "" {
+		return m.Address
+	}
+	return m.Address + "+" + m.Peer
 }
 
 // removed lists the ids that are not used any more.

@@ -37,7 +37,7 @@ func runRecover(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&c.id, "id", 0, "the replica whose folder is to be a cluster of its own")
 	flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica has its own in it")
-	flags.StringVar(&c.cluster, "cluster", "", "the new address of the replica, as 2=http://host:port, if it changes")
+	flags.StringVar(&c.cluster, "cluster", "", "the new place of the replica, as 2=http://host:port or 2=http://host:port+http://host:port for peers, if it changes")
 	flags.BoolVar(&c.yes, "yes", false, "do it; otherwise nothing is changed")
 	err := flags.Parse(args)
 	switch {
@@ -48,26 +48,26 @@ func runRecover(args []string, stdout, stderr io.Writer) int {
 	case err == nil && (c.id == 0 || flags.NArg() > 0):
 		err = errors.New("recover needs -id, and takes flags only (-h lists them)")
 	}
-	var address string
+	var at member
 	if err == nil && c.cluster != "" {
-		var alone map[uint64]string
-		if alone, err = parseCluster(c.cluster); err == nil && (len(alone) != 1 || alone[c.id] == "") {
+		var alone members
+		if alone, err = parseCluster(c.cluster); err == nil && (len(alone) != 1 || alone[c.id].Address == "") {
 			err = fmt.Errorf("-cluster must be replica %d alone: recovery leaves one member, others join it later", c.id)
 		}
-		address = alone[c.id]
+		at = alone[c.id]
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "kv:", err)
 		return 2
 	}
-	if err := c.run(address, stdout); err != nil {
+	if err := c.run(at, stdout); err != nil {
 		fmt.Fprintln(stderr, "kv:", err)
 		return 1
 	}
 	return 0
 }
 
-func (c *recovery) run(address string, stdout io.Writer) error {
+func (c *recovery) run(at member, stdout io.Writer) error {
 	o := options{id: c.id, dir: filepath.Join(c.data, strconv.FormatUint(c.id, 10))}
 	if !o.inUse() {
 		return fmt.Errorf("replica %d has no data in %s", o.id, o.dir)
@@ -76,14 +76,14 @@ func (c *recovery) run(address string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.recover(s, address, stdout); err != nil {
+	if err := c.recover(s, at, stdout); err != nil {
 		return s.closeAfter(err)
 	}
 	return s.close()
 }
 
 // recover says what there is and what may be lost, and changes it if the operator has said so.
-func (c *recovery) recover(s *store, address string, stdout io.Writer) error {
+func (c *recovery) recover(s *store, at member, stdout io.Writer) error {
 	own, known := s.members[c.id]
 	switch {
 	case !known:
@@ -92,8 +92,8 @@ func (c *recovery) recover(s *store, address string, stdout io.Writer) error {
 		return errRemoved
 	case own.Data != "" && own.Data != s.identity:
 		return fmt.Errorf("this is the folder of another replica than %d", c.id)
-	case address == "":
-		address = own.Address
+	case at.Address == "":
+		at = own
 	}
 	changes, err := s.unappliedChanges()
 	if err != nil {
@@ -103,10 +103,10 @@ func (c *recovery) recover(s *store, address string, stdout io.Writer) error {
 		return err
 	}
 	if !c.yes {
-		_, err := fmt.Fprintf(stdout, "Nothing is changed. With -yes, replica %d at %s becomes the only member of a new cluster.\n", c.id, address)
+		_, err := fmt.Fprintf(stdout, "Nothing is changed. With -yes, replica %d at %s becomes the only member of a new cluster.\n", c.id, at.where())
 		return err
 	}
-	if err := s.force(s.alone(c.id, address), changes); err != nil {
+	if err := s.force(s.alone(c.id, at), changes); err != nil {
 		return err
 	}
 	if err := s.applyAll(); err != nil {
@@ -116,12 +116,12 @@ func (c *recovery) recover(s *store, address string, stdout io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "Replica %d at %s is now the only member of the new cluster %s. Start it with -id %d alone.\n",
-		c.id, address, s.cluster, c.id)
+		c.id, at.where(), s.cluster, c.id)
 	return err
 }
 
 // alone is the store with this replica as the only member of a new cluster.
-func (s *store) alone(id uint64, address string) *position {
+func (s *store) alone(id uint64, at member) *position {
 	next := *s.position()
 	next.cluster = rand.Text()
 	next.conf = raftpb.ConfState{Voters: []uint64{id}}
@@ -130,7 +130,7 @@ func (s *store) alone(id uint64, address string) *position {
 		m.Removed = true
 		next.members[other] = m
 	}
-	next.members[id] = member{Address: address, Data: s.members[id].Data}
+	next.members[id] = member{Address: at.Address, Peer: at.Peer, Data: s.members[id].Data}
 	return &next
 }
 
@@ -143,7 +143,7 @@ func (s *store) describe(w io.Writer, changes []raftpb.Entry) error {
 	var who []string
 	for _, id := range slices.Sorted(maps.Keys(s.members)) {
 		if m := s.members[id]; !m.Removed {
-			who = append(who, fmt.Sprintf("%d at %s", id, m.Address))
+			who = append(who, fmt.Sprintf("%d at %s", id, m.where()))
 		}
 	}
 	commit := max(s.hard.Commit, s.applied.index)

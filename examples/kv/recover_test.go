@@ -156,7 +156,7 @@ func TestARecoveryThatIsInterruptedLeavesACluster(t *testing.T) {
 		s, err := openStore(c.folder(1))
 		must(t, err)
 		must(t, s.save(raft.Ready{Entries: puts(2, 7, 1), HardState: raftpb.HardState{Term: 1, Commit: 2}, MustSync: true}))
-		must(t, s.force(s.alone(1, s.members[1].Address), nil))
+		must(t, s.force(s.alone(1, s.members[1]), nil))
 		if steps > 1 {
 			must(t, s.applyAll())
 		}

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -23,19 +20,22 @@ import (
 
 // options are what a replica needs to know.
 type options struct {
-	id           uint64
-	first        map[uint64]string // base URLs of the first replicas, for a new one of them; otherwise none
-	joins        bool              // it is to be added
-	ignored      string            // the flags that mean nothing for a folder with data
-	address      string            // base URL of this one; empty if the folder knows it
-	listen       string            // host:port to listen on; empty for the one in the address
-	dir          string
-	tick         time.Duration
-	timeout      time.Duration // of a request
-	compactAfter uint64
-	snapshotRate int    // bytes a second for snapshots to peers; 0 for no bound
-	minFree      uint64 // bytes of free space in reserve; 0 if the disk is not watched
-	tokenFile    string // has the token that changes of the cluster need; empty for none
+	id             uint64
+	first          members // the first replicas, for a new one of them; otherwise none
+	joins          bool    // it is to be added
+	ignored        string  // the flags that mean nothing for a folder with data
+	address        string  // base URL of this one; empty if the folder knows it
+	peer           string  // base URL for other replicas; empty if it is the same, or if the folder knows it
+	listen         string  // host:port to listen on; empty for the one in the address
+	peerListen     string  // likewise for other replicas
+	maxConnections int     // of clients, if other replicas have an address of their own; 0 for no bound
+	dir            string
+	tick           time.Duration
+	timeout        time.Duration // of a request
+	compactAfter   uint64
+	snapshotRate   int    // bytes a second for snapshots to peers; 0 for no bound
+	minFree        uint64 // bytes of free space in reserve; 0 if the disk is not watched
+	tokenFile      string // has the token that changes of the cluster need; empty for none
 	security
 	log *slog.Logger
 	say io.Writer // for lines to the operator; may be nil
@@ -50,12 +50,13 @@ func (o *options) tell(format string, args ...any) {
 
 // replica is one member of the cluster: store, loop, transport and HTTP server.
 type replica struct {
-	opts   options
-	store  *store
-	loop   *loop
-	peers  *transport
-	server *http.Server
-	ids    requestIDs
+	opts       options
+	store      *store
+	loop       *loop
+	peers      *transport
+	server     *http.Server
+	peerServer *http.Server // nil if peers share the port of clients
+	ids        requestIDs
 
 	hindrance atomic.Value // the hindrance that was seen last
 	// caller is the address of who has called while this replica had no cluster, see askCaller.
@@ -87,16 +88,14 @@ func (opts options) startOn(ctx context.Context, s *store) (*replica, error) {
 	if err != nil {
 		return nil, s.closeAfter(err)
 	}
-	listener, err := listen(r.opts)
+	ports, err := listen(r.opts)
 	if err != nil {
 		return nil, s.closeAfter(err)
 	}
-	r.server = newServer(r.routes())
-	r.server.ErrorLog = serverLog(r.opts.log)
 	go r.loop.run()
 	go r.watchProgress()
 	go r.watchSpace()
-	go func() { _ = r.server.Serve(listener) }() // ends with stop
+	r.server, r.peerServer = ports.serve(r.routes(), r.peerRoutes(), r.opts.log)
 	return r, nil
 }
 
@@ -106,10 +105,10 @@ func newReplica(opts options, s *store) (*replica, error) {
 		return nil, errRemoved
 	case known && own.Data != "" && own.Data != s.identity:
 		return nil, fmt.Errorf("%s is the folder of another replica than %d", opts.dir, opts.id)
-	case known && opts.address != "" && opts.address != own.Address:
-		return nil, fmt.Errorf("replica %d is known to the others as %s: start it there (-listen says where to listen)", opts.id, own.Address)
+	case known && opts.address != "" && (opts.address != own.Address || opts.peer != own.Peer):
+		return nil, fmt.Errorf("replica %d is known to the others as %s: start it there (-listen and -peer-listen say where to listen)", opts.id, own.where())
 	case known:
-		opts.address = own.Address
+		opts.address, opts.peer = own.Address, own.Peer
 	case opts.address == "":
 		return nil, fmt.Errorf("replica %d is not in the cluster; -join and -address add it", opts.id)
 	}
@@ -139,7 +138,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.peers = newTransport(opts.id, opts.address)
+	r.peers = newTransport(opts.id, cmp.Or(opts.peer, opts.address))
 	r.peers.log = opts.log
 	r.peers.client, r.peers.dial = opts.httpClient(), opts.dial
 	r.peers.cluster.set(s.cluster)
@@ -150,27 +149,6 @@ func newReplica(opts options, s *store) (*replica, error) {
 	r.loop.inflightLimit = config.MaxInflightMsgs
 	r.electionTimeout = time.Duration(config.ElectionTick) * opts.tick
 	return r, nil
-}
-
-func listen(opts options) (net.Listener, error) {
-	u, err := url.Parse(opts.address)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Scheme == "https" && opts.clients == nil:
-		return nil, fmt.Errorf("the address of replica %d is %s: it needs -cert, -key and -peer-ca", opts.id, opts.address)
-	case u.Scheme != "https" && opts.clients != nil:
-		return nil, fmt.Errorf("the address of replica %d is %s: -cert needs https:// (-peer-cert does not)", opts.id, opts.address)
-	}
-	at := cmp.Or(opts.listen, u.Host)
-	l, err := net.Listen("tcp", at)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (is another copy running?): %w", at, err)
-	}
-	if opts.clients != nil {
-		l = tls.NewListener(l, opts.serverConfig())
-	}
-	return l, nil
 }
 
 func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop {
@@ -224,8 +202,10 @@ func (r *replica) stop() error {
 	}
 	r.peers.stop(grace)
 	r.streams.close()
-	if r.server.Shutdown(ctx) != nil {
-		_ = r.server.Close()
+	for _, s := range []*http.Server{r.server, r.peerServer} {
+		if s != nil && s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
 	}
 	return r.store.close()
 }

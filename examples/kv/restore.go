@@ -29,6 +29,7 @@ type tool struct {
 	from, to string
 	id       uint64
 	address  string
+	peer     string
 	data     string
 	tls      certFiles // of this client
 }
@@ -50,6 +51,7 @@ func runTool(command string, args []string, stdout, stderr io.Writer) int {
 		flags.StringVar(&c.from, "from", "", "the file that kv backup has written")
 		flags.Uint64Var(&c.id, "id", 0, "the replica that is the first one of the new cluster")
 		flags.StringVar(&c.address, "address", "", "http://host:port at which others and clients will reach it")
+		flags.StringVar(&c.peer, "peer-address", "", "http://host:port at which other replicas will reach it, if it is not -address")
 		flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica gets its own in it")
 	}
 	err := flags.Parse(args)
@@ -91,7 +93,10 @@ func (c *tool) check(command string, rest []string) error {
 		return err
 	}
 	*address = parsed
-	return nil
+	if c.peer != "" {
+		c.peer, err = parsePeer(c.peer, c.address)
+	}
+	return err
 }
 
 func (c *tool) backup(stdout io.Writer) error {
@@ -133,7 +138,7 @@ func (c *tool) restoreTo(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = e.guard(func() error { return e.restore(file, c.id, c.address) })
+	err = e.guard(func() error { return e.restore(file, c.id, member{Address: c.address, Peer: c.peer}) })
 	if err = errors.Join(err, e.guard(e.close)); err != nil {
 		return errors.Join(err, os.RemoveAll(part))
 	}
@@ -142,7 +147,7 @@ func (c *tool) restoreTo(dir string) error {
 }
 
 // restore fills an empty database.
-func (e *engine) restore(file io.Reader, id uint64, address string) error {
+func (e *engine) restore(file io.Reader, id uint64, alone member) error {
 	b := e.db.NewBatch()
 	defer func() { _ = b.Close() }()
 	at, err := backupKind.read(bufio.NewReaderSize(file, 256<<10), func(key, value []byte) error {
@@ -158,12 +163,13 @@ func (e *engine) restore(file io.Reader, id uint64, address string) error {
 	}
 	at.index += restoreGap
 	name := rand.Text()
-	alone := members{id: {Address: address, Data: name}}
+	alone.Data = name
+	all := members{id: alone}
 	hard := raftpb.HardState{Term: at.term, Commit: at.index}
 	err = errors.Join(
 		setMessage(b, keyHard, &hard), b.Set(keyPrev, encodeID(at), nil),
 		setApplied(b, at, raftpb.ConfState{Voters: []uint64{id}}),
-		alone.write(b, nil), b.Set(keyIdentity, []byte(name), nil), b.Set(keyCluster, []byte(clusterOf(alone)), nil))
+		all.write(b, nil), b.Set(keyIdentity, []byte(name), nil), b.Set(keyCluster, []byte(clusterOf(all)), nil))
 	if err != nil {
 		return err
 	}

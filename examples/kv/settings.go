@@ -20,10 +20,10 @@ import (
 // ignored with a line that says so.
 
 // localCluster is what runs without flags.
-var localCluster = map[uint64]string{
-	1: "http://127.0.0.1:9121",
-	2: "http://127.0.0.1:9122",
-	3: "http://127.0.0.1:9123",
+var localCluster = members{
+	1: {Address: "http://127.0.0.1:9121"},
+	2: {Address: "http://127.0.0.1:9122"},
+	3: {Address: "http://127.0.0.1:9123"},
 }
 
 // settings are the command line.
@@ -32,6 +32,9 @@ type settings struct {
 	cluster, data   string
 	join            string
 	address, listen string
+	peerAddress     string
+	peerListen      string
+	maxConnections  int
 	tick, timeout   time.Duration
 	compactAfter    uint64
 	bootstrap       bool
@@ -50,10 +53,13 @@ func parseSettings(args []string) (*settings, error) {
 	flags := flag.NewFlagSet("kv", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&s.id, "id", 0, "run only the replica with this id")
-	flags.StringVar(&s.cluster, "cluster", "", "the first replicas, as 1=http://host:port,2=http://host:port,...")
+	flags.StringVar(&s.cluster, "cluster", "", "the first replicas, as 1=http://host:port,2=http://host:port,... or each as 1=http://host:port+http://host:port, with the address for replicas behind that for clients")
 	flags.BoolVar(&s.bootstrap, "bootstrap", false, "with -id and -cluster: this replica is new, and one of the first (a folder that has data ignores it)")
 	flags.StringVar(&s.join, "join", "", "add the replica -id at -address to a cluster: the address of any living replica of it")
 	flags.StringVar(&s.address, "address", "", "with -join: http://host:port at which the others and clients reach this replica")
+	flags.StringVar(&s.peerAddress, "peer-address", "", "with -join: http://host:port at which the others reach this replica, if clients have -address to themselves")
+	flags.StringVar(&s.peerListen, "peer-listen", "", "with -id: host:port to listen on for the others, if it is not the one of the address for them")
+	flags.IntVar(&s.maxConnections, "max-connections", 2048, "how many connections clients may have at once, if replicas have an address of their own")
 	flags.StringVar(&s.listen, "listen", "", "with -id: host:port to listen on, if it is not the one of the address")
 	flags.StringVar(&s.data, "data", "kv-data", "folder of the data; each replica has its own in it")
 	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
@@ -79,6 +85,8 @@ func parseSettings(args []string) (*settings, error) {
 		return nil, fmt.Errorf("%w (-h lists the flags)", err)
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a flag, and there are no other arguments (-h lists the flags)", flags.Arg(0))
+	case s.maxConnections <= 0:
+		return nil, errors.New("-max-connections must be above 0")
 	case s.tick <= 0 || s.timeout <= 0:
 		return nil, errors.New("-tick and -timeout must be above 0")
 	case s.snapshotRate < 0:
@@ -124,8 +132,8 @@ func (s *settings) replicas(stderr io.Writer) ([]options, error) {
 	switch {
 	case s.join != "":
 		return s.joining(stderr)
-	case s.address != "" || s.listen != "" && s.id == 0:
-		return nil, errors.New("-address needs -join, and -listen needs -id")
+	case s.address != "" || s.peerAddress != "" || (s.listen != "" || s.peerListen != "") && s.id == 0:
+		return nil, errors.New("-address needs -join, and -listen needs -id (-peer-address and -peer-listen likewise)")
 	case s.id != 0:
 		o, err := s.one(first, stderr)
 		return []options{o}, err
@@ -138,9 +146,10 @@ func (s *settings) replicas(stderr io.Writer) ([]options, error) {
 }
 
 // place returns the options of a replica. -cluster and -bootstrap count only for an empty folder.
-func (s *settings) place(id uint64, first map[uint64]string, stderr io.Writer) options {
+func (s *settings) place(id uint64, first members, stderr io.Writer) options {
 	o := options{
-		id: id, first: first, address: first[id], listen: s.listen, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
+		id: id, first: first, address: first[id].Address, peer: first[id].Peer, listen: s.listen, peerListen: s.peerListen,
+		maxConnections: s.maxConnections, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
 		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
 		tokenFile: s.tokenFile, security: s.security, minFree: s.minFree,
 		log: s.log(stderr).With("replica", id),
@@ -165,12 +174,12 @@ func (o *options) inUse() bool {
 // one is the replica -id. A folder with data knows everything. Without data, -bootstrap has to say
 // that the replica is new, and -cluster who the first replicas are. Replicas that share a process
 // need neither: they are new together.
-func (s *settings) one(first map[uint64]string, stderr io.Writer) (options, error) {
+func (s *settings) one(first members, stderr io.Writer) (options, error) {
 	o := s.place(s.id, first, stderr)
 	cluster := s.cluster
 	switch {
 	case s.cluster == "":
-		o.first, o.address = nil, ""
+		o.first, o.address, o.peer = nil, "", ""
 	case o.address == "":
 		o.first, cluster = nil, ""
 	case !s.bootstrap:
@@ -194,24 +203,35 @@ func (s *settings) joining(stderr io.Writer) ([]options, error) {
 		}
 		*base = parsed
 	}
+	if s.peerAddress != "" {
+		var err error
+		if s.peerAddress, err = parsePeer(s.peerAddress, s.address); err != nil {
+			return nil, err
+		}
+	}
 	o := s.place(s.id, nil, stderr)
-	o.address, o.joins = s.address, true
+	o.address, o.peer, o.joins = s.address, s.peerAddress, true
 	return []options{o}, nil
 }
 
-func parseCluster(s string) (map[uint64]string, error) {
-	cluster := map[uint64]string{}
+func parseCluster(s string) (members, error) {
+	cluster := members{}
 	for _, word := range strings.Split(s, ",") {
 		left, right, _ := strings.Cut(word, "=")
 		id, err := strconv.ParseUint(left, 10, 64)
 		if err != nil || id == 0 {
 			return nil, fmt.Errorf("%q does not begin with the id of a replica", word)
 		}
-		base, err := parseBase(right)
-		if err != nil || cluster[id] != "" {
+		address, peer, both := strings.Cut(right, "+")
+		m := member{}
+		m.Address, err = parseBase(address)
+		if err == nil && both {
+			m.Peer, err = parsePeer(peer, m.Address)
+		}
+		if _, twice := cluster[id]; err != nil || twice {
 			return nil, fmt.Errorf("%q does not give replica %d one http://host:port or https://host:port", word, id)
 		}
-		cluster[id] = base
+		cluster[id] = m
 	}
 	return cluster, nil
 }
@@ -225,4 +245,13 @@ func parseBase(s string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%q is not like http://host:port or https://host:port", s)
+}
+
+// parsePeer reads the base URL for other replicas of a replica that has another one for clients.
+func parsePeer(s, address string) (string, error) {
+	peer, err := parseBase(s)
+	if err == nil && peer == address {
+		err = fmt.Errorf("%s is the address for clients already", s)
+	}
+	return peer, err
 }

@@ -73,7 +73,7 @@ func TestACommandLineBecomesReplicas(t *testing.T) {
 	}
 	both := "-cluster and -bootstrap are"
 	for line, all := range map[string][]want{
-		"":                                       {{1, localCluster[1], 3, false, ""}, {2, localCluster[2], 3, false, ""}, {3, localCluster[3], 3, false, ""}},
+		"":                                       {{1, localCluster[1].Address, 3, false, ""}, {2, localCluster[2].Address, 3, false, ""}, {3, localCluster[3].Address, 3, false, ""}},
 		"-cluster " + twoReplicas:                {{1, "http://a:1", 2, false, "-cluster is"}, {2, "http://b:2", 2, false, "-cluster is"}},
 		"-id 1":                                  {{1, "", 0, false, ""}},
 		"-id 1 -bootstrap":                       {{1, "", 0, false, "-bootstrap is"}},

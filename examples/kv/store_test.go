@@ -23,7 +23,7 @@ func openTest(t *testing.T, dir string) *store {
 func openFirst(fs vfs.FS, dir string, addresses map[uint64]string) (*store, error) {
 	s, err := openStoreIn(fs, dir)
 	if err == nil && s.cluster == "" {
-		err = s.begin(named(addresses, nil))
+		err = s.begin(at(addresses))
 	}
 	return s, err
 }
@@ -280,7 +280,7 @@ func TestMessagesSurviveTheWayInOneBatch(t *testing.T) {
 
 func TestTheClusterFlagIsChecked(t *testing.T) {
 	got, err := parseCluster("1=http://127.0.0.1:1,2=http://127.0.0.1:2/")
-	if err != nil || len(got) != 2 || got[2] != "http://127.0.0.1:2" {
+	if err != nil || len(got) != 2 || got[2].Address != "http://127.0.0.1:2" {
 		t.Errorf("%v, %v", got, err)
 	}
 	for _, bad := range []string{"", "1", "x=http://a:1", "0=http://a:1", "1=ftp://a:1", "1=http://a:1,1=http://b:1", "1=http://"} {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -164,8 +163,9 @@ func TestOnlyPeersSendMessages(t *testing.T) {
 // here serves HTTP over TLS in this process as replica 1 does.
 func here(t *testing.T, s security) (address string, log *lines) {
 	t.Helper()
-	l, err := listen(options{id: 1, address: "https://127.0.0.1:0", security: s})
+	p, err := listen(options{id: 1, address: "https://127.0.0.1:0", security: s})
 	must(t, err)
+	l := p.clients
 	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_, _ = fmt.Fprint(w, req.Proto, " ", s.identified(req.TLS))
 	}))
@@ -197,15 +197,24 @@ func TestClientsMayNeedACertificate(t *testing.T) {
 			}
 		}
 		if needed {
-			conn, err := net.Dial("tcp", address) // and looks no further
-			must(t, err)
-			must(t, conn.Close())
 			_, _ = filesOf(dir, "").httpClient().Get("https://" + address)
 			log.want(t, errNoCertificate.Error())
 			if n := strings.Count(log.String(), "\n"); n != 1 {
 				t.Errorf("%d lines: %s", n, log)
 			}
 		}
+	}
+}
+
+// TestWhoeverGoesIsNotRefused: the line is for certificates that are not accepted.
+func TestWhoeverGoesIsNotRefused(t *testing.T) {
+	var log lines
+	server := serverLog(slog.New(slog.NewTextHandler(&log, nil)))
+	server.Print("http: TLS handshake error from 127.0.0.1:1: EOF")
+	server.Print("http: TLS handshake error from 127.0.0.1:2: read tcp 127.0.0.1:3->127.0.0.1:2: reset")
+	server.Print("http: TLS handshake error from 127.0.0.1:4: tls: bad certificate")
+	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, `from=127.0.0.1:4 err="tls: bad certificate"`) {
+		t.Error(said)
 	}
 }
 
@@ -336,7 +345,7 @@ func TestFlagsOfTLSThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	if l, err := listen(options{id: 1, address: "http://127.0.0.1:0", security: security{peers: f}}); err != nil || l.Close() != nil {
+	if l, err := listen(options{id: 1, address: "http://127.0.0.1:0", security: security{peers: f}}); err != nil || l.close() != nil {
 		t.Errorf("certificates for peers only: %v", err)
 	}
 }
