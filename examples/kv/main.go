@@ -186,16 +186,20 @@ func announce(replicas []*replica, stdout io.Writer) {
 			time.Sleep(retryPause)
 			continue
 		}
+		curl := "curl"
+		if isSecure(replicas[0].opts.address) {
+			curl = "curl --cacert CA.pem"
+		}
 		fmt.Fprintf(stdout, `replica %d leads. Try, at any of the addresses:
-  curl -X PUT --data-binary hello %[2]s/kv/greeting
-  curl %[2]s/kv/greeting
-  curl -X DELETE %[2]s/kv/greeting
-  curl %[2]s/status
-  curl %[2]s/members
-  curl -X POST %[2]s/leader
+  %[3]s -X PUT --data-binary hello %[2]s/kv/greeting
+  %[3]s %[2]s/kv/greeting
+  %[3]s -X DELETE %[2]s/kv/greeting
+  %[3]s %[2]s/status
+  %[3]s %[2]s/members
+  %[3]s -X POST %[2]s/leader
 or open %[2]s/ in a browser.
 Ctrl-C stops; the data stays in place. README.md tells how to add and remove replicas.
-`, s.Leader, replicas[0].opts.address)
+`, s.Leader, replicas[0].opts.address, curl)
 		return
 	}
 }

@@ -125,6 +125,19 @@ func TestClientsDoNotKeepPeersOut(t *testing.T) {
 	stop[leader.opts.id]()
 	delete(replicas, leader.opts.id)
 	write("after")
+
+	// One that joins, and one that is sent messages, hear of the addresses for replicas.
+	fresh := &replica{
+		opts:  options{id: 4, address: "http://127.0.0.1:4", peer: "http://127.0.0.1:5", timeout: patience},
+		store: &store{identity: "d"}, peers: newTransport(4, ""),
+	}
+	until(t, "an addition", func() bool {
+		known, _, err := fresh.askToJoin(context.Background(), asked.opts.peer)
+		return err == nil && known[1] == first[1].Peer && known[4] == fresh.opts.peer
+	})
+	if asked.peers.url != asked.opts.peer {
+		t.Errorf("it says that it is at %s", asked.peers.url)
+	}
 }
 
 // TestAFullPortCloses although a connection waits for another one to end.

@@ -84,6 +84,7 @@ func TestAClusterOverTLS(t *testing.T) {
 	c := newTLSCluster(t, dir, "-compact-after", "20")
 	c.startFirst()
 	leader := c.leader()
+	c.said.want(t, "curl --cacert CA.pem https://")
 	written := map[string]string{}
 	for i := range 60 {
 		key := fmt.Sprint("key", i)
