@@ -30,6 +30,7 @@ func TestThePage(t *testing.T) {
 		{"a button removes a replica", v.removes},
 		{"the command that adds a replica", v.showsCommand},
 		{"nothing is said twice", v.saysNothingTwice},
+		{"what is rare", v.showsWhatIsRare},
 		{"a hidden page asks nothing", v.restsWhenHidden},
 		{"nothing from elsewhere", v.fetchesNothingElse},
 		{"texts stay texts", v.makesNoElements},
@@ -242,6 +243,63 @@ func (v *visit) saysNothingTwice(*testing.T) {
 	if again := eval[[]string](v.tab, "window.again"); len(again) > 0 {
 		v.t.Errorf("said again: %q", again)
 	}
+}
+
+// feed shows a report that is the present one with changes. r is the report, l the status of the
+// leader, and o another member.
+func (v *visit) feed(changes string) {
+	eval[any](v.tab, fmt.Sprintf(`(async () => {
+		window.realFetch ??= window.fetch;
+		const r = await (await realFetch("/cluster")).json();
+		const l = r.members.find(m => m.status.role === "Leader").status, o = r.members.find(m => m.status !== l);
+		%s;
+		window.fetch = async (path, options) => path === "/cluster" ? new Response(JSON.stringify(r)) : realFetch(path, options);
+	})()`, changes))
+}
+
+// showsWhatIsRare feeds the page what a cluster seldom reports.
+func (v *visit) showsWhatIsRare(*testing.T) {
+	leader := eval[int](v.tab, leaderID)
+	other := 6 - v.removedID() - leader
+	v.feed(`Object.assign(l.peers[o.id], {state: "snapshot", inflight: 64, inflight_full: true, heard: false});
+		l.sending = {[o.id]: {index: 7, bytes: 3 << 20}};
+		l.voters = [l.id];
+		l.learners = [o.id];
+		Object.assign(o.status, {applied: l.commit - 2, no_progress: "own disk", receiving: {index: 7, bytes: 2048}, err: "<b>broken</b>"})`)
+	v.wantText(card(other, ".role"), "learner")
+	v.wantText(card(other, ".state"), "2 entries behind · receives a snapshot: 2 KiB · no progress: own disk · <b>broken</b>")
+	v.wantText(card(other, ".inflight .value"), "64 of 256 appends")
+	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "25%%"`, card(other, ".inflight .fill")))
+	for _, part := range []string{": snapshot", "window full", "not heard from lately", "snapshot 7: 3 MiB sent"} {
+		v.wantText(card(other, ".flow"), part)
+	}
+	v.want(fmt.Sprintf("document.querySelector(%q).disabled", card(other, ".lead")))
+
+	v.feed(`Object.assign(l.peers[o.id], {paused: true}); o.status.applied = l.commit - 1`)
+	v.wantText(card(other, ".flow"), "waits for an answer")
+	v.wantText(card(other, ".state"), "1 entry behind")
+
+	v.feed(`Object.assign(l, {role: "Candidate", leader: 0}); Object.assign(o.status, {role: "PreCandidate", leader: 0})`)
+	v.wantText("#headline", "No leader")
+	v.wantText(card(leader, ".role"), "candidate")
+	v.wantText(card(other, ".role"), "pre-candidate")
+	v.wantText(card(other, ".state"), "knows no leader")
+	v.want("document.title === 'kv: no leader' && " + count(".inflight:not([hidden])") + " === 0")
+
+	v.feed("r.members = []")
+	v.want(count(".member") + " === 0")
+	eval[any](v.tab, "window.fetch = realFetch; null")
+	v.want(count(".member") + " === 2 && " + count(".leads") + " === 1")
+	v.wantErrors()
+}
+
+func (v *visit) removedID() int {
+	var id int
+	_, about, _ := strings.Cut(v.text("#about"), "removed: ")
+	if _, err := fmt.Sscan(about, &id); err != nil {
+		v.t.Fatal(err)
+	}
+	return id
 }
 
 func (v *visit) restsWhenHidden(*testing.T) {
