@@ -72,7 +72,8 @@ func (c *certMaker) run(stdout io.Writer) error {
 		return err
 	}
 	replica := c.template("kv replica", x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
-	for _, host := range strings.Split(c.hosts, ",") {
+	for host := range strings.SplitSeq(c.hosts, ",") {
+		host = strings.TrimSpace(host)
 		if ip := net.ParseIP(host); ip != nil {
 			replica.IPAddresses = append(replica.IPAddresses, ip)
 		} else {
@@ -99,6 +100,7 @@ func (c *certMaker) authority() (*signer, error) {
 	pair, err := tls.LoadX509KeyPair(c.path("ca.pem"), c.path("ca-key.pem"))
 	if errors.Is(err, os.ErrNotExist) {
 		ca := c.template("kv authority")
+		ca.NotAfter = ca.NotBefore.AddDate(10, 0, 0) // it outlives what it signs
 		ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
 		return c.issue("ca", ca, nil)
 	}

@@ -111,6 +111,33 @@ func TestAClusterOverTLS(t *testing.T) {
 	c.wantRead(4, "last", "", "0")
 }
 
+// TestAClusterMovesToTLS replica by replica: those at http:// call those at https://, and the other
+// way round.
+func TestAClusterMovesToTLS(t *testing.T) {
+	dir := makeCerts(t)
+	f := filesOf(dir, "replica")
+	c := newCluster(t, "-peer-cert", f.cert, "-peer-key", f.key, "-peer-ca", f.ca)
+	useFiles(t, filesOf(dir, ""))
+	c.startAll()
+	leader := c.leader()
+	c.put(leader, "k", "v")
+	c.urls[4] = "https://" + freeAddress(t)
+	c.run(4, "-join", c.urls[leader], "-address", c.urls[4], "-cert", f.cert, "-key", f.key)
+	c.wantVoters(4, 1, 2, 3, 4)
+	c.said.want(t, "replica 4 votes")
+	until(t, "transfer", func() bool {
+		code, _ := ask(http.MethodPost, c.urls[leader]+"/leader?to=4")
+		return code == http.StatusOK
+	})
+	c.remove(4, leader)
+	c.wantExit(leader)
+	delete(c.urls, leader)
+	c.put(other(c, leader), "k", "new")
+	for id := range c.urls {
+		c.wantRead(id, "k", "", "new")
+	}
+}
+
 // TestOnlyPeersSendMessages, and only who has a certificate changes the cluster.
 func TestOnlyPeersSendMessages(t *testing.T) {
 	dir, strange := makeCerts(t), makeCerts(t)
@@ -289,8 +316,8 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 // TestCertsMakesFilesFor the hosts that it was given, with keys that only the owner reads.
 func TestCertsMakesFilesForReplicas(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	said := carryOut(t, "certs", "-out", dir, "-hosts", "host1,10.0.0.1", "-days", "3")
-	if !strings.Contains(said, "for replicas at host1,10.0.0.1") || !strings.Contains(said, "for 3 days") {
+	said := carryOut(t, "certs", "-out", dir, "-hosts", "host1, 10.0.0.1", "-days", "3")
+	if !strings.Contains(said, "for replicas at host1, 10.0.0.1") || !strings.Contains(said, "for 3 days") {
 		t.Errorf("%s", said)
 	}
 	for _, name := range []string{"ca", "replica", "client"} {
@@ -306,10 +333,30 @@ func TestCertsMakesFilesForReplicas(t *testing.T) {
 	if err := errors.Join(leaf.VerifyHostname("host1"), leaf.VerifyHostname("10.0.0.1")); err != nil || leaf.NotAfter.Sub(leaf.NotBefore).Hours() != 73 {
 		t.Errorf("%v, valid until %v", err, leaf.NotAfter)
 	}
+	ca, err := (&certFiles{cert: filepath.Join(dir, "ca.pem"), key: filepath.Join(dir, "ca-key.pem")}).current()
+	must(t, err)
+	if until := ca.own[0].Leaf.NotAfter; until.Before(leaf.NotAfter.AddDate(9, 0, 0)) {
+		t.Errorf("the authority is valid until %v: it cannot renew", until)
+	}
 	var stdout, stderr bytes.Buffer
 	for line, want := range map[string]int{"certs": 2, "certs -out d stray": 2, "certs -out d -days 0": 2, "certs -h": 0, "certs -out " + filepath.Join(dir, "ca.pem"): 1} {
 		if status := run(strings.Fields(line), &stdout, &stderr); status != want {
 			t.Errorf("%s: status %d, %s", line, status, stderr.String())
+		}
+	}
+}
+
+// TestRequestsUseTheFilesOfTLS: a request by another client would fail in a cluster with TLS only.
+func TestRequestsUseTheFilesOfTLS(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		for _, call := range []string{"http.DefaultClient", "http.Get(", "http.Post("} {
+			if name != "tls.go" && !strings.HasSuffix(name, "_test.go") && bytes.Contains(text, []byte(call)) {
+				t.Errorf("%s has %s instead of the client of security or certFiles", name, call)
+			}
 		}
 	}
 }
