@@ -55,14 +55,6 @@ func (r *replica) inTime(next http.Handler) http.Handler {
 	})
 }
 
-// timeFor is how long a batch of messages may take.
-func timeFor(bytes int64) time.Duration {
-	if bytes <= smallBatch {
-		return sendTimeout
-	}
-	return largeTimeout
-}
-
 // budget is a number of bytes that requests share.
 type budget struct {
 	units chan struct{} // those that are taken

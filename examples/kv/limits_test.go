@@ -153,24 +153,6 @@ func TestAConnectionGoesOnAfterALongRequest(t *testing.T) {
 	})
 }
 
-// TestALargeBatchHasTimeToCome sends the last byte when a small batch would be overdue.
-func TestALargeBatchHasTimeToCome(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
-		frame := frameOf(t, bigMessage)
-		conn := p.stream(t, 2)
-		_, err := io.WriteString(conn, frame[:len(frame)-1])
-		must(t, err)
-		time.Sleep(largeTimeout - time.Second)
-		_, err = io.WriteString(conn, frame[len(frame)-1:])
-		must(t, err)
-		synctest.Wait()
-		if len(r.loop.inbox) != 1 {
-			t.Errorf("%d messages", len(r.loop.inbox))
-		}
-		must(t, conn.Close())
-	})
-}
-
 func TestABudgetBoundsWhatIsTakenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(100 * budgetUnit)

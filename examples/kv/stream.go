@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ffd200af/raft/raftpb"
@@ -22,7 +21,8 @@ import (
 // A stream carries messages from one replica to another over one connection. It begins with a
 // request, POST /raft with the headers of all requests between replicas. The receiver answers 101
 // Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. The
-// receiver writes nothing but notes. It answers each empty frame with one: after the network was
+// receiver writes nothing but notes. It answers each empty frame with one, and writes one now and
+// then while a long frame arrives. The sender gives up a stream without notes: after the network was
 // gone for a while, TCP may take minutes to try again, and a new connection takes none.
 
 const (
@@ -32,10 +32,13 @@ const (
 	streamProtocol = "kv-stream"
 	// maxBatch bounds the bytes of a frame.
 	maxBatch = 256 << 20
-	// askPeriod is the time between two empty frames. The sender gives up a stream on which
-	// maxUnanswered of them are not answered, and the receiver one on which nothing comes.
-	askPeriod     = time.Second
-	maxUnanswered = 3
+	// askPeriod is the time between two empty frames, and between two notes during a long frame.
+	askPeriod = time.Second
+	// noteTimeout is the longest time between two notes.
+	noteTimeout = 4 * askPeriod
+	// frameTimeout bounds the time of a frame, as long as its bytes keep coming.
+	frameTimeout = time.Minute
+	// streamTimeout bounds the time between two frames.
 	streamTimeout = time.Minute
 )
 
@@ -43,7 +46,7 @@ const (
 const (
 	noteRemoved = 'r' // the sender was removed from the cluster
 	noteLost    = 'l' // there was no room for a message
-	noteHere    = 'h' // the answer to an empty frame
+	noteHere    = 'h' // the answer to an empty frame, or a part of a long one has arrived
 )
 
 // stream is the sender's end.
@@ -51,8 +54,6 @@ type stream struct {
 	conn  net.Conn
 	ended chan struct{} // closed when nothing comes from the peer any more
 	buf   []byte
-
-	unanswered atomic.Int32 // empty frames since the last answer
 }
 
 // openStream connects to a peer.
@@ -77,7 +78,7 @@ func (t *transport) openStream(p *peer) (*stream, error) {
 		defer close(s.ended)
 		defer conn.Close()
 		defer stop()
-		t.readNotes(p, s, answers)
+		t.readNotes(p, conn, answers)
 	}()
 	return s, nil
 }
@@ -107,8 +108,9 @@ func (t *transport) upgrade(p *peer, conn net.Conn, answers *bufio.Reader) error
 	return conn.SetDeadline(time.Time{})
 }
 
-func (t *transport) readNotes(p *peer, s *stream, notes *bufio.Reader) {
-	for {
+// readNotes ends when the stream does, or when no note has come in time.
+func (t *transport) readNotes(p *peer, conn net.Conn, notes *bufio.Reader) {
+	for conn.SetReadDeadline(time.Now().Add(noteTimeout)) == nil {
 		switch note, err := notes.ReadByte(); {
 		case err != nil:
 			return
@@ -116,8 +118,6 @@ func (t *transport) readNotes(p *peer, s *stream, notes *bufio.Reader) {
 			t.removed(p.id)
 		case note == noteLost:
 			t.unreachable(p.id)
-		case note == noteHere:
-			s.unanswered.Store(0)
 		}
 	}
 }
@@ -130,16 +130,6 @@ func (s *stream) over() <-chan struct{} {
 	return s.ended
 }
 
-// giveUp closes a stream whose peer does not answer. Otherwise it counts the empty frame that is to
-// be sent, and returns false.
-func (s *stream) giveUp() bool {
-	if s == nil || s.unanswered.Add(1) <= maxUnanswered {
-		return false
-	}
-	_ = s.conn.Close()
-	return true
-}
-
 // write sends a batch in one frame.
 func (s *stream) write(batch []raftpb.Message) error {
 	b, err := appendBatch(append(s.buf[:0], make([]byte, frameHead)...), batch)
@@ -147,7 +137,7 @@ func (s *stream) write(batch []raftpb.Message) error {
 		return err
 	}
 	putFrameHead(b[:frameHead], b[frameHead:])
-	if err := s.conn.SetWriteDeadline(time.Now().Add(timeFor(int64(len(b))))); err != nil {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return err
 	}
 	if cap(b) <= smallBatch {
@@ -163,7 +153,7 @@ func (s *stream) close() {
 		return
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = s.conn.SetReadDeadline(time.Now().Add(sendTimeout))
+		time.AfterFunc(sendTimeout, func() { _ = s.conn.Close() })
 		return
 	}
 	_ = s.conn.Close()
@@ -192,9 +182,13 @@ type streams struct {
 type inStream struct {
 	from   uint64
 	conn   net.Conn
+	in     io.Reader // of conn
 	frames frameReader
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	end   time.Time // of the frame whose bytes come; zero between frames
+	noted time.Time // when the sender has heard last that they come
 }
 
 // add returns false if no streams are taken any more.
@@ -255,7 +249,8 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer conn.Close()
-	s := &inStream{from: from, conn: conn, frames: frameReader{r: buffered.Reader, max: maxBatch}}
+	s := &inStream{from: from, conn: conn, in: buffered.Reader}
+	s.frames = frameReader{r: s, max: maxBatch}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer s.cancel()
 	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
@@ -274,6 +269,7 @@ func (r *replica) readStream(s *inStream) error {
 	for err == nil {
 		var size int
 		if err = s.conn.SetReadDeadline(time.Now().Add(streamTimeout)); err == nil {
+			s.end = time.Time{}
 			size, err = s.frames.head()
 		}
 		if err == nil {
@@ -286,8 +282,7 @@ func (r *replica) readStream(s *inStream) error {
 // readBatch reads a frame and gives its messages to the loop. Their bytes count against a budget
 // until then.
 func (r *replica) readBatch(s *inStream, size int) error {
-	timeout := timeFor(int64(size))
-	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	ctx, cancel := context.WithTimeout(s.ctx, sendTimeout)
 	defer cancel()
 	bytes := r.largeBatchBytes
 	if size <= smallBatch {
@@ -298,9 +293,8 @@ func (r *replica) readBatch(s *inStream, size int) error {
 		return err
 	}
 	defer release()
-	if err := s.conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return err
-	}
+	s.noted = time.Now()
+	s.end = s.noted.Add(frameTimeout)
 	batch, err := s.frames.body()
 	if err != nil {
 		return err
@@ -335,6 +329,26 @@ func (r *replica) take(m raftpb.Message) int {
 		r.loop.counters.noRoom.Inc()
 		return 1
 	}
+}
+
+// Read reads what comes. The bytes of a frame may come slowly, but they have to come.
+func (s *inStream) Read(b []byte) (int, error) {
+	if s.end.IsZero() {
+		return s.in.Read(b)
+	}
+	now := time.Now()
+	until := now.Add(sendTimeout)
+	if until.After(s.end) {
+		until = s.end
+	}
+	if err := s.conn.SetReadDeadline(until); err != nil {
+		return 0, err
+	}
+	n, err := s.in.Read(b)
+	if now = time.Now(); err == nil && now.Sub(s.noted) >= askPeriod {
+		s.noted, err = now, s.note(noteHere)
+	}
+	return n, err
 }
 
 func (s *inStream) note(note byte) error {

@@ -305,35 +305,62 @@ func TestWhatIsNoStreamIsRefused(t *testing.T) {
 	})
 }
 
-// TestASenderWaitsNotForAPeerThatDoesNotRead.
+// TestASenderWaitsNotForAPeerThatDoesNotRead, nor for one that reads and does not answer: the network
+// may be gone, or was.
 func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, conn := deaf(t)
-		s.send([]raftpb.Message{{To: 1}})
-		time.Sleep(sendTimeout + time.Millisecond)
-		if s.lost.Load() != 1 {
-			t.Errorf("%d messages are given up", s.lost.Load())
+	for name, talk := range map[string]func(*sendingTransport, net.Conn){
+		"reads": func(_ *sendingTransport, conn net.Conn) { streamEnd(conn) },
+		"small": func(s *sendingTransport, _ net.Conn) { s.send([]raftpb.Message{{To: 1}}) },
+		"large": func(s *sendingTransport, _ net.Conn) { s.send([]raftpb.Message{bigMessageTo1()}) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, conn := deaf(t)
+			s.down.Store(true) // for another stream
+			begun := time.Now()
+			talk(s, conn)
+			for s.lost.Load() == 0 {
+				time.Sleep(time.Second / 8)
+			}
+			if took := time.Since(begun); took > noteTimeout+time.Second/8 {
+				t.Errorf("%s: it was given up after %v", name, took)
+			}
+			s.stop(0)
+			must(t, conn.Close())
+		})
+	}
+}
+
+// TestASlowStreamArrives: it takes longer than a message without an answer may.
+func TestASlowStreamArrives(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		r.loop.inbox = make(chan raftpb.Message, 100)
+		s := sender(t, p)
+		fast := s.dial
+		s.dial = func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := fast(ctx, address)
+			return slowConn{conn}, err
 		}
-		s.stop(0)
-		must(t, conn.Close())
+		s.send([]raftpb.Message{bigMessageTo1(), bigMessageTo1()})
+		time.Sleep(frameTimeout)
+		if len(r.loop.inbox) != 2 || s.dials.Load() != 1 || s.lost.Load() != 0 {
+			t.Errorf("%d messages over %d streams, %d lost", len(r.loop.inbox), s.dials.Load(), s.lost.Load())
+		}
+		s.end(r)
 	})
 }
 
-// TestAStreamWithoutAnswersIsGivenUp: the network may be gone, or was.
-func TestAStreamWithoutAnswersIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, conn := deaf(t)
-		begun := time.Now()
-		<-streamEnd(conn)
-		if took := time.Since(begun); took != (maxUnanswered+1)*askPeriod {
-			t.Errorf("it was given up after %v", took)
+// slowConn takes 100 KiB a second.
+type slowConn struct{ net.Conn }
+
+func (c slowConn) Write(b []byte) (n int, err error) {
+	for part := range slices.Chunk(b, 50<<10) {
+		k, err := c.Conn.Write(part)
+		if n += k; err != nil {
+			return n, err
 		}
-		synctest.Wait()
-		if s.lost.Load() != 1 {
-			t.Errorf("%d reports", s.lost.Load())
-		}
-		s.stop(0)
-	})
+		time.Sleep(time.Second / 2 * time.Duration(k) / (50 << 10))
+	}
+	return n, nil
 }
 
 // TestATransportStopsAtOnce although a peer does not read.
@@ -371,7 +398,7 @@ func deaf(t *testing.T) (*sendingTransport, net.Conn) {
 // TestAReceiverWaitsNotForHalfAFrame, nor for a sender that does not read the answer.
 func TestAReceiverWaitsNotForHalfAFrame(t *testing.T) {
 	for half, want := range map[string]time.Duration{
-		head(10) + "12345": sendTimeout, head(smallBatch+1) + "12345": largeTimeout, "1234": streamTimeout,
+		head(10) + "12345": sendTimeout, head(smallBatch+1) + "12345": sendTimeout, "1234": streamTimeout,
 	} {
 		inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 			conn := p.stream(t, 2)
@@ -384,6 +411,21 @@ func TestAReceiverWaitsNotForHalfAFrame(t *testing.T) {
 			}
 		})
 	}
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		conn := p.stream(t, 2)
+		notes := streamEnd(conn)
+		_, err := io.WriteString(conn, head(smallBatch))
+		must(t, err)
+		begun := time.Now()
+		for err == nil {
+			time.Sleep(time.Second)
+			_, err = io.WriteString(conn, "1")
+		}
+		<-notes
+		if took := time.Since(begun).Truncate(2 * time.Second); took != frameTimeout {
+			t.Errorf("a byte now and then has held the stream for %v", took)
+		}
+	})
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 		conn := p.dial()
 		_, err := io.WriteString(conn, openStream(2))

@@ -18,8 +18,6 @@ const (
 	// batchLength bounds the messages in one frame.
 	batchLength = 128
 	sendTimeout = 3 * time.Second
-	// largeTimeout is for frames that are larger than smallBatch.
-	largeTimeout = time.Minute
 )
 
 // Headers of requests between replicas.
@@ -151,9 +149,6 @@ func (t *transport) serve(p *peer) {
 			t.unreachable(p.id) // what is on its way may be lost
 			continue
 		case <-asks.C:
-			if s.giveUp() {
-				continue
-			}
 		case <-p.asked:
 		case m, open := <-p.queue:
 			if !open {
@@ -189,8 +184,12 @@ func (t *transport) deliver(p *peer, s *stream, batch []raftpb.Message) *stream 
 	if err == nil {
 		return s
 	}
+	lost := len(batch)
+	if s != nil {
+		lost++ // what is on its way may be lost, too
+	}
 	s.close()
-	for range batch {
+	for range lost {
 		t.unreachable(p.id)
 	}
 	// A peer that is down is not worth a busy loop.
