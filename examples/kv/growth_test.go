@@ -18,7 +18,7 @@ func openGrowth(t *testing.T, compactAfter uint64) *loop {
 	s, err := openFirst(vfs.NewMem(), "replica", map[uint64]string{1: "http://a:1"})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.close()) })
-	return &loop{store: s, peers: &transport{}, compactAfter: compactAfter, compactKeep: compactAfter / 4}
+	return &loop{store: s, peers: &transport{}, retention: retention{after: compactAfter}}
 }
 
 // writeSmall stores what a loop stores for n writes of 10 bytes to 1000 keys, one Ready each.

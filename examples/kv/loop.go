@@ -54,11 +54,10 @@ type loop struct {
 	log           *slog.Logger
 	counters      *counters
 	clock         *clock
-	readPatience  int    // ticks that a read waits until its index is applied
-	electionTicks int    // the shortest election timeout
-	inflightLimit int    // appends on their way to one follower
-	compactAfter  uint64 // applied entries in the log at which it is compacted
-	compactKeep   uint64 // of which so many stay for followers that are slightly behind
+	readPatience  int // ticks that a read waits until its index is applied
+	electionTicks int // the shortest election timeout
+	inflightLimit int // appends on their way to one follower
+	retention     retention
 }
 
 // request is a proposal and the place for its outcome. The channel has room for one
@@ -321,17 +320,6 @@ func (l *loop) answerOlder() {
 			req.done <- result{err: errNewLeader}
 		}
 	}
-}
-
-// compact drops the entries that are applied, when there are enough of them. Followers that still
-// need one get a snapshot, and later the entries behind it.
-func (l *loop) compact() error {
-	first, _ := l.store.FirstIndex()
-	applied := l.store.applied.index
-	if applied < first+l.compactAfter {
-		return nil
-	}
-	return l.store.compact(min(applied-l.compactKeep, l.neededIndex()))
 }
 
 var (

@@ -89,6 +89,7 @@ type figures struct {
 	sample
 	role        raft.StateType
 	term, first uint64
+	logBytes    uint64
 	queues      map[string]int
 	peers       map[uint64]peerFigures
 	sending     map[string]snapshotProgress
@@ -103,7 +104,7 @@ type peerFigures struct {
 func (l *loop) figures() figures {
 	status := l.node.BasicStatus()
 	f := figures{
-		sample: l.sample(), role: status.RaftState, term: status.Term, first: l.store.prev.index + 1,
+		sample: l.sample(), role: status.RaftState, term: status.Term, first: l.store.prev.index + 1, logBytes: l.store.sizes.Size(),
 		queues: map[string]int{"proposed": len(l.waiting), "read index": len(l.reads.asked), "read apply": len(l.reads.confirmed)},
 		peers:  map[uint64]peerFigures{},
 	}
@@ -180,6 +181,7 @@ func (e emitter) node(f *figures) {
 	e.gauge("kv_applied_index", "Index up to which entries are applied.", float64(f.applied))
 	e.gauge("kv_first_index", "Index of the first entry in the log.", float64(f.first))
 	e.gauge("kv_last_index", "Index of the last entry in the log.", float64(f.last))
+	e.gauge("kv_log_bytes", "Size of the entries in the log.", float64(f.logBytes))
 	for _, role := range []raft.StateType{raft.StateFollower, raft.StatePreCandidate, raft.StateCandidate, raft.StateLeader} {
 		e.gauge("kv_role", "1 for the role of this replica.", number(role == f.role), "role", plainState(role))
 	}

@@ -50,7 +50,7 @@ func TestMetricsShowWhatALeaderKnowsOfItsPeers(t *testing.T) {
 	l := startSoloLeader(t, 3, 2) // its log has entry 2 of term 2
 	wantMetrics(t, l.replica, map[string]float64{
 		"kv_loop_answers": 1, "kv_term": 2, "kv_leader_id": 1, `kv_role{role="leader"}`: 1, `kv_role{role="follower"}`: 0,
-		"kv_commit_index": 1, "kv_applied_index": 1, "kv_first_index": 2, "kv_last_index": 2,
+		"kv_commit_index": 1, "kv_applied_index": 1, "kv_first_index": 2, "kv_last_index": 2, "kv_log_bytes": float64((&raftpb.Entry{Term: 2, Index: 2}).Size()),
 		`kv_peer_match_index{peer="2"}`: 0, `kv_peer_state{peer="2",state="probe"}`: 1,
 		`kv_peer_state{peer="2",state="replicate"}`: 0, `kv_peer_snapshot_index{peer="2"}`: 0,
 	})

@@ -57,6 +57,7 @@ func (s *store) compact(index uint64) error {
 		return err
 	}
 	s.moveTo(&next)
+	s.sizes.Compact(index)
 	s.forgetImageBefore(index)
 	if err := s.incoming.forget(index); err != nil {
 		s.log.Warn("the file of a snapshot cannot be removed", "err", err)

@@ -64,7 +64,7 @@ func parseSettings(args []string) (*settings, error) {
 	flags.StringVar(&s.data, "data", "kv-data", "folder of the data; each replica has its own in it")
 	flags.DurationVar(&s.tick, "tick", 100*time.Millisecond, "length of a tick; the election timeout is 10 to 20 of them")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Second, "how long a request may take")
-	flags.Uint64Var(&s.compactAfter, "compact-after", 10000, "number of applied entries at which the log is compacted")
+	flags.Uint64Var(&s.compactAfter, "compact-after", 0, "compact the log at so many applied entries; 0 to go by its bytes alone")
 	flags.IntVar(&s.snapshotRate, "snapshot-rate", 0, "bytes a second for snapshots to other replicas; 0 for no bound")
 	flags.StringVar(&s.tokenFile, "token-file", "", "file with the token that changes of members and leader need")
 	s.tls.register(flags)
@@ -89,6 +89,8 @@ func parseSettings(args []string) (*settings, error) {
 		return nil, errors.New("-max-connections must be above 0")
 	case s.tick <= 0 || s.timeout <= 0:
 		return nil, errors.New("-tick and -timeout must be above 0")
+	case s.compactAfter > 0 && s.compactAfter < logKept:
+		return nil, fmt.Errorf("-compact-after must be 0, or at least %d", logKept)
 	case s.snapshotRate < 0:
 		return nil, errors.New("-snapshot-rate must not be below 0")
 	case s.logLevel > slog.LevelError:
@@ -150,7 +152,7 @@ func (s *settings) place(id uint64, first members, stderr io.Writer) options {
 	o := options{
 		id: id, first: first, address: first[id].Address, peer: first[id].Peer, listen: s.listen, peerListen: s.peerListen,
 		maxConnections: s.maxConnections, dir: filepath.Join(s.data, strconv.FormatUint(id, 10)),
-		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: max(s.compactAfter, 4), snapshotRate: s.snapshotRate,
+		say: stderr, tick: s.tick, timeout: s.timeout, compactAfter: s.compactAfter, snapshotRate: s.snapshotRate,
 		tokenFile: s.tokenFile, security: s.security, minFree: s.minFree,
 		log: s.log(stderr).With("replica", id),
 	}

@@ -34,6 +34,7 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 		"-cluster=":                           `-cluster must not be ""`,
 		"-tick 0s":                            "must be above 0",
 		"-snapshot-rate -1":                   "must not be below 0",
+		"-compact-after 3":                    "must be 0, or at least 4",
 		"-timeout -1s":                        "must be above 0",
 		"-address http://a:1":                 "-address needs -join",
 		"-listen :1":                          "-listen needs -id",

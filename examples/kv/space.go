@@ -181,7 +181,7 @@ func (l *loop) tickSpace() {
 	voters := map[uint64]string{}
 	for _, id := range l.store.conf.Voters {
 		if m, known := l.store.members[id]; known && id != l.id {
-			voters[id] = m.Address
+			voters[id] = m.peer()
 		}
 	}
 	if len(voters) == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/compaction"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/session"
 )
@@ -43,8 +44,9 @@ type store struct {
 	*engine
 	hard raftpb.HardState
 	// prev is the entry before the first one in the log.
-	prev entryID
-	last uint64
+	prev  entryID
+	last  uint64
+	sizes *compaction.Log // of the entries up to end
 	// end is the last entry in the log when all is written that was prepared, see writer.
 	end uint64
 
@@ -236,7 +238,7 @@ func (s *store) findLast() error {
 		s.last = binary.BigEndian.Uint64(it.Key()[1:])
 	}
 	s.end = s.last
-	return it.Close()
+	return errors.Join(it.Close(), s.measureLog())
 }
 
 // get returns a copy of a value.

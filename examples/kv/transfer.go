@@ -283,9 +283,6 @@ func (t *transport) exchange(ctx context.Context, tr *transfer, method, query st
 	return string(text), nil
 }
 
-// maxKept is how many times compactAfter the log may grow because a peer is getting a snapshot.
-const maxKept = 8
-
 // neededIndex returns the lowest index of a snapshot that a peer is getting or has to install. The
 // peer needs the entries behind the snapshot, or it would need another snapshot at once.
 func (l *loop) neededIndex() uint64 {
@@ -300,7 +297,7 @@ func (l *loop) neededIndex() uint64 {
 			return
 		}
 		index := p.transfer.image.meta.Index
-		if pr.Match < index && l.store.applied.index < index+maxKept*l.compactAfter {
+		if pr.Match < index && l.mayKeep(index) {
 			lowest = min(lowest, index)
 		}
 	})

@@ -343,7 +343,7 @@ func TestThePeerFindsTheEntriesBehindItsSnapshot(t *testing.T) {
 	l := startSoloLeader(t, 3, 2)
 	var image *heldImage
 	l.onLoop(func() {
-		l.loop.compactAfter, l.loop.compactKeep = 10, 2
+		l.loop.retention.after = 10
 		snap, err := l.store.Snapshot()
 		must(t, err)
 		image = l.store.takeImage(string(snap.Data))

@@ -122,6 +122,7 @@ func (s *store) prepare(m *raftpb.Message, sync bool) (write, error) {
 			}
 		}
 		w.next.last = m.Entries[n-1].Index
+		s.countEntries(m.Entries)
 	}
 	if hard := (raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}); !raft.IsEmptyHardState(hard) {
 		w.next.hard = hard
@@ -142,6 +143,8 @@ func (s *store) prepareInstall(m *raftpb.Message) write {
 	if n := len(m.Entries); n > 0 {
 		w.next.last = m.Entries[n-1].Index
 	}
+	s.sizes = newSizes(at.index)
+	s.countEntries(m.Entries)
 	w.next.hard = raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
 	s.end, s.installing = w.next.last, w.snapshot
 	return w
