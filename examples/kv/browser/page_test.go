@@ -87,7 +87,7 @@ func (v *visit) movesBars(*testing.T) {
 	applied := func(id int) int {
 		return eval[int](v.tab, fmt.Sprintf("Number(document.querySelector(%q).textContent)", card(id, ".applied .value")))
 	}
-	index, before := applied(1), lengths()
+	index, before, axis := applied(1), lengths(), v.text("#axis")
 	for i := range writes {
 		v.cluster.put(1, fmt.Sprint("key", i))
 	}
@@ -106,10 +106,12 @@ func (v *visit) movesBars(*testing.T) {
 		return true
 	})
 	v.shoot("writes")
+	if now := v.text("#axis"); now != axis {
+		v.t.Errorf("%s before, and %s after %d writes: nobody sees that they move", axis, now, writes)
+	}
 
 	// The axis moves on when the bars have reached its end.
-	end := v.text("#axis")
-	for i := 0; v.text("#axis") == end && i < 1000; i++ {
+	for i := 0; v.text("#axis") == axis && i < 1000; i++ {
 		v.cluster.put(1, fmt.Sprint("more", i))
 	}
 	until(v.t, "bars on the next axis", func() bool {
@@ -118,7 +120,7 @@ func (v *visit) movesBars(*testing.T) {
 				return false
 			}
 		}
-		return v.text("#axis") != end
+		return v.text("#axis") != axis
 	})
 	v.wantErrors()
 }
@@ -170,6 +172,7 @@ func (v *visit) showsSilence(*testing.T) {
 	v.wantText(card(dead, ".state"), "connection refused")
 	v.wantText("#headline", "leads in term")
 	v.wantText("#headline", "1 replica silent")
+	v.wantText(card(dead, ".flow"), "not heard from lately") // the leader refuses from then on
 	v.want(fmt.Sprintf("document.querySelector(%q).disabled", card(dead, ".lead")))
 	v.shoot("silent")
 	v.wantErrors()
@@ -286,6 +289,12 @@ func (v *visit) showsWhatIsRare(*testing.T) {
 	v.wantText(card(other, ".state"), "knows no leader")
 	v.want("document.title === 'kv: no leader' && " + count(".inflight:not([hidden])") + " === 0")
 
+	v.feed(`for (const name of ["applied", "commit", "last_index"]) l[name] += 100000;
+		delete o.status;
+		o.silent = "gone"`)
+	v.wantText(card(other, ".state"), ": gone")
+	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "0%%"`, card(other, ".applied .fill"))) // the axis is beyond it
+
 	v.feed("r.members = []")
 	v.want(count(".member") + " === 0")
 	eval[any](v.tab, "window.fetch = realFetch; null")
@@ -319,7 +328,10 @@ func (v *visit) restsWhenHidden(*testing.T) {
 	v.wantErrors()
 }
 
-func (v *visit) fetchesNothingElse(*testing.T) { v.wantOnlyFrom(v.cluster.urls[1]) }
+func (v *visit) fetchesNothingElse(*testing.T) {
+	v.wantOnlyFrom(v.cluster.urls[1])
+	v.want(`document.querySelector("link[rel=icon]").href === "data:,"`) // others than headless browsers fetch it
+}
 
 // makesNoElements checks that the policy forbids what the page does not do.
 func (v *visit) makesNoElements(*testing.T) {
