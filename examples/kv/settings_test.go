@@ -64,6 +64,23 @@ func TestHelpIsNoError(t *testing.T) {
 }
 
 // TestACommandLineBecomesReplicas: each as id@address with the number of first replicas.
+func TestAFlagReachesTheReplica(t *testing.T) {
+	s, err := parseSettings(strings.Fields("-data " + inData(t) + " -min-free 7 -compact-after 8 -snapshot-rate 9"))
+	must(t, err)
+	all, err := s.replicas(io.Discard)
+	must(t, err)
+	for _, o := range all {
+		if o.minFree != 7 || o.compactAfter != 8 || o.snapshotRate != 9 {
+			t.Errorf("%+v", o)
+		}
+	}
+	s, err = parseSettings([]string{"-data", inData(t)})
+	must(t, err)
+	if s.minFree != 64<<20 || s.compactAfter != 0 {
+		t.Errorf("by default %d bytes stay free, and %d entries are compacted", s.minFree, s.compactAfter)
+	}
+}
+
 func TestACommandLineBecomesReplicas(t *testing.T) {
 	type want struct {
 		id      uint64

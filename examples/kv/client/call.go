@@ -172,6 +172,9 @@ func (c *Client) send(ctx context.Context, endpoint string, q *call, atLeast uin
 	return &answer{resp.StatusCode, resp.Header, body}, err
 }
 
+// untouched are the answers to requests of which nothing was done, and nothing will be.
+var untouched = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInsufficientStorage}
+
 // judge returns nil for an answer that ends the call.
 func (c *Client) judge(endpoint string, q *call, a *answer, atLeast uint64) error {
 	text := strings.TrimSpace(string(a.body[:min(len(a.body), 1<<10)]))
@@ -189,7 +192,7 @@ func (c *Client) judge(endpoint string, q *call, a *answer, atLeast uint64) erro
 		return nil
 	case a.status == http.StatusGone:
 		return retry(false, fmt.Errorf("%w: %s", ErrRemoved, text))
-	case a.status == http.StatusRequestTimeout || a.status == http.StatusTooManyRequests:
+	case slices.Contains(untouched, a.status):
 		return retry(true, &StatusError{endpoint, a.status, text})
 	case a.status >= http.StatusInternalServerError:
 		return retry(false, &StatusError{endpoint, a.status, text})

@@ -169,6 +169,7 @@ func TestAWriteThatIsGivenUpIsUnknownIfItWasSent(t *testing.T) {
 		"503":                   {func(c *cluster) { c.hook = refuse("PUT", 503) }, true},
 		"410":                   {func(c *cluster) { c.hook = refuse("PUT", 410) }, true},
 		"429":                   {func(c *cluster) { c.hook = refuse("PUT", 429) }, false},
+		"507":                   {func(c *cluster) { c.hook = refuse("PUT", 507) }, false},
 		"408":                   {func(c *cluster) { c.hook = refuse("PUT", 408) }, false},
 		"421":                   {func(c *cluster) { c.hook = refuse("PUT", 421) }, false},
 		"no session":            {func(c *cluster) { c.hook = refuse("POST", 503) }, false},
