@@ -240,8 +240,8 @@ func (r *replica) do(ctx context.Context, c command) (o outcome, err error) {
 	for {
 		o, err := r.attempt(ctx, c)
 		switch {
-		case lost && c.op != opSession && errors.Is(o.err, session.ErrExpired):
-			return outcome{}, o.err // the session may have ended between the attempts
+		case lost && c.op != opSession && o.err != nil:
+			return outcome{}, o.err // which says nothing of the earlier attempt
 		case lost && errors.Is(err, errDiskFull):
 			return outcome{}, errSlow // the answer to errDiskFull says that nothing was done
 		case errors.Is(err, errSlow):

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/raftpb"
@@ -55,6 +57,27 @@ func TestARepetitionIsRecognisedAfterRestartAndSnapshot(t *testing.T) {
 		t.Errorf("after its end: %+v", o)
 	}
 	must(t, s.close())
+}
+
+// TestARefusalAfterALostAttemptIsNoOutcome: the lost attempt may have been carried out, or may be later
+// when the window has moved.
+func TestARefusalAfterALostAttemptIsNoOutcome(t *testing.T) {
+	for _, refusal := range []error{session.ErrExpired, session.ErrWindow, session.ErrAcknowledged} {
+		r := bareReplica()
+		r.loop.proposals = make(chan *request)
+		go func() {
+			(<-r.loop.proposals).done <- result{err: errNewLeader}
+			(<-r.loop.proposals).done <- result{outcome: outcome{err: refusal}}
+		}()
+		w, req := httptest.NewRecorder(), httptest.NewRequest("DELETE", "/kv/k", http.NoBody)
+		req.Header.Set(headerSession, "7")
+		req.Header.Set(headerSequence, "1")
+		r.opts.tick = time.Hour // no attempt is slow
+		r.routes().ServeHTTP(w, req)
+		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), refusal.Error()) {
+			t.Errorf("%v: %d %s", refusal, w.Code, w.Body)
+		}
+	}
 }
 
 // sessionClient numbers its writes, and repeats each one until it is answered.
