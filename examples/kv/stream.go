@@ -22,7 +22,7 @@ import (
 // request, POST /raft with the headers of all requests between replicas. The receiver answers 101
 // Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. The
 // receiver writes nothing but notes. It answers each empty frame with one, and writes one now and
-// then while a long frame arrives. The sender gives up a stream without notes: after the network was
+// then while other frames arrive. The sender gives up a stream without notes: after the network was
 // gone for a while, TCP may take minutes to try again, and a new connection takes none.
 
 const (
@@ -32,7 +32,7 @@ const (
 	streamProtocol = "kv-stream"
 	// maxBatch bounds the bytes of a frame.
 	maxBatch = 256 << 20
-	// askPeriod is the time between two empty frames, and between two notes during a long frame.
+	// askPeriod is the time between two empty frames, and between two notes while others arrive.
 	askPeriod = time.Second
 	// noteTimeout is the longest time between two notes.
 	noteTimeout = 4 * askPeriod
@@ -46,7 +46,7 @@ const (
 const (
 	noteRemoved = 'r' // the sender was removed from the cluster
 	noteLost    = 'l' // there was no room for a message
-	noteHere    = 'h' // the answer to an empty frame, or a part of a long one has arrived
+	noteHere    = 'h' // the answer to an empty frame, or another one arrives
 )
 
 // stream is the sender's end.
@@ -188,7 +188,7 @@ type inStream struct {
 	cancel context.CancelFunc
 
 	end   time.Time // of the frame whose bytes come; zero between frames
-	noted time.Time // when the sender has heard last that they come
+	noted time.Time // when the last note was written
 }
 
 // add returns false if no streams are taken any more.
@@ -249,7 +249,7 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer conn.Close()
-	s := &inStream{from: from, conn: conn, in: buffered.Reader}
+	s := &inStream{from: from, conn: conn, in: buffered.Reader, noted: time.Now()}
 	s.frames = frameReader{r: s, max: maxBatch}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer s.cancel()
@@ -293,8 +293,7 @@ func (r *replica) readBatch(s *inStream, size int) error {
 		return err
 	}
 	defer release()
-	s.noted = time.Now()
-	s.end = s.noted.Add(frameTimeout)
+	s.end = time.Now().Add(frameTimeout)
 	batch, err := s.frames.body()
 	if err != nil {
 		return err
@@ -345,14 +344,15 @@ func (s *inStream) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.in.Read(b)
-	if now = time.Now(); err == nil && now.Sub(s.noted) >= askPeriod {
-		s.noted, err = now, s.note(noteHere)
+	if err == nil && time.Since(s.noted) >= askPeriod {
+		err = s.note(noteHere)
 	}
 	return n, err
 }
 
 func (s *inStream) note(note byte) error {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	s.noted = time.Now()
+	_ = s.conn.SetWriteDeadline(s.noted.Add(sendTimeout))
 	_, err := s.conn.Write([]byte{note})
 	return err
 }

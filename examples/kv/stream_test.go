@@ -330,7 +330,7 @@ func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestASlowStreamArrives: it takes longer than a message without an answer may.
+// TestASlowStreamArrives: large and small frames take longer than a message without an answer may.
 func TestASlowStreamArrives(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
 		r.loop.inbox = make(chan raftpb.Message, 100)
@@ -338,30 +338,61 @@ func TestASlowStreamArrives(t *testing.T) {
 		fast := s.dial
 		s.dial = func(ctx context.Context, address string) (net.Conn, error) {
 			conn, err := fast(ctx, address)
-			return slowConn{conn}, err
+			return newSlowConn(conn), err
 		}
 		s.send([]raftpb.Message{bigMessageTo1(), bigMessageTo1()})
+		synctest.Wait()
+		for range 50 {
+			s.send([]raftpb.Message{{Type: raftpb.MsgApp, To: 1, Entries: []raftpb.Entry{{Data: make([]byte, 20<<10)}}}})
+			synctest.Wait()
+		}
 		time.Sleep(frameTimeout)
-		if len(r.loop.inbox) != 2 || s.dials.Load() != 1 || s.lost.Load() != 0 {
+		if len(r.loop.inbox) != 52 || s.dials.Load() != 1 || s.lost.Load() != 0 {
 			t.Errorf("%d messages over %d streams, %d lost", len(r.loop.inbox), s.dials.Load(), s.lost.Load())
 		}
 		s.end(r)
 	})
 }
 
-// slowConn takes 100 KiB a second.
-type slowConn struct{ net.Conn }
-
-func (c slowConn) Write(b []byte) (n int, err error) {
-	for part := range slices.Chunk(b, 50<<10) {
-		k, err := c.Conn.Write(part)
-		if n += k; err != nil {
-			return n, err
-		}
-		time.Sleep(time.Second / 2 * time.Duration(k) / (50 << 10))
-	}
-	return n, nil
+// slowConn buffers what is written, and passes on 100 KiB a second.
+type slowConn struct {
+	net.Conn
+	parts chan []byte
+	ended context.Context
+	end   context.CancelFunc
 }
+
+func newSlowConn(conn net.Conn) net.Conn {
+	c := slowConn{Conn: conn, parts: make(chan []byte, 1000)}
+	c.ended, c.end = context.WithCancel(context.Background())
+	go func() {
+		for {
+			select {
+			case part := <-c.parts:
+				_, _ = conn.Write(part)
+				time.Sleep(time.Second / 2 * time.Duration(len(part)) / (50 << 10))
+			case <-c.ended.Done():
+				return
+			}
+		}
+	}()
+	return c
+}
+
+func (c slowConn) Write(b []byte) (int, error) {
+	for part := range slices.Chunk(slices.Clone(b), 50<<10) {
+		c.parts <- part
+	}
+	return len(b), nil
+}
+
+func (c slowConn) Close() error {
+	c.end()
+	return c.Conn.Close()
+}
+
+func (slowConn) SetDeadline(time.Time) error      { return nil }
+func (slowConn) SetWriteDeadline(time.Time) error { return nil }
 
 // TestATransportStopsAtOnce although a peer does not read.
 func TestATransportStopsAtOnce(t *testing.T) {
