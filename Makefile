@@ -1,7 +1,7 @@
 # The two that matter: `go run ./examples/kv` runs the main job, `make test` all tests.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES     := . ./examples/kv ./examples/kv/bench ./examples/kv/soak ./figures ./interop ./rafttest/linear
+MODULES     := . ./examples/kv ./examples/kv/bench ./examples/kv/browser ./examples/kv/soak ./figures ./interop ./rafttest/linear
 FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
@@ -9,7 +9,10 @@ MINUTES     ?= 60
 # The oldest Go that the root module states in go.mod. The go command fetches it.
 OLDEST      := $(shell sed -n 's/^go //p' go.mod)
 
-.PHONY: all test lint unit oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
+# The tests of this one need a browser: see the target browser.
+BROWSER     := ./examples/kv/browser
+
+.PHONY: all test lint unit browser oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
 
 all: test
 
@@ -26,10 +29,14 @@ lint:
 	@echo "vet and staticcheck ./interop/v37"; cd interop/v37 && export GOWORK=off && go vet ./... && go run $(STATICCHECK) ./...
 
 unit:
-	@for m in $(MODULES); do (cd $$m && go test ./...) || exit 1; done
+	@for m in $(filter-out $(BROWSER),$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
 	cd interop/v37 && GOWORK=off go test ./... # it needs another version of what the workspace has
 	go vet -tags with_tla . ./cmd/raftscript && go test -tags with_tla -run Trace . ./cmd/raftscript
 	cd interop && go vet -tags with_tla ./scripts && go test -tags with_tla -run Trace ./scripts
+
+# The page of the example in headless Chromium, which is installed if there is none.
+browser:
+	@./.ci/browser
 
 # The root module with the oldest Go, without the workspace, whose other modules need a newer one.
 oldest:
