@@ -91,8 +91,8 @@
 // ReuseMemory, Recording; RawNode.Err, Verify, SkipTicks, CheckProposal, CheckConfChange,
 // CheckTransfer, AddServer, AwaitCatchUp, StepDown, StorageAvailable, LeaseRead,
 // SetRandomizedElectionTimeout; the interface Operator, which every Node implements;
-// Ready.CatchUps, Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads; typed
-// errors; package session.
+// Ready.CatchUps, Status.CatchUp, Status.Seed, BasicStatus.StalledTicks, Ready.DroppedReads;
+// tracker.Inflights.Bytes; typed errors; package session.
 //
 // # Differences
 //

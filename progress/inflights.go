@@ -45,6 +45,14 @@ func (in *Inflights) Count() int {
 	return in.count
 }
 
+// Bytes returns the payload of the appends in the window.
+func (in *Inflights) Bytes() uint64 {
+	if in == nil {
+		return 0
+	}
+	return in.bytes
+}
+
 // Add notes an append that was sent, whose last entry has the given index. Indexes rise from
 // call to call. A full window ignores it: what was not counted is not freed either, and
 // the sender is expected to look at Full before it sends.

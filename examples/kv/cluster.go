@@ -31,10 +31,12 @@ type peerReport struct {
 	State  string `json:"state"`
 	Heard  bool   `json:"heard"`  // within an election timeout
 	Paused bool   `json:"paused"` // nothing is sent before it answers
-	// Inflight are the appends that it has not acknowledged.
-	Inflight      int  `json:"inflight"`
-	InflightLimit int  `json:"inflight_limit"`
-	InflightFull  bool `json:"inflight_full"`
+	// Inflight are the appends that it has not acknowledged. The bytes are those of their entries.
+	Inflight           int    `json:"inflight"`
+	InflightLimit      int    `json:"inflight_limit"`
+	InflightBytes      uint64 `json:"inflight_bytes"`
+	InflightBytesLimit uint64 `json:"inflight_bytes_limit"`
+	InflightFull       bool   `json:"inflight_full"`
 }
 
 func (l *loop) reportPeers() map[string]peerReport {
@@ -46,7 +48,7 @@ func (l *loop) reportPeers() map[string]peerReport {
 		peers[strconv.FormatUint(id, 10)] = peerReport{
 			Match: pr.Match, Next: pr.Next, State: plainState(pr.State), Heard: len(l.silent([]uint64{id}, l.electionTicks)) == 0, Paused: pr.IsPaused(),
 			Inflight: pr.Inflights.Count(), InflightLimit: l.inflightLimit,
-			InflightFull: pr.Inflights.Full(),
+			InflightBytes: pr.Inflights.Bytes(), InflightBytesLimit: l.inflightBytes, InflightFull: pr.Inflights.Full(),
 		}
 	}
 	return peers

@@ -25,8 +25,8 @@ func TestALeaderReportsEachPeerInNumbers(t *testing.T) {
 		}
 		got := l.loop.reportPeers()
 		want := map[string]peerReport{
-			"2": {Match: 2, Next: 6, State: "replicate", Heard: true, Inflight: 3, InflightLimit: 256},
-			"3": {Next: 2, State: "probe", Paused: got["3"].Paused, InflightLimit: 256},
+			"2": {Match: 2, Next: 6, State: "replicate", Heard: true, Inflight: 3, InflightLimit: 256, InflightBytes: 3, InflightBytesLimit: 64 << 20},
+			"3": {Next: 2, State: "probe", Paused: got["3"].Paused, InflightLimit: 256, InflightBytesLimit: 64 << 20},
 		}
 		if len(got) != len(want) || got["2"] != want["2"] || got["3"] != want["3"] {
 			t.Errorf("%+v, want %+v", got, want)

@@ -54,9 +54,10 @@ type loop struct {
 	log           *slog.Logger
 	counters      *counters
 	clock         *clock
-	readPatience  int // ticks that a read waits until its index is applied
-	electionTicks int // the shortest election timeout
-	inflightLimit int // appends on their way to one follower
+	readPatience  int    // ticks that a read waits until its index is applied
+	electionTicks int    // the shortest election timeout
+	inflightLimit int    // appends on their way to one follower
+	inflightBytes uint64 // limit of the bytes in them
 	retention     retention
 }
 

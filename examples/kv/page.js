@@ -97,6 +97,7 @@ function stateOf(card, member, leader) {
 function flowOf(id, peer, leader) {
   if (!peer) return "";
   const parts = [`Leader ${leader.id}: ${peer.state}`, `on its disk ${peer.match}`, `next ${peer.next}`];
+  parts.push(`${size(peer.inflight_bytes)} of ${size(peer.inflight_bytes_limit)} in flight`);
   if (peer.inflight_full) parts.push("window full");
   else if (peer.paused) parts.push("waits for an answer");
   if (!peer.heard) parts.push("not heard from lately");
@@ -128,7 +129,7 @@ function showMember(member, view) {
   }
   const peer = view.leader && view.leader.peers && view.leader.peers[id];
   card.bars.inflight.hidden = !peer;
-  if (peer) fill(card.bars.inflight, peer.inflight / peer.inflight_limit, `${peer.inflight} of ${peer.inflight_limit} appends`);
+  if (peer) fill(card.bars.inflight, Math.max(peer.inflight / peer.inflight_limit, peer.inflight_bytes / peer.inflight_bytes_limit), `${peer.inflight} of ${peer.inflight_limit} appends`);
   show(card.root.querySelector(".flow"), flowOf(id, peer, view.leader));
   card.root.querySelector(".lead").disabled = leads || !view.voters.includes(id) || !status;
 }

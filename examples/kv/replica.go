@@ -146,7 +146,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 	r.peers.snapshots = newSnapshotSender(s, opts.snapshotRate, r.loop.counters.snapshotSent)
 	r.loop.ids = &r.ids
 	r.loop.electionTicks = config.ElectionTick
-	r.loop.inflightLimit = config.MaxInflightMsgs
+	r.loop.inflightLimit, r.loop.inflightBytes = config.MaxInflightMsgs, config.MaxInflightBytes
 	r.electionTimeout = time.Duration(config.ElectionTick) * opts.tick
 	return r, nil
 }

@@ -73,6 +73,7 @@ func (v *visit) showsMembers(*testing.T) {
 	v.wantText(card(1, ".address"), "serves this page")
 	v.want(count(".inflight:not([hidden])") + " === 2") // of those that do not lead
 	v.wantText(card(leader%3+1, ".inflight .value"), "0 of 256 appends")
+	v.wantText(card(leader%3+1, ".flow"), "0 bytes of 64 MiB in flight")
 	v.wantText("#elections", fmt.Sprintf("replica %d leads", leader))
 	v.wantText("#elections", "no leader was heard from for ")
 	v.wantErrors()
@@ -264,7 +265,7 @@ func (v *visit) feed(changes string) {
 func (v *visit) showsWhatIsRare(*testing.T) {
 	leader := eval[int](v.tab, leaderID)
 	other := 6 - v.removedID() - leader
-	v.feed(`Object.assign(l.peers[o.id], {state: "snapshot", inflight: 64, inflight_full: true, heard: false});
+	v.feed(`Object.assign(l.peers[o.id], {state: "snapshot", inflight: 64, inflight_bytes: 48 << 20, inflight_full: true, heard: false});
 		l.sending = {[o.id]: {index: 7, bytes: 3 << 20}};
 		l.voters = [l.id];
 		l.learners = [o.id];
@@ -272,14 +273,15 @@ func (v *visit) showsWhatIsRare(*testing.T) {
 	v.wantText(card(other, ".role"), "learner")
 	v.wantText(card(other, ".state"), "2 entries behind · receives a snapshot: 2 KiB · no progress: own disk · <b>broken</b>")
 	v.wantText(card(other, ".inflight .value"), "64 of 256 appends")
-	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "25%%"`, card(other, ".inflight .fill")))
-	for _, part := range []string{": snapshot", "window full", "not heard from lately", "snapshot 7: 3 MiB sent"} {
+	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "75%%"`, card(other, ".inflight .fill")))
+	for _, part := range []string{": snapshot", "48 MiB of 64 MiB in flight", "window full", "not heard from lately", "snapshot 7: 3 MiB sent"} {
 		v.wantText(card(other, ".flow"), part)
 	}
 	v.want(fmt.Sprintf("document.querySelector(%q).disabled", card(other, ".lead")))
 
-	v.feed(`Object.assign(l.peers[o.id], {paused: true}); o.status.applied = l.commit - 1`)
-	v.wantText(card(other, ".flow"), "waits for an answer")
+	v.feed(`Object.assign(l.peers[o.id], {paused: true, inflight: 128, inflight_bytes: 1000}); o.status.applied = l.commit - 1`)
+	v.wantText(card(other, ".flow"), "1000 bytes of 64 MiB in flight · waits for an answer")
+	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "50%%"`, card(other, ".inflight .fill")))
 	v.wantText(card(other, ".state"), "1 entry behind")
 
 	v.feed(`Object.assign(l, {role: "Candidate", leader: 0}); Object.assign(o.status, {role: "PreCandidate", leader: 0})`)
