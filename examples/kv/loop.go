@@ -132,13 +132,12 @@ func (l *loop) drive() error {
 		// Take what else has arrived: everything before one Ready shares a disk write and
 		// an append to each follower.
 		l.drain()
-		l.askReads()
-		l.serveReads()
-		for l.node.HasReady() {
+		for l.askReads(); l.node.HasReady(); l.askReads() {
 			if err := l.handle(l.node.Ready()); err != nil {
 				return err
 			}
 		}
+		l.serveReads()
 		l.noteElection(nil)
 		l.dropSnapshot()
 		l.writer.start()
@@ -279,7 +278,6 @@ func (l *loop) apply(m *raftpb.Message) error {
 		l.answer(o)
 	}
 	l.respond(m.Responses)
-	l.serveReads()
 	return l.compact()
 }
 

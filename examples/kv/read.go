@@ -11,8 +11,8 @@ import (
 )
 
 // Linearizable reads without a log entry (thesis §6.4), on leader and followers alike: ask
-// for the read index, wait until everything up to it is applied here, read. All reads that have
-// arrived before one Ready share a read index.
+// for the read index, wait until everything up to it is applied here, read. The reads that arrive
+// while a question is under way share the next read index.
 
 // readMode says how a read is confirmed.
 type readMode string
@@ -106,21 +106,37 @@ func (l *loop) askReads() {
 		if len(requests) == 0 {
 			continue
 		}
-		l.reads.fresh[mode] = nil
 		if mode == readLease {
 			if index, ok := l.leaseRead(); ok {
+				l.reads.fresh[mode] = nil
 				l.reads.confirm(&readBatch{requests: requests, index: index, mode: mode})
 				continue
 			}
 		}
 		if l.node.BasicStatus().Lead == raft.None {
+			l.reads.fresh[mode] = nil
 			(&readBatch{requests: requests}).fail(errReadDropped) // without waiting for DroppedReads of the next Ready
 			continue
 		}
+		if l.reads.gather() {
+			continue
+		}
+		l.reads.fresh[mode] = nil
 		id := l.ids.next()
 		l.reads.asked[id] = &readBatch{requests: requests, mode: readSafe}
 		l.node.ReadIndex(id[:])
 	}
+}
+
+// gather reports whether later reads wait for the answer to a question, so that they share the next
+// one. Questions cost messages to all. One may be lost, so after a tick nothing waits for it.
+func (q *readQueue) gather() bool {
+	for _, batch := range q.asked {
+		if batch.ticks == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // leaseRead returns the read index if this replica leads and has a lease. All ticks that are

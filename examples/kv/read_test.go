@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"syscall"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/ffd200af/raft/raftpb"
 )
 
 // TestAReadOnAnyReplicaSeesTheLastAcknowledgedWrite writes at one replica and reads at once at
@@ -106,5 +109,82 @@ func TestALeaseIsUsedAndNotTrustedAfterAPause(t *testing.T) {
 				t.Fatalf("after a pause the old leader answers %q, want %q", got, value)
 			}
 		}
+	}
+}
+
+// heard is a leader whose peer 2 is the test: it hears the heartbeats that ask for confirmation.
+type heard struct {
+	*soloLeader
+	questions chan raftpb.Message
+	answers   chan int // the status of each read
+}
+
+func startHeard(t *testing.T) *heard {
+	t.Helper()
+	h := &heard{questions: make(chan raftpb.Message, 100), answers: make(chan int, 100)}
+	peer := streamServer(t, func(m raftpb.Message) {
+		if m.Type == raftpb.MsgHeartbeat && len(m.Context) > 0 {
+			h.questions <- m
+		}
+	})
+	h.soloLeader = startSoloLeaderOn(t, vfs.NewMem(), map[uint64]string{1: "http://127.0.0.1:1", 2: peer}, 2)
+	h.want(http.MethodPut, "/kv/k", "v", http.StatusNoContent)
+	return h
+}
+
+func (h *heard) read() { go func() { h.answers <- h.ask(http.MethodGet, "/kv/k", "").Code }() }
+
+// confirm answers a question. This is all that the loop gets.
+func (h *heard) confirm(m raftpb.Message) {
+	h.loop.inbox <- raftpb.Message{Type: raftpb.MsgHeartbeatResp, From: 2, To: 1, Term: 2, Context: m.Context}
+}
+
+// TestAReadIsAnsweredWithItsConfirmation, and not with what comes after it.
+func TestAReadIsAnsweredWithItsConfirmation(t *testing.T) {
+	h := startHeard(t)
+	for range 3 {
+		h.read()
+		h.confirm(<-h.questions)
+		if code := <-h.answers; code != http.StatusOK {
+			t.Fatalf("the read is answered with %d", code)
+		}
+	}
+}
+
+// TestReadsGatherWhileAQuestionIsUnderWay, but only for a tick: the question may be lost.
+func TestReadsGatherWhileAQuestionIsUnderWay(t *testing.T) {
+	h := startHeard(t)
+	const many = 5
+	gathered := func(fresh, asked int) {
+		t.Helper()
+		until(t, fmt.Sprintf("%d reads that wait, and %d questions", fresh, asked), func() (ok bool) {
+			h.onLoop(func() { ok = len(h.loop.reads.fresh[readSafe]) == fresh && len(h.loop.reads.asked) == asked })
+			return ok
+		})
+	}
+	h.read()
+	first := <-h.questions
+	for range many {
+		h.read()
+	}
+	gathered(many, 1)
+	h.confirm(first)
+	h.confirm(<-h.questions)
+	for range 1 + many {
+		if code := <-h.answers; code != http.StatusOK {
+			t.Fatalf("a read is answered with %d", code)
+		}
+	}
+	h.read()
+	<-h.questions // it is lost
+	h.read()
+	gathered(1, 1)
+	h.onLoop(h.loop.tickReads)
+	h.confirm(<-h.questions)
+	if code := <-h.answers; code != http.StatusOK {
+		t.Errorf("the read after a lost question is answered with %d", code)
+	}
+	if len(h.questions) > 0 {
+		t.Errorf("%d more questions", len(h.questions))
 	}
 }
