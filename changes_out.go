@@ -49,8 +49,8 @@ func (r *raft) noteChangesOut(entries []pb.Entry) bool {
 	return true
 }
 
-// noteChangeIn counts a call of ApplyConfChange, before cc is in effect. It reports whether this was
-// the last change that was out. A second call for a change counts for the next one.
+// noteChangeIn counts a call of ApplyConfChange, before cc is in effect. It reports whether this
+// was the last change that was out. A second call for a change counts for the next one.
 func (r *raft) noteChangeIn(cc *pb.ConfChangeV2) (last bool) {
 	if r.postponed == nil || r.postponed.out == (changesOut{}) {
 		return false

@@ -40,8 +40,8 @@
 // contract of Ready is played with process-ready 1 unsynced=true, and a crash in the middle of a write with crash 1
 // writing=true, behind which force-disk can take a part of it back.
 //
-// An application that applies entries after Advance is played with process-ready 1 apply-later=true;
-// process-apply-thread 1 applies them.
+// An application that applies entries after Advance is played with process-ready 1
+// apply-later=true; process-apply-thread 1 applies them.
 //
 // The command check looks at the whole run so far, not only at what is there in the end, and names each property that is broken by
 // the name it has in package sim: see Check.

@@ -11,9 +11,10 @@ import (
 )
 
 // Who may change the cluster: its members, and who leads. With -token-file, such a request needs
-// the token in its Authorization header. A certificate of -client-ca serves as well. Everything else
-// stays open. All replicas of a cluster have the same token: the replica that a client asks checks
-// it, and the leader does so again, unless it knows by the certificate that a replica has checked.
+// the token in its Authorization header. A certificate of -client-ca serves as well. Everything
+// else stays open. All replicas of a cluster have the same token: the replica that a client asks
+// checks it, and the leader does so again, unless it knows by the certificate that a replica has
+// checked.
 
 // errUnauthorized is the error of a request without the credentials that it needs.
 var errUnauthorized = errors.New("this needs the token of the cluster, in a header Authorization: Bearer TOKEN, or a client certificate")

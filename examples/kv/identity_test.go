@@ -140,8 +140,8 @@ func TestAFolderIsThatOfOneReplica(t *testing.T) {
 	}
 }
 
-// TestAReplicaThatLeavesStillSaysWhoItIs: it refuses clients, but tells a first replica that is late
-// the names of the first folders.
+// TestAReplicaThatLeavesStillSaysWhoItIs: it refuses clients, but tells a first replica that is
+// late the names of the first folders.
 func TestAReplicaThatLeavesStillSaysWhoItIs(t *testing.T) {
 	r := bareReplica()
 	r.loop.departure.begun.Store(true)

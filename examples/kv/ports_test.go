@@ -43,8 +43,8 @@ func holdConnections(t *testing.T, base string, n int) {
 	}
 }
 
-// TestClientsDoNotKeepPeersOut: clients hold all connections of all replicas, and the replicas elect,
-// replicate, pass requests on and elect again.
+// TestClientsDoNotKeepPeersOut: clients hold all connections of all replicas, and the replicas
+// elect, replicate, pass requests on and elect again.
 func TestClientsDoNotKeepPeersOut(t *testing.T) {
 	const most = 3
 	first, dir, replicas := withPeers(t, at(addresses(t, 3))), t.TempDir(), map[uint64]*replica{}

@@ -5,10 +5,10 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// When the log is compacted, and how much of it stays. A snapshot is free here (see snapshot.go), so
-// the log is kept for followers that are behind only. They get entries as long as those are fewer
-// bytes than the data: thesis §5.1.2 compares the log with the state for another reason, but the
-// rule is the same. A log of more than four times the data is compacted to a quarter of that.
+// When the log is compacted, and how much of it stays. A snapshot is free here (see snapshot.go),
+// so the log is kept for followers that are behind only. They get entries as long as those are
+// fewer bytes than the data: thesis §5.1.2 compares the log with the state for another reason, but
+// the rule is the same. A log of more than four times the data is compacted to a quarter of that.
 
 const (
 	// minLog and maxLog are the bytes within which the size of the data decides.
@@ -70,8 +70,9 @@ func (l *loop) compact() error {
 	return l.store.compact(min(index, l.store.applied.index, l.neededIndex()))
 }
 
-// compactTo returns the index to which the log is to be compacted, if it is due. It measures the data
-// when the log is due by what was measured before, and not for each batch while a peer holds it up.
+// compactTo returns the index to which the log is to be compacted, if it is due. It measures the
+// data when the log is due by what was measured before, and not for each batch while a peer holds
+// it up.
 func (l *loop) compactTo() (index uint64, due bool) {
 	sizes, applied := l.store.sizes, l.store.applied.index
 	if after := l.retention.after; after > 0 && applied > l.store.prev.index+after {

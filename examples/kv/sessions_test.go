@@ -59,8 +59,8 @@ func TestARepetitionIsRecognisedAfterRestartAndSnapshot(t *testing.T) {
 	must(t, s.close())
 }
 
-// TestARefusalAfterALostAttemptIsNoOutcome: the lost attempt may have been carried out, or may be later
-// when the window has moved.
+// TestARefusalAfterALostAttemptIsNoOutcome: the lost attempt may have been carried out, or may be
+// later when the window has moved.
 func TestARefusalAfterALostAttemptIsNoOutcome(t *testing.T) {
 	for _, refusal := range []error{session.ErrExpired, session.ErrWindow, session.ErrAcknowledged} {
 		r := bareReplica()

@@ -26,10 +26,10 @@ import (
 //   - If it leads, it hands over to a voter with room. Without one it stays leader, for reads.
 //   - It begins no snapshot that would not fit.
 //
-// What was taken before is written and applied: the reserve has room for it, and for the tables that
-// Pebble makes of it. Pebble itself limits its larger compactions to half of the free space. The
-// reserve is free space rather than a file to delete, so other programs may use it up. Then a write
-// may fail all the same, and the replica ends (see engine.go).
+// What was taken before is written and applied: the reserve has room for it, and for the tables
+// that Pebble makes of it. Pebble itself limits its larger compactions to half of the free space.
+// The reserve is free space rather than a file to delete, so other programs may use it up. Then a
+// write may fail all the same, and the replica ends (see engine.go).
 
 // space watches the free space of a folder.
 type space struct {

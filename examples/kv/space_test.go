@@ -274,7 +274,8 @@ func TestAFullLeaderAsksTheOthersOnceAnElectionTimeout(t *testing.T) {
 	})
 }
 
-// TestAWriteThatMayBeCarriedOutIsNotRefused for want of room, which would say that nothing was done.
+// TestAWriteThatMayBeCarriedOutIsNotRefused for want of room, which would say that nothing was
+// done.
 func TestAWriteThatMayBeCarriedOutIsNotRefused(t *testing.T) {
 	l := startSoloLeader(t, 3)
 	l.step(raftpb.Message{Type: raftpb.MsgHeartbeat, From: 2, Term: 2})

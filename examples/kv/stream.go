@@ -20,10 +20,10 @@ import (
 
 // A stream carries messages from one replica to another over one connection. It begins with a
 // request, POST /raft with the headers of all requests between replicas. The receiver answers 101
-// Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages. The
-// receiver writes nothing but notes. It answers each empty frame with one, and writes one now and
-// then while other frames arrive. The sender gives up a stream without notes: after the network was
-// gone for a while, TCP may take minutes to try again, and a new connection takes none.
+// Switching Protocols, or why not. Then the sender writes frames, each with a batch of messages.
+// The receiver writes nothing but notes. It answers each empty frame with one, and writes one now
+// and then while other frames arrive. The sender gives up a stream without notes: after the network
+// was gone for a while, TCP may take minutes to try again, and a new connection takes none.
 
 const (
 	// raftPath is where replicas take each other's messages.

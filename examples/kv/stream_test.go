@@ -305,8 +305,8 @@ func TestWhatIsNoStreamIsRefused(t *testing.T) {
 	})
 }
 
-// TestASenderWaitsNotForAPeerThatDoesNotRead, nor for one that reads and does not answer: the network
-// may be gone, or was.
+// TestASenderWaitsNotForAPeerThatDoesNotRead, nor for one that reads and does not answer: the
+// network may be gone, or was.
 func TestASenderWaitsNotForAPeerThatDoesNotRead(t *testing.T) {
 	for name, talk := range map[string]func(*sendingTransport, net.Conn){
 		"reads": func(_ *sendingTransport, conn net.Conn) { streamEnd(conn) },

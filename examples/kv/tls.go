@@ -91,7 +91,8 @@ func (s *security) peerConfig() *tls.Config {
 	return s.peers.serverConfig(func(state tls.ConnectionState) error { return s.isPeer(&state) })
 }
 
-// serverConfig is the configuration of the port for clients, at which other replicas may call as well.
+// serverConfig is the configuration of the port for clients, at which other replicas may call as
+// well.
 func (s *security) serverConfig() *tls.Config {
 	return s.clients.serverConfig(func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 && !s.needClientCert {

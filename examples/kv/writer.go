@@ -80,8 +80,8 @@ func (w *writer) finish(f func([]raftpb.Message)) {
 	w.current, w.ticks = w.current[:0], 0
 }
 
-// visibleIndex is the last index that a read may see now. The database has a snapshot shortly before
-// the store knows that it is written.
+// visibleIndex is the last index that a read may see now. The database has a snapshot shortly
+// before the store knows that it is written.
 func (w *writer) visibleIndex() uint64 {
 	index := w.store.applied.index
 	for i := range w.current {

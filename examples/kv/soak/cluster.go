@@ -76,8 +76,8 @@ func (c *cluster) startAll() error {
 	return nil
 }
 
-// start starts a replica. The command is the same each time: a replica whose folder has data ignores
-// -cluster and -bootstrap.
+// start starts a replica. The command is the same each time: a replica whose folder has data
+// ignores -cluster and -bootstrap.
 func (c *cluster) start(i int) error {
 	var first []string
 	for j, address := range c.addresses {
