@@ -12,9 +12,9 @@ import (
 
 // Who may change the cluster: its members, and who leads. With -token-file, such a request needs
 // the token in its Authorization header. A certificate of -client-ca serves as well. Everything
-// else stays open. All replicas of a cluster have the same token: the replica that a client asks
-// checks it, and the leader does so again, unless it knows by the certificate that a replica has
-// checked.
+// else stays open. All replicas of a cluster have the same token. The replica that a client asks
+// checks it, and so does the leader that the request is passed on to. The leader does not check it
+// when a certificate shows that the request comes from a replica.
 
 // errUnauthorized is the error of a request without the credentials that it needs.
 var errUnauthorized = errors.New("this needs the token of the cluster, in a header Authorization: Bearer TOKEN, or a client certificate")

@@ -213,6 +213,6 @@ func (o *options) lost(report identityReport, known bool) error {
 	}
 	return &advised{
 		fmt.Errorf("%w, which knows replica %d with another folder: that one was lost, with votes and entries in it", err, o.id),
-		fmt.Sprintf("Remove the replica, and add one with a new id:\n  curl -X DELETE %s/members/%d\n%s", at.Address, o.id, join),
+		fmt.Sprintf("Remove the replica, and add one with a new id:\n  %s -X DELETE %s/members/%d\n%s", curlFor(at.Address), at.Address, o.id, join),
 	}
 }

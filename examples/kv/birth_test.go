@@ -184,6 +184,11 @@ func TestANewReplicaIsTooLate(t *testing.T) {
 			}
 		}
 	}
+	o.first[1] = member{Address: "https://a:1"}
+	_, err := o.sameBirth(report(clusterOf(born), &other), "y")
+	if !strings.Contains(adviceIn(err), "curl --cacert CA.pem -X DELETE https://a:1/members/2\n") {
+		t.Errorf("with TLS: %s", adviceIn(err))
+	}
 }
 
 // TestNewReplicasMustAgree on who they are.

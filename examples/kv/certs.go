@@ -33,28 +33,17 @@ type certMaker struct {
 func runCerts(args []string, stdout, stderr io.Writer) int {
 	var c certMaker
 	flags := flag.NewFlagSet("kv certs", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.out, "out", "", "folder to write to")
 	flags.StringVar(&c.hosts, "hosts", "localhost,127.0.0.1,::1", "names and IP addresses of the replicas, separated by commas")
 	flags.IntVar(&c.days, "days", 365, "how many days the certificates are valid")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(stdout)
-		flags.Usage()
-		return 0
-	case err == nil && (c.out == "" || c.hosts == "" || c.days <= 0 || flags.NArg() > 0):
-		err = errors.New("certs needs -out, and takes flags only (-h lists them)")
+	return runCommand(flags, args, c.check, c.run, stdout, stderr)
+}
+
+func (c *certMaker) check(rest []string) error {
+	if c.out == "" || c.hosts == "" || c.days <= 0 || len(rest) > 0 {
+		return errors.New("certs needs -out, and takes flags only (-h lists them)")
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
-		return 2
-	}
-	if err := c.run(stdout); err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
-		return 1
-	}
-	return 0
+	return nil
 }
 
 // signer is a certificate with its key.
@@ -95,15 +84,16 @@ The keys are in files that end with -key.pem. Whoever has ca-key.pem can make fu
 	return err
 }
 
-// authority returns the authority in the folder, or a new one.
+// authority returns the authority in the folder, or a new one. An authority whose key is kept
+// elsewhere is not replaced: replicas trust it.
 func (c *certMaker) authority() (*signer, error) {
-	pair, err := tls.LoadX509KeyPair(c.path("ca.pem"), c.path("ca-key.pem"))
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(c.path("ca.pem")); errors.Is(err, os.ErrNotExist) {
 		ca := c.template("kv authority")
 		ca.NotAfter = ca.NotBefore.AddDate(10, 0, 0) // it outlives what it signs
 		ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
 		return c.issue("ca", ca, nil)
 	}
+	pair, err := tls.LoadX509KeyPair(c.path("ca.pem"), c.path("ca-key.pem"))
 	if err != nil {
 		return nil, fmt.Errorf("the authority in %s: %w", c.out, err)
 	}

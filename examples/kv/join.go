@@ -94,8 +94,8 @@ func (r *replica) living(ctx context.Context, via string, try int) string {
 	return all[try%len(all)]
 }
 
-// meet makes peers of those who talk to a replica that has no members yet from the log: they
-// get its answers, without which it would never have them.
+// meet makes peers of the replicas at these addresses, while there are no members from the log.
+// They get the answers of this replica, without which it would never have members.
 func (l *loop) meet(addresses map[uint64]string) {
 	if len(l.store.members) > 0 {
 		return
@@ -104,12 +104,12 @@ func (l *loop) meet(addresses map[uint64]string) {
 	l.peers.follow(l.met)
 }
 
-// errNoCaller is the error when no replica has called that knows this one.
+// errNoCaller is the error when no replica that knows this one has called.
 var errNoCaller = errors.New("no replica calls")
 
-// askCaller is askToJoin for a replica that was added and has not heard of it: the leader that it
-// has asked may be gone, and the next one sends messages. The name of this folder is random. Who
-// knows it has added this replica.
+// askCaller is askToJoin for a replica that was added and has not heard of it. The leader that it
+// has asked may be gone, and the next one sends messages. The name of this folder is random: a
+// cluster that knows it has added this replica.
 func (r *replica) askCaller(ctx context.Context) (known map[uint64]string, cluster string, err error) {
 	address, _ := r.caller.Load().(string)
 	if address == "" || r.peers.cluster.get() != "" {

@@ -59,6 +59,30 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// runCommand runs a command that has flags of its own, and returns the exit status as run does.
+// check gets the arguments that are not flags.
+func runCommand(flags *flag.FlagSet, args []string, check func(rest []string) error, carryOut func(io.Writer) error, stdout, stderr io.Writer) int {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	if err == nil {
+		err = check(flags.Args())
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stdout)
+		flags.Usage()
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "kv:", err)
+		return 2
+	}
+	if err := carryOut(stdout); err != nil {
+		fmt.Fprintln(stderr, "kv:", err)
+		return 1
+	}
+	return 0
+}
+
 // ending is how a replica ended.
 type ending struct {
 	r   *replica
@@ -170,6 +194,14 @@ func sayRemoved(o options, stdout io.Writer) {
 	fmt.Fprintf(stdout, "replica %d was removed from the cluster and serves no more; nothing needs %s\n", o.id, o.dir)
 }
 
+// curlFor is the curl command for an address, as it is printed for operators.
+func curlFor(base string) string {
+	if isSecure(base) {
+		return "curl --cacert CA.pem"
+	}
+	return "curl"
+}
+
 // announce says where the replicas are, and how to talk to them once there is a leader.
 func announce(replicas []*replica, stdout io.Writer) {
 	for _, r := range replicas {
@@ -186,10 +218,6 @@ func announce(replicas []*replica, stdout io.Writer) {
 			time.Sleep(retryPause)
 			continue
 		}
-		curl := "curl"
-		if isSecure(replicas[0].opts.address) {
-			curl = "curl --cacert CA.pem"
-		}
 		fmt.Fprintf(stdout, `replica %d leads. Try, at any of the addresses:
   %[3]s -X PUT --data-binary hello %[2]s/kv/greeting
   %[3]s %[2]s/kv/greeting
@@ -199,7 +227,7 @@ func announce(replicas []*replica, stdout io.Writer) {
   %[3]s -X POST %[2]s/leader
 or open %[2]s/ in a browser.
 Ctrl-C stops; the data stays in place. README.md tells how to add and remove replicas.
-`, s.Leader, replicas[0].opts.address, curl)
+`, s.Leader, replicas[0].opts.address, curlFor(replicas[0].opts.address))
 		return
 	}
 }

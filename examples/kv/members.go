@@ -14,10 +14,10 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// Who takes part, and where, is agreed on like the data: the configuration change that adds a
-// replica carries its description, and every replica keeps the descriptions in its
-// state machine. So they reach whoever joins later, by entries or by snapshot, and no
-// replica depends on what somebody has typed on its command line.
+// Who takes part, and where, is agreed on like the data. The configuration change that adds a
+// replica carries its description, and every replica keeps the descriptions in its state machine.
+// So they reach whoever joins later, by entries or by snapshot, and no replica depends on what
+// somebody has typed on its command line.
 
 // member describes one replica.
 type member struct {
@@ -27,8 +27,8 @@ type member struct {
 	Peer string `json:"peer,omitempty"`
 	// Data names the folder of the replica, see store.identity.
 	Data string `json:"data,omitempty"`
-	// Removed members stay here for ever, so that their ids are not used again: what
-	// such a replica has promised or forgotten must not count for another.
+	// Removed members stay here for ever, so that their ids are not used again. What such a
+	// replica has promised or forgotten must not count for another.
 	Removed bool `json:"removed,omitempty"`
 }
 
@@ -200,6 +200,3 @@ func readMembers(r pebble.Reader) (members, error) {
 	err := eachRow(r, memberPrefix, ms.addRow)
 	return ms, err
 }
-
-// removedAt reports whether a replica was removed.
-func (ms *members) removedAt(id uint64) bool { return (*ms)[id].Removed }

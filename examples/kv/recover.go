@@ -27,6 +27,7 @@ import (
 type recovery struct {
 	id            uint64
 	data, cluster string
+	at            member // the new place, by -cluster; empty if it does not change
 	yes           bool
 }
 
@@ -34,40 +35,29 @@ type recovery struct {
 func runRecover(args []string, stdout, stderr io.Writer) int {
 	var c recovery
 	flags := flag.NewFlagSet("kv recover", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&c.id, "id", 0, "the replica whose folder is to be a cluster of its own")
 	flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica has its own in it")
 	flags.StringVar(&c.cluster, "cluster", "", "the new place of the replica, as 2=http://host:port or 2=http://host:port+http://host:port for peers, if it changes")
 	flags.BoolVar(&c.yes, "yes", false, "do it; otherwise nothing is changed")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(stdout)
-		flags.Usage()
-		return 0
-	case err == nil && (c.id == 0 || flags.NArg() > 0):
-		err = errors.New("recover needs -id, and takes flags only (-h lists them)")
-	}
-	var at member
-	if err == nil && c.cluster != "" {
-		var alone members
-		if alone, err = parseCluster(c.cluster); err == nil && (len(alone) != 1 || alone[c.id].Address == "") {
-			err = fmt.Errorf("-cluster must be replica %d alone: recovery leaves one member, others join it later", c.id)
-		}
-		at = alone[c.id]
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
-		return 2
-	}
-	if err := c.run(at, stdout); err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
-		return 1
-	}
-	return 0
+	return runCommand(flags, args, c.check, c.run, stdout, stderr)
 }
 
-func (c *recovery) run(at member, stdout io.Writer) error {
+func (c *recovery) check(rest []string) error {
+	switch {
+	case c.id == 0 || len(rest) > 0:
+		return errors.New("recover needs -id, and takes flags only (-h lists them)")
+	case c.cluster == "":
+		return nil
+	}
+	alone, err := parseCluster(c.cluster)
+	if err == nil && (len(alone) != 1 || alone[c.id].Address == "") {
+		err = fmt.Errorf("-cluster must be replica %d alone: recovery leaves one member, others join it later", c.id)
+	}
+	c.at = alone[c.id]
+	return err
+}
+
+func (c *recovery) run(stdout io.Writer) error {
 	o := options{id: c.id, dir: filepath.Join(c.data, strconv.FormatUint(c.id, 10))}
 	if !o.inUse() {
 		return fmt.Errorf("replica %d has no data in %s", o.id, o.dir)
@@ -76,15 +66,16 @@ func (c *recovery) run(at member, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.recover(s, at, stdout); err != nil {
+	if err := c.recover(s, stdout); err != nil {
 		return s.closeAfter(err)
 	}
 	return s.close()
 }
 
 // recover says what there is and what may be lost, and changes it if the operator has said so.
-func (c *recovery) recover(s *store, at member, stdout io.Writer) error {
+func (c *recovery) recover(s *store, stdout io.Writer) error {
 	own, known := s.members[c.id]
+	at := c.at
 	switch {
 	case !known:
 		return fmt.Errorf("the folder does not know replica %d as a member: it has nothing to recover", c.id)

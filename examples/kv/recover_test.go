@@ -88,8 +88,8 @@ func TestRecoveryFromALostMajority(t *testing.T) {
 	c.wantRead(2, "last", "", "w")
 }
 
-// TestRecoveryKeepsEntriesAndForgetsMembers: the log has a part that is not known to be committed,
-// and changes of the members in it that would bring dead replicas in and this one out.
+// TestRecoveryKeepsEntriesAndForgetsMembers: a part of the log is not known to be committed. Two
+// changes of the members in it would add a dead replica and remove this one.
 func TestRecoveryKeepsEntriesAndForgetsMembers(t *testing.T) {
 	c := &cluster{t: t, dir: t.TempDir()}
 	makeFirst(t, c.dir, map[uint64]string{1: "http://a:1", 2: "http://" + freeAddress(t), 3: "http://c:3"})

@@ -17,8 +17,8 @@ import (
 )
 
 // The commands that make a backup and a new cluster of it. The new cluster begins with one replica;
-// others join it. Its log goes on far beyond the index of the backup, so no revision and no session
-// id is given again, not even those of writes that came after the backup and are lost.
+// others join it. Its log goes on far beyond the index of the backup. So no revision and no session
+// id is used again, not even those of lost writes that came after the backup.
 
 // restoreGap is more than the number of entries that the old cluster may have written after the
 // backup.
@@ -38,7 +38,6 @@ type tool struct {
 func runTool(command string, args []string, stdout, stderr io.Writer) int {
 	c := tool{tls: certFiles{log: slog.New(slog.DiscardHandler)}}
 	flags := flag.NewFlagSet("kv "+command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	carryOut := c.backup
 	if command == "backup" {
 		flags.StringVar(&c.from, "from", "", "address of any replica")
@@ -54,24 +53,8 @@ func runTool(command string, args []string, stdout, stderr io.Writer) int {
 		flags.StringVar(&c.peer, "peer-address", "", "http://host:port at which other replicas will reach it, if it is not -address")
 		flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica gets its own in it")
 	}
-	err := flags.Parse(args)
-	if err == nil {
-		err = c.check(command, flags.Args())
-	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(stdout)
-		flags.Usage()
-		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "kv:", err)
-		return 2
-	}
-	if err := carryOut(stdout); err != nil {
-		fmt.Fprintln(stderr, "kv:", err)
-		return 1
-	}
-	return 0
+	check := func(rest []string) error { return c.check(command, rest) }
+	return runCommand(flags, args, check, carryOut, stdout, stderr)
 }
 
 func (c *tool) check(command string, rest []string) error {

@@ -63,7 +63,6 @@ func TestHelpIsNoError(t *testing.T) {
 	}
 }
 
-// TestACommandLineBecomesReplicas: each as id@address with the number of first replicas.
 func TestAFlagReachesTheReplica(t *testing.T) {
 	s, err := parseSettings(strings.Fields("-data " + inData(t) + " -min-free 7 -compact-after 8 -snapshot-rate 9"))
 	must(t, err)

@@ -309,7 +309,7 @@ func (r *replica) readBatch(s *inStream, size int) error {
 		err = s.note(noteLost)
 	}
 	// What a removed replica says may count all the same: it may hand over.
-	if r.loop.members.Load().removedAt(s.from) {
+	if (*r.loop.members.Load())[s.from].Removed {
 		err = errors.Join(err, s.note(noteRemoved))
 	}
 	return err

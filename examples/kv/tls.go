@@ -20,7 +20,7 @@ import (
 // TLS: how a replica proves who it is, and which certificates it accepts.
 //
 // Replicas verify each other. Each of them needs a certificate that an authority in -peer-ca has
-// signed for use as a server: a certificate for clients only is not enough, even if the same
+// signed for use as a server. A certificate for clients only is not enough, even if the same
 // authority has signed it. Clients verify the replica. They may present a certificate that an
 // authority in -client-ca has signed, and must with -need-client-cert.
 //

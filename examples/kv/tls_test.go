@@ -338,7 +338,15 @@ func TestCertsMakesFilesForReplicas(t *testing.T) {
 	if until := ca.own[0].Leaf.NotAfter; until.Before(leaf.NotAfter.AddDate(9, 0, 0)) {
 		t.Errorf("the authority is valid until %v: it cannot renew", until)
 	}
+	before, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	must(t, err)
+	must(t, os.Remove(filepath.Join(dir, "ca-key.pem"))) // it may be kept elsewhere
 	var stdout, stderr bytes.Buffer
+	status := run([]string{"certs", "-out", dir}, &stdout, &stderr)
+	after, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if status != 1 || !strings.Contains(stderr.String(), "ca-key.pem") || err != nil || !bytes.Equal(before, after) {
+		t.Errorf("without the key of the authority: status %d, %s, %v", status, stderr.String(), err)
+	}
 	for line, want := range map[string]int{"certs": 2, "certs -out d stray": 2, "certs -out d -days 0": 2, "certs -h": 0, "certs -out " + filepath.Join(dir, "ca.pem"): 1} {
 		if status := run(strings.Fields(line), &stdout, &stderr); status != want {
 			t.Errorf("%s: status %d, %s", line, status, stderr.String())

@@ -53,8 +53,8 @@ type answer struct {
 // revision is that of the key; 0 if the answer does not have it.
 func (a *answer) revision() uint64 { return parse(a.header.Get("ETag")) }
 
-// do sends a call to one replica after the other until there is an answer, or a refusal that
-// repeating does not change, or the context ends.
+// do sends a call to one replica after the other until one answers. A refusal that repeating does
+// not change ends it, and so does the context.
 func (c *Client) do(ctx context.Context, q *call) (*answer, error) {
 	var last error
 	for round := 0; ; round++ {

@@ -24,8 +24,8 @@ type Config struct {
 	Cluster string
 	// Bearer is a token that each request carries in its Authorization header.
 	Bearer string
-	// TLS is for endpoints with https. HTTP makes the requests, by default with connections of the
-	// client's own. At most one of them is set.
+	// TLS is for endpoints with https. The client copies it. HTTP makes the requests, by default
+	// with connections of the client's own. At most one of them is set.
 	TLS  *tls.Config
 	HTTP *http.Client
 	// AttemptTime is how long the client waits for one replica. The default is 5 s.
@@ -61,7 +61,7 @@ func New(config Config) (*Client, error) {
 	case config.HTTP == nil:
 		transport := &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialTime}).DialContext, TLSHandshakeTimeout: dialTime,
-			TLSClientConfig: config.TLS, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 45 * time.Second,
+			TLSClientConfig: config.TLS.Clone(), ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 45 * time.Second,
 		}
 		c.http, c.own = &http.Client{Transport: transport}, true
 	}

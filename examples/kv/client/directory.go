@@ -111,8 +111,8 @@ func (d *directory) isSucceeded(endpoint string) bool {
 	return d.leader != "" && d.leader != endpoint
 }
 
-// prepare asks who leads before a round: at once if that is in doubt, and in the background if it
-// was not asked for a while.
+// prepare asks who leads before a round. It waits for the answers if that is in doubt, but not if
+// they have only become old.
 func (d *directory) prepare(ctx context.Context) {
 	d.mu.Lock()
 	doubt, age, allowed := d.doubt, time.Since(d.asked), longAge

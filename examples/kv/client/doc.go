@@ -45,9 +45,9 @@
 // # Reads
 //
 // [Client.Get] and [Client.List] are linearizable. [Client.GetMonotonic], and List with
-// [Listing.Monotonic], may be answered by any replica from what it has, and never go back in time
+// [Listing.Monotonic], may be answered by any replica from what it has. They never go back in time
 // (thesis §6.4.1). Each answer carries the log index that it was given at. The client sends the
 // highest one that it has seen, and a replica answers when it has applied that index. So a client
-// reads its own writes. [Client.Token] and [Client.Observe] hand the index to another client, which
-// then sees at least what this one has seen.
+// reads its own writes. [Client.Token] and [Client.Observe] hand the index to another client. That
+// client then sees at least what this one has seen.
 package client

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -69,7 +70,7 @@ func (c *cluster) RoundTrip(req *http.Request) (*http.Response, error) {
 		c.serve(at, w, req)
 	}
 	if lose != nil && lose(at, req) {
-		return nil, fmt.Errorf("connection reset")
+		return nil, &net.OpError{Op: "read", Err: errors.New("connection reset")}
 	}
 	if err := req.Context().Err(); err != nil {
 		return nil, err

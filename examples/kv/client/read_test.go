@@ -52,7 +52,7 @@ func TestAMonotonicReadAsksForWhatItsClientHasSeen(t *testing.T) {
 		c.index = 6
 		read("5")
 		read("6")
-		// An answer that is older than that is not taken. The other follower has a newer one.
+		// An answer that is older than that is not taken. Only the leader has a newer one.
 		c.applied["r2"], c.applied["r3"] = 5, 5
 		_, err = cl.GetMonotonic(ctx, "k")
 		must(t, err)
@@ -118,7 +118,7 @@ func TestAListingIsReadPageByPage(t *testing.T) {
 			"/kv/?prefix=&read=stale":            `{"keys":[{"key":"s","revision":6}]}`,
 			"/kv/?prefix=bad":                    `{"keys":[{"key":"%","revision":5}]}`,
 			"/kv/?after=z&prefix=endless":        `{"keys":[{"key":"z","revision":5}],"next":"/kv/?after=z"}`,
-			"/kv/?prefix=" + "worse":             `[`,
+			"/kv/?prefix=worse":                  `[`,
 		}
 		c.hook = func(_ string, w http.ResponseWriter, req *http.Request) bool {
 			page, ok := pages[req.URL.RequestURI()]
