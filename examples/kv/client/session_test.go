@@ -164,9 +164,14 @@ func TestAWriteThatIsGivenUpIsUnknownIfItWasSent(t *testing.T) {
 		prepare func(c *cluster)
 		unknown bool
 	}{
-		"no answer":             {func(c *cluster) { c.hook = hang("PUT") }, true},
-		"a broken connection":   {func(c *cluster) { c.lose = func(_ string, req *http.Request) bool { return req.Method == "PUT" } }, true},
-		"503":                   {func(c *cluster) { c.hook = refuse("PUT", 503) }, true},
+		"no answer":           {func(c *cluster) { c.hook = hang("PUT") }, true},
+		"a broken connection": {func(c *cluster) { c.lose = func(_ string, req *http.Request) bool { return req.Method == "PUT" } }, true},
+		"503":                 {func(c *cluster) { c.hook = refuse("PUT", 503) }, true},
+		"503, then 429": {func(c *cluster) {
+			c.hook = func(at string, w http.ResponseWriter, req *http.Request) bool {
+				return refuse("r1 PUT", 503)(at, w, req) || refuse("PUT", 429)(at, w, req)
+			}
+		}, true},
 		"410":                   {func(c *cluster) { c.hook = refuse("PUT", 410) }, true},
 		"429":                   {func(c *cluster) { c.hook = refuse("PUT", 429) }, false},
 		"507":                   {func(c *cluster) { c.hook = refuse("PUT", 507) }, false},
