@@ -5,11 +5,10 @@
 // compacts seldom wastes space, and takes long to replay its log. Both costs depend on the size of
 // the state, so a fixed number of entries or bytes fits one size of state only. The thesis compares
 // the log with the previous snapshot, because the size of the next one is not known before it is
-// made. With a factor of 4, a fifth of what is written to the disk is snapshots, and the
-// disk needs about six times the room of the state for the moment at which there are the old
-// snapshot, the log and the new snapshot.
+// made. With a factor of 4, a fifth of what is written to the disk is snapshots. The disk needs
+// about six times the size of the state while it holds the old snapshot, the log and the new one.
 //
-// A Policy is the rule. A Log applies it to one log: the program tells it what is appended and
+// A Policy is the rule. A Log applies it to one log. The program tells it what is appended and
 // compacted, and how large the snapshots are, and asks whether the log is Due. A Log counts bytes
 // without holding entries, so it fits any storage.
 //
@@ -29,8 +28,8 @@
 // Each server decides for itself (thesis §5): the decision needs no agreement. Only what is
 // applied, and part of a durable snapshot, may be dropped.
 //
-// Where the state machine is on the disk already, a snapshot is free, and the log could be dropped
-// as soon as it is applied (thesis §5.2). It is worth keeping for followers that are
-// behind: entries are cheaper to send than the state, as long as they are fewer bytes. The same
-// rule then says how much.
+// Where the state machine is on the disk already, a snapshot is free (thesis §5.2). The log could
+// be dropped as soon as it is applied. It is worth keeping for followers that are behind: entries
+// are cheaper to send than the state, as long as they are fewer bytes. The same rule then says how
+// much.
 package compaction

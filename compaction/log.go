@@ -1,8 +1,10 @@
 package compaction
 
-// A Log is the sizes of the entries of one log. It does not count entry by entry, but in spans of
-// neighbours, so its memory is bounded by the bytes of the log and not by the number of entries. A
-// cut within a span takes the share of its entries. It is not safe for concurrent use.
+import "math/bits"
+
+// A Log is the sizes of the entries of one log. It counts in spans of neighbours, so the bytes of
+// the log bound its memory, and not the number of entries. A cut within a span takes the share of
+// its entries. A Log is not safe for concurrent use.
 type Log struct {
 	policy   Policy
 	snapshot uint64
@@ -12,7 +14,7 @@ type Log struct {
 	grain    uint64 // bytes at which a span is complete
 }
 
-// span is the entries behind the span before it, up to and including last.
+// span is the entries after the span before it, up to and including last.
 type span struct{ last, bytes uint64 }
 
 const (
@@ -22,7 +24,7 @@ const (
 	smallestGrain = 4 << 10
 )
 
-// NewLog returns an empty log that begins behind the index before.
+// NewLog returns an empty log that begins after the index before.
 func NewLog(p Policy, before uint64) *Log {
 	return &Log{policy: p, before: before, grain: max(p.Floor/grains, smallestGrain)}
 }
@@ -84,7 +86,7 @@ func (l *Log) truncate(last uint64) {
 }
 
 // Compact notes that the entries up to and including index are gone. A snapshot that replaces the
-// whole log may have any index: the log is empty then, and goes on behind it.
+// whole log may have any index: the log is empty then, and goes on after it.
 func (l *Log) Compact(index uint64) {
 	for len(l.spans) > 0 && l.before < index {
 		s := &l.spans[0]
@@ -104,16 +106,16 @@ func (l *Log) Compact(index uint64) {
 // Keeping returns the highest index to compact to that leaves at least so many bytes for followers
 // that are slightly behind. It is the index before the log if the log has no more than that.
 func (l *Log) Keeping(bytes uint64) uint64 {
+	if bytes == 0 {
+		return l.Last()
+	}
 	var kept uint64
-	for n := len(l.spans); n > 0 && kept < bytes; n-- {
+	for n := len(l.spans); n > 0; n-- {
 		s := l.spans[n-1]
 		if kept += s.bytes; kept >= bytes {
 			start := l.start(n - 1)
 			return start + share(s.last-start, kept-bytes, s.bytes)
 		}
-	}
-	if bytes == 0 {
-		return l.Last()
 	}
 	return l.before
 }
@@ -126,7 +128,9 @@ func (l *Log) start(i int) uint64 {
 	return l.spans[i-1].last
 }
 
-// share returns part/whole of bytes, rounded down.
+// share returns part/whole of bytes, rounded down. The part is no more than the whole.
 func share(bytes, part, whole uint64) uint64 {
-	return uint64(float64(bytes) * (float64(part) / float64(whole)))
+	high, low := bits.Mul64(bytes, part)
+	quotient, _ := bits.Div64(high, low, whole)
+	return quotient
 }

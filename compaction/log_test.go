@@ -78,7 +78,7 @@ func (m *model) size() (sum uint64) {
 	return sum
 }
 
-// keeping is the highest index behind which there are so many bytes.
+// keeping is the highest index after which there are so many bytes.
 func (m *model) keeping(bytes uint64) uint64 {
 	var kept uint64
 	for i := len(m.sizes); ; i-- {
@@ -140,7 +140,7 @@ func TestALogKnowsWhatALogOfEqualEntriesHas(t *testing.T) {
 func TestAReceivedSnapshotLeavesTheEntriesBehindIt(t *testing.T) {
 	l := NewLog(Policy{}, 0)
 	l.Append(1, 10, 100)
-	l.Append(21, 22, 7) // the entries behind a snapshot at 20
+	l.Append(21, 22, 7) // the entries after a snapshot at 20
 	if l.Size() != 7 || l.Last() != 22 || l.Keeping(1<<40) != 20 {
 		t.Errorf("%d bytes in (%d, %d]", l.Size(), l.Keeping(1<<40), l.Last())
 	}
@@ -151,7 +151,24 @@ func TestAReceivedSnapshotLeavesTheEntriesBehindIt(t *testing.T) {
 	}
 	l.Append(11, 12, 9)
 	if l.Size() != 9 || l.Keeping(9) != 10 {
-		t.Errorf("%d bytes behind %d, after all is replaced", l.Size(), l.Keeping(9))
+		t.Errorf("%d bytes after %d, when all is replaced", l.Size(), l.Keeping(9))
+	}
+}
+
+// TestACutWithinASpanTakesItsShare to the byte, where all entries have the same size.
+func TestACutWithinASpanTakesItsShare(t *testing.T) {
+	for n := uint64(1); n <= 100; n++ {
+		for cut := range n {
+			l := NewLog(Policy{}, 0)
+			l.Append(1, n, n)
+			if got := l.Keeping(n - cut); got != cut {
+				t.Fatalf("the last %d of %d bytes begin after %d, want %d", n-cut, n, got, cut)
+			}
+			l.Compact(cut)
+			if l.Size() != n-cut {
+				t.Fatalf("%d bytes are left of %d, without the first %d", l.Size(), n, cut)
+			}
+		}
 	}
 }
 

@@ -5,7 +5,8 @@ import "math"
 // A Policy says how large a log may grow. The zero Policy lets it grow to four times the last
 // snapshot, without a floor or a ceiling.
 type Policy struct {
-	// Factor is how many times larger than the last snapshot the log may be; 0 means DefaultFactor.
+	// Factor is how many times as large as the last snapshot the log may be. Values of 0 and below
+	// mean DefaultFactor.
 	Factor float64
 	// Floor is a number of bytes below which no log is compacted. It keeps a small state, or the
 	// time before the first snapshot, from making a snapshot of every few entries.

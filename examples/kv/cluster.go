@@ -85,19 +85,19 @@ func (r *replica) reportCluster(w http.ResponseWriter, req *http.Request) {
 	}
 	var wg sync.WaitGroup
 	for i := range report.Members {
-		wg.Go(func() { r.askStatus(ctx, &report.Members[i]) })
+		wg.Go(func() { r.askStatus(ctx, known, &report.Members[i]) })
 	}
 	wg.Wait()
 	writeJSON(w, report)
 }
 
-func (r *replica) askStatus(ctx context.Context, m *clusterMember) {
+func (r *replica) askStatus(ctx context.Context, known members, m *clusterMember) {
 	var s statusReport
 	var err error
 	if m.ID == r.opts.id {
 		s, err = r.report(ctx)
 	} else {
-		s, err = r.fetchStatus(ctx, (*r.loop.members.Load())[m.ID].peer())
+		s, err = r.fetchStatus(ctx, known[m.ID].peer())
 	}
 	if err != nil {
 		m.Silent = err.Error()

@@ -102,7 +102,7 @@ func (l *loop) stepDownReason(was, now *raft.BasicStatus, m *raftpb.Message) str
 	case brings(m, was, now):
 		return termReason(m)
 	case was.StalledTicks >= l.electionTicks-1:
-		return fmt.Sprintf("the own disk acknowledged no write for %d ticks", was.StalledTicks+1)
+		return fmt.Sprintf("this replica's disk acknowledged no write for %d ticks", was.StalledTicks+1)
 	}
 	return fmt.Sprintf("lost quorum: too few voters were heard from for %d ticks", l.electionTicks)
 }

@@ -153,7 +153,7 @@ func TestALeaderWithADeadDiskSaysSo(t *testing.T) {
 		l.step(raftpb.Message{Type: raftpb.MsgHeartbeatResp, From: 2, Term: 2})
 		l.tick(1)
 	}
-	l.wantElections("2 leader follower 0: the own disk acknowledged no write for 10 ticks")
+	l.wantElections("2 leader follower 0: this replica's disk acknowledged no write for 10 ticks")
 }
 
 // TestElectionsAreBounded also while a replica campaigns for ever.

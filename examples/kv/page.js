@@ -167,7 +167,8 @@ function electionItem(number, term) {
   const head = document.createElement("strong");
   show(head, `Term ${number}: ${term.leader ? `replica ${term.leader} leads` : "no leader"}`);
   const list = document.createElement("ul");
-  term.seen.sort((a, b) => a.at.localeCompare(b.at) || a.id - b.id);
+  // By time and not by text: replicas may be in different time zones.
+  term.seen.sort((a, b) => new Date(a.at) - new Date(b.at) || a.id - b.id);
   for (const e of term.seen) {
     const line = document.createElement("li");
     const found = e.leader ? `leader ${e.leader} after ${span(e.millis)}` : "no leader";
@@ -204,14 +205,10 @@ function notice(text) {
   show(byId("notice"), text);
 }
 
-let refused = ""; // what was refused last, until something else is asked for
-
 async function makeLeader(id) {
-  refused = "";
   notice(`Replica ${id} is asked to take over…`);
   const refusal = await change("POST", `/leader?to=${id}`);
-  refused = refusal && `Replica ${id} does not take over. ${refusal}`;
-  notice(refused);
+  notice(refusal && `Replica ${id} does not take over. ${refusal}`);
   look();
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // When the log is compacted, and how much of it stays. A snapshot is free here (see snapshot.go),
-// so the log is kept for followers that are behind only. They get entries as long as those are
-// fewer bytes than the data: thesis §5.1.2 compares the log with the state for another reason, but
+// so the log is kept only for followers that are behind. They get entries as long as those are
+// fewer bytes than the data. Thesis §5.1.2 compares the log with the state for another reason, but
 // the rule is the same. A log of more than four times the data is compacted to a quarter of that.
 
 const (
@@ -61,7 +61,7 @@ type retention struct {
 }
 
 // compact drops entries that are applied, when the log is due. Followers that still need one get a
-// snapshot, and later the entries behind it.
+// snapshot, and later the entries after it.
 func (l *loop) compact() error {
 	index, due := l.compactTo()
 	if !due {
@@ -90,7 +90,7 @@ func (l *loop) compactTo() (index uint64, due bool) {
 	return sizes.Keeping(sizes.Limit() / logKept), sizes.Due()
 }
 
-// mayKeep reports whether the log behind an index may stay for a peer that is getting a snapshot.
+// mayKeep reports whether the log after an index may stay for a peer that is getting a snapshot.
 func (l *loop) mayKeep(index uint64) bool {
 	sizes, after := l.store.sizes, l.retention.after
 	return (after == 0 || l.store.applied.index < index+maxKept*after) && sizes.Keeping(maxKept*(sizes.Limit()/logKept)) <= index

@@ -148,8 +148,8 @@ func (sp *space) report() *diskReport {
 	return &diskReport{Free: sp.free.Load(), Full: sp.full.Load()}
 }
 
-// refuses reports whether a message is dropped for want of room. An append behind the end of the
-// log is dropped too: a rejection would have the leader send everything again.
+// refuses reports whether a message is dropped for want of room. An append beyond the last index
+// is dropped too: a rejection would have the leader send everything again.
 func (l *loop) refuses(m *raftpb.Message) bool {
 	if !l.store.space.full.Load() {
 		return false
@@ -168,7 +168,7 @@ func hasData(e raftpb.Entry) bool { return e.Type == raftpb.EntryNormal && len(e
 
 // handover is how far a leader is that has no room.
 type handover struct {
-	ticks  int // since the voters were asked
+	ticks  int // until the voters may be asked again, if above 0
 	asking bool
 }
 

@@ -284,7 +284,7 @@ func (t *transport) exchange(ctx context.Context, tr *transfer, method, query st
 }
 
 // neededIndex returns the lowest index of a snapshot that a peer is getting or has to install. The
-// peer needs the entries behind the snapshot, or it would need another snapshot at once.
+// peer needs the entries after the snapshot, or it would need another snapshot at once.
 func (l *loop) neededIndex() uint64 {
 	lowest := uint64(math.MaxUint64)
 	getting := func(p *peer) bool { return p != nil && p.transfer != nil }

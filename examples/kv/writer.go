@@ -19,7 +19,7 @@ type write struct {
 	bytes     int64 // of the batch
 
 	snapshot string         // name of the image to install instead of batch; empty if there is none
-	entries  []raftpb.Entry // to write behind the snapshot
+	entries  []raftpb.Entry // to write after the snapshot
 }
 
 // writer performs writes, oldest first. All but run belongs to the loop.

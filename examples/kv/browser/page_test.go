@@ -297,6 +297,11 @@ func (v *visit) showsWhatIsRare(*testing.T) {
 	v.wantText(card(other, ".state"), ": gone")
 	v.want(fmt.Sprintf(`document.querySelector(%q).style.width === "0%%"`, card(other, ".applied .fill"))) // the axis is beyond it
 
+	v.feed(`const saw = (at, reason) => [{at, term: 1e6, roles: ["follower"], leader: 0, millis: 0, reason}];
+		l.elections = saw("2026-01-02T12:00:00.25+02:00", "earlier");
+		o.status.elections = saw("2026-01-02T11:00:00.5Z", "later")`)
+	v.want(`/earlier.*later/.test(document.querySelector("#elections").textContent)`)
+
 	v.feed("r.members = []")
 	v.want(count(".member") + " === 0")
 	eval[any](v.tab, "window.fetch = realFetch; null")
