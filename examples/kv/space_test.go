@@ -274,6 +274,42 @@ func TestAFullLeaderAsksTheOthersOnceAnElectionTimeout(t *testing.T) {
 	})
 }
 
+func TestAFullLeaderAsksNobodyWhileItAwaitsAnswers(t *testing.T) {
+	l := startSoloLeader(t, 3, 2)
+	l.onLoop(func() {
+		l.store.space.full.Store(true)
+		h := &l.loop.handover
+		h.asking, h.ticks = true, 0
+		if l.loop.tickSpace(); h.ticks > 0 {
+			t.Error("the voters are asked again")
+		}
+	})
+}
+
+func TestALeaderThatHasRoomAgainStaysLeader(t *testing.T) {
+	l := startSoloLeader(t, 3, 2)
+	l.acknowledge()
+	l.onLoop(func() {
+		for _, full := range []bool{false, true} {
+			l.store.space.full.Store(full)
+			l.loop.handOver([]uint64{2})
+			if to := l.loop.node.BasicStatus().LeadTransferee; (to == 2) != full {
+				t.Errorf("full is %v, and the leader hands over to %d", full, to)
+			}
+		}
+	})
+}
+
+func TestAnotherReplicaAtAnAddressIsNoVoterWithRoom(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, identityReport{ID: 3})
+	}))
+	defer server.Close()
+	if able := haveRoom(server.Client(), map[uint64]string{2: server.URL, 3: server.URL}); !slices.Equal(able, []uint64{3}) {
+		t.Errorf("%d have room, want replica 3", able)
+	}
+}
+
 // TestAWriteThatMayBeCarriedOutIsNotRefused for want of room, which would say that nothing was
 // done.
 func TestAWriteThatMayBeCarriedOutIsNotRefused(t *testing.T) {
@@ -313,6 +349,10 @@ func TestTheReserveCountsWhatWaitsAndEndsWithAMargin(t *testing.T) {
 		t.Error("full without a reserve")
 	}
 	sp.min = 1000
+	sp.free.Store(0)
+	if err := sp.checkRoom(1); err != nil {
+		t.Errorf("before the first look: %v", err)
+	}
 	for i, tc := range []struct {
 		free, waiting uint64
 		full          bool
