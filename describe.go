@@ -101,7 +101,7 @@ func DescribeMessage(m pb.Message, f EntryFormatter) string {
 
 // describeMessage writes m; indent stands before each of its lines but the first.
 func describeMessage(out *strings.Builder, m *pb.Message, f EntryFormatter, indent string) {
-	fmt.Fprintf(out, "%s->%s %s Term:%d Log:%d/%d", describeTarget(m.From), describeTarget(m.To), m.Type, m.Term, m.LogTerm, m.Index)
+	fmt.Fprintf(out, "%s->%s %s Term:%d Log:%d/%d", describeEnd(m.From), describeEnd(m.To), m.Type, m.Term, m.LogTerm, m.Index)
 	if m.Reject {
 		fmt.Fprintf(out, " Rejected (Hint: %d)", m.RejectHint)
 	}
@@ -136,16 +136,17 @@ func describeMessage(out *strings.Builder, m *pb.Message, f EntryFormatter, inde
 	fmt.Fprintf(out, "\n%s]", indent)
 }
 
-// describeTarget renders the id at either end of a message: nodes in hexadecimal digits, as
-// in log lines.
-func describeTarget(id uint64) string {
-	switch id {
-	case None:
-		return "None"
-	case LocalAppendThread:
+// describeEnd renders the id at either end of a message: a thread by its name, which programs
+// compare with that in v3.6, and a node in hexadecimal digits, as in log lines.
+func describeEnd(id uint64) string {
+	if id == LocalAppendThread {
 		return "AppendThread"
-	case LocalApplyThread:
+	}
+	if id == LocalApplyThread {
 		return "ApplyThread"
+	}
+	if id == None {
+		return "None"
 	}
 	return hexID(id)
 }

@@ -141,10 +141,11 @@ type Ready struct {
 	// MustSync says that HardState, Snapshot and Entries have to be durable, not only written,
 	// before Messages are sent. If it is false, a crash may take them back. It is also set if a
 	// configuration change may have been committed. The commitment must be durable, with everything
-	// written before, before any other node learns of it. With asynchronous storage writes, it says
-	// so of the storage message in Messages, and the Responses of that message wait. Without
-	// MustSync they wait only until the message and all messages before it are written. A program
-	// that does not look at MustSync makes every message with Responses durable.
+	// written before, before any other node learns of it.
+	//
+	// With asynchronous storage writes, MustSync is about the storage message in Messages. Its
+	// Responses may be sent once it and all messages before it are written and, with MustSync,
+	// durable. A program that does not look at MustSync makes every message with Responses durable.
 	MustSync bool
 
 	// DroppedReads are the contexts of reads that cannot be answered: this node knew no leader,

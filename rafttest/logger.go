@@ -35,9 +35,8 @@ var _ raft.Logger = (*RedirectLogger)(nil)
 // Quiet reports whether everything is dropped.
 func (l *RedirectLogger) Quiet() bool { return l.Lvl >= levelNone }
 
-// Write, WriteByte, WriteRune and WriteString hide those of the Builder in order to be quiet.
-
-// Write implements io.Writer.
+// Write implements io.Writer. It and the three methods that go through it hide those of the Builder
+// in order to be quiet.
 func (l *RedirectLogger) Write(p []byte) (int, error) {
 	if l.Quiet() {
 		return len(p), nil
@@ -45,28 +44,16 @@ func (l *RedirectLogger) Write(p []byte) (int, error) {
 	return l.Builder.Write(p)
 }
 
-// WriteByte implements io.ByteWriter.
-func (l *RedirectLogger) WriteByte(c byte) error {
-	if l.Quiet() {
-		return nil
-	}
-	return l.Builder.WriteByte(c)
-}
+// WriteString implements io.StringWriter.
+func (l *RedirectLogger) WriteString(s string) (int, error) { return l.Write([]byte(s)) }
 
 // WriteRune is that of strings.Builder.
-func (l *RedirectLogger) WriteRune(r rune) (int, error) {
-	if l.Quiet() {
-		return len(string(r)), nil
-	}
-	return l.Builder.WriteRune(r)
-}
+func (l *RedirectLogger) WriteRune(r rune) (int, error) { return l.WriteString(string(r)) }
 
-// WriteString implements io.StringWriter.
-func (l *RedirectLogger) WriteString(s string) (int, error) {
-	if l.Quiet() {
-		return len(s), nil
-	}
-	return l.Builder.WriteString(s)
+// WriteByte implements io.ByteWriter.
+func (l *RedirectLogger) WriteByte(c byte) error {
+	_, err := l.Write([]byte{c})
+	return err
 }
 
 func (l *RedirectLogger) print(level int, v []interface{}) {

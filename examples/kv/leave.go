@@ -14,20 +14,14 @@ import (
 // Therefore the removed replica stops serving clients at once, but goes on
 // with Raft until the others say that they have applied the removal.
 
-const (
-	// silentTicks is how long a replica hears nothing before it asks whether it was
-	// removed: twice the longest election timeout.
-	silentTicks = 40
-	// leavingTicks is how long a removed replica waits for others who do not answer.
-	leavingTicks = 40
-)
+// leavingTicks is how long a removed replica waits for others who do not answer.
+const leavingTicks = 40
 
 // departure is what a loop knows of its replica's removal.
 type departure struct {
-	begun  atomic.Bool // anybody may look: clients are refused
-	ticks  int         // since then
-	silent int         // ticks since a peer has said something
-	told   map[uint64]bool
+	begun atomic.Bool // anybody may look: clients are refused
+	ticks int         // since then
+	told  map[uint64]bool
 }
 
 // followMembers makes the members of the store known, if they have changed.
@@ -57,17 +51,11 @@ func (l *loop) depart() {
 	}
 }
 
-// tickDeparture asks the others whether they know of a removal of this replica: again and
-// again when it has begun, otherwise when nobody talks to it any more. A replica that was removed
-// while it was away would wait for ever without asking, above all a learner, which never campaigns.
+// tickDeparture asks the others again and again whether they know of the removal of this replica. A
+// replica that was removed while it was away need not ask: its streams ask now and then.
 func (l *loop) tickDeparture() {
-	d := &l.departure
-	if d.begun.Load() {
+	if d := &l.departure; d.begun.Load() {
 		d.ticks++
-		l.peers.ask()
-		return
-	}
-	if d.silent++; d.silent%silentTicks == 0 && l.node.BasicStatus().RaftState != raft.StateLeader {
 		l.peers.ask()
 	}
 }

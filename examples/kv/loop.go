@@ -183,7 +183,6 @@ func (l *loop) drain() {
 // step gives the node a message. A message that it refuses has changed nothing; it is
 // dropped like one that the network has lost.
 func (l *loop) step(m raftpb.Message) {
-	l.departure.silent = 0
 	if _, known := l.store.members[m.From]; known {
 		l.contacts.hear(m.From)
 	}
