@@ -1,6 +1,7 @@
 // Package client talks to the key-value store of this module.
 //
-//	c, err := client.New(client.Config{Endpoints: []string{"http://host1:9121", "http://host2:9121"}})
+//	endpoints := []string{"http://host1:9121", "http://host2:9121"}
+//	c, err := client.New(client.Config{Endpoints: endpoints})
 //	...
 //	revision, err := c.Put(ctx, "greeting", []byte("hello"))
 //	item, err := c.Get(ctx, "greeting")
@@ -32,8 +33,8 @@
 //
 //   - The context ended after a request was sent and before there was an answer.
 //   - The session ended in that time. When the cluster has more than 1000 sessions, it ends the one
-//     that was used longest ago. The record of what was carried out ends with it, so the client does
-//     not repeat the write.
+//     that was used longest ago. The record of what was carried out ends with it, so the client
+//     does not repeat the write.
 //   - A replica refused a repetition: it no longer accepts the bearer token, for instance.
 //
 // When the session has ended before a write reached any replica, nothing is in doubt. The client
