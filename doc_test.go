@@ -2,7 +2,13 @@ package raft_test
 
 import (
 	"errors"
+	"go/ast"
+	"go/build"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +27,7 @@ func documentedLoop(
 		case <-ticks:
 			node.Tick()
 		case m := <-network:
-			report(node.Step(m)) // a message that is refused has changed nothing
+			report(node.Step(m)) // an error means that the message changed nothing
 		case data := <-proposals:
 			report(node.Propose(data)) // raft.ErrProposalDropped: not appended
 		}
@@ -29,7 +35,7 @@ func documentedLoop(
 			rd := node.Ready()
 			save(rd.Snapshot, rd.Entries, rd.HardState, rd.MustSync) // in one atomic write
 			send(rd.Messages)                                        // after the write, never before
-			apply(rd.Snapshot, rd.CommittedEntries)                  // in order; ApplyConfChange for configuration changes
+			apply(rd.Snapshot, rd.CommittedEntries)                  // in order
 			node.Advance(rd)
 		}
 		if err := node.Err(); err != nil {
@@ -71,6 +77,63 @@ func migratedBatch(rd raft.Ready, again func([]byte), serve func([]byte, uint64)
 		again(context)
 	}
 	go send(slices.Clone(rd.Messages)) // a copy, if sending may end after Advance
+}
+
+// link is a doc link to a name of the package.
+var link = regexp.MustCompile(`\[\*?([A-Z]\w*)(?:\.(\w+))?\]`)
+
+func TestEveryLinkInThePackageDocumentationLeadsToAName(t *testing.T) {
+	pkg, err := build.ImportDir(".", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	fields := map[string]bool{}
+	for _, name := range pkg.GoFiles {
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+		collectFields(f, fields)
+	}
+	p, err := doc.NewFromFiles(fset, files, "github.com/ffd200af/raft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := link.FindAllStringSubmatch(p.Doc, -1)
+	for _, found := range links {
+		recv, name := found[1], found[2]
+		if name == "" {
+			recv, name = "", recv
+		}
+		if !p.Parser().LookupSym(recv, name) && !fields[recv+"."+name] {
+			t.Errorf("%s leads nowhere", found[0])
+		}
+	}
+	if len(links) < 50 {
+		t.Errorf("found %d links", len(links))
+	}
+}
+
+// collectFields adds the fields of the file's structs, as Type.Field. Before Go 1.26 package doc does
+// not resolve links to fields.
+func collectFields(f *ast.File, fields map[string]bool) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, field := range s.Fields.List {
+				for _, name := range field.Names {
+					fields[spec.Name.Name+"."+name.Name] = true
+				}
+			}
+		}
+		return false
+	})
 }
 
 func TestTheCodeInTheMigrationGuideCompiles(t *testing.T) {
