@@ -35,7 +35,7 @@ func (r *raft) beginAddServer(id uint64, context []byte) error {
 		return nil
 	}
 	if c := r.catching.find(id); c != nil {
-		c.await(waitsPromoted, context, r.limits.electionTicks())
+		r.awaitLearner(c, waitsPromoted, context)
 		return nil
 	}
 	index, err := r.proposeMember(id, pb.ConfChangeAddLearnerNode, context)
@@ -55,7 +55,7 @@ func (r *raft) awaitCatchUp(id uint64) error {
 	if c == nil {
 		return fmt.Errorf("%w: %x", ErrNotLearner, id)
 	}
-	c.await(waitsCaughtUp, c.context, r.limits.electionTicks())
+	r.awaitLearner(c, waitsCaughtUp, c.context)
 	return nil
 }
 

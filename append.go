@@ -119,7 +119,7 @@ func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index(), r.log.lastIndex())
 	}
 	pr.RecentActive = true
-	r.heardFromLearner(resp.From)
+	pr.Answer()
 	if resp.Reject {
 		r.handleRejection(resp, pr)
 	} else {

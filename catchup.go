@@ -35,28 +35,31 @@ const (
 type catchUp struct {
 	CatchUp
 	wait    wait
-	context []byte // of the configuration changes that AddServer proposes
+	running bool // a round is under way
+	// promoting: change is the promotion.
+	promoting bool
+	context   []byte // of the configuration changes that AddServer proposes
 
-	running bool   // a round is under way
 	seen    uint64 // the learner's match when it moved last
 	idle    int    // ticks without progress while a round runs or the learner is silent
 	silent  int    // ticks since the learner answered; a wait begins as silent
 	refused int    // ticks in which its promotion could not be proposed
 	change  uint64 // index of the change that AddServer proposed last; 0 if none
-	// promoting: that change is the promotion.
-	promoting bool
 	// ineffective counts the ticks since that change was applied without an effect.
 	ineffective int
 
 	roundsBefore int // rounds that had ended when the wait began
 }
 
-// await begins a wait; the learner counts as silent until it answers. A wait for more that is
-// already under way stays.
-func (c *catchUp) await(w wait, context []byte, silent int) {
+// awaitLearner begins a wait for c; the learner counts as silent until it answers. A wait for more
+// that is already under way stays.
+func (r *raft) awaitLearner(c *catchUp, w wait, context []byte) {
 	if c.wait == nobodyWaits {
 		c.roundsBefore, c.idle, c.refused = c.Rounds, 0, 0
-		c.silent = silent
+		c.silent = r.limits.electionTicks()
+		if i := r.members.Find(c.ID); i >= 0 {
+			r.members.Progress(i).TakeAnswer()
+		}
 	}
 	if w >= c.wait {
 		c.wait, c.context = w, context
@@ -65,7 +68,7 @@ func (c *catchUp) await(w wait, context []byte, silent int) {
 
 // catchUps are the learners of a leader, and the servers that are to become learners.
 type catchUps struct {
-	list []catchUp // sorted by id: a learner is looked for at each of its answers
+	list []catchUp // sorted by id
 	news []CatchUp // for the next Ready
 }
 
@@ -144,18 +147,29 @@ func (r *raft) trackLearners() {
 	}
 }
 
-// tickCatchUps counts a tick of every learner's round.
-func (r *raft) tickCatchUps() {
+// tickCatchUps counts a tick of every learner's round. It reports whether there may be a server to
+// promote, or one that is no member. Both lists are sorted by id.
+func (r *raft) tickCatchUps() (promote bool) {
+	member := 0
 	for i := range r.catching.list {
 		c := &r.catching.list[i]
-		if m := r.members.Find(c.ID); m >= 0 {
-			r.tickCatchUp(c, r.members.Progress(m))
+		for member < r.members.Len() && r.members.ID(member) < c.ID {
+			member++
 		}
+		isMember := member < r.members.Len() && r.members.ID(member) == c.ID
+		if isMember {
+			r.tickCatchUp(c, r.members.Progress(member))
+		}
+		promote = promote || !isMember || c.wait == waitsPromoted
 	}
+	return promote
 }
 
 // tickCatchUp ends and begins rounds, and decides about the learner.
 func (r *raft) tickCatchUp(c *catchUp, pr *tracker.Progress) {
+	if pr.TakeAnswer() {
+		c.silent = 0
+	}
 	if last := r.log.lastIndex(); !c.running && pr.Match < last {
 		c.running, c.Ticks, c.Target = true, 0, last
 	}
@@ -196,16 +210,6 @@ func (c *catchUp) endRound() {
 // isSilent reports whether a learner has not answered for an election timeout, or not since its
 // wait began.
 func (r *raft) isSilent(c *catchUp) bool { return c.silent >= r.limits.electionTicks() }
-
-// heardFromLearner notes that a member has answered, if the member is a learner.
-func (r *raft) heardFromLearner(id uint64) {
-	if len(r.catching.list) == 0 {
-		return
-	}
-	if c := r.catching.find(id); c != nil {
-		c.silent = 0
-	}
-}
 
 // decideCatchUp ends a wait, for better or worse. The learner goes on to be counted.
 func (r *raft) decideCatchUp(c *catchUp) {

@@ -67,7 +67,7 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 // response without a term may echo a round of an earlier term.
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
-	r.heardFromLearner(m.From)
+	pr.Answer()
 	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
 		pr.Ping()
 	}

@@ -66,8 +66,9 @@ func (r *raft) tickLeader() {
 		return
 	}
 	if len(r.catching.list) > 0 {
-		r.tickCatchUps()
-		r.promoteCaughtUp()
+		if r.tickCatchUps() {
+			r.promoteCaughtUp()
+		}
 	}
 	if r.heartbeatElapsed < neverTicks-1 {
 		r.heartbeatElapsed++

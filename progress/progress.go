@@ -42,6 +42,8 @@ type Progress struct {
 	snapshots uint8
 	// IsLearner: the follower does not vote.
 	IsLearner bool
+	// answered: the follower has answered since the last TakeAnswer.
+	answered bool
 	// snapshotAt is where the leader's clock stood when the last snapshot was sent, modulo 2^32.
 	snapshotAt uint32
 	// snapshotAge counts election timeouts spent in StateSnapshot.
@@ -266,6 +268,16 @@ func (pr *Progress) HeardFrom() {
 	pr.RecentActive = true
 	pr.MsgAppFlowPaused = pr.Inflights.Full()
 	pr.quietAt = 0
+}
+
+// Answer notes an answer of the follower, of whatever kind.
+func (pr *Progress) Answer() { pr.answered = true }
+
+// TakeAnswer reports whether the follower has answered since the last call.
+func (pr *Progress) TakeAnswer() bool {
+	answered := pr.answered
+	pr.answered = false
+	return answered
 }
 
 // Echo notes that the follower has echoed a round of heartbeats.

@@ -160,16 +160,35 @@ func (ms *Members) ID(i int) uint64 { return ms.list[i].id }
 // Find returns the position of a member, or -1.
 func (ms *Members) Find(id uint64) int {
 	if len(ms.list) > 16 {
-		i := sort.Search(len(ms.list), func(i int) bool { return ms.list[i].id >= id })
-		if i < len(ms.list) && ms.list[i].id == id {
-			return i
-		}
-		return -1
+		return ms.search(id)
 	}
 	for i := range ms.list {
 		if ms.list[i].id == id {
 			return i
 		}
+	}
+	return -1
+}
+
+// search is Find for long lists. Ids differ by at least one from member to member. So their
+// distances from the first and the last id bound the position. Consecutive ids leave one position.
+func (ms *Members) search(id uint64) int {
+	end := len(ms.list) - 1
+	first, last := ms.list[0].id, ms.list[end].id
+	if id < first || id > last {
+		return -1
+	}
+	lo := end - int(min(last-id, uint64(end)))
+	hi := int(min(id-first, uint64(end)))
+	for lo < hi {
+		if mid := (lo + hi) / 2; ms.list[mid].id < id {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if ms.list[lo].id == id {
+		return lo
 	}
 	return -1
 }

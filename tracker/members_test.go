@@ -2,6 +2,8 @@ package tracker
 
 import (
 	"maps"
+	"math"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -164,6 +166,25 @@ func TestManyVotersAreCounted(t *testing.T) {
 	if ms.Find(410) != 40 || ms.Find(411) != -1 || ms.Find(5) != -1 {
 		t.Error("a member is not found, or a stranger is")
 	}
+}
+
+func TestAnIdIsFoundWhereverItIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.OneOf(rapid.Uint64Range(1, 40), rapid.Uint64(), rapid.Uint64Range(math.MaxUint64-40, math.MaxUint64))
+		ids := rapid.SliceOfNDistinct(id, 17, 60, rapid.ID[uint64]).Draw(t, "ids")
+		var ms Members
+		ms.Switch(Config{Voters: quorum.JointConfig{set(ids...), nil}}, 1)
+		slices.Sort(ids)
+		for _, id := range append(rapid.SliceOf(id).Draw(t, "strangers"), ids...) {
+			want, found := slices.BinarySearch(ids, id)
+			if !found {
+				want = -1
+			}
+			if got := ms.Find(id); got != want {
+				t.Fatalf("%d is found at %d, want %d", id, got, want)
+			}
+		}
+	})
 }
 
 func TestTheHotPathAllocatesNothing(t *testing.T) {
