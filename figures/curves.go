@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ffd200af/raft/rafttest/sim"
 )
@@ -87,7 +89,8 @@ var (
 	minimum    = [][2]int{{12, 24}, {25, 50}, {50, 100}, {100, 200}, {150, 300}}
 )
 
-// allCurves are the curves of the figure, for both orders of writing and asking, and some with equal logs.
+// allCurves are the curves of the figure, with synchronous and with asynchronous writes, and some with
+// equal logs.
 func allCurves() []*curve {
 	var all []*curve
 	for _, v := range []variant{{}, {async: true}, {equal: true}, {async: true, equal: true}} {
@@ -115,12 +118,14 @@ func find(curves []*curve, r [2]int, v variant) *curve {
 // trial, so the order does not matter.
 func measure(curves []*curve, trials int, seed uint64) error {
 	var workers sync.WaitGroup
+	var done atomic.Int32
 	room := make(chan struct{}, runtime.GOMAXPROCS(0))
 	errs := make([]error, len(curves))
 	for i, c := range curves {
 		workers.Go(func() {
 			room <- struct{}{}
 			c.trials, errs[i] = sim.Downtimes(c.outage(trials, seed))
+			fmt.Fprintf(os.Stderr, "%d of %d: %s\n", done.Add(1), len(curves), c.name())
 			<-room
 		})
 	}

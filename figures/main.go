@@ -1,8 +1,9 @@
-// Command figures repeats the experiment behind Figure 16 of the Raft paper (Ongaro and Ousterhout, In Search of an
-// Understandable Consensus Algorithm) on this library, in the simulator: how long a cluster is without a leader when
-// its leader crashes, for election timeouts that differ in their randomness and in their length.
+// Command figures repeats the experiment behind Figure 16 of the Raft paper (Ongaro and Ousterhout, In
+// Search of an Understandable Consensus Algorithm) with this library, in the simulator. It measures how
+// long a cluster is without a leader when its leader crashes, for election timeouts that differ in
+// randomness and in length.
 //
-//	go run ./figures                     # a few minutes; writes docs/elections.csv, docs/elections.svg and docs/elections.md
+//	go run ./figures   # some minutes; writes docs/elections.csv, .svg and .md
 //	go run ./figures -trials 50 -out rough
 //
 // The same seed gives the same files, to the byte.
@@ -17,9 +18,9 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "docs", "folder for elections.csv, elections.svg and elections.md")
-	trials := flag.Int("trials", fullTrials, "crashes for each curve")
-	seed := flag.Uint64("seed", fullSeed, "seed of all chance")
+	out := flag.String("out", "docs", "write elections.csv, elections.svg and elections.md to this `folder`")
+	trials := flag.Int("trials", fullTrials, "`crashes` for each curve")
+	seed := flag.Uint64("seed", fullSeed, "`seed` of all random draws")
 	flag.Parse()
 	if err := run(*out, *trials, *seed); err != nil {
 		log.Fatal(err)

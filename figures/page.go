@@ -28,26 +28,32 @@ func page(curves []*curve, broadcast float64) []byte {
 
 const opening = `# A cluster without its leader
 
-How long is a cluster of five without a leader when its leader crashes? This is Figure 16 of the Raft paper (Ongaro and Ousterhout,
-*In Search of an Understandable Consensus Algorithm*, §9.3), repeated on this library in its simulator. One command does it again and
-writes this page, the picture, and the data of every trial, [elections.csv](elections.csv); the same seed gives the same files.
+How long is a cluster of five without a leader when its leader crashes? This page repeats Figure 16
+of the Raft paper (Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+§9.3) with this library, in its simulator. One command runs the trials again. It takes some minutes,
+and writes this page, the picture, and the data of every trial, [elections.csv](elections.csv). The
+same seed gives the same files.
 
 ` + "```\ngo run ./figures\n```" + `
 
 ![time without a leader](elections.svg)
 
-Every trial is a cluster of its own, prepared for the worst, as in the paper: the four followers have logs of different lengths, so that
-only two of them can win; the leader sends a heartbeat to all of them at once, and crashes at a moment drawn uniformly from the heartbeat
-interval, which is half of the minimum timeout. Time counts from there until a server has the votes to lead. Timeouts are drawn
-uniformly from the range, anew for each server and term; pre-vote and check-quorum are off. Safety is checked after every event.
-A trial ends after 100 s, where the paper's axis does.
+Each trial has a cluster of its own, prepared for the worst case, as in the paper. The four
+followers have logs of different lengths, so only two of them can win. The leader sends a heartbeat
+to all of them at once. It crashes at a moment that is drawn uniformly from the heartbeat interval,
+which is half of the minimum timeout. Time counts from the crash until a server has the votes to
+lead. Timeouts are drawn uniformly from the range, anew for each server and term. Pre-vote and
+check-quorum are off. Safety is checked after every event. A trial ends after 100 s, where the
+paper's axis ends.
 
-What is fitted, and to nothing else, is the broadcast time: %.1f ms here, about 15 in the paper. A message takes %g ms on average and a write
-%g ms, each drawn anew between none and three times that. A tick is %g ms.
+Only the broadcast time is fitted to the paper: %.1f ms here, about 15 ms in the paper. A message
+takes %g ms on average and a write %g ms. Each time is drawn anew, up to three times the average.
+A tick is %g ms.
 
-A candidate may **ask for votes after it has written its own**, which is what the loop around a ` + "`Ready`" + ` does by default, or **at once**, while
-it writes (` + "`AsyncStorageWrites`" + `): the paper demands that a vote is durable before a server *answers*. The picture and the tables have both.
-Dots in the picture are what the paper says in its text.
+A candidate asks for votes when its own vote is durable. With **synchronous writes**, which is what
+the loop around a ` + "`Ready`" + ` does by default, a server does nothing else while it writes. With
+**asynchronous writes** (` + "`AsyncStorageWrites`" + `) it goes on with messages and ticks. The picture and
+the tables have both. Dots in the picture are the figures in the paper's text.
 `
 
 const tableHead = `| timeouts (ms) | trials | shortest | median | mean | 99% | worst | terms a trial | no leader in 100 s | the paper (ms) |
@@ -58,10 +64,10 @@ var parts = []struct {
 	title string
 	variant
 }{
-	{"Own vote written first", variant{}},
-	{"Asked at once", variant{async: true}},
-	{"Own vote written first, logs of equal length", variant{equal: true}},
-	{"Asked at once, logs of equal length", variant{async: true, equal: true}},
+	{"Synchronous writes", variant{}},
+	{"Asynchronous writes", variant{async: true}},
+	{"Synchronous writes, logs of equal length", variant{equal: true}},
+	{"Asynchronous writes, logs of equal length", variant{async: true, equal: true}},
 }
 
 // line is what a table says of a curve.

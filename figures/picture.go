@@ -33,12 +33,12 @@ func panels() [][]panel {
 	sync, async := variant{}, variant{async: true}
 	return [][]panel{
 		{
-			{"Randomness; own vote written first", randomness, sync, 4, boundMillis},
-			{"Randomness; votes asked for at once", randomness, async, 4, boundMillis},
+			{"Randomness; synchronous writes", randomness, sync, 4, boundMillis},
+			{"Randomness; asynchronous writes", randomness, async, 4, boundMillis},
 		},
 		{
-			{"Minimum; own vote written first", minimum, sync, 2, 10_000},
-			{"Minimum; votes asked for at once", minimum, async, 2, 10_000},
+			{"Minimum; synchronous writes", minimum, sync, 2, 10_000},
+			{"Minimum; asynchronous writes", minimum, async, 2, 10_000},
 		},
 	}
 }

@@ -1,4 +1,5 @@
-// Command raftexplore walks every interleaving of small worlds on the real code, and reports how many states there are.
+// Command raftexplore walks every interleaving of small worlds on the real code, and reports how
+// many states there are. It prints a line for each bound of a world.
 //
 //	go run ./cmd/raftexplore -minutes 10
 //	go run ./cmd/raftexplore -world async -minutes 2
@@ -29,11 +30,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("raftexplore", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	minutes := flags.Float64("minutes", 1, "how long to explore")
-	only := flags.String("world", "", "the only world to explore")
-	cores := flags.Int("cores", 2, "how many worlds to explore at a time")
-	states := flags.Int("states", 20_000_000, "how many states to keep in memory at most, per world; one takes about 200 bytes")
-	minorities := flags.Int("minorities", 100, "ask one in so many states whether the survivors elect a leader when a minority dies for ever; 0 asks none, 1 all")
+	minutes := flags.Float64("minutes", 1, "explore for about this `long`")
+	only := flags.String("world", "", "explore only the world with this `name`; -list has the names")
+	cores := flags.Int("cores", 2, "explore this `many` worlds at a time, on one core each")
+	states := flags.Int("states", 20_000_000, "keep at most this `many` states of a world in memory; a state takes about 200 bytes")
+	minorities := flags.Int("minorities", 100, "in one of this `many` states, check that the survivors of a dead minority elect a leader; 0 checks none")
 	list := flags.Bool("list", false, "list the worlds and their bounds")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -44,10 +45,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	worlds := chosen(*only)
 	switch {
 	case len(worlds) == 0:
-		fmt.Fprintf(stderr, "there is no world %q\n", *only)
+		fmt.Fprintf(stderr, "raftexplore: there is no world %q; -list has the names\n", *only)
 		return 2
 	case flags.NArg() > 0 || !(*minutes > 0) || *cores < 1 || *states < 1 || *minorities < 0:
-		fmt.Fprintln(stderr, "nothing would be explored: -minutes, -cores and -states must be positive, -minorities not negative, and there are no other arguments")
+		fmt.Fprintln(stderr, "raftexplore: -minutes, -cores and -states must be positive, -minorities must not be negative, and there are no other arguments")
 		return 2
 	case *list:
 		listWorlds(stdout, worlds)

@@ -1,11 +1,13 @@
-// Command raftmutate takes the safety rules out of the library, one at a time, and looks who notices: the simulator, and after
-// how many seeds; the explorer; the tests and scripts. A rule that nobody misses is a hole in the tests.
+// Command raftmutate removes one safety rule at a time from the library and reports which checks
+// fail: the simulator, and after how many seeds; the explorer; tests and scripts. A rule whose
+// removal fails no check is a hole in the tests.
 //
 //	go run ./cmd/raftmutate -write docs/mutations.md
 //	go run ./cmd/raftmutate -only one-vote,own-term -write docs/mutations.md
 //
-// A rule is taken out by an edit of the source that the go command is shown instead of the file (-overlay); the files themselves
-// stay as they are. The whole table takes half an hour to an hour on two cores. It exits with status 1 if something was not noticed.
+// The command edits a copy of the source and gives it to the go command with -overlay; the files
+// themselves stay as they are. The whole table takes half an hour to an hour on two cores. A line is
+// printed for each rule as it is done. The exit status is 1 if a removal was not noticed.
 package main
 
 import (
@@ -33,16 +35,16 @@ const (
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("raftmutate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "names of the rules to take out, with commas between; all if empty")
-	write := flags.String("write", "", "file to write the table to, in Markdown; with -only, what it says of other rules stays")
-	seeds := flags.Int("seeds", 500, "how many seeds of the simulator to try")
-	timeout := flags.Duration("timeout", 2*time.Minute, "how long the simulator, and each package of tests, may take")
-	jobs := flags.Int("jobs", 2, "how many rules to try at a time, on one core each")
+	only := flags.String("only", "", "remove the rules with these `names`, separated by commas; empty for all")
+	write := flags.String("write", "", "write the table to this Markdown `file`; with -only, rows of other rules stay")
+	seeds := flags.Int("seeds", 500, "run this `many` seeds of the simulator")
+	timeout := flags.Duration("timeout", 2*time.Minute, "time limit of the simulator, and of each package of tests")
+	jobs := flags.Int("jobs", 2, "try this `many` rules at a time, on one core each")
 	if flags.Parse(args) != nil {
 		return exitBad
 	}
 	if flags.NArg() > 0 || *seeds < 1 || *jobs < 1 {
-		fmt.Fprintln(stderr, "-seeds and -jobs must be positive, and there are no other arguments: rules are named by -only")
+		fmt.Fprintln(stderr, "raftmutate: -seeds and -jobs must be positive, and -only names the rules; see -h")
 		return exitBad
 	}
 	root, err := moduleRoot()
@@ -74,7 +76,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitBad
 	}
 	holes := t.holes()
-	fmt.Fprintf(stdout, "%d of %d rules in the table, %d noticed by nobody %s\n", len(t.rows), t.size(), len(holes), strings.Join(holes, " "))
+	fmt.Fprintf(stdout, "%d of %d rules in the table; %d removals fail no check %s\n", len(t.rows), t.size(), len(holes), strings.Join(holes, " "))
 	if len(holes) > 0 {
 		return exitHole
 	}
@@ -93,7 +95,7 @@ func moduleRoot() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("raftmutate has to be run inside the module whose rules it takes out")
+			return "", fmt.Errorf("raftmutate must run inside the module whose rules it removes")
 		}
 	}
 }

@@ -142,12 +142,14 @@ func telling(test string) int {
 // markdown renders the table, and the list of bugs with the rules that keep each of them out.
 func (t *table) markdown() string {
 	var b strings.Builder
-	b.WriteString("# What happens when a rule is taken out\n\n")
+	b.WriteString("# What fails when a rule is removed\n\n")
 	b.WriteString("    go run ./cmd/raftmutate -write docs/mutations.md\n\n")
-	b.WriteString("Each rule is taken out of the code alone, and the rest is run: up to 500 seeds of the simulator, the\n")
-	b.WriteString("explorer's bounds of CI, and the tests and scripts. \"Simulator\" is the number of seeds that it took\n")
-	b.WriteString("to notice, from seed 1 on, and the property that was broken; \"explorer\" are the small worlds in\n")
-	b.WriteString("which something was, and \".\" where it knows nothing of the subject. A dash is nobody.\n\n")
+	b.WriteString("The command removes one rule at a time from the code and runs up to 500 seeds of the simulator, the\n")
+	b.WriteString("explorer with its bounds of CI, and all tests and scripts. It takes half an hour to an hour.\n\n")
+	b.WriteString("- \"simulator\": how many seeds it took to notice, from seed 1 on, and the property that was broken.\n")
+	b.WriteString("- \"explorer\": the small worlds in which a property was broken. \".\" means that the explorer does not\n")
+	b.WriteString("  cover the subject.\n")
+	b.WriteString("- \"tests\": the tests that failed. \"-\" means that nothing failed.\n\n")
 	noticed, bySim, byExplorer, byTests := 0, 0, 0, 0
 	t.each(func(_ *removal, o row) {
 		noticed += one(o.noticed())
@@ -155,7 +157,7 @@ func (t *table) markdown() string {
 		byExplorer += one(o.explorer != "-" && o.explorer != notAsked)
 		byTests += one(o.tests != "-")
 	})
-	fmt.Fprintf(&b, "Of %d rules %d were noticed when they were gone: %d by the simulator, %d by the explorer, %d by\ntests and scripts.\n", t.size(), noticed, bySim, byExplorer, byTests)
+	fmt.Fprintf(&b, "Of %d rules, the removal of %d was noticed: of %d by the simulator, of %d by the explorer, and of\n%d by tests and scripts.\n", t.size(), noticed, bySim, byExplorer, byTests)
 	for i := range t.subjects {
 		s := &t.subjects[i]
 		if len(s.removals) == 0 {

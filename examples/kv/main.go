@@ -226,7 +226,7 @@ func announce(replicas []*replica, stdout io.Writer) {
   %[3]s %[2]s/members
   %[3]s -X POST %[2]s/leader
 or open %[2]s/ in a browser.
-Ctrl-C stops; the data stays in place. README.md tells how to add and remove replicas.
+Ctrl-C stops; the data stays in place. OPERATING.md tells how to add and remove replicas.
 `, s.Leader, replicas[0].opts.address, curlFor(replicas[0].opts.address))
 		return
 	}

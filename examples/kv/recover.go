@@ -35,10 +35,10 @@ type recovery struct {
 func runRecover(args []string, stdout, stderr io.Writer) int {
 	var c recovery
 	flags := flag.NewFlagSet("kv recover", flag.ContinueOnError)
-	flags.Uint64Var(&c.id, "id", 0, "the replica whose folder is to be a cluster of its own")
-	flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica has its own in it")
-	flags.StringVar(&c.cluster, "cluster", "", "the new place of the replica, as 2=http://host:port or 2=http://host:port+http://host:port for peers, if it changes")
-	flags.BoolVar(&c.yes, "yes", false, "do it; otherwise nothing is changed")
+	flags.Uint64Var(&c.id, "id", 0, "the replica whose folder becomes a cluster of its own")
+	flags.StringVar(&c.data, "data", "kv-data", "folder of the data; the replica has a folder of its own in it")
+	flags.StringVar(&c.cluster, "cluster", "", "the new address of the replica, if it changes: 2=http://host:port, or 2=http://host:port+http://host:port with an address for replicas")
+	flags.BoolVar(&c.yes, "yes", false, "do it; without it nothing is changed")
 	return runCommand(flags, args, c.check, c.run, stdout, stderr)
 }
 

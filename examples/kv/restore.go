@@ -41,13 +41,13 @@ func runTool(command string, args []string, stdout, stderr io.Writer) int {
 	carryOut := c.backup
 	if command == "backup" {
 		flags.StringVar(&c.from, "from", "", "address of any replica")
-		flags.StringVar(&c.to, "to", "", "the file to write")
-		flags.StringVar(&c.tls.ca, "ca", "", "file with the authorities whose certificates replicas may have; without it those of the system")
-		flags.StringVar(&c.tls.cert, "cert", "", "file with the certificate of this client, if replicas want one")
+		flags.StringVar(&c.to, "to", "", "file to write")
+		flags.StringVar(&c.tls.ca, "ca", "", "file with the authorities that sign certificates of replicas; without it, those of the system")
+		flags.StringVar(&c.tls.cert, "cert", "", "file with the certificate of this client, if replicas demand one")
 		flags.StringVar(&c.tls.key, "key", "", "file with the key of -cert")
 	} else {
 		carryOut = c.restore
-		flags.StringVar(&c.from, "from", "", "the file that kv backup has written")
+		flags.StringVar(&c.from, "from", "", "file that kv backup has written")
 		flags.Uint64Var(&c.id, "id", 0, "the replica that is the first one of the new cluster")
 		flags.StringVar(&c.address, "address", "", "http://host:port at which others and clients will reach it")
 		flags.StringVar(&c.peer, "peer-address", "", "http://host:port at which other replicas will reach it, if it is not -address")

@@ -1,13 +1,13 @@
-// Command bench runs this library and etcd/raft v3.6 side by side, with the same driver in one process, and
-// prints what both cost. It writes the table as Markdown and as a picture too:
+// Command bench measures this library and etcd/raft v3.6 side by side, with the same driver in one
+// process. It prints each row when it is measured, and writes a table and a picture:
 //
-//	go run ./interop/bench                 # a few minutes; writes docs/benchmarks.md and docs/benchmarks.svg
-//	go run ./interop/bench -only 'reads' -out ''
+//	go run ./interop/bench   # some minutes; writes docs/benchmarks.md and docs/benchmarks.svg
+//	go run ./interop/bench -only reads -out ''
 //
 // This library runs with the Config of a program for v3.6, and with Config.ReuseMemory.
 //
-// Each row is run several times, in turns, and the fastest run of each counts: what is slower was disturbed by
-// something else. Absolute times belong to the machine; the ratios are what to look at.
+// Each row is run several times, in turns. The fastest run of each side counts, because something
+// else disturbed the slower ones. Times depend on the machine: compare the ratios.
 package main
 
 import (
@@ -29,10 +29,10 @@ import (
 
 func main() {
 	testing.Init() // the flags of package testing, which runs the workloads
-	only := flag.String("only", "", "run the rows whose name matches this regular expression")
-	out := flag.String("out", "docs", "folder for benchmarks.md and benchmarks.svg; empty for none")
+	only := flag.String("only", "", "measure only rows whose name matches this `regexp`")
+	out := flag.String("out", "docs", "write benchmarks.md and benchmarks.svg to this `folder`; empty writes none")
 	length := flag.Duration("length", 100*time.Millisecond, "length of a run")
-	runs := flag.Int("runs", 15, "runs of each row for each library; a third of it where a run takes long")
+	runs := flag.Int("runs", 15, "`runs` of each row for each library; a third of them where a run takes long")
 	flag.Parse()
 	if err := bench(*only, *out, *length, *runs); err != nil {
 		log.Fatal(err)

@@ -92,11 +92,13 @@ func (r *row) extra() string {
 func markdown(rows []row) string {
 	var b strings.Builder
 	b.WriteString("# Beside etcd/raft\n\n")
-	b.WriteString("Both libraries in one process, with the same driver, in turns; the fastest of several runs. ")
-	b.WriteString("The driver delivers messages by a call and stores in each library's own `MemoryStorage`; entries have 128 bytes. ")
-	b.WriteString("Get the figures again, on your machine, with\n\n```\ngo run ./interop/bench\n```\n\n")
-	b.WriteString("Times move from machine to machine, and by a tenth from run to run; the ratios are what to look at.\n\n")
-	b.WriteString("The columns `reuse` are with `Config.ReuseMemory`, an option that v3.6 does not have; the others, and the picture, without.\n\n")
+	b.WriteString("Both libraries ran in one process, in turns, with the same driver. Each figure is the fastest of\n")
+	b.WriteString("several runs. The driver delivers messages by a call, and stores in each library's own\n")
+	b.WriteString("`MemoryStorage`. Entries have 128 bytes. This command takes some minutes and measures again:\n\n")
+	b.WriteString("```\ngo run ./interop/bench\n```\n\n")
+	b.WriteString("Times differ between machines, and by a tenth between runs: compare the ratios. A ratio below 1\n")
+	b.WriteString("means that this library is slower. The columns `reuse` are with `Config.ReuseMemory`, an option\n")
+	b.WriteString("that v3.6 does not have. The other columns and the picture are without it.\n\n")
 	b.WriteString("![how many times less time than etcd/raft](benchmarks.svg)\n\n")
 	b.WriteString("| work | unit | etcd/raft v3.6.0 | here | ratio | reuse | ratio | allocations | here | reuse | |\n")
 	b.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n")

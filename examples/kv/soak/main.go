@@ -64,14 +64,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.DurationVar(&s.length, "length", 30*time.Minute, "how long the clients run")
-	flags.DurationVar(&s.kill, "kill", time.Minute, "time between two kills; a replica starts again after a sixth of it at most")
+	flags.DurationVar(&s.length, "length", 30*time.Minute, "run the clients for this `long`")
+	flags.DurationVar(&s.kill, "kill", time.Minute, "`time` between two kills; a replica starts again after at most a sixth of it")
 	flags.IntVar(&s.clients, "clients", 64, "number of clients")
 	flags.IntVar(&s.keys, "keys", 64, "number of keys in use at a time; a new key takes the place of one with a long history")
 	flags.Uint64Var(&s.seed, "seed", 1, "seed of the operations and the kills; the timing differs between runs")
-	flags.Float64Var(&s.growth, "growth", 1.5, "how much more memory the last third of the run may take than the second")
+	flags.Float64Var(&s.growth, "growth", 1.5, "bound on the memory of the last third of the run, as a multiple of the second third")
 	flags.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to use; the data is in a temporary folder in it, which stays if the run fails")
-	flags.StringVar(&s.server, "server", "", "the server, if it is built already")
+	flags.StringVar(&s.server, "server", "", "the `binary` of the server; built if empty")
 	err := flags.Parse(args)
 	switch {
 	case err != nil:

@@ -1,0 +1,67 @@
+package raft_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// columns is how wide prose may be.
+const columns = 100
+
+func TestMarkdownFitsTheColumns(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (d.Name()[0] == '.' || d.Name() == "kv-data"):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".md":
+			return nil
+		}
+		files++
+		number := 0
+		for line := range strings.Lines(read(t, path)) {
+			number++
+			line = strings.TrimRight(line, "\n")
+			if n := utf8.RuneCountInString(line); n > columns && !mayBeWide(line) {
+				t.Errorf("%s:%d has %d columns", path, number, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 10 {
+		t.Errorf("found %d files", files)
+	}
+}
+
+// mayBeWide reports whether a line of Markdown is of a table or has a URL: they cannot be wrapped.
+func mayBeWide(line string) bool {
+	return strings.HasPrefix(line, "|") || strings.Contains(line, "://")
+}
+
+func TestTheFirstClusterOfTheReadmePrintsWhatItSays(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "README.md"), "```go\n")
+	program, rest, ok := strings.Cut(rest, "```\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	want, _, found := strings.Cut(rest, "```\n")
+	if !ok || !found {
+		t.Fatal("the README has no program with its output")
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := exec.Command("go", "run", file).CombinedOutput()
+	if err != nil || string(got) != want {
+		t.Errorf("the program ends with %v and prints\n%s\nThe README says\n%s", err, got, want)
+	}
+}
