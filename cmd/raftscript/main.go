@@ -1,13 +1,16 @@
-// Command raftscript replays scripts of package rafttest and compares what happens with what
-// they expect.
+// Command raftscript replays scripts of package rafttest and compares what happens with what they
+// expect.
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
+//	raftscript help
 //
-// It prints each command whose output differs with a diff of the lines: "-" was expected and
-// did not happen, "+" happened and was not expected. The exit status is 0 if all scripts went
-// as expected, 1 if some differ, and 2 if one cannot be read or the usage is wrong.
+// The first form prints each command whose output differs, with a diff of the lines: "-" was
+// expected and did not happen, "+" happened and was not expected. With -rewrite, the files get what
+// happened as their new expectations. With -ignore-log, log lines (a level word, then text) count on
+// neither side: each implementation has its own words. The exit status is 0 if all scripts went as
+// expected, 1 if some differ, and 2 if a script cannot be read or the usage is wrong.
 //
 // The second form is for recordings of a node (package recording). replay re-executes what the node
 // did and verifies that every output is identical. Its exit statuses are the same, and 1 too if a
@@ -24,9 +27,7 @@
 // the trace is no such run. A recording shows one node and is not checked: a trace that can be
 // validated shows all nodes of a cluster.
 //
-// With -rewrite, the files get what happened as their new expectations. With -ignore-log, log
-// lines (a level word, then text) count on neither side: their words are each
-// implementation's own.
+// The last form prints the reference of the script language.
 package main
 
 import (
@@ -61,6 +62,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "trace" {
 		return runTrace(args[1:], stdout, stderr)
 	}
+	if len(args) == 1 && args[0] == "help" {
+		fmt.Fprint(stdout, rafttest.Reference())
+		return exitSame
+	}
 	if len(args) > 0 {
 		if onRecordings(args[0]) != nil {
 			return runRecordings(args[0], args[1:], stdout, stderr)
@@ -69,10 +74,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var opts options
 	flags := flag.NewFlagSet("raftscript", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files")
-	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "leave log lines out of the comparison")
+	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files as their new expectations")
+	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "do not compare log lines")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+traceUsage)
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+traceUsage+"\n       raftscript help")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ffd200af/raft/rafttest"
 )
 
 const (
@@ -143,6 +145,13 @@ func TestWrongUsageIsStatus2(t *testing.T) {
 				t.Errorf("output: %s", &stdout)
 			}
 		})
+	}
+}
+
+func TestHelpPrintsTheReference(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"help"}, &stdout, &stderr); status != 0 || stdout.String() != rafttest.Reference() || stderr.Len() > 0 {
+		t.Errorf("status %d, errors: %s, output:\n%s", status, &stderr, &stdout)
 	}
 }
 
