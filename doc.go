@@ -122,6 +122,7 @@
 //   - Storage and memory: [Config.MaxCachedEntriesSize], [Config.ReuseMemory],
 //     [Config.SnapshotTicks], [RawNode.StorageAvailable], [BasicStatus.StalledTicks],
 //     tracker.Inflights.Bytes.
+//   - Many groups: [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].
 //   - [Operator], the interface of every Node for what v3.6's Node lacks; package session.
 //

@@ -78,6 +78,25 @@ func (rn *RawNode) Tick() {
 	}
 }
 
+// NextDue returns in how many ticks, from 1 on, the next Tick does more than count, provided that
+// nothing else is called before. Ticks before that produce no output and change nothing but clocks.
+// A follower's next due tick ends its election timeout, a leader's sends heartbeats. NextDue returns
+// math.MaxUint64 if no number of ticks does anything.
+func (rn *RawNode) NextDue() uint64 {
+	if rn.raft.err != nil {
+		return neverDue
+	}
+	return rn.raft.untilDue()
+}
+
+// TickN is the same as n calls of Tick. It takes constant time if n is below NextDue, and otherwise
+// time in proportion to the ticks that are due.
+func (rn *RawNode) TickN(n uint64) {
+	if n > 0 && rn.raft.admit(recording.TickN, n) == nil {
+		rn.raft.tickN(n)
+	}
+}
+
 // TickQuiesced advances the clock without elections or heartbeats, for
 // applications that put idle groups to sleep by common agreement of their members.
 func (rn *RawNode) TickQuiesced() {

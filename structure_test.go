@@ -23,8 +23,8 @@ var layers = [][]string{
 	{"membership.go", "append.go", "heartbeat.go"},
 	{"propose.go", "snapshot.go"},
 	{"election.go", "storage_writes.go", "add_server.go"},
-	{"step.go", "tick.go", "bootstrap.go", "invariants.go"},
-	{"rawnode.go", "inspect.go"},
+	{"step.go", "tick.go", "due.go", "bootstrap.go", "invariants.go"},
+	{"rawnode.go", "inspect.go", "sleep.go"},
 	{"node_calls.go", "operator.go", "node.go"},
 }
 

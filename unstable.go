@@ -112,9 +112,14 @@ func (u *unstable) retire(applying uint64) {
 // rest lets go of all entries when nobody needs them: applied is the last one, and what is applied
 // is durable. So an idle group takes no memory for them.
 func (u *unstable) rest(applied uint64) {
-	if u.keep == 0 && applied+1 == u.end() {
+	if u.mayRest(applied) {
 		u.entries = entryChunks{}
 	}
+}
+
+// mayRest reports whether rest would let go of anything.
+func (u *unstable) mayRest(applied uint64) bool {
+	return u.keep == 0 && !u.entries.empty() && applied+1 == u.end()
 }
 
 // truncate removes the entries from index on, whether they are here or, being

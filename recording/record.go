@@ -32,6 +32,7 @@ const (
 	Bootstrap         Kind = 17 // [ids of the peers; their contexts]
 	SetTimeout        Kind = 18 // [ticks]
 	StorageAvailable  Kind = 19
+	TickN             Kind = 20 // [ticks]
 )
 
 // What the node was answered and what it did, in the middle of an input. Errors are a number, see ErrorCode, and a blob with the text
@@ -59,6 +60,7 @@ func (k Kind) String() string {
 		AwaitCatchUp: "AwaitCatchUp", StepDown: "StepDown",
 		ReadIndex: "ReadIndex", Ready: "Ready", Advance: "Advance", ReportUnreachable: "ReportUnreachable",
 		ReportSnapshot: "ReportSnapshot", Bootstrap: "Bootstrap", SetTimeout: "SetTimeout", StorageAvailable: "StorageAvailable",
+		TickN:        "TickN",
 		InitialState: "Storage.InitialState", FirstIndex: "Storage.FirstIndex", LastIndex: "Storage.LastIndex", Term: "Storage.Term",
 		Entries: "Storage.Entries", Snapshot: "Storage.Snapshot", Batch: "Batch", Lost: "Lost", Checkpoint: "Checkpoint",
 	}

@@ -151,6 +151,12 @@ func (e *exporter) step(s *Step) {
 		e.start(s)
 	case recording.Tick:
 		e.tick(1, "")
+	case recording.TickN:
+		for n := min(in.Number(0), 10_000); n > 0; { // more than a script would show
+			some := min(n, 1000)
+			e.tick(int(some), "")
+			n -= some
+		}
 	case recording.TickQuiesced:
 		e.tick(1, " quiesced=true")
 	case recording.Ready:

@@ -123,6 +123,8 @@ func (p *player) do(s *Step) {
 	switch in.Kind {
 	case recording.Tick:
 		n.Tick()
+	case recording.TickN:
+		n.TickN(in.Number(0))
 	case recording.TickQuiesced:
 		n.TickQuiesced()
 	case recording.SkipTicks:

@@ -1,0 +1,175 @@
+package raft
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+	"pgregory.net/rapid"
+)
+
+// atRest returns a cluster whose members, with node 1 as leader, may all sleep.
+func atRest(tb rapid.TB, tune func(*Config)) *testCluster {
+	tb.Helper()
+	c := newTestCluster(tb, 3, tune)
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	for id := uint64(1); id <= 3; id++ {
+		c.wantMaySleep(id, true)
+	}
+	return c
+}
+
+func (c *testCluster) wantMaySleep(id uint64, want bool) {
+	c.tb.Helper()
+	if got := c.node(id).MaySleep(); got != want {
+		c.tb.Fatalf("node %d may sleep: %t, want %t: %+v", id, got, want, c.node(id).raft)
+	}
+}
+
+// Each of these states lacks one thing that a group at rest has. Node id may not sleep then.
+func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
+	states := map[string]struct {
+		id uint64
+		do func(c *testCluster)
+	}{
+		"a quarantined leader":           {1, func(c *testCluster) { _ = c.node(1).raft.quarantine("testing", ErrInvariant) }},
+		"a candidate":                    {2, func(c *testCluster) { c.isolate(2); _ = c.node(2).Campaign(); c.settle() }},
+		"a follower without a leader":    {2, func(c *testCluster) { _ = c.node(2).ForgetLeader(); c.settle() }},
+		"a leader with work":             {1, func(c *testCluster) { c.tick(1, 1) }},
+		"a leader whose work is out":     {1, func(c *testCluster) { c.tick(1, 1); c.node(1).Ready() }},
+		"an entry that is not committed": {1, func(c *testCluster) { c.isolate(1); c.propose(1, "y"); c.settle() }},
+		"a follower's entry that is not committed": {2, func(c *testCluster) {
+			c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgAppResp }
+			c.propose(1, "y")
+			c.settle()
+		}},
+		"a member that lacks an entry": {1, func(c *testCluster) { c.isolate(3); c.propose(1, "y"); c.settle() }},
+		"a learner that lacks an entry": {1, func(c *testCluster) {
+			c.change(1, "l3")
+			c.tick(1, 1)
+			c.settle()
+			c.wantMaySleep(1, true)
+			c.isolate(3)
+			c.propose(1, "y")
+			c.settle()
+			c.node(1).raft.catching.list = nil
+		}},
+		"a member that is probed": {1, func(c *testCluster) { c.node(1).ReportUnreachable(2) }},
+		"a read": {1, func(c *testCluster) {
+			c.isolate(1)
+			c.node(1).ReadIndex([]byte("r"))
+			c.settle()
+		}},
+		"a follower's read": {2, func(c *testCluster) {
+			c.isolate(2)
+			c.node(2).ReadIndex([]byte("r"))
+			c.settle()
+		}},
+		"a transfer": {1, func(c *testCluster) {
+			c.isolate(1)
+			c.node(1).TransferLeader(2)
+			c.settle()
+		}},
+		"a leader that does not vote": {1, func(c *testCluster) { c.node(1).raft.mayCampaign = false }},
+		"a joint configuration": {1, func(c *testCluster) {
+			changes, _ := pb.ConfChangesFromString("l3")
+			_ = c.node(1).ProposeConfChange(pb.ConfChangeV2{Changes: changes, Transition: pb.ConfChangeTransitionJointExplicit})
+			c.settle()
+			c.tick(1, 2)
+			c.settle()
+		}},
+		"a wait for a learner": {1, func(c *testCluster) {
+			c.change(1, "l3")
+			c.tick(1, 1)
+			c.settle()
+			_ = c.node(1).AwaitCatchUp(3)
+			c.node(1).raft.catching.list[0].silent = 0
+		}},
+		"a server that is not in effect": {1, func(c *testCluster) {
+			c.node(1).raft.catching.add(catchUp{CatchUp: CatchUp{ID: 9}})
+		}},
+		"a round of catching up": {1, func(c *testCluster) { c.change(1, "l3") }},
+		"a change that is out": {2, func(c *testCluster) {
+			c.node(2).raft.postponed = &postponed{out: changesOut{count: 1}}
+		}},
+		"a snapshot that is not durable": {2, func(c *testCluster) {
+			r := c.node(2).raft
+			r.log.unstable.snapshot = &pendingSnapshot{Snapshot: &pb.Snapshot{}, taken: true}
+		}},
+	}
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		t.Run(name, func(t *testing.T) {
+			c := atRest(t, nil)
+			states[name].do(c)
+			c.wantMaySleep(states[name].id, false)
+		})
+	}
+}
+
+// With asynchronous storage writes the threads may be behind.
+func TestANodeWhoseThreadsAreBehindMayNotSleep(t *testing.T) {
+	c, _ := walkCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = true })
+	w := walker{testCluster: c}
+	everybody := ^uint(0)
+	_ = c.node(1).Campaign()
+	w.talk(everybody, 20)
+	leader := c.node(1)
+	c.wantMaySleep(1, true)
+	c.wantMaySleep(2, true)
+
+	work := func(types ...pb.MessageType) { // of the leader's threads
+		for i := 0; i < len(leader.threads); i++ {
+			if slices.Contains(types, leader.threads[i].Type) {
+				m := leader.threads[i]
+				leader.threads = slices.Delete(leader.threads, i, i+1)
+				rest := leader.threads
+				leader.threads = []pb.Message{m}
+				c.playThreads(leader, 1)
+				leader.threads = rest
+				i--
+			}
+		}
+	}
+	step := func(types ...pb.MessageType) {
+		for range 10 {
+			for _, n := range c.nodes {
+				c.playReady(&strings.Builder{}, n)
+				if n != leader {
+					c.playThreads(n, 5)
+				}
+			}
+			work(types...)
+			wire := c.wire
+			c.wire = nil
+			for _, m := range wire {
+				_ = c.node(m.To).Step(m)
+			}
+		}
+	}
+	c.propose(1, "x")
+	step(pb.MsgStorageApply) // the others have it, and the append thread is behind
+	if r := leader.raft; r.log.committed != r.log.lastIndex() || r.log.stable() == r.log.lastIndex() {
+		t.Fatalf("committed %d, stable %d, last %d", r.log.committed, r.log.stable(), r.log.lastIndex())
+	}
+	r := leader.raft
+	r.members.MaybeUpdate(1, r.log.lastIndex()) // so that only the leader's own disk is behind
+	c.wantMaySleep(1, false)
+	step(pb.MsgStorageApply, pb.MsgStorageAppend)
+	c.wantMaySleep(1, true)
+
+	c.propose(1, "y")
+	step(pb.MsgStorageAppend) // the apply thread is behind
+	if r := leader.raft; r.log.committed != r.log.lastIndex() || r.log.applied == r.log.lastIndex() {
+		t.Fatalf("committed %d, applied %d, last %d", r.log.committed, r.log.applied, r.log.lastIndex())
+	}
+	c.wantMaySleep(1, false)
+	step(pb.MsgStorageApply, pb.MsgStorageAppend)
+	c.wantMaySleep(1, true)
+
+	leader.raft.async.durableTerm--
+	c.wantMaySleep(1, false)
+}
