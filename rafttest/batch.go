@@ -28,8 +28,7 @@ func (env *InteractionEnv) takeBatch(idx int) error {
 		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
 	}
 	rd := env.takeReady(n)
-	env.observed.answers(n, rd.ReadStates)
-	env.observed.drops(n, rd.DroppedReads)
+	n.takeReads(&rd)
 	n.taken = &batch{Ready: rd}
 	env.observe(idx)
 	return n.Err()

@@ -3,99 +3,126 @@ package rafttest
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// observed is what an environment has seen of its nodes, in order to judge the whole run
-// and not only the state at the moment at which it is asked.
-type observed struct {
-	leaders map[uint64]uint64    // by term
-	entries map[uint64]firstSeen // by index: those that were applied
-	written map[place]firstSeen  // those that were handed out to be written
-	// committed are the terms of what a leader has committed, by index; commits, by which leader, in order; commit is the end.
-	committed map[uint64]uint64
-	commits   []commitMark
-	commit    uint64
-	believed  uint64           // the largest index that is committed by the word of a message that a script has made up
-	floors    map[ask][]uint64 // what was committed when the reads were asked for that wait
-	broken    []error
-	seen      map[string]bool // what is in broken, so that it is told once
-}
-
-// place is a position in the log, with the term of what stands there.
-type place struct{ term, index uint64 }
-
-// firstSeen is the first node that had an entry.
-type firstSeen struct {
-	node  uint64
-	prev  uint64 // the term of the entry before it, 0 if that is not known
-	entry pb.Entry
-}
-
-func newObserved() observed {
-	return observed{
-		leaders: map[uint64]uint64{}, entries: map[uint64]firstSeen{}, written: map[place]firstSeen{}, seen: map[string]bool{},
-		committed: map[uint64]uint64{}, floors: map[ask][]uint64{},
+// observes reports violations to the check, each once.
+func (env *InteractionEnv) observes() {
+	env.observer.Watch = env.Options.Watch
+	env.observer.Lenient = true // who uses a Node without its environment asks for reads, too
+	env.observer.Report = func(v property.Violation) {
+		for _, known := range env.broken {
+			if known.Error() == v.Error() {
+				return
+			}
+		}
+		env.broken = append(env.broken, &v)
 	}
 }
 
-func (o *observed) add(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	if !o.seen[err.Error()] {
-		o.seen[err.Error()] = true
-		o.broken = append(o.broken, err)
+// starts begins a life of a node.
+func (env *InteractionEnv) starts(idx int) {
+	n := &env.Nodes[idx]
+	if n.rec == nil {
+		n.rec = env.observer.Node(n.id())
 	}
+	n.onDisk()
+	env.observer.Believed = max(env.observer.Believed, n.rec.Durable.Base)
+	n.rec.Starts(n.state())
+	n.rec.Machine, n.rec.Conf = n.machine().Metadata.Index, n.machine().Metadata.ConfState
+	env.observe(idx)
 }
 
-// leads notes that a node leads in a term.
-func (o *observed) leads(node, term uint64) {
-	if other, ok := o.leaders[term]; ok && other != node {
-		o.add("election safety: term %d has the leaders %d and %d", term, other, node)
+// state is what a node that is up shows of itself.
+func (n *Node) state() property.State {
+	st := n.BasicStatus()
+	return property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)}
+}
+
+// observe looks at a node after something was done to it.
+func (env *InteractionEnv) observe(idx int) {
+	n := &env.Nodes[idx]
+	if n.Err() != nil {
 		return
 	}
-	o.leaders[term] = node
-}
-
-// applied notes that a node has applied an entry.
-func (o *observed) applied(node uint64, e *pb.Entry) {
-	if want, known := o.committed[e.Index]; known && want != e.Term {
-		o.add("state machine safety: node %d applies %d/%d, committed is %d/%d", node, e.Term, e.Index, want, e.Index)
-	}
-	first, ok := o.entries[e.Index]
-	if !ok {
-		o.entries[e.Index] = firstSeen{node: node, entry: *e}
-		return
-	}
-	if !sameEntry(&first.entry, e) {
-		o.add("state machine safety: node %d applied %s, node %d applied %s",
-			first.node, raft.DescribeEntry(first.entry, nil), node, raft.DescribeEntry(*e, nil))
+	n.rec.Shows(n.state())
+	if err := n.Verify(); err != nil {
+		env.observer.Fail(n.rec, property.Invariants, "node %d: %v", n.id(), err)
 	}
 }
 
-// writes notes that a node is to write an entry behind what it has told so far.
-func (o *observed) writes(n *Node, e *pb.Entry) {
-	at := place{term: e.Term, index: e.Index}
-	prev, _ := n.seen.told.term(e.Index - 1)
-	first, ok := o.written[at]
-	if !ok {
-		o.written[at] = firstSeen{node: n.id(), prev: prev, entry: *e}
-		return
+// gives gives a message of a node to another. That is no reason to give up, nor is the message impossible.
+func (env *InteractionEnv) gives(n *Node, m *pb.Message) error {
+	var err error
+	n.rec.Receives(m)
+	env.watchHealth(n, func() { err = n.Step(*m) })
+	for _, never := range [...]error{raft.ErrMalformed, raft.ErrOutOfRange, raft.ErrWrongRecipient, raft.ErrBeyondLog, raft.ErrSecondLeader} {
+		// send-snapshot sends in the name of nodes that do not lead.
+		if errors.Is(err, never) && (never != raft.ErrSecondLeader || env.observer.Leader(m.Term) == m.From) {
+			env.observer.Fail(n.rec, property.Healthy, "node %d refuses a message of another: %v", n.id(), err)
+		}
 	}
-	if !sameEntry(&first.entry, e) {
-		o.add("log matching: node %d writes %s, node %d writes %s",
-			first.node, raft.DescribeEntry(first.entry, nil), n.id(), raft.DescribeEntry(*e, nil))
-	}
-	if prev != 0 && first.prev != 0 && prev != first.prev {
-		o.add("log matching: entry %d/%d follows term %d at node %d, and term %d at node %d", e.Term, e.Index, first.prev, first.node, prev, n.id())
+	return err
+}
+
+// watchHealth notes a node that gives up.
+func (env *InteractionEnv) watchHealth(n *Node, do func()) {
+	was := n.Err()
+	do()
+	err := n.Err()
+	excused := n.excused || n.reads != nil && n.reads.failed && errors.Is(err, raft.ErrStorage)
+	if was == nil && err != nil && !excused {
+		env.observer.Fail(n.rec, property.Healthy, "node %d is quarantined: %v", n.id(), err)
 	}
 }
 
-func sameEntry(a, b *pb.Entry) bool {
-	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
+// post takes messages of a node to others.
+func (env *InteractionEnv) post(n *Node, msgs []pb.Message) {
+	for i := range msgs {
+		if m := &msgs[i]; m.To != n.id() {
+			n.rec.Sends(m)
+		}
+	}
+	env.Messages = append(env.Messages, msgs...)
+}
+
+// takeReads takes the reads that are answered and those that are dropped.
+func (n *Node) takeReads(rd *raft.Ready) {
+	for i := range rd.ReadStates {
+		n.rec.Answers(rd.ReadStates[i].RequestCtx, rd.ReadStates[i].Index)
+	}
+	for _, context := range rd.DroppedReads {
+		n.rec.DropsRead(context)
+	}
+}
+
+// onDisk takes all that is stored for durable.
+func (n *Node) onDisk() {
+	hs, _, err := n.InitialState()
+	if err != nil {
+		hs = n.rec.Hard
+	}
+	log, _ := property.ViewOf(n.Storage)
+	n.rec.Recovers(log, hs)
+}
+
+// loses notes that what was durable on a disk may not be there any more.
+func (n *Node) loses() {
+	before := n.rec.Clone()
+	n.onDisk()
+	for i := before.Durable.Base; i <= before.Durable.Last(); i++ {
+		if term, _ := before.Durable.Term(i); !n.rec.Durable.Covers(i, term) {
+			n.excused = true
+		}
+	}
+	hs, was := n.rec.Hard, before.Hard
+	if hs.Term < was.Term || hs.Term == was.Term && was.Vote != raft.None && hs.Vote != was.Vote {
+		n.excused = true
+	}
 }
 
 // handleCheck prints which safety properties are broken:
@@ -114,46 +141,29 @@ func handleCheck(env *InteractionEnv, a *args) error {
 // index, or have different contents when they have applied the same (state machine safety); a leader has everything that
 // was committed in earlier terms (leader completeness), and adds to its log only (leader append-only); what it commits is
 // durable on a quorum, and nobody else commits what no leader has (commit safety); no term or index of a node falls
-// (monotony); a node votes once a term, in all its lives together (one vote a term); what a response promises is synced before
+// (monotonicity); a node votes once a term, in all its lives together (one vote a term); what a response promises is synced before
 // the response leaves (promise before durability); a read is given an index that covers what was committed when it was
 // asked for (read safety); no invariant of a node is broken (invariants, see RawNode.Verify); and no node gives up for a
 // message of another, or refuses it as impossible (health). Messages that a script has made up (step) are believed: what
 // they lead to is broken all the same, but for what a leader says to be committed that does not exist here.
 func (env *InteractionEnv) Check() error {
-	broken := append([]error(nil), env.observed.broken...)
 	for i := range env.Nodes {
-		for j := range i {
-			broken = append(broken, checkLogs(&env.Nodes[j], &env.Nodes[i]), checkContents(&env.Nodes[j], &env.Nodes[i]))
+		n := &env.Nodes[i]
+		log, err := storedLog(n)
+		if err != nil {
+			return err
+		}
+		env.observer.Holds(n.rec, log)
+		for j := range n.History {
+			env.observer.Stands(n.rec, n.History[j].Metadata.Index, n.History[j].Data)
 		}
 	}
-	return errors.Join(broken...)
+	return errors.Join(env.broken...)
 }
 
-// checkLogs checks log matching (thesis §3.5) for what two nodes have stored: below the last
-// index at which the terms are equal, everything is.
-func checkLogs(a, b *Node) error {
-	logA, err := storedLog(a)
-	if err != nil {
-		return err
-	}
-	logB, err := storedLog(b)
-	if err != nil {
-		return err
-	}
-	agree := false
-	for i := len(logA) - 1; i >= 0; i-- {
-		ea := &logA[i]
-		eb := entryAt(logB, ea.Index)
-		if eb == nil {
-			continue
-		}
-		agree = agree || ea.Term == eb.Term
-		if agree && !sameEntry(ea, eb) {
-			return fmt.Errorf("log matching: node %d has %s, node %d has %s, and they agree on a later entry or on its term",
-				a.id(), raft.DescribeEntry(*ea, nil), b.id(), raft.DescribeEntry(*eb, nil))
-		}
-	}
-	return nil
+// sameEntry reports whether two entries are equal.
+func sameEntry(a, b *pb.Entry) bool {
+	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
 }
 
 func storedLog(n *Node) ([]pb.Entry, error) {
@@ -166,32 +176,4 @@ func storedLog(n *Node) ([]pb.Entry, error) {
 		return nil, err
 	}
 	return n.Entries(first, last+1, math.MaxUint64)
-}
-
-// entryAt returns the entry at an index of a log, nil if it is not there.
-func entryAt(log []pb.Entry, index uint64) *pb.Entry {
-	if len(log) == 0 || index < log[0].Index || index-log[0].Index >= uint64(len(log)) {
-		return nil
-	}
-	return &log[index-log[0].Index]
-}
-
-// checkContents compares the state machines of two nodes at every index at which both have been.
-func checkContents(a, b *Node) error {
-	states := make(map[uint64]*pb.Snapshot, len(a.History))
-	for i := range a.History {
-		states[a.History[i].Metadata.Index] = &a.History[i]
-	}
-	for i := range b.History {
-		sb := &b.History[i]
-		sa := states[sb.Metadata.Index]
-		if sa == nil {
-			continue
-		}
-		if sa.Metadata.Term != sb.Metadata.Term || !bytes.Equal(sa.Data, sb.Data) {
-			return fmt.Errorf("state machine safety: at index %d, node %d has the content %q of term %d, node %d has %q of term %d",
-				sb.Metadata.Index, a.id(), sa.Data, sa.Metadata.Term, b.id(), sb.Data, sb.Metadata.Term)
-		}
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // The properties hold unless the library is broken, so each test breaks one by force.
@@ -17,7 +18,9 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	}{
 		{
 			"two leaders in a term",
-			func(_ *testing.T, env *InteractionEnv) { env.observed.leads(2, 1) },
+			func(_ *testing.T, env *InteractionEnv) {
+				env.Nodes[1].rec.Shows(property.State{HardState: pb.HardState{Term: 1, Commit: 12}, Role: property.Leader})
+			},
 			"election safety: term 1 has the leaders 1 and 2",
 		},
 		{
@@ -27,19 +30,19 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 					{Term: 9, Index: 11}, {Term: 1, Index: 12, Data: []byte("foo")},
 				}))
 			},
-			`log matching: node 1 has 1/11 EntryNormal "", node 2 has 9/11 EntryNormal ""`,
+			"log matching: entry 1/12 follows term 9 at node 2, and term 1 at node 1",
 		},
 		{
 			"logs with two entries of a term at an index",
 			func(t *testing.T, env *InteractionEnv) {
 				noError(t, env.Nodes[1].Append([]pb.Entry{{Term: 1, Index: 12, Data: []byte("bar")}}))
 			},
-			`log matching: node 1 has 1/12 EntryNormal "foo", node 2 has 1/12 EntryNormal "bar"`,
+			`log matching: entry 1/12 is "bar" at node 2, and "foo" at node 1`,
 		},
 		{
 			"different contents at an index",
 			func(_ *testing.T, env *InteractionEnv) { env.Nodes[1].History[2].Data = []byte("bar") },
-			`state machine safety: at index 12, node 1 has the content "foo" of term 1, node 2 has "bar" of term 1`,
+			`same results: node 2 has another state at 12 than others: "bar"`,
 		},
 		{
 			"different entries applied at an index",
@@ -48,14 +51,14 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				env.Nodes[1].History = env.Nodes[1].History[:2]
 				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 2, Index: 12, Data: []byte("foo")}}))
 			},
-			`state machine safety: node 1 applied 1/12 EntryNormal "foo", node 2 applied 2/12 EntryNormal "foo"`,
+			"state machine safety: node 2 applies 2/12, committed is 1/12",
 		},
 		{
 			"entries applied out of order",
 			func(t *testing.T, env *InteractionEnv) {
 				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 1, Index: 14}}))
 			},
-			"node 2 applies entry 14 after 12",
+			"node 2 applies 14 after 12",
 		},
 		{
 			"a vote that was not synced",
@@ -94,7 +97,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				env.DeliverMsgs(allTypes, Recipient{ID: 2}, Recipient{ID: 1, Drop: true})
 				run(t, env, "step type=MsgVoteResp from=2 to=1 term=2")
 			},
-			"one vote a term: node 1 leads term 2, in which it has voted for 2",
+			"one vote a term: node 1 votes for 2 and 1 in term 2",
 		},
 		{
 			"a leader without what was committed",
@@ -145,7 +148,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			"an old answer to a read",
 			func(t *testing.T, env *InteractionEnv) {
 				run(t, env, "read-index 1 x")
-				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 11, RequestCtx: []byte("x")}})
+				env.Nodes[0].rec.Answers([]byte("x"), 11)
 			},
 			`read safety: node 1 answers the read "x" with index 11, committed was 12 when it was asked for`,
 		},
@@ -156,7 +159,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				noError(t, env.Propose(0, []byte("bar")))
 				noError(t, env.Stabilize())
 				run(t, env, "read-index 1 x")
-				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 12, RequestCtx: []byte("x")}})
+				env.Nodes[0].rec.Answers([]byte("x"), 12)
 			},
 			`read safety: node 1 answers the read "x" with index 12, committed was 13 when it was asked for`,
 		},
@@ -165,17 +168,17 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			func(t *testing.T, env *InteractionEnv) {
 				run(t, env, "read-index 1 x")
 				noError(t, env.Stabilize())
-				env.observed.answers(&env.Nodes[0], []raft.ReadState{{Index: 12, RequestCtx: []byte("x")}})
+				env.Nodes[0].rec.Answers([]byte("x"), 12)
 			},
-			`read safety: node 1 answers the read "x" once more`,
+			`read safety: node 1 answers the read "x", for which nobody waits`,
 		},
 		{
 			"a term that falls",
 			func(t *testing.T, env *InteractionEnv) {
-				env.Nodes[0].seen.term = 7
+				env.Nodes[0].rec.Term = 7
 				run(t, env, "tick 1 1")
 			},
-			"monotony: the term of node 1 falls from 7 to 1",
+			"monotonicity: the term of node 1 falls from 7 to 1",
 		},
 		{
 			"a message that is impossible",
@@ -190,7 +193,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			func(t *testing.T, env *InteractionEnv) {
 				noError(t, env.apply(&env.Nodes[1], []pb.Entry{{Term: 1, Index: 12, Data: []byte("foo")}}))
 			},
-			"node 2 applies entry 12 after 12",
+			"node 2 applies 12 after 12",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -225,9 +228,12 @@ func TestCheckAllowsWhatRaftAllows(t *testing.T) {
 
 func TestAViolationIsRememberedAndToldOnce(t *testing.T) {
 	env := newCluster(t, 1, nil)
-	env.observed.leads(1, 5)
-	env.observed.leads(2, 5)
-	env.observed.leads(2, 5)
+	noError(t, env.AddNodes(1, DefaultConfig(), pb.Snapshot{}))
+	for _, n := range []*Node{&env.Nodes[0], &env.Nodes[1], &env.Nodes[1]} {
+		n.rec.Recovers(n.rec.Durable, pb.HardState{Term: 5, Vote: n.id()})
+		n.rec.Shows(property.State{HardState: pb.HardState{Term: 5, Vote: n.id(), Commit: n.rec.Commit}, Applied: n.rec.Applied, Role: property.Leader})
+		n.rec.Role = property.Follower
+	}
 	if got := run(t, env, "check"); got != "election safety: term 5 has the leaders 1 and 2" {
 		t.Errorf("got %s", got)
 	}

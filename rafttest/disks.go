@@ -78,7 +78,7 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 		return fmt.Errorf("node %d is up", idx+1)
 	}
 	if replaced {
-		env.observed.believed = max(env.observed.believed, hs.Commit, other.applied)
+		env.observer.Believed = max(env.observer.Believed, hs.Commit, other.applied)
 		defer n.loses()
 		return n.replaceDisk(ms, other, hs, again)
 	}

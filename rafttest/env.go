@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // InteractionOpts customizes an InteractionEnv.
@@ -16,6 +17,10 @@ type InteractionOpts struct {
 	// SetRandomizedElectionTimeout, if set, fixes the election timeout of a node, in ticks. The
 	// default is the method of that name of RawNode.
 	SetRandomizedElectionTimeout func(node *raft.RawNode, timeout int)
+
+	// Watch, if set, is told everything that nodes do, in order. What an event refers to is the
+	// cluster's: copy what is kept.
+	Watch func(*property.Event)
 }
 
 // Node is a member of an InteractionEnv.
@@ -35,8 +40,11 @@ type Node struct {
 	// has been, the newest last. It survives a crash.
 	History []pb.Snapshot
 
-	seen  seen
-	reads *failingReads // nil if the application has a storage of its own
+	rec *property.Node // what is known of it from outside
+	// excused: the disk has lost what was durable, and the node may give up.
+	excused  bool
+	syncWork []bool        // whether each message of AppendWork has to be synced
+	reads    *failingReads // nil if the application has a storage of its own
 }
 
 func (n *Node) id() uint64 { return n.Config.ID }
@@ -61,7 +69,8 @@ type InteractionEnv struct {
 	Output *RedirectLogger
 
 	network  network
-	observed observed
+	observer property.Observer
+	broken   []error // what the observer has found
 }
 
 // NewInteractionEnv returns an environment without nodes. opts may be nil.
@@ -69,11 +78,9 @@ func NewInteractionEnv(opts *InteractionOpts) *InteractionEnv {
 	if opts == nil {
 		opts = &InteractionOpts{}
 	}
-	return &InteractionEnv{
-		Options:  opts,
-		Output:   &RedirectLogger{Builder: &strings.Builder{}},
-		observed: newObserved(),
-	}
+	env := &InteractionEnv{Options: opts, Output: &RedirectLogger{Builder: &strings.Builder{}}}
+	env.observes()
+	return env
 }
 
 // node returns the node at position idx, whether it is up or not.

@@ -136,7 +136,7 @@ func handleReadIndex(env *InteractionEnv, a *args) error {
 	return env.input(idx, func(n *Node) error {
 		err := n.RawNode.Step(pb.Message{Type: pb.MsgReadIndex, Entries: []pb.Entry{{Data: []byte(ctx)}}})
 		if err == nil {
-			env.observed.asks(n, []byte(ctx))
+			n.rec.Asks([]byte(ctx))
 		}
 		return err
 	})

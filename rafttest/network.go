@@ -101,6 +101,9 @@ func (env *InteractionEnv) deliverMsgs(p pick, rs []Recipient) int {
 func (env *InteractionEnv) deliver(m *pb.Message, drop bool) {
 	node, err := env.liveNode(position(m.To))
 	if drop || err != nil || !env.network.connects(m) {
+		if to, err := env.node(position(m.To)); err == nil {
+			to.rec.Misses(m)
+		}
 		env.printf("dropped: %s\n", raft.DescribeMessage(*m, nil))
 		return
 	}

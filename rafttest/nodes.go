@@ -157,7 +157,8 @@ func (env *InteractionEnv) Crash(idx int) error {
 		return err
 	}
 	n.RawNode, n.taken = nil, nil
-	n.AppendWork, n.ApplyWork, n.seen.syncWork = nil, nil, nil
+	n.AppendWork, n.ApplyWork, n.syncWork = nil, nil, nil
+	n.rec.Stops()
 	n.onDisk()
 	env.Messages = without(env.Messages, func(m *pb.Message) bool { return m.To == n.id() && staysOnNode(m) })
 	return nil
@@ -233,7 +234,9 @@ func handleRestart(env *InteractionEnv, a *args) error {
 	if err := n.Bootstrap(peers); err != nil {
 		return err
 	}
-	env.bootstraps(idx, uint64(len(peers)))
+	env.observer.Bootstraps(first)
+	n.rec.Bootstraps(uint64(len(peers)))
+	env.observe(idx)
 	return nil
 }
 

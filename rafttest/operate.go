@@ -46,7 +46,7 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 	}
 	return env.input(idx, func(n *Node) error {
 		if index, ok := n.RawNode.LeaseRead(); ok {
-			env.observed.leaseRead(n, index)
+			n.rec.LeaseReads(index)
 			env.printf("%d\n", index)
 		} else {
 			env.printf("no lease\n")

@@ -41,8 +41,7 @@ func (env *InteractionEnv) processReady(idx int, how handling) error {
 	}
 	rd := env.takeReady(n)
 	defer env.observe(idx)
-	env.observed.answers(n, rd.ReadStates)
-	env.observed.drops(n, rd.DroppedReads)
+	n.takeReads(&rd)
 	if n.Config.AsyncStorageWrites {
 		env.dispatchReady(n, rd)
 		return nil
@@ -60,7 +59,7 @@ func (env *InteractionEnv) takeReady(n *Node) raft.Ready {
 	env.watchHealth(n, func() { rd = n.Ready() })
 	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
 	if n.Err() == nil {
-		env.handsOut(n, rd.Entries, &rd.Snapshot)
+		n.rec.HandsOut(rd.Entries, &rd.Snapshot)
 	}
 	return rd
 }
@@ -71,7 +70,7 @@ func (env *InteractionEnv) dispatchReady(n *Node, rd raft.Ready) {
 		switch m := rd.Messages[i]; m.To {
 		case raft.LocalAppendThread:
 			n.AppendWork = append(n.AppendWork, m)
-			n.seen.syncWork = append(n.seen.syncWork, rd.MustSync)
+			n.syncWork = append(n.syncWork, rd.MustSync)
 		case raft.LocalApplyThread:
 			n.ApplyWork = append(n.ApplyWork, m)
 		default:
@@ -117,8 +116,8 @@ func (env *InteractionEnv) processAppendThread(idx int, unsynced bool) error {
 func (n *Node) takeWrite() (m pb.Message, sync bool) {
 	m, sync = n.AppendWork[0], true
 	n.AppendWork = n.AppendWork[1:]
-	if work := n.seen.syncWork; len(work) > 0 {
-		sync, n.seen.syncWork = work[0], work[1:]
+	if work := n.syncWork; len(work) > 0 {
+		sync, n.syncWork = work[0], work[1:]
 	}
 	return m, sync
 }
@@ -175,25 +174,23 @@ func (env *InteractionEnv) respond(n *Node, responses []pb.Message) {
 func (env *InteractionEnv) apply(n *Node, entries []pb.Entry) error {
 	for i := range entries {
 		e := &entries[i]
-		if e.Index <= n.seen.restored {
+		if e.Index <= n.rec.Restored {
 			continue // it was with the apply thread when a snapshot that covers it arrived
 		}
+		n.rec.Applies(e)
 		next := n.machine()
-		if e.Index != next.Metadata.Index+1 {
-			env.observed.add("state machine safety: node %d applies entry %d after %d", n.id(), e.Index, next.Metadata.Index)
-		}
 		data, cs, err := n.applyConfChange(e)
 		if err != nil {
 			return err
 		}
 		if cs != nil {
 			next.Metadata.ConfState = *cs
+			n.rec.Configures(e.Index, cs)
 		}
 		next.Metadata.Index, next.Metadata.Term = e.Index, e.Term
 		// In a new array: earlier snapshots keep theirs.
 		next.Data = append(next.Data[:len(next.Data):len(next.Data)], data...)
 		n.become(next)
-		env.observed.applied(n.id(), e)
 	}
 	return nil
 }

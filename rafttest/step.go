@@ -29,7 +29,7 @@ func handleStep(env *InteractionEnv, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
-	env.observed.believes(&m)
+	env.observer.Believe(&m)
 	return env.stepInput(position(at), m)
 }
 

@@ -49,7 +49,7 @@ func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot
 			return err
 		}
 		n.become(snapshot)
-		n.seen.restored = snapshot.Metadata.Index
+		n.rec.Restores(&snapshot)
 		if ms, ok := n.Storage.(*machineStorage); ok {
 			ms.saved = snapshot
 		}
@@ -62,9 +62,7 @@ func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot
 			return err
 		}
 	}
-	if sync {
-		n.onDisk() // with whatever was written before
-	}
+	n.rec.Writes(hs, entries, &snapshot, sync)
 	return nil
 }
 

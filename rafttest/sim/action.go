@@ -74,13 +74,13 @@ type action struct {
 	data []byte     // propose; conf-change: the encoded change, a ConfChangeV2
 }
 
-// readContext is the context of a read, a word, which scripts use too; readNumber is its inverse.
+// readContext is the context of a read, a word, which scripts use too; readNumber is its inverse, for
+// the contexts of reads that were asked for.
 func readContext(number uint64) []byte { return fmt.Appendf(nil, "r%07d", number) }
 
-func readNumber(context []byte) (uint64, bool) {
-	digits, ok := strings.CutPrefix(string(context), "r")
-	number, err := strconv.ParseUint(digits, 10, 64)
-	return number, ok && err == nil
+func readNumber(context []byte) uint64 {
+	number, _ := strconv.ParseUint(strings.TrimPrefix(string(context), "r"), 10, 64)
+	return number
 }
 
 // The actions. Each can be done to a node in any state: what makes no sense does nothing and reports false.
@@ -118,6 +118,7 @@ func (w *world) deliver(f int32) bool {
 	if n.rn == nil {
 		return false
 	}
+	n.Receives(m)
 	w.refused(n, m, n.rn.Step(*m))
 	w.observe(n)
 	return true
@@ -200,10 +201,10 @@ func (w *world) crashWriting(n *node, keep int) {
 			hs, entries, snapshot = n.batch.HardState, n.batch.Entries, n.batch.Snapshot
 		}
 	}
-	before := len(n.unsynced)
+	before := len(n.Unsynced)
 	w.persist(n, hs, entries, snapshot, false)
 	w.stats.Crashes++
-	if keep > before && keep < len(n.unsynced) {
+	if keep > before && keep < len(n.Unsynced) {
 		w.stats.TornWrites++
 	}
 	n.stop()
@@ -222,7 +223,7 @@ func (w *world) loseMemory(n *node) {
 		return
 	}
 	// A snapshot that was stored before it was restored is restored now.
-	n.conf = s.Metadata.ConfState
+	n.Conf = s.Metadata.ConfState
 	if err := n.rep.restore(&s); err != nil {
 		w.failf(SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
 	}
@@ -299,10 +300,11 @@ func (w *world) confChange(n *node, cc pb.ConfChangeV2) error {
 
 // askReadIndex asks for a read and returns its number.
 func (w *world) askReadIndex(n *node) uint64 {
-	number := uint64(len(w.floors))
-	w.floors = append(w.floors, w.check.commit)
+	number := w.asked
+	w.asked++
 	w.stats.Reads++
 	_ = w.input(n, action{kind: doRead, n: number}, func(rn *raft.RawNode) error {
+		n.Asks(readContext(number))
 		rn.ReadIndex(readContext(number))
 		return nil
 	})
@@ -317,9 +319,7 @@ func (w *world) leaseRead(n *node) (index uint64, ok bool) {
 	})
 	if ok {
 		w.stats.LeaseReads++
-	}
-	if ok && index < w.check.commit {
-		w.failf(ReadSafety, n, "node %d reads at %d from its lease in term %d, committed is %d", n.id, index, n.term, w.check.commit)
+		n.LeaseReads(index)
 	}
 	return index, ok
 }
@@ -334,7 +334,7 @@ func (w *world) compact(n *node, retain uint64) {
 		return
 	}
 	// With asynchronous writes the state machine may be ahead of what is durable, not of what it has stored.
-	if n.rep.applied > n.durable.last() {
+	if n.rep.applied > n.Durable.Last() {
 		return
 	}
 	data, err := n.rep.snapshot()
@@ -342,19 +342,19 @@ func (w *world) compact(n *node, retain uint64) {
 		w.failf(SameResults, n, "node %d has no snapshot: %v", n.id, err)
 		return
 	}
-	s := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: n.rep.applied, Term: n.rep.term, ConfState: n.conf}}
-	w.checkSnapshot(n, &s)
+	s := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: n.rep.applied, Term: n.rep.term, ConfState: n.Conf}}
+	n.Saves(&s)
 	if err := n.disk.SaveSnapshot(s); err != nil {
 		w.failf(Durability, n, "the disk of node %d does not take the snapshot at %d: %v", n.id, n.rep.applied, err)
 		return
 	}
 	w.stats.Snapshots++
-	if to := n.rep.applied - min(retain, n.rep.applied); to > n.durable.base {
+	if to := n.rep.applied - min(retain, n.rep.applied); to > n.Durable.Base {
 		if err := n.disk.Compact(to); err != nil {
 			w.failf(Durability, n, "the disk of node %d cannot be compacted to %d: %v", n.id, to, err)
 			return
 		}
-		n.durable.compact(to)
+		n.Compacts(to)
 	}
 }
 

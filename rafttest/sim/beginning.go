@@ -27,7 +27,7 @@ func (w *world) firstMembers(voters int) error {
 }
 
 func (w *world) beginFromSnapshot(voters []uint64) error {
-	w.check = newChecker(firstIndex, firstTerm)
+	w.o.Begins(firstIndex, firstTerm)
 	data, err := firstState(w.cfg.NewMachine, firstIndex)
 	if err != nil {
 		return err
@@ -39,8 +39,8 @@ func (w *world) beginFromSnapshot(voters []uint64) error {
 		if err := n.disk.Write(pb.HardState{}, nil, first, true); err != nil {
 			return err
 		}
-		n.durable = newLogView(firstIndex, firstTerm)
-		n.conf = first.Metadata.ConfState
+		n.Writes(pb.HardState{}, nil, &first, true)
+		n.Conf = first.Metadata.ConfState
 		if err := n.rep.restore(&first); err != nil {
 			return err
 		}
@@ -51,24 +51,10 @@ func (w *world) beginFromSnapshot(voters []uint64) error {
 
 // beginEmpty has the first members bootstrap. What they agree upon is committed from then on.
 func (w *world) beginEmpty(voters []uint64) error {
-	w.check = newChecker(0, 0)
-	for i, id := range voters {
+	for _, id := range voters {
 		w.peers = append(w.peers, raft.Peer{ID: id})
-		cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: id}
-		data, err := cc.Marshal()
-		if err != nil {
-			return err
-		}
-		index := uint64(i) + 1
-		v := variant{term: firstTerm, typ: pb.EntryConfChange, data: data}
-		if i > 0 {
-			v.prev = firstTerm
-		}
-		s := w.check.slot(index)
-		s.variant, s.committed = v, firstTerm
-		w.check.commit, w.check.lastConfChange, w.check.bootstrapped = index, index, index
 	}
-	w.check.commits = append(w.check.commits, commitMark{term: firstTerm, index: w.check.commit})
+	w.o.Bootstraps(voters)
 	for range voters {
 		w.start(w.newNode())
 	}
@@ -80,22 +66,21 @@ func (w *world) beginEmpty(voters []uint64) error {
 // from the log of a leader.
 func (w *world) bootstraps(n *node) bool {
 	first, drawn := uint64(len(w.peers)), w.cfg.Seed/4
-	if n.id > first || n.rep.applied > 0 || n.hard.Commit > 0 {
+	if n.id > first || n.rep.applied > 0 || n.Hard.Commit > 0 {
 		return false
 	}
 	return drawn%2 == 0 || (drawn/2+n.id)%2 == 0 || n.id == 1+drawn/4%first
 }
 
-// bootstrap gives a node the first log, which is committed, and so counts as told. It reports whether the node has it.
-func (w *world) bootstrap(n *node, rn *raft.RawNode) bool {
-	if err := rn.Bootstrap(w.peers); err != nil {
+// bootstrap gives a node the first log, and reports whether the node has it.
+func (w *world) bootstrap(n *node) bool {
+	if err := n.rn.Bootstrap(w.peers); err != nil {
 		if !n.store.failed {
 			w.failf(Healthy, n, "node %d cannot bootstrap: %v", n.id, err)
 		}
 		return false
 	}
-	for i := n.told.last() + 1; i <= w.check.bootstrapped; i++ {
-		n.told.put(i, firstTerm)
-	}
+	n.Bootstraps(w.o.Bootstrapped)
+	n.Shows(n.state())
 	return true
 }

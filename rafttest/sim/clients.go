@@ -174,7 +174,7 @@ func (s *simulation) more() uint64 {
 
 func (s *simulation) serveRead(h *host, i int) {
 	owner := readOwner{client: i, op: s.clients[i].op}
-	if h.leads && s.r.chance(0.5) {
+	if h.Leads() && s.r.chance(0.5) {
 		if index, ok := s.w.leaseRead(h.node); ok {
 			h.reads = append(h.reads, pendingRead{readOwner: owner, index: index})
 			return

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Config says what to simulate. The zero Config with a Seed is a good start: whatever is zero is drawn from
@@ -57,6 +58,9 @@ type Config struct {
 	Recording func(id uint64) io.Writer
 	// KeepHistory collects what the clients have done in Result.History.
 	KeepHistory bool
+	// Watch, if set, is told everything that nodes do, in order, and when: now is the virtual clock, in
+	// microseconds. What an event refers to is the simulator's: copy what is kept.
+	Watch func(now uint64, e *property.Event)
 	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.
 	TraceLines int
 

@@ -4,48 +4,19 @@ import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Disk is a node's stable storage, see rafttest.Disk. Runs drive one per node, and crash it; MemoryDisk is the one they use by
 // default. An embedder gives its own with Config.NewDisk to have it tested.
 type Disk = rafttest.Disk
 
-// piece is a part of a write that is on a disk wholly or not at all: a snapshot, the end of what stood in the place of the
-// entries, each entry, the hard state, in this order.
-type piece struct {
-	snapshot pb.Snapshot
-	cut      uint64 // the log ends before this index
-	entries  []pb.Entry
-	hard     pb.HardState
-}
-
-// pieces takes a write apart. Entries that are synced at once are one piece.
-func pieces(list []piece, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) []piece {
-	if !raft.IsEmptySnap(snapshot) {
-		list = append(list, piece{snapshot: snapshot})
-	}
-	switch {
-	case len(entries) == 0:
-	case sync:
-		list = append(list, piece{entries: entries})
-	default:
-		list = append(list, piece{cut: entries[0].Index})
-		for i := range entries {
-			list = append(list, piece{entries: entries[i : i+1 : i+1]})
-		}
-	}
-	if !raft.IsEmptyHardState(hs) {
-		list = append(list, piece{hard: hs})
-	}
-	return list
-}
-
 // MemoryDisk is a Disk in memory.
 type MemoryDisk struct {
 	*raft.MemoryStorage
 	// durable is the hard state that survives a crash for certain, and unsynced what may.
 	durable  pb.HardState
-	unsynced []piece
+	unsynced []property.Piece
 }
 
 // NewMemoryDisk returns an empty disk.
@@ -54,7 +25,7 @@ func NewMemoryDisk() *MemoryDisk { return &MemoryDisk{MemoryStorage: raft.NewMem
 // Write implements Disk.
 func (d *MemoryDisk) Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
 	if !sync {
-		d.unsynced = pieces(d.unsynced, hs, entries, snapshot, false)
+		d.unsynced = property.AppendPieces(d.unsynced, hs, entries, &snapshot, false)
 		if !raft.IsEmptyHardState(hs) {
 			return d.SetHardState(hs)
 		}
@@ -93,10 +64,10 @@ func (d *MemoryDisk) Crash(keep int) (Disk, error) {
 		return nil, err
 	}
 	for i := range kept {
-		if err := d.cut(kept[i].cut); err != nil {
+		if err := d.cut(kept[i].Cut); err != nil {
 			return nil, err
 		}
-		if err := d.Write(kept[i].hard, kept[i].entries, kept[i].snapshot, true); err != nil {
+		if err := d.Write(kept[i].HardState, kept[i].Entries, kept[i].Snapshot, true); err != nil {
 			return nil, err
 		}
 	}

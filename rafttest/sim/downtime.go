@@ -160,14 +160,14 @@ func (o *Outage) crash(k int, rec *recorder) (Downtime, *simulation, error) {
 	}
 	interval := int(ticks(o.MinTicks / 2))
 	s.runUntil(s.now + uint64(s.r.below(interval)))
-	term := lead.term
+	term := lead.Term
 	s.w.crash(lead.node, 0)
 	s.endLife(lead)
 	s.net.heal()
 	s.writeTime = meanTime(o.WriteTicks)
 	d := s.awaitElection(ticks(o.BoundTicks))
 	for _, h := range s.hosts {
-		d.Terms = max(d.Terms, int(h.term-term))
+		d.Terms = max(d.Terms, int(h.Term-term))
 	}
 	return d, s, nil
 }

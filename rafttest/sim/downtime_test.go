@@ -126,14 +126,14 @@ func TestTheFollowersOfACrashedLeaderHaveDifferentLogs(t *testing.T) {
 	var last []uint64
 	for _, h := range s.hosts {
 		if h != lead {
-			last = append(last, h.durable.last())
+			last = append(last, h.Durable.Last())
 		}
-		if h.lead != lead.id {
-			t.Errorf("server %d follows %d", h.id, h.lead)
+		if h.Lead != lead.id {
+			t.Errorf("server %d follows %d", h.id, h.Lead)
 		}
 	}
 	slices.Sort(last)
-	if n := lead.durable.last(); !slices.Equal(last, []uint64{n - 3, n - 2, n - 1, n}) {
+	if n := lead.Durable.Last(); !slices.Equal(last, []uint64{n - 3, n - 2, n - 1, n}) {
 		t.Errorf("the logs end at %d, the leader's at %d", last, n)
 	}
 }

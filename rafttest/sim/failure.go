@@ -4,49 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// Property is a promise of the library, or of a Disk or a StateMachine, that a run checks.
-type Property string
+// Property is a promise of the library, or of a Disk or a StateMachine, that a run checks; see
+// package property.
+type Property = property.Name
 
-// The properties. All but Progress and Durability are checked after every event, for what the event has changed; Invariants on every
-// fourth seed, and at the end of the others.
+// The properties. All but Progress and Durability are checked after every event, for what the event
+// has changed; Invariants on every fourth seed, and at the end of the others.
 const (
-	// ElectionSafety: a term has at most one leader (thesis §3.4).
-	ElectionSafety Property = "election safety"
-	// LeaderAppendOnly: a leader does not overwrite or delete entries of its log.
-	LeaderAppendOnly Property = "leader append-only"
-	// LogMatching: an entry with the same index and term is the same entry, behind the same entries, wherever it
-	// stands (thesis §3.5).
-	LogMatching Property = "log matching"
-	// LeaderCompleteness: a leader has everything that was committed in earlier terms (thesis §3.6).
-	LeaderCompleteness Property = "leader completeness"
-	// StateMachineSafety: no two nodes apply different entries at an index, nor out of order.
-	StateMachineSafety Property = "state machine safety"
-	// CommitSafety: what a leader commits is durable on a quorum of its configuration, and nobody else commits
-	// what no leader has.
-	CommitSafety Property = "commit safety"
-	// Monotony: term, commit index and applied index of a node never fall, nor does its durable term when it starts again.
-	Monotony Property = "monotony"
-	// OneVote: a node votes once a term, in all its lives together.
-	OneVote Property = "one vote a term"
-	// Promise: a response that promises a term, a vote or entries leaves the node when its disk has synced them.
-	Promise Property = "promise before durability"
-	// SameResults: the replicas get the same result from each command, and the same snapshot at each index.
-	SameResults Property = "same results"
-	// ReadSafety: a read is given an index that covers everything that was committed when it was asked for.
-	ReadSafety Property = "read safety"
-	// Invariants: RawNode.Verify finds nothing.
-	Invariants Property = "invariants"
-	// Healthy: no node is quarantined, except for what a fault has done to its disk, and no message of one node is
-	// refused by another.
-	Healthy Property = "health"
-	// NoPanic: nothing panics: the library, a Disk, a StateMachine.
-	NoPanic Property = "no panic"
-	// Durability: a Disk that starts again has what it has synced.
-	Durability Property = "durability of the disk"
-	// Progress: when the faults are over, everybody gets on within Config.RecoverTicks ticks.
-	Progress Property = "progress"
+	ElectionSafety     = property.ElectionSafety
+	LeaderAppendOnly   = property.LeaderAppendOnly
+	LogMatching        = property.LogMatching
+	LeaderCompleteness = property.LeaderCompleteness
+	StateMachineSafety = property.StateMachineSafety
+	CommitSafety       = property.CommitSafety
+	Monotony           = property.Monotonicity
+	OneVote            = property.OneVote
+	Promise            = property.Promise
+	SameResults        = property.SameResults
+	ReadSafety         = property.ReadSafety
+	Invariants         = property.Invariants
+	Healthy            = property.Healthy
+	NoPanic            = property.NoPanic
+	Durability         = property.Durability
+	Progress           = property.Progress
 )
 
 // ErrFailed is matched by every Failure.

@@ -153,21 +153,21 @@ func (s *simulation) mend(e *event) {
 }
 
 func (s *simulation) crash(h *host) {
-	s.w.crash(h.node, s.r.below(len(h.unsynced)+1))
+	s.w.crash(h.node, s.r.below(len(h.Unsynced)+1))
 	s.wentDown(h)
 }
 
 // crashNow ends a node's life in the middle of the write that is due: the power goes, or the write fails. In the second case the
 // machine stays up, and what was written before is still there.
 func (s *simulation) crashNow(h *host) {
-	keep := s.r.below(len(h.unsynced) + 1) // nothing of this write
+	keep := s.r.below(len(h.Unsynced) + 1) // nothing of this write
 	if !h.crashWriting {
-		keep = len(h.unsynced)
+		keep = len(h.Unsynced)
 		s.w.stats.WriteErrors++
 	}
 	switch {
 	case s.faults.Tear:
-		keep = len(h.unsynced) + 1 + s.r.below([]int{2, 6, 30}[s.r.below(3)])
+		keep = len(h.Unsynced) + 1 + s.r.below([]int{2, 6, 30}[s.r.below(3)])
 	case s.r.chance(0.5):
 		keep = math.MaxInt32
 	}
@@ -241,27 +241,27 @@ func (s *simulation) loseDisk(h *host) {
 // anywhere that could still happen, and no more than a minority of the voters is lost.
 func (s *simulation) canLose(id uint64) bool {
 	lead := s.leader()
-	if lead == nil || len(lead.conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.check.lastConfChange {
+	if lead == nil || len(lead.Conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.o.LastConfChange {
 		return false
 	}
-	if lead.stage != idle || lead.rn.HasReady() || slices.Contains(lead.conf.Learners, id) {
+	if lead.stage != idle || lead.rn.HasReady() || slices.Contains(lead.Conf.Learners, id) {
 		return false // a change may be in what it has not handed out yet, or be about to promote the learner
 	}
 	for _, n := range s.w.nodes {
-		if n.leads && n.id != lead.id {
+		if n.Leads() && n.id != lead.id {
 			return false // another one may be proposing
 		}
 	}
 	// Who alone knows that a change is committed must stay until the others do: they need its vote otherwise.
 	told, live := true, 0
-	members(&lead.conf, func(m uint64) {
+	members(&lead.Conf, func(m uint64) {
 		n := s.w.node(m)
-		told = told && (n.gone() || n.id == id || n.hard.Commit >= s.w.check.lastConfChange)
+		told = told && (n.gone() || n.id == id || n.Hard.Commit >= s.w.o.LastConfChange)
 	})
-	for _, v := range lead.conf.Voters {
+	for _, v := range lead.Conf.Voters {
 		if v != id && !s.w.node(v).gone() {
 			live++
 		}
 	}
-	return told && live > len(lead.conf.Voters)/2
+	return told && live > len(lead.Conf.Voters)/2
 }

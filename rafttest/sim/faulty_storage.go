@@ -38,7 +38,7 @@ func (s *faultyStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	}
 	hs, cs, err := s.Disk.InitialState()
 	if s.durableMachine {
-		cs = s.node.conf
+		cs = s.node.Conf
 	}
 	return hs, cs, err
 }

@@ -8,7 +8,7 @@ const lastReader = -2
 
 func (s *simulation) lastReads() {
 	s.quiet = true
-	members(&s.leader().conf, func(id uint64) {
+	members(&s.leader().Conf, func(id uint64) {
 		if h := s.host(id); !h.stuck { // a stuck node may not know the members
 			h.lastRead = readDue
 		}
@@ -36,7 +36,7 @@ const (
 func (s *simulation) readsWait() bool {
 	waits, lead := false, s.leader()
 	for _, h := range s.hosts {
-		if h.rn == nil || h.lastRead == noRead || lead != nil && !isMember(&lead.conf, h.id) {
+		if h.rn == nil || h.lastRead == noRead || lead != nil && !isMember(&lead.Conf, h.id) {
 			continue
 		}
 		waits = true

@@ -31,7 +31,7 @@ func (s *simulation) admin() {
 	if h == nil || h.blocked {
 		return
 	}
-	switch cs := &h.conf; {
+	switch cs := &h.Conf; {
 	case len(cs.VotersOutgoing) > 0:
 		if !cs.AutoLeave {
 			s.change(h, pb.ConfChangeV2{})
@@ -54,7 +54,7 @@ func single(t pb.ConfChangeType, id uint64) pb.ConfChangeSingle {
 
 // replaceLost removes a server without a disk, and brings in another one.
 func (s *simulation) replaceLost(h *host) bool {
-	cs := &h.conf
+	cs := &h.Conf
 	for _, ids := range [...][]uint64{cs.Voters, cs.Learners} {
 		for _, id := range ids {
 			if !s.w.node(id).lost {
@@ -102,7 +102,7 @@ func isMember(cs *pb.ConfState, id uint64) (found bool) {
 
 // churn asks for a change that is drawn.
 func (s *simulation) churn(h *host) {
-	cs := &h.conf
+	cs := &h.Conf
 	if len(cs.Voters) == 0 {
 		return // the application has not applied the first configuration, see Faults.ApplyLate
 	}

@@ -90,7 +90,7 @@ func (s *simulation) awaitRest() {
 		for i, h := range s.hosts {
 			now := s.rests(h)
 			rested[i] = rested[i] || now
-			all = all && rested[i] && (now || !h.leads)
+			all = all && rested[i] && (now || !h.Leads())
 		}
 		return !all
 	}
@@ -110,16 +110,16 @@ func (s *simulation) calm() {
 		return
 	}
 	for _, h := range s.hosts {
-		if h.rn != nil && !h.stuck && (!isMember(&lead.conf, h.id) || h.term > lead.term) {
+		if h.rn != nil && !h.stuck && (!isMember(&lead.Conf, h.id) || h.Term > lead.Term) {
 			return
 		}
 	}
-	term, elections := lead.term, s.w.stats.Elections
+	term, elections := lead.Term, s.w.stats.Elections
 	for end := s.now + ticks(5*s.w.base.ElectionTick); s.now < end && s.w.failure == nil && s.step(); {
-		if !slices.Contains(lead.conf.Voters, lead.id) && !slices.Contains(lead.conf.VotersOutgoing, lead.id) {
+		if !slices.Contains(lead.Conf.Voters, lead.id) && !slices.Contains(lead.Conf.VotersOutgoing, lead.id) {
 			return // it hands the leadership over
 		}
-		if lead.term != term || s.w.stats.Elections != elections {
+		if lead.Term != term || s.w.stats.Elections != elections {
 			s.w.failf(Progress, lead.node, "a node whose disk is stuck disturbs leader %d of term %d: %s", lead.id, term, s.standing())
 		}
 	}
@@ -135,20 +135,20 @@ func (s *simulation) rests(h *host) bool {
 
 // knownTo returns what a node knows of the configuration.
 func (s *simulation) knownTo(h *host) survivors.Node {
-	known := survivors.Node{ID: h.id, Applied: h.rep.applied, Commit: h.commit}
+	known := survivors.Node{ID: h.id, Applied: h.rep.applied, Commit: h.Commit}
 	var err error
-	if len(h.conf.Voters) > 0 {
-		if known.Config, err = confchange.FromConfState(h.conf); err != nil {
+	if len(h.Conf.Voters) > 0 {
+		if known.Config, err = confchange.FromConfState(h.Conf); err != nil {
 			s.w.failf(Healthy, h.node, "node %d has a configuration that cannot be: %v", h.id, err)
 		}
 	}
-	for i := max(h.rep.applied, h.told.base) + 1; i <= h.told.last(); i++ {
-		term, _ := h.told.term(i)
-		v := s.w.check.slot(i).find(term)
-		if v == nil || v.typ == pb.EntryNormal {
+	for i := max(h.rep.applied, h.Log.Base) + 1; i <= h.Log.Last(); i++ {
+		term, _ := h.Log.Term(i)
+		e, _ := s.w.o.Entry(term, i)
+		if e.Type == pb.EntryNormal {
 			continue
 		}
-		cc, err := decodeChange(v.typ, v.data)
+		cc, err := decodeChange(e.Type, e.Data)
 		if err != nil {
 			s.w.failf(Healthy, h.node, "entry %d/%d is no configuration change: %v", term, i, err)
 			return known

@@ -70,6 +70,7 @@ const (
 // lose drops a message. Its sender may be told.
 func (s *simulation) lose(f int32) {
 	m := &s.w.flights[f]
+	s.w.node(m.To).Misses(&m.Message)
 	s.w.stats.Dropped++
 	if m.Type == pb.MsgSnap {
 		s.tell(m, reportSnapshotFailed)

@@ -2,21 +2,21 @@ package sim
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // node is a member of the cluster, or was or is to become one.
 type node struct {
-	id    uint64
-	rn    *raft.RawNode // nil while it is down
-	disk  Disk
-	store faultyStorage // the disk as the RawNode sees it
-	rep   replica
-	conf  pb.ConfState // the configuration that is applied
+	id             uint64
+	rn             *raft.RawNode // nil while it is down
+	disk           Disk
+	store          faultyStorage // the disk as the RawNode sees it
+	rep            replica
+	*property.Node // what is known of it from outside
 
 	appendWork []pb.Message // with asynchronous storage writes: not written yet, oldest first
 	syncWork   []bool       // whether each of them has to be synced
@@ -33,23 +33,8 @@ type node struct {
 	// lost: the disk is gone for good. suspect: it has lost what was durable, and the node may notice.
 	lost, suspect bool
 
-	// What the checker knows. told is the log that the node has handed out, durable what its disk has of it.
-	told     logView
-	durable  logView
-	hard     pb.HardState // durable
-	unsynced []piece
-	grant    grant
-
-	// As of the last look, in this life.
-	term, vote, lead    uint64
-	commit, appliedSeen uint64
-	commitSeen          uint64 // up to where what it has committed was checked
-	toldInTerm          uint64 // the term in which it has last led and handed out
-	restored            uint64 // the index of the last snapshot that was restored
-	leads               bool
-	role                raft.StateType
-	lives               int
-	options             raft.Config // in this life
+	lives   int
+	options raft.Config // in this life
 }
 
 // gone: what the node has promised cannot be relied upon.
@@ -65,13 +50,12 @@ const (
 )
 
 func (w *world) newNode() *node {
-	n := &node{id: uint64(len(w.nodes)) + 1, rep: replica{machine: w.cfg.NewMachine()}}
+	id := uint64(len(w.nodes)) + 1
+	n := &node{id: id, Node: w.o.Node(id), rep: replica{machine: w.cfg.NewMachine()}}
 	n.disk = w.cfg.NewDisk(n.id)
 	if err := n.rep.restore(&pb.Snapshot{}); err != nil {
 		w.failf(SameResults, n, "node %d has no initial state: %v", n.id, err)
 	}
-	n.durable = newLogView(0, 0)
-	n.told = newLogView(0, 0)
 	w.nodes = append(w.nodes, n)
 	return n
 }
@@ -115,20 +99,13 @@ func (w *world) start(n *node) {
 	if n.store.failed {
 		w.failf(Healthy, n, "node %d starts although its disk cannot be read", n.id)
 	}
-	n.told.copyFrom(&n.durable)
-	if w.bootstraps(n) && !w.bootstrap(n, rn) {
+	n.rn = rn
+	n.Starts(n.state())
+	if w.bootstraps(n) && !w.bootstrap(n) {
+		n.stop()
 		return
 	}
-	n.rn = rn
-	st := rn.BasicStatus()
-	if st.Term < n.hard.Term {
-		w.failf(Monotony, n, "node %d starts in term %d, durable is %s", n.id, st.Term, raft.DescribeHardState(n.hard))
-	}
-	n.term, n.vote, n.commit, n.appliedSeen, n.lead, n.leads = st.Term, st.Vote, st.Commit, st.Applied, st.Lead, false
-	n.role = st.RaftState
-	n.commitSeen, n.toldInTerm, n.restored = n.told.base, 0, 0
 	w.setTimeout(n)
-	w.checkCommit(n, false)
 }
 
 // setTimeout replaces the election timeout that the library has drawn, as it does whenever the term or the role changes.
@@ -136,15 +113,15 @@ func (w *world) setTimeout(n *node) {
 	if w.cfg.ElectionTimeout == nil {
 		return
 	}
-	if err := n.rn.SetRandomizedElectionTimeout(w.cfg.ElectionTimeout(n.id, n.term)); err != nil {
-		w.failf(Healthy, n, "node %d refuses the election timeout of term %d: %v", n.id, n.term, err)
+	if err := n.rn.SetRandomizedElectionTimeout(w.cfg.ElectionTimeout(n.id, n.Term)); err != nil {
+		w.failf(Healthy, n, "node %d refuses the election timeout of term %d: %v", n.id, n.Term, err)
 	}
 }
 
 // stop ends a life of the node. What only its memory had is gone.
 func (n *node) stop() {
 	n.rn = nil
-	n.leads, n.lead = false, raft.None
+	n.Stops()
 	n.appendWork, n.syncWork, n.applyWork, n.acks = nil, nil, nil, nil
 	n.batch, n.stage = raft.Ready{}, idle
 }
@@ -172,9 +149,10 @@ func (w *world) takeReady(n *node) {
 	if w.recorder != nil {
 		w.describe("%s", raft.DescribeReady(rd, nil))
 	}
-	w.checkReady(n, rd.Entries, &rd.Snapshot)
-	w.takeReads(n, rd.ReadStates)
-	w.takeDropped(n, rd.DroppedReads)
+	n.HandsOut(rd.Entries, &rd.Snapshot)
+	if w.takeReads(n, &rd); w.failure != nil {
+		return
+	}
 	w.news = append(w.news, rd.CatchUps...)
 	if w.base.AsyncStorageWrites {
 		w.dispatch(n, &rd)
@@ -286,12 +264,9 @@ func (w *world) restore(n *node, s *pb.Snapshot) {
 		return
 	}
 	w.stats.Restores++
-	if s.Metadata.Index <= n.rep.applied {
-		w.failf(StateMachineSafety, n, "node %d restores the snapshot at %d, and has applied %d", n.id, s.Metadata.Index, n.rep.applied)
+	if n.Restores(s); w.failure != nil {
 		return
 	}
-	n.conf = s.Metadata.ConfState
-	n.restored = s.Metadata.Index
 	if err := n.rep.restore(s); err != nil {
 		w.failf(SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
 	}
@@ -301,11 +276,10 @@ func (w *world) restore(n *node, s *pb.Snapshot) {
 func (w *world) apply(n *node, entries []pb.Entry) {
 	for i := range entries {
 		e := &entries[i]
-		if e.Index <= n.restored {
+		if e.Index <= n.Restored {
 			continue // it was with the apply thread when a snapshot that covers it arrived
 		}
-		w.checkApplied(n, e)
-		if w.failure != nil {
+		if n.Applies(e); w.failure != nil {
 			return
 		}
 		if e.Type != pb.EntryNormal {
@@ -313,8 +287,8 @@ func (w *world) apply(n *node, entries []pb.Entry) {
 		}
 		w.stats.Applied++
 		a := n.rep.apply(e)
-		w.checkResult(n, &a)
 		if a.index != 0 {
+			w.o.Returns(n.Node, a.index, a.result, a.err)
 			w.answers = append(w.answers, answerAt{answer: a, node: n})
 		}
 	}
@@ -332,53 +306,18 @@ func (w *world) applyConfChange(n *node, e *pb.Entry) {
 	if v2 := cc.AsV2(); string(v2.Context) == refusedChange {
 		cc = pb.ConfChange{}
 	}
-	n.conf = *n.rn.ApplyConfChange(cc)
-	w.checkConfig(n, e.Index, &n.conf)
+	n.Configures(e.Index, n.rn.ApplyConfChange(cc))
 	w.stats.ConfChanges++
 }
 
-// takeReads checks the index that each read gets.
-func (w *world) takeReads(n *node, states []raft.ReadState) {
-	for i := range states {
-		s := &states[i]
-		number, ok := readNumber(s.RequestCtx)
-		if !ok || number >= uint64(len(w.floors)) {
-			w.failf(ReadSafety, n, "node %d answers a read that nobody asked for: %q", n.id, s.RequestCtx)
-			return
-		}
-		if floor := w.floors[number]; s.Index < floor {
-			w.failf(ReadSafety, n, "node %d answers a read with index %d, committed was %d when it was asked for", n.id, s.Index, floor)
-		}
-		w.reads = append(w.reads, readAt{node: n, number: number, index: s.Index})
+// takeReads takes the index that each read gets, and the reads that will not be answered.
+func (w *world) takeReads(n *node, rd *raft.Ready) {
+	for _, s := range rd.ReadStates {
+		n.Answers(s.RequestCtx, s.Index)
+		w.reads = append(w.reads, readAt{node: n, number: readNumber(s.RequestCtx), index: s.Index})
 	}
-}
-
-// takeDropped notes the reads that will not be answered.
-func (w *world) takeDropped(n *node, contexts [][]byte) {
-	for _, context := range contexts {
-		number, ok := readNumber(context)
-		if !ok || number >= uint64(len(w.floors)) {
-			w.failf(ReadSafety, n, "node %d drops a read that nobody asked for: %q", n.id, context)
-			return
-		}
-		w.reads = append(w.reads, readAt{node: n, number: number, dropped: true})
+	for _, context := range rd.DroppedReads {
+		n.DropsRead(context)
+		w.reads = append(w.reads, readAt{node: n, number: readNumber(context), dropped: true})
 	}
-}
-
-// refused judges the error of a step with a message that a node has sent.
-func (w *world) refused(n *node, m *pb.Message, err error) {
-	for _, never := range [...]error{raft.ErrMalformed, raft.ErrOutOfRange, raft.ErrWrongRecipient, raft.ErrBeyondLog, raft.ErrSecondLeader} {
-		if err != nil && errors.Is(err, never) {
-			w.failf(Healthy, n, "node %d refuses %s: %v", n.id, raft.DescribeMessage(*m, nil), err)
-			return
-		}
-	}
-}
-
-func (n *node) describeDisk() string {
-	first, _ := n.disk.FirstIndex()
-	last, _ := n.disk.LastIndex()
-	hs, _, _ := n.disk.InitialState()
-	return fmt.Sprintf("it has %s and entries %d to %d; durable were %s and entries %d to %d",
-		raft.DescribeHardState(hs), first, last, raft.DescribeHardState(n.hard), n.durable.base+1, n.durable.last())
 }

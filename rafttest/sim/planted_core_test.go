@@ -69,7 +69,7 @@ func votesForAll(_ *node, m *pb.Message) bool { return m.Type == pb.MsgVoteResp 
 
 // votesForAnyLog leaves alone who has voted already.
 func votesForAnyLog(n *node, m *pb.Message) bool {
-	return n.hard.Vote == raft.None && votesForAll(n, m)
+	return n.Hard.Vote == raft.None && votesForAll(n, m)
 }
 
 // agrees turns a refusal into its opposite.

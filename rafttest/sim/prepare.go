@@ -116,7 +116,7 @@ func (s *simulation) broadcast(lead *host) (uint64, error) {
 	if err := s.await("the leader's write", func() bool { return !lead.blocked }); err != nil {
 		return 0, err
 	}
-	sent, index := s.now, lead.told.last()
+	sent, index := s.now, lead.Log.Last()
 	err := s.await("the last answer", func() bool {
 		all := true
 		lead.rn.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Run simulates a cluster and checks it after every event. The error is a *Failure if a property was broken, and
@@ -21,6 +22,7 @@ func Run(cfg Config) (Result, error) {
 
 // explain runs a failure again, and adds what was done last.
 func explain(cfg Config, f *Failure) *Failure {
+	cfg.Watch = nil
 	rec := &recorder{describe: true}
 	again, err := simulate(cfg, rec)
 	if err != nil || again.w.failure == nil || again.w.failure.Detail != f.Detail || again.w.failure.Event != f.Event {
@@ -40,12 +42,23 @@ func newSimulation(cfg Config, rec *recorder) (*simulation, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorld(&drawn, base, drawn.Nodes)
+	var s *simulation
+	var watch func(*property.Event)
+	if cfg.Watch != nil {
+		watch = func(e *property.Event) {
+			now := uint64(0)
+			if s != nil {
+				now = s.now
+			}
+			cfg.Watch(now, e)
+		}
+	}
+	w, err := newWorld(&drawn, base, drawn.Nodes, watch)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	w.recorder = rec
-	s := &simulation{
+	s = &simulation{
 		w: w, cfg: &drawn, faults: drawn.Faults, r: rng{state: drawn.Seed ^ 0x5eed},
 		messageTime: meanTime(drawn.MessageTicks), writeTime: meanTime(drawn.WriteTicks),
 	}
@@ -113,7 +126,7 @@ func (s *simulation) recover() {
 	if s.cfg.Faults.Minority && !s.cfg.Faults.ReuseID {
 		s.loseMinority()
 	}
-	s.target = s.w.check.commit
+	s.target = s.w.o.Commit
 	for i := range s.clients {
 		s.clients[i].recovered = false
 	}
@@ -152,7 +165,7 @@ func (s *simulation) standing() string {
 		default:
 			st := h.rn.Status()
 			out = fmt.Appendf(out, "; node %d: %s in term %d of leader %d, log up to %d, commit %d, applied %d, %s",
-				h.id, st.RaftState, st.Term, st.Lead, h.told.last(), st.Commit, h.rep.applied, raft.DescribeConfState(h.conf))
+				h.id, st.RaftState, st.Term, st.Lead, h.Log.Last(), st.Commit, h.rep.applied, raft.DescribeConfState(h.Conf))
 			if h.lastRead != noRead {
 				out = append(out, ", its read waits"...)
 			}
@@ -170,10 +183,10 @@ func (s *simulation) standing() string {
 }
 
 func (s *simulation) result() Result {
-	r := Result{Seed: s.cfg.Seed, Hash: s.w.hash, Stats: s.w.stats, Commit: s.w.check.commit, Ticks: int(s.now / tickTime), RecoverTicks: s.cfg.RecoverTicks, History: s.history}
+	r := Result{Seed: s.cfg.Seed, Hash: s.w.hash, Stats: s.w.stats, Commit: s.w.o.Commit, Ticks: int(s.now / tickTime), RecoverTicks: s.cfg.RecoverTicks, History: s.history}
 	r.Stats.Events = int(s.events)
 	for _, n := range s.w.nodes {
-		r.Term = max(r.Term, n.term)
+		r.Term = max(r.Term, n.Term)
 	}
 	return r
 }

@@ -57,8 +57,8 @@ func TestActionsLeadWhereTheRunLed(t *testing.T) {
 			t.Fatal(w.failure)
 		}
 		for i, n := range w.nodes {
-			if o := s.w.nodes[i]; n.rep.applied != o.rep.applied || n.hard != o.hard || n.commit != o.commit || !slices.Equal(n.durable.terms, o.durable.terms) {
-				t.Errorf("seed %d: node %d has applied %d with %v, and in the run %d with %v", seed, n.id, n.rep.applied, n.hard, o.rep.applied, o.hard)
+			if o := s.w.nodes[i]; n.rep.applied != o.rep.applied || n.Hard != o.Hard || n.Commit != o.Commit || !slices.Equal(n.Durable.Terms, o.Durable.Terms) {
+				t.Errorf("seed %d: node %d has applied %d with %v, and in the run %d with %v", seed, n.id, n.rep.applied, n.Hard, o.rep.applied, o.Hard)
 			}
 		}
 	}

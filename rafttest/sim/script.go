@@ -8,6 +8,7 @@ import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // scriptWriter turns actions into commands of package rafttest, while it repeats them in a world of its own: a command
@@ -28,7 +29,7 @@ type scriptWriter struct {
 
 // script writes down actions that lead to a failure, but for the comment at the top.
 func (sh *shrinker) script(actions []action) string {
-	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes)
+	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes, nil)
 	if err != nil {
 		return ""
 	}
@@ -137,7 +138,7 @@ func (sw *scriptWriter) action(a *action) {
 type nodeBefore struct {
 	up       bool
 	work     int // of its threads
-	log      logView
+	log      property.View
 	hard     pb.HardState
 	snapshot uint64 // the index of the last one
 	base     uint64
@@ -145,7 +146,7 @@ type nodeBefore struct {
 
 func (sw *scriptWriter) look(n *node) nodeBefore {
 	sw.w.delivered = nil
-	b := nodeBefore{up: n.rn != nil, work: len(n.appendWork) + len(n.applyWork), base: n.durable.base}
+	b := nodeBefore{up: n.rn != nil, work: len(n.appendWork) + len(n.applyWork), base: n.Durable.Base}
 	b.log, b.hard = written(n)
 	if s, err := n.disk.Snapshot(); err == nil {
 		b.snapshot = s.Metadata.Index
@@ -209,7 +210,7 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 			sw.command("fail-read %d moment=true", n.id)
 		}
 	case doLoseDisk:
-		sw.forceDisk(n, &n.durable)
+		sw.forceDisk(n, &n.Durable)
 	default:
 		sw.ask(n, a)
 	}
@@ -219,11 +220,11 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 func (sw *scriptWriter) do(a *action) { sw.w.guard(func() { sw.w.do(a) }) }
 
 // written is what a node's disk would have without a loss of power.
-func written(n *node) (logView, pb.HardState) {
-	log, hard := logView{}, n.hard
-	log.copyFrom(&n.durable)
-	for i := range n.unsynced {
-		n.unsynced[i].onto(&log, &hard)
+func written(n *node) (property.View, pb.HardState) {
+	log, hard := property.View{}, n.Hard
+	log.CopyFrom(&n.Durable)
+	for i := range n.Unsynced {
+		n.Unsynced[i].Onto(&log, &hard)
 	}
 	return log, hard
 }
@@ -253,14 +254,14 @@ func (sw *scriptWriter) compact(n *node, before *nodeBefore) {
 	if s, err := n.disk.Snapshot(); err == nil && s.Metadata.Index != before.snapshot {
 		sw.command("save-snapshot %d", n.id)
 	}
-	if n.durable.base != before.base {
-		sw.command("compact %d %d", n.id, n.durable.base)
+	if n.Durable.Base != before.base {
+		sw.command("compact %d %d", n.id, n.Durable.Base)
 	}
 }
 
 // crash writes a crash, and puts the disk into the state in which it was left.
 func (sw *scriptWriter) crash(n *node, a *action, before *nodeBefore) {
-	lost := n.hard != before.hard || !slices.Equal(n.durable.terms, before.log.terms) || n.durable.base != before.log.base
+	lost := n.Hard != before.hard || !slices.Equal(n.Durable.Terms, before.log.Terms) || n.Durable.Base != before.log.Base
 	writing := ""
 	if a.kind == doCrashWriting && lost && a.n > 0 {
 		writing = " writing=true"
@@ -272,29 +273,26 @@ func (sw *scriptWriter) crash(n *node, a *action, before *nodeBefore) {
 }
 
 // forceDisk brings a disk that has log to what the node's disk has.
-func (sw *scriptWriter) forceDisk(n *node, log *logView) {
-	last := n.durable.base
-	for last < n.durable.last() {
-		term, _ := n.durable.term(last + 1)
-		if has, ok := log.term(last + 1); !ok || has != term {
+func (sw *scriptWriter) forceDisk(n *node, log *property.View) {
+	last := n.Durable.Base
+	for last < n.Durable.Last() {
+		term, _ := n.Durable.Term(last + 1)
+		if has, ok := log.Term(last + 1); !ok || has != term {
 			break
 		}
 		last++
 	}
 	var again []string
-	for i := last + 1; i <= n.durable.last(); i++ {
+	for i := last + 1; i <= n.Durable.Last(); i++ {
 		again = append(again, "\n"+sw.entry(n, i))
 	}
-	sw.command("force-disk %d term=%d vote=%d commit=%d last=%d%s", n.id, n.hard.Term, n.hard.Vote, n.hard.Commit, last, strings.Join(again, ""))
+	sw.command("force-disk %d term=%d vote=%d commit=%d last=%d%s", n.id, n.Hard.Term, n.Hard.Vote, n.Hard.Commit, last, strings.Join(again, ""))
 }
 
 // entry renders the entry at an index of a node's disk, with the data that it has in the script.
 func (sw *scriptWriter) entry(n *node, index uint64) string {
-	term, _ := n.durable.term(index)
-	e := pb.Entry{Index: index, Term: term}
-	if v := sw.w.check.slot(index).find(term); v != nil {
-		e.Type, e.Data = v.typ, v.data
-	}
+	term, _ := n.Durable.Term(index)
+	e, _ := sw.w.o.Entry(term, index)
 	if text := sw.texts[string(e.Data)]; text != "" {
 		e.Data = []byte(text)
 	}
@@ -349,7 +347,7 @@ func (sw *scriptWriter) ask(n *node, a *action) {
 	case doAwait:
 		sw.command("await-catch-up %d %d", n.id, a.peer)
 	case doRead:
-		sw.command("read-index %d %s", n.id, readContext(uint64(len(sw.w.floors))-1))
+		sw.command("read-index %d %s", n.id, readContext(sw.w.asked-1))
 	case doUnreachable:
 		sw.command("report-unreachable %d %d", n.id, a.peer)
 	case doSnapStatus:

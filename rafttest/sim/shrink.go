@@ -43,6 +43,7 @@ const maxReplays = 20_000
 // It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is
 // ErrNoFailure, ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
 func Shrink(cfg Config) (*Shrunk, error) {
+	cfg.Watch = nil // it was told what happens when the run failed
 	rec := &recorder{}
 	s, err := simulate(cfg, rec)
 	if err != nil {
@@ -114,7 +115,7 @@ type shrinker struct {
 // world repeats actions, and returns the world and the position of the one that broke the property, -1 if none did.
 func (sh *shrinker) world(actions []action, rec *recorder) (*world, int) {
 	sh.replays++
-	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes)
+	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes, nil)
 	if err != nil {
 		return nil, -1
 	}

@@ -238,8 +238,8 @@ func (s *simulation) collect(h *host, delay uint64) {
 		h.applyBusy = true
 		s.at(s.now+s.r.around(ticks(s.w.base.ElectionTick)/8), h, evApply, 0, 0)
 	}
-	if s.probed != s.w.check.commit {
-		s.probed = s.w.check.commit
+	if s.probed != s.w.o.Commit {
+		s.probed = s.w.o.Commit
 		s.probeLeases(h)
 	}
 	if s.elected != s.w.stats.Elections && h.rn != nil {
@@ -261,7 +261,7 @@ func (s *simulation) probeLeases(by *host) {
 		return
 	}
 	for _, h := range s.hosts {
-		if h.leads && h != by && !h.blocked && h.rn != nil {
+		if h.Leads() && h != by && !h.blocked && h.rn != nil {
 			s.w.leaseRead(h.node)
 		}
 	}
@@ -307,7 +307,7 @@ func (s *simulation) unblock(h *host) {
 func (s *simulation) leader() *host {
 	var best *host
 	for _, h := range s.hosts {
-		if h.rn != nil && h.leads && (best == nil || h.term > best.term) {
+		if h.rn != nil && h.Leads() && (best == nil || h.Term > best.Term) {
 			best = h
 		}
 	}
@@ -326,7 +326,7 @@ func members(cs *pb.ConfState, f func(id uint64)) {
 // recovered reports whether everybody has got over the faults.
 func (s *simulation) recovered() bool {
 	lead := s.leader()
-	if lead == nil || lead.commit < s.target {
+	if lead == nil || lead.Commit < s.target {
 		return false
 	}
 	for i := range s.clients {
@@ -336,11 +336,11 @@ func (s *simulation) recovered() bool {
 	}
 	// And a joint configuration is left that is to be left by itself.
 	all := true
-	members(&lead.conf, func(id uint64) {
+	members(&lead.Conf, func(id uint64) {
 		n := s.w.node(id)
 		h := s.host(id)
 		all = all && (n.lost || h.dead || h.stuck || n.rn != nil && n.rep.applied >= s.target)
 	})
-	joint := len(lead.conf.VotersOutgoing) > 0 && lead.conf.AutoLeave
-	return all && !joint && lead.lead != raft.None
+	joint := len(lead.Conf.VotersOutgoing) > 0 && lead.Conf.AutoLeave
+	return all && !joint && lead.Lead != raft.None
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // What a host does with what its node hands out, and how long that takes.
@@ -144,5 +145,5 @@ func (s *simulation) appendDone(h *host) {
 // divisible: a crash can leave a part of the write.
 func divisible(m *pb.Message) bool {
 	hs, snapshot := storageWork(m)
-	return len(pieces(nil, hs, m.Entries, snapshot, false)) > 1
+	return len(property.AppendPieces(nil, hs, m.Entries, &snapshot, false)) > 1
 }

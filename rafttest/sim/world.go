@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // world is the cluster without time and chance: nodes, their disks, the messages that were sent, and what was seen of
@@ -18,10 +18,10 @@ type world struct {
 	cfg   *Config
 	base  raft.Config // of every node, but for id and storage
 	nodes []*node     // nodes[i] has the id i+1
-	check checker
+	o     property.Observer
 	peers []raft.Peer // that the first members bootstrap with, if they do
-	// floors are the commit indexes of the cluster at which reads were asked for, by the read's number.
-	floors []uint64
+	// asked counts the reads that were asked for.
+	asked uint64
 
 	// flights are messages on their way; free are places in it. sent are those that the last action has sent.
 	flights []flight
@@ -72,8 +72,9 @@ type readAt struct {
 }
 
 // newWorld builds the cluster of the first members.
-func newWorld(cfg *Config, base raft.Config, voters int) (*world, error) {
+func newWorld(cfg *Config, base raft.Config, voters int, watch func(*property.Event)) (*world, error) {
 	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 1}
+	w.o.Report, w.o.Watch = w.report, watch
 	if err := w.firstMembers(voters); err != nil {
 		return nil, err
 	}
@@ -85,17 +86,6 @@ func (w *world) node(id uint64) *node { return w.nodes[id-1] }
 
 // has reports whether there is or was a node with an id.
 func (w *world) has(id uint64) bool { return id >= 1 && id <= uint64(len(w.nodes)) }
-
-// failf notes that a property is broken. The first failure stands.
-func (w *world) failf(p Property, n *node, format string, args ...any) {
-	if w.failure != nil {
-		return
-	}
-	w.failure = &Failure{Seed: w.cfg.Seed, Property: p, Detail: fmt.Sprintf(format, args...)}
-	if n != nil {
-		w.failure.Node = n.id
-	}
-}
 
 // guard makes a panic in f a failure like any other, so that it comes with a seed and can be made small.
 func (w *world) guard(f func()) {
@@ -134,11 +124,11 @@ func (w *world) begin() {
 	w.unsynced = false
 }
 
-// send takes messages of a node to others. What they promise is checked here.
+// send takes messages of a node to others.
 func (w *world) send(n *node, msgs []pb.Message) {
 	for i := range msgs {
 		m := &msgs[i]
-		w.checkPromise(n, m)
+		n.Sends(m)
 		w.hash = mix(w.hash, uint64(m.Type)<<56^m.From<<48^m.To<<40^m.Term<<20^m.Index)
 		w.stats.Messages++
 		f := flight{Message: *m, sender: n.id}
@@ -165,28 +155,4 @@ func (w *world) release(f int32) {
 		w.flights[f] = flight{}
 		w.free = append(w.free, f)
 	}
-}
-
-// quarantined notices that a node has given up. If nothing was wrong with its disk, that is a failure.
-func (w *world) quarantined(n *node) bool {
-	err := n.rn.Err()
-	if err == nil {
-		return false
-	}
-	switch {
-	case n.suspect:
-		// It has noticed, and the operator replaces it.
-		w.stats.Quarantines++
-		w.stats.Noticed++
-		n.lost = true
-	case n.store.failed && errors.Is(err, raft.ErrStorage):
-		w.stats.Quarantines++
-	default:
-		w.failf(Healthy, n, "node %d is quarantined: %v", n.id, err)
-	}
-	n.stop()
-	// The process has ended, and the machine has not: what was written stays.
-	w.crashDisk(n, len(n.unsynced))
-	w.loseMemory(n)
-	return true
 }
