@@ -135,17 +135,12 @@ func handleCheck(env *InteractionEnv, a *args) error {
 	return env.Check()
 }
 
-// Check returns which safety properties the cluster has broken since it was set up, nil if none. Over all
-// nodes, crashed ones included: a term has one leader (election safety); logs that agree on an entry
-// agree on all before it, and an index and term name one entry, written or lost (log matching); no two nodes apply different entries at an
-// index, or have different contents when they have applied the same (state machine safety); a leader has everything that
-// was committed in earlier terms (leader completeness), and adds to its log only (leader append-only); what it commits is
-// durable on a quorum, and nobody else commits what no leader has (commit safety); no term or index of a node falls
-// (monotonicity); a node votes once a term, in all its lives together (one vote a term); what a response promises is synced before
-// the response leaves (promise before durability); a read is given an index that covers what was committed when it was
-// asked for (read safety); no invariant of a node is broken (invariants, see RawNode.Verify); and no node gives up for a
-// message of another, or refuses it as impossible (health). Messages that a script has made up (step) are believed: what
-// they lead to is broken all the same, but for what a leader says to be committed that does not exist here.
+// Check returns the safety properties that the cluster has broken since it was set up, nil if none:
+// those of package property up to property.Healthy. Each is checked over all nodes, crashed ones
+// included.
+//
+// Messages that a script has made up (step) are believed. They may break properties all the same,
+// with one exception: nodes may commit what a leader that does not exist here says is committed.
 func (env *InteractionEnv) Check() error {
 	for i := range env.Nodes {
 		n := &env.Nodes[i]
