@@ -73,7 +73,7 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 	if err := r.appendProposal([]pb.Entry{entry}); err != nil {
 		return 0, err
 	}
-	return r.log.lastIndex(), nil
+	return r.log.LastIndex(), nil
 }
 
 // promoteCaughtUp proposes the promotion of servers that are to vote and have caught up. A proposal
@@ -87,7 +87,7 @@ func (r *raft) promoteCaughtUp() {
 		if c.wait != waitsPromoted {
 			continue
 		}
-		applied := c.change != 0 && c.change <= r.log.applied
+		applied := c.change != 0 && c.change <= r.log.Applied()
 		member := r.members.Find(c.ID) >= 0
 		switch {
 		case applied && (!member || c.promoting):

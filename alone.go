@@ -68,12 +68,12 @@ func alone(cfg *tracker.Config, id uint64) bool {
 // the node is not behind, it stops before the change with which the node would begin to decide
 // alone.
 func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
-	change, err := r.log.hasConfChange(r.log.committed, index)
+	change, err := r.log.HasConfChange(r.log.Committed(), index)
 	if err != nil || !change || r.members.DecidesAlone(r.id) {
 		return index, err
 	}
 	cfg, limit, more := r.members.Config(), index, false
-	err = r.log.eachConfChange(r.log.applied, func(at uint64, e *pb.Entry) bool {
+	err = r.log.EachConfChange(r.log.Applied(), func(at uint64, e *pb.Entry) bool {
 		if at > index {
 			more = alone(&cfg, r.id) && (r.heardCommit == 0 || at <= r.heardCommit)
 			return false
@@ -85,10 +85,10 @@ func (r *raft) beforeAlone(index uint64, proof bool) (uint64, error) {
 		}
 		switch {
 		case !alone(&cfg, r.id):
-			if at <= r.log.stable() {
+			if at <= r.log.Stable() {
 				limit = index
 			}
-		case limit == index && at > r.log.committed:
+		case limit == index && at > r.log.Committed():
 			limit = at - 1
 		}
 		return true

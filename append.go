@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -16,27 +17,27 @@ func (r *raft) handleAppend(m *pb.Message) error {
 		return r.quarantine("handling an append", err)
 	}
 	r.heardCommit = max(r.heardCommit, req.commit())
-	if req.prev().index < r.log.committed {
+	if req.prev().Index < r.log.Committed() {
 		// An old append, or one sent before a snapshot arrived: what is committed
 		// matches every leader, so this much is known without a look at its entries.
-		r.acknowledge(req.From, r.log.committed, req.commit())
+		r.acknowledge(req.From, r.log.Committed(), req.commit())
 		return nil
 	}
-	if !r.log.has(req.prev()) && !r.isForgotten(req.prev().index) {
-		if r.postponed.hasSnapshot() && req.prev().index <= r.postponed.snapshot.Metadata.Index {
+	if !r.log.Has(req.prev()) && !r.isForgotten(req.prev().Index) {
+		if r.postponed.hasSnapshot() && req.prev().Index <= r.postponed.snapshot.Metadata.Index {
 			return nil // the snapshot that waits will answer it; a rejection would bring it again and again
 		}
 		r.rejectAppend(req)
 		return nil
 	}
 	if len(req.Entries) > 0 {
-		if err := r.log.append(req.log()); err != nil {
+		if err := r.log.Append(req.log()); err != nil {
 			return r.quarantine("handling an append", err)
 		}
 	}
 	// What this append matched, not this log's own end: behind it there may be entries of
 	// an earlier term that the leader does not have.
-	matched := req.last().index
+	matched := req.last().Index
 	if err := r.commitAsTold(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
 	}
@@ -47,30 +48,30 @@ func (r *raft) handleAppend(m *pb.Message) error {
 // isForgotten reports whether index is committed here and its term is no longer known. A committed
 // entry is the same in the log of every later leader (thesis §3.6.3).
 func (r *raft) isForgotten(index uint64) bool {
-	_, known := r.log.term(index)
-	return !known && index <= r.log.committed
+	_, known := r.log.Term(index)
+	return !known && index <= r.log.Committed()
 }
 
 // checkCommittedPrefix refuses an append that differs from this log at or before the
 // commit index: State Machine Safety is broken, here or at the sender.
 func (r *raft) checkCommittedPrefix(req appendReq) error {
-	if req.prev().index > r.log.committed {
+	if req.prev().Index > r.log.Committed() {
 		return nil
 	}
-	differs := func(id entryID) bool {
-		term, known := r.log.term(id.index)
-		return known && term != id.term && id.index <= r.log.committed
+	differs := func(id raftlog.EntryID) bool {
+		term, known := r.log.Term(id.Index)
+		return known && term != id.Term && id.Index <= r.log.Committed()
 	}
 	if prev := req.prev(); differs(prev) {
-		return fmt.Errorf("%w: an append follows %v, commit index %d", ErrCommittedConflict, prev, r.log.committed)
+		return fmt.Errorf("%w: an append follows %v, commit index %d", ErrCommittedConflict, prev, r.log.Committed())
 	}
 	for i := range req.Entries {
-		id := idOf(&req.Entries[i])
-		if id.index > r.log.committed {
+		id := raftlog.IDOf(&req.Entries[i])
+		if id.Index > r.log.Committed() {
 			break
 		}
 		if differs(id) {
-			return fmt.Errorf("%w: an append holds %v, commit index %d", ErrCommittedConflict, id, r.log.committed)
+			return fmt.Errorf("%w: an append holds %v, commit index %d", ErrCommittedConflict, id, r.log.Committed())
 		}
 	}
 	return nil
@@ -82,8 +83,8 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
-	if r.log.committed > named {
-		change, err := r.log.hasConfChange(named, r.log.committed)
+	if r.log.Committed() > named {
+		change, err := r.log.HasConfChange(named, r.log.Committed())
 		unknown := errors.Is(err, ErrUnavailable)
 		if err != nil && !unknown {
 			_ = r.quarantine("looking for configuration changes", err)
@@ -100,14 +101,14 @@ func (r *raft) acknowledge(to, index, named uint64) {
 // log has a later term than the leader has at prev (thesis §3.5).
 func (r *raft) rejectAppend(req appendReq) {
 	prev := req.prev()
-	hint := entryID{index: min(prev.index, r.log.lastIndex())}
+	hint := raftlog.EntryID{Index: min(prev.Index, r.log.LastIndex())}
 	// All that is committed agrees with every leader.
-	hint.index = max(r.log.committed, r.log.terms.lastNotAfter(hint.index, prev.term))
-	hint.term, _ = r.log.term(hint.index)
+	hint.Index = max(r.log.Committed(), r.log.LastNotAfter(hint.Index, prev.Term))
+	hint.Term, _ = r.log.Term(hint.Index)
 	m := r.respond(pb.MsgAppResp, req.From)
-	m.Index = prev.index
+	m.Index = prev.Index
 	m.Reject = true
-	m.RejectHint, m.LogTerm = hint.index, hint.term
+	m.RejectHint, m.LogTerm = hint.Index, hint.Term
 	traceSend(r, m)
 }
 
@@ -115,8 +116,8 @@ func (r *raft) rejectAppend(req appendReq) {
 // owed next.
 func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 	resp := appendResp{m}
-	if resp.index() > r.log.lastIndex() {
-		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index(), r.log.lastIndex())
+	if resp.index() > r.log.LastIndex() {
+		return fmt.Errorf("%w: %d, last index %d", ErrBeyondLog, resp.index(), r.log.LastIndex())
 	}
 	pr.RecentActive = true
 	pr.Answer()
@@ -135,9 +136,9 @@ func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 	if pr.State == tracker.StateSnapshot {
 		return // the snapshot will answer it
 	}
-	next := resp.hint().index
-	if resp.hint().term != 0 {
-		next = r.log.terms.lastNotAfter(min(next, r.log.lastIndex()), resp.hint().term)
+	next := resp.hint().Index
+	if resp.hint().Term != 0 {
+		next = r.log.LastNotAfter(min(next, r.log.LastIndex()), resp.hint().Term)
 	}
 	if pr.MaybeDecrTo(resp.index(), next) && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()
@@ -157,7 +158,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 		pr.BecomeReplicate()
 	case tracker.StateSnapshot:
 		// Wherever the follower got it from, it now connects with the log.
-		if pr.Match+1 >= r.log.first {
+		if pr.Match+1 >= r.log.First() {
 			pr.BecomeProbe()
 			pr.BecomeReplicate()
 		}
@@ -165,7 +166,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 		pr.Inflights.FreeLE(resp.index())
 		pr.HeardFrom()
 	}
-	if resp.index() > r.log.committed {
+	if resp.index() > r.log.Committed() {
 		r.advanceCommit()
 	} else {
 		traceCommit(r) // the commit index does not move
@@ -182,7 +183,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()
-		pr.Quiet(r.log.lastIndex(), r.log.committed)
+		pr.Quiet(r.log.LastIndex(), r.log.Committed())
 		r.logger.Debugf("%x: %x is unreachable", r.id, id)
 	}
 }

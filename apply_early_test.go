@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -19,7 +20,7 @@ func (l *laterApplier) handOut() Ready {
 	for l.HasReady() {
 		rd := l.Ready()
 		l.must(l.storage.Append(rd.Entries))
-		if confChanges(rd.CommittedEntries) > 0 {
+		if raftlog.ConfChanges(rd.CommittedEntries) > 0 {
 			l.committed = append(l.committed, rd.CommittedEntries...)
 			return rd
 		}
@@ -121,7 +122,7 @@ func TestAChangeIsProposedBeforeTheApplyThreadAnswers(t *testing.T) {
 		changes := uint32(0)
 		for l.HasReady() {
 			if m := l.asyncAppend(); m != nil {
-				changes += confChanges(m.Entries) // and the thread does not answer
+				changes += raftlog.ConfChanges(m.Entries) // and the thread does not answer
 			}
 		}
 		if changes != 1 {
@@ -154,7 +155,7 @@ func TestAChangeIsProposedToANodeBeforeAdvance(t *testing.T) {
 		propose := rd.SoftState != nil && rd.SoftState.RaftState == StateLeader
 		campaign := false
 		for _, e := range rd.CommittedEntries {
-			if isConfChange(&e) {
+			if raftlog.IsConfChange(&e) {
 				cc, err := decodeConfChange(&e)
 				if err != nil {
 					t.Fatal(err)

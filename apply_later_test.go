@@ -3,6 +3,7 @@ package raft
 import (
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -61,7 +62,7 @@ func (l *laterApplier) work() {
 		l.Advance(rd)
 		for _, m := range messages {
 			if m.Type == pb.MsgApp {
-				index := appendReq{&m}.last().index
+				index := appendReq{&m}.last().Index
 				l.must(l.Step(pb.Message{Type: pb.MsgAppResp, From: m.To, To: 1, Term: m.Term, Index: index}))
 			}
 		}
@@ -72,7 +73,7 @@ func (l *laterApplier) work() {
 func (l *laterApplier) apply() {
 	l.t.Helper()
 	for _, e := range l.committed {
-		if isConfChange(&e) {
+		if raftlog.IsConfChange(&e) {
 			cc, err := decodeConfChange(&e)
 			l.must(err)
 			l.ApplyConfChange(cc)
@@ -98,7 +99,7 @@ func TestAJointConfigurationThatIsAppliedAfterAdvanceIsLeftOnce(t *testing.T) {
 	if l.raft.members.IsJoint() {
 		t.Errorf("the configuration is still %s", l.raft.members.Config())
 	}
-	if last := l.raft.log.lastIndex(); last != 4 {
+	if last := l.raft.log.LastIndex(); last != 4 {
 		t.Errorf("the log ends at %d: the configuration is left more than once", last)
 	}
 }

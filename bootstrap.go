@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -44,10 +45,12 @@ func (r *raft) bootstrap(peers []Peer, stored uint64) error {
 	}
 	if has < len(first) {
 		// All of it is written again: what is durable of it may be applied while the rest is not.
-		r.log.truncate(1)
-		r.log.appendOwn(bootstrapTerm, first, payloadBytes(first))
+		r.log.Truncate(1)
+		r.log.AppendOwn(bootstrapTerm, first, raftlog.PayloadBytes(first))
 	}
-	r.log.committed = max(r.log.committed, uint64(len(first)))
+	if err := r.log.CommitTo(uint64(len(first))); err != nil {
+		return err
+	}
 	for _, p := range peers {
 		r.applyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: p.ID}.AsV2())
 	}
@@ -80,21 +83,21 @@ func firstEntries(peers []Peer) ([]pb.Entry, error) {
 // bootstrapped returns how many of the first entries the node has. There are some, and none was stored as committed, when a
 // crash has torn the write that Bootstrap has asked for.
 func (r *raft) bootstrapped(first []pb.Entry, committed uint64) (int, error) {
-	last, err := r.log.storage.LastIndex()
+	last, err := r.log.StoredLast()
 	if err != nil {
-		return 0, wrapStorage("last index", err)
+		return 0, err
 	}
-	notEmpty := fmt.Errorf("%w: last index %d, term %d", ErrBootstrapNotEmpty, r.log.lastIndex(), r.term)
-	if last == 0 && r.log.lastIndex() == 0 {
+	notEmpty := fmt.Errorf("%w: last index %d, term %d", ErrBootstrapNotEmpty, r.log.LastIndex(), r.term)
+	if last == 0 && r.log.LastIndex() == 0 {
 		if r.term != 0 {
 			return 0, notEmpty
 		}
 		return 0, nil
 	}
-	if committed != 0 || r.role != StateFollower || r.members.Len() > 0 || r.log.lastIndex() != last {
+	if committed != 0 || r.role != StateFollower || r.members.Len() > 0 || r.log.LastIndex() != last {
 		return 0, notEmpty
 	}
-	has, err := r.log.firstConfiguration()
+	has, err := firstConfiguration(&r.log)
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +105,7 @@ func (r *raft) bootstrapped(first []pb.Entry, committed uint64) (int, error) {
 		return 0, notEmpty
 	}
 	for i := range has {
-		at, err := r.log.entries(i+1, i+2, noLimit)
+		at, err := r.log.Entries(i+1, i+2, raftlog.NoLimit)
 		if err != nil {
 			return 0, err
 		}

@@ -59,7 +59,7 @@ func TestBootstrapRefusesPeersThatCannotBe(t *testing.T) {
 }
 
 // torn is what a crash may leave of a write: its first entries, without the hard state.
-func torn(t *testing.T, entries []pb.Entry) *RawNode {
+func torn(t *testing.T, entries []pb.Entry) (*RawNode, *MemoryStorage) {
 	t.Helper()
 	storage := NewMemoryStorage()
 	if err := storage.Append(entries); err != nil {
@@ -70,7 +70,7 @@ func torn(t *testing.T, entries []pb.Entry) *RawNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rn
+	return rn, storage
 }
 
 // bootstrapLog is what Bootstrap writes, and an entry of the first leader.
@@ -92,7 +92,7 @@ func TestBootstrapFinishesWhatACrashHasTorn(t *testing.T) {
 	peers := []Peer{{ID: 1, Context: []byte("a")}, {ID: 2}, {ID: 3}}
 	log := bootstrapLog(t, peers)
 	for n := range len(log) + 1 {
-		rn := torn(t, log[:n])
+		rn, _ := torn(t, log[:n])
 		// The entry behind them shows that they are all.
 		if st := rn.BasicStatus(); st.Commit != map[bool]uint64{true: 3}[n == 4] {
 			t.Errorf("with %d entries it starts with %d of them committed", n, st.Commit)
@@ -107,8 +107,8 @@ func TestBootstrapFinishesWhatACrashHasTorn(t *testing.T) {
 		if want := (pb.HardState{Term: max(1, log[max(n, 1)-1].Term), Commit: 3}); rd.HardState != want {
 			t.Errorf("with %d entries: %v, want %v", n, rd.HardState, want)
 		}
-		if last, _ := rn.raft.log.term(rn.raft.log.lastIndex()); last != rn.raft.log.last().term || last != log[max(n, 3)-1].Term {
-			t.Errorf("with %d entries the log ends with %v, and term %d", n, rn.raft.log.last(), last)
+		if last, _ := rn.raft.log.Term(rn.raft.log.LastIndex()); last != rn.raft.log.Last().Term || last != log[max(n, 3)-1].Term {
+			t.Errorf("with %d entries the log ends with %v, and term %d", n, rn.raft.log.Last(), last)
 		}
 		if got := rn.Status().Config.String(); got != "voters=(1 2 3)" {
 			t.Errorf("with %d entries: %s", n, got)
@@ -135,7 +135,7 @@ func TestBootstrapKeepsOffOtherLogs(t *testing.T) {
 		"a later term":     {later, peers},
 		"the first leader": {[]pb.Entry{{Term: 1, Index: 1}}, peers},
 	} {
-		rn := torn(t, tc.entries)
+		rn, _ := torn(t, tc.entries)
 		before := rn.Status().String()
 		if err := rn.Bootstrap(tc.peers); !errors.Is(err, ErrBootstrapNotEmpty) {
 			t.Errorf("%s: %v", name, err)
@@ -151,7 +151,7 @@ func TestBootstrapKeepsOffOtherLogs(t *testing.T) {
 func TestAPartOfTheFirstConfigurationIsAcknowledgedAndNotCommitted(t *testing.T) {
 	peers := []Peer{{ID: 1}, {ID: 2}, {ID: 3}}
 	log := bootstrapLog(t, peers)
-	rn := torn(t, log[:2])
+	rn, storage := torn(t, log[:2])
 	snapshot := &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 2, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}
 	for i, m := range []pb.Message{
 		{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapshot},
@@ -171,7 +171,7 @@ func TestAPartOfTheFirstConfigurationIsAcknowledgedAndNotCommitted(t *testing.T)
 		if st := rn.BasicStatus(); st.Commit != committed {
 			t.Errorf("after message %d, committed is %d", i, st.Commit)
 		}
-		if err := rn.raft.log.storage.(*MemoryStorage).Append(rd.Entries); err != nil {
+		if err := storage.Append(rd.Entries); err != nil {
 			t.Fatal(err)
 		}
 		rn.Advance(rd)

@@ -3,6 +3,7 @@ package raft
 import (
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -11,7 +12,7 @@ func TestALogThatIsAboutToWrapTakesNoProposals(t *testing.T) {
 	c := newTestCluster(t, 1, nil)
 	n := c.node(1)
 	n.storage = NewMemoryStorage()
-	if err := n.storage.ApplySnapshot(*snapAt(maxCounter-4, 2, pb.ConfState{Voters: []uint64{1}})); err != nil {
+	if err := n.storage.ApplySnapshot(*snapAt(raftlog.MaxCounter-4, 2, pb.ConfState{Voters: []uint64{1}})); err != nil {
 		t.Fatal(err)
 	}
 	n.cfg.Storage = n.storage
@@ -25,7 +26,7 @@ func TestALogThatIsAboutToWrapTakesNoProposals(t *testing.T) {
 	c.propose(1, "the last one")
 	c.settle()
 	wantDropped(t, n, "one more", ErrLogFull)
-	if st := n.BasicStatus(); st.RaftState != StateLeader || st.Applied != maxCounter-1 {
-		t.Errorf("it is %s and has applied up to %d below the bound", st.RaftState, maxCounter-st.Applied)
+	if st := n.BasicStatus(); st.RaftState != StateLeader || st.Applied != raftlog.MaxCounter-1 {
+		t.Errorf("it is %s and has applied up to %d below the bound", st.RaftState, raftlog.MaxCounter-st.Applied)
 	}
 }

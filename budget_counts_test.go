@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -76,7 +77,7 @@ func TestWhatAnOperationSends(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := newTestCluster(t, 5, func(cfg *Config) { cfg.MaxSizePerMsg = noLimit })
+			c := newTestCluster(t, 5, func(cfg *Config) { cfg.MaxSizePerMsg = raftlog.NoLimit })
 			tc.prep(c)
 			c.settle()
 			clear(c.sent)

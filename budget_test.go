@@ -89,7 +89,7 @@ func (c *testCluster) deliverOrStore(node *testNode, m *pb.Message) {
 
 func (c *testCluster) compactAll() {
 	for _, node := range c.nodes {
-		if i := node.raft.log.applied; i > 1 {
+		if i := node.raft.log.Applied(); i > 1 {
 			if err := node.storage.Compact(i); err != nil {
 				c.tb.Fatal(err)
 			}

@@ -127,7 +127,7 @@ func (r *raft) trackLearners() {
 		case r.members.IsLearner(i) && c != nil:
 			r.catching.list = append(r.catching.list, *c)
 		case r.members.IsLearner(i):
-			first := CatchUp{ID: id, Target: r.log.lastIndex()}
+			first := CatchUp{ID: id, Target: r.log.LastIndex()}
 			r.catching.list = append(r.catching.list, catchUp{CatchUp: first, running: true, silent: r.limits.electionTicks()})
 		case c != nil && r.members.IsVoter(i):
 			c.State = CatchUpPromoted
@@ -138,7 +138,7 @@ func (r *raft) trackLearners() {
 		c := &old.list[i]
 		switch {
 		case r.members.Find(c.ID) >= 0:
-		case c.change > r.log.applied:
+		case c.change > r.log.Applied():
 			r.catching.add(*c) // its change is not applied yet
 		default:
 			c.State = CatchUpGivenUp
@@ -170,7 +170,7 @@ func (r *raft) tickCatchUp(c *catchUp, pr *tracker.Progress) {
 	if pr.TakeAnswer() {
 		c.silent = 0
 	}
-	if last := r.log.lastIndex(); !c.running && pr.Match < last {
+	if last := r.log.LastIndex(); !c.running && pr.Match < last {
 		c.running, c.Ticks, c.Target = true, 0, last
 	}
 	if c.running {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -173,7 +174,7 @@ func TestAServerIsAddedAsALearnerAndPromotedWhenItHasCaughtUp(t *testing.T) {
 	c.wantNews(1, 4, CatchUpPromoted)
 	changes := 0
 	for _, e := range c.node(1).applied {
-		if isConfChange(&e) {
+		if raftlog.IsConfChange(&e) {
 			changes++
 			if cc, err := decodeConfChange(&e); err != nil || string(cc.Context) != "address" {
 				t.Errorf("change %+v, %v", cc, err)
@@ -357,7 +358,7 @@ func TestAServerThatTheApplicationRefusedCanBeAskedForAgain(t *testing.T) {
 			for n.HasReady() {
 				rd := n.Ready()
 				n.persist(t, rd)
-				if confChanges(rd.CommittedEntries) > 0 {
+				if raftlog.ConfChanges(rd.CommittedEntries) > 0 {
 					changes++
 					n.ApplyConfChange(pb.ConfChange{})
 				}

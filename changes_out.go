@@ -1,6 +1,9 @@
 package raft
 
-import pb "github.com/ffd200af/raft/raftpb"
+import (
+	"github.com/ffd200af/raft/internal/raftlog"
+	pb "github.com/ffd200af/raft/raftpb"
+)
 
 // changesOut counts the configuration changes that are out. A change is out from when it is handed
 // out until the application gives it to ApplyConfChange. That may be after Advance. So a change may
@@ -29,13 +32,13 @@ func (r *raft) hasChangesOut() bool { return r.postponed != nil && r.postponed.o
 // mayRestore reports whether a snapshot may replace the configuration. A call of ApplyConfChange
 // that comes after it would change the snapshot's configuration.
 func (r *raft) mayRestore() bool {
-	return r.log.applied == r.log.applying && (r.postponed == nil || r.postponed.out == changesOut{})
+	return r.log.Applied() == r.log.Applying() && (r.postponed == nil || r.postponed.out == changesOut{})
 }
 
 // noteChangesOut counts the changes among entries that are handed out. It reports whether there are
 // any.
 func (r *raft) noteChangesOut(entries []pb.Entry) bool {
-	changes := confChanges(entries)
+	changes := raftlog.ConfChanges(entries)
 	if changes == 0 {
 		return false
 	}
@@ -79,7 +82,7 @@ func (r *raft) addsVoterAgain(cc *pb.ConfChangeV2) bool {
 
 // tickChangesOut counts a tick. It reports whether changes have been out for too long.
 func (r *raft) tickChangesOut() (over bool) {
-	if r.postponed == nil || r.postponed.out == (changesOut{}) || r.postponed.out.end > r.log.applied {
+	if r.postponed == nil || r.postponed.out == (changesOut{}) || r.postponed.out.end > r.log.Applied() {
 		return false
 	}
 	r.postponed.out.ticks++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -11,8 +12,8 @@ import (
 func (l *laterApplier) wantCommitted(want bool) {
 	l.t.Helper()
 	l.work()
-	if committed := l.raft.log.committed == l.raft.log.lastIndex(); committed != want {
-		l.t.Fatalf("all is committed: %t, want %t (%d of %d)", committed, want, l.raft.log.committed, l.raft.log.lastIndex())
+	if committed := l.raft.log.Committed() == l.raft.log.LastIndex(); committed != want {
+		l.t.Fatalf("all is committed: %t, want %t (%d of %d)", committed, want, l.raft.log.Committed(), l.raft.log.LastIndex())
 	}
 }
 
@@ -30,10 +31,10 @@ func TestAChangeIsCommittedOnlyWhenTheEarlierOneIsInEffect(t *testing.T) {
 	l.must(l.Propose([]byte("other entries go on")))
 	l.wantCommitted(true)
 	l.must(l.ProposeConfChange(addLearner(3)))
-	before := l.raft.log.lastIndex()
+	before := l.raft.log.LastIndex()
 	l.must(l.Propose([]byte("but for those behind it")))
 	l.wantCommitted(false)
-	if got := l.raft.log.committed; got != before-1 {
+	if got := l.raft.log.Committed(); got != before-1 {
 		t.Errorf("committed up to %d, the change is at %d", got, before)
 	}
 	l.ApplyConfChange(addLearner(2))
@@ -76,9 +77,9 @@ func TestAChangeThatIsNotYetAppliedIsWaitedFor(t *testing.T) {
 func followerWithChangesOut(t *testing.T) *RawNode {
 	t.Helper()
 	rn, _ := withUnapplied(t, 5, 3, 5)
-	rn.raft.limits.applyBytes = noLimit
+	rn.raft.limits.applyBytes = raftlog.NoLimit
 	rd := rn.Ready()
-	if confChanges(rd.CommittedEntries) != 2 {
+	if raftlog.ConfChanges(rd.CommittedEntries) != 2 {
 		t.Fatalf("handed out %v", rd.CommittedEntries)
 	}
 	rn.Advance(rd)
@@ -139,7 +140,7 @@ func TestAnApplicationThatGoesOnApplyingChangesIsWaitedFor(t *testing.T) {
 	for range 2 {
 		for changes := uint32(0); changes == 0; {
 			rd := rn.Ready()
-			changes = confChanges(rd.CommittedEntries)
+			changes = raftlog.ConfChanges(rd.CommittedEntries)
 			rn.Advance(rd)
 		}
 		want(true, wait)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"pgregory.net/rapid"
 )
@@ -115,7 +116,7 @@ func (c *testCluster) wantConfig(want string, ids ...uint64) {
 func testConfig(id uint64, storage Storage) Config {
 	return Config{
 		ID: id, Storage: storage, ElectionTick: 10, HeartbeatTick: 1, Seed: 7,
-		MaxSizePerMsg: noLimit, MaxInflightMsgs: 256, Logger: DiscardLogger,
+		MaxSizePerMsg: raftlog.NoLimit, MaxInflightMsgs: 256, Logger: DiscardLogger,
 	}
 }
 
@@ -193,7 +194,7 @@ func (n *testNode) apply(tb rapid.TB, entries []pb.Entry) {
 			tb.Fatalf("node %d applies %d after %d", n.cfg.ID, e.Index, n.applied[last-1].Index)
 		}
 		n.applied = append(n.applied, e)
-		if isConfChange(&e) {
+		if raftlog.IsConfChange(&e) {
 			cc, err := decodeConfChange(&e)
 			if err != nil {
 				tb.Fatal(err)
@@ -334,4 +335,16 @@ func (c *testCluster) wantApplied(want string) {
 			c.tb.Fatalf("node %d applied %q, want %q", node.cfg.ID, got, want)
 		}
 	}
+}
+
+func entryAt(term, index uint64) raftlog.EntryID { return raftlog.EntryID{Term: term, Index: index} }
+
+// entriesOf builds entries with the given terms, the first at index.
+func entriesOf(index uint64, entryTerms ...uint64) []pb.Entry {
+	var entries []pb.Entry
+	for i, term := range entryTerms {
+		at := index + uint64(i)
+		entries = append(entries, pb.Entry{Term: term, Index: at, Data: fmt.Appendf(nil, "%d/%d", term, at)})
+	}
+	return entries
 }

@@ -1,6 +1,10 @@
 package raft
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/ffd200af/raft/internal/raftlog"
+)
 
 // advanceCommit applies the commit rule: an index is committed when a quorum has
 // matched it and its entry is of the leader's own term. Only entries of the own
@@ -8,19 +12,19 @@ import "errors"
 // a majority can still be lost; it is committed with the first own entry after it.
 func (r *raft) advanceCommit() bool {
 	index := r.members.Committed()
-	if r.hasChangesOut() && r.pendingConfIndex > r.log.committed {
+	if r.hasChangesOut() && r.pendingConfIndex > r.log.Committed() {
 		index = min(index, r.pendingConfIndex-1)
 	}
-	if index <= r.log.committed || index < r.termStart {
+	if index <= r.log.Committed() || index < r.termStart {
 		traceCommit(r)
 		return false
 	}
 	// Acknowledgements beyond the log were refused, so index is in it.
-	if err := r.log.commitTo(index); err != nil {
+	if err := r.commitTo(index); err != nil {
 		_ = r.quarantine("committing", err)
 		return false
 	}
-	if r.log.committed < index {
+	if r.log.Committed() < index {
 		r.openPostponed().first = true // it holds the index back
 	}
 	traceCommit(r)
@@ -31,22 +35,22 @@ func (r *raft) advanceCommit() bool {
 // then (thesis §10.2.1): a leader acknowledges itself like a follower does.
 func (r *raft) advanceOwnMatch() {
 	traceOwnAck(r)
-	if r.members.MaybeUpdate(r.id, r.log.stable()) {
+	if r.members.MaybeUpdate(r.id, r.log.Stable()) {
 		r.advanceCommit()
 	}
 }
 
 // commitAsTold moves the commit index to the one that the leader of this term reports.
 func (r *raft) commitAsTold(index uint64) error {
-	term, _ := r.log.term(r.log.stable())
+	term, _ := r.log.Term(r.log.Stable())
 	return r.commitOnWord(index, term == r.term)
 }
 
 // nameCommit encodes the term and index of the last committed entry for a message's Context. It
 // returns nil if nothing is committed.
 func (r *raft) nameCommit() []byte {
-	if term, ok := r.log.term(r.log.committed); ok && r.log.committed > 0 {
-		return committedContext(entryID{term: term, index: r.log.committed})
+	if term, ok := r.log.Term(r.log.Committed()); ok && r.log.Committed() > 0 {
+		return committedContext(raftlog.EntryID{Term: term, Index: r.log.Committed()})
 	}
 	return nil
 }
@@ -55,7 +59,7 @@ func (r *raft) nameCommit() []byte {
 // beforeAlone allows. It postpones the report if Storage cannot give the changes now, or if the
 // first configuration holds it back.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
-	if err := r.log.mayCommit(index); err != nil {
+	if err := r.log.CheckCommit(index); err != nil {
 		return err
 	}
 	limit, err := r.beforeAlone(index, proof)
@@ -66,10 +70,10 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 	if err != nil {
 		return err
 	}
-	if err := r.log.commitTo(limit); err != nil {
+	if err := r.commitTo(limit); err != nil {
 		return err
 	}
-	if r.log.committed < limit {
+	if r.log.Committed() < limit {
 		r.postponeCommit(limit, proof) // the first configuration holds it back
 	}
 	return nil
@@ -91,10 +95,10 @@ func (r *raft) resumeCommit() error {
 		}
 	}
 	var err error
-	if proven > r.log.committed {
-		err = r.commitOnWord(proven, r.log.stable() >= r.heardCommit)
+	if proven > r.log.Committed() {
+		err = r.commitOnWord(proven, r.log.Stable() >= r.heardCommit)
 	}
-	if err == nil && commit > r.log.committed {
+	if err == nil && commit > r.log.Committed() {
 		err = r.commitAsTold(commit)
 	}
 	if err != nil {
@@ -109,7 +113,7 @@ func (r *raft) resumeFirst() error {
 		r.advanceCommit()
 		return r.err
 	}
-	if r.log.committed == 0 {
+	if r.log.Committed() == 0 {
 		return r.commitFirstConfiguration()
 	}
 	return nil
@@ -117,16 +121,16 @@ func (r *raft) resumeFirst() error {
 
 // knowsMore reports whether a report beyond the commit index is postponed.
 func (r *raft) knowsMore() bool {
-	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.committed
+	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.Committed()
 }
 
 // commitFirstConfiguration commits the first configuration if all of it is durable. An error has
 // quarantined the node.
 func (r *raft) commitFirstConfiguration() error {
-	end, err := r.log.completeFirstConfiguration()
+	end, err := completeFirstConfiguration(&r.log)
 	limit := uint64(0)
 	if err == nil && end > 0 {
-		limit, err = r.beforeAlone(end, r.log.last().term == r.term)
+		limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)
 	}
 	switch {
 	case errors.Is(err, ErrUnavailable):
@@ -134,7 +138,7 @@ func (r *raft) commitFirstConfiguration() error {
 	case err != nil:
 		return r.quarantine("committing the first configuration", err)
 	case limit == end && end > 0:
-		r.log.committed = end
+		return r.log.CommitTo(end)
 	}
 	return nil
 }

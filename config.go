@@ -3,6 +3,8 @@ package raft
 import (
 	"io"
 	"math"
+
+	"github.com/ffd200af/raft/internal/raftlog"
 )
 
 // ReadOnlyOption says how linearizable reads are confirmed (thesis §6.4).
@@ -20,6 +22,9 @@ const (
 // CampaignType names the kind of a campaign; it travels as a vote request's
 // context.
 type CampaignType string
+
+// None is the id of no node: no leader, no vote.
+const None uint64 = 0
 
 // Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in
 // MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are
@@ -190,10 +195,10 @@ func (c *Config) normalized() (Config, error) {
 		n.MaxCommittedSizePerReady = n.MaxSizePerMsg
 	}
 	if n.MaxUncommittedEntriesSize == 0 {
-		n.MaxUncommittedEntriesSize = noLimit
+		n.MaxUncommittedEntriesSize = raftlog.NoLimit
 	}
 	if n.MaxInflightBytes == 0 {
-		n.MaxInflightBytes = noLimit
+		n.MaxInflightBytes = raftlog.NoLimit
 	}
 	if n.CatchUpRounds == 0 {
 		n.CatchUpRounds = defaultCatchUpRounds
@@ -227,7 +232,7 @@ func (c *Config) validate() error {
 		{c.MaxInflightBytes != 0 && c.MaxInflightBytes < c.MaxSizePerMsg, "MaxInflightBytes", "must not be smaller than MaxSizePerMsg"},
 		{c.SnapshotTicks < 0, "SnapshotTicks", "must not be negative"},
 		{c.CatchUpRounds < 0 || c.CatchUpRounds > maxTicks, "CatchUpRounds", "must not be negative or too large"},
-		{c.Applied >= maxCounter, "Applied", "is too large"},
+		{c.Applied >= raftlog.MaxCounter, "Applied", "is too large"},
 		{c.ReadOnlyOption != ReadOnlySafe && c.ReadOnlyOption != ReadOnlyLeaseBased, "ReadOnlyOption", "is unknown"},
 		{c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum, "ReadOnlyOption", "lease-based reads need CheckQuorum"},
 		{c.MaxPendingReads < 0, "MaxPendingReads", "must not be negative"},

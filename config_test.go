@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -22,7 +23,7 @@ func TestAConfigThatCannotBeUsedIsRefusedByField(t *testing.T) {
 		{"MaxInflightMsgs", func(c *Config) { c.MaxInflightMsgs = 0 }},
 		{"MaxInflightBytes", func(c *Config) { c.MaxInflightBytes = c.MaxSizePerMsg - 1 }},
 		{"SnapshotTicks", func(c *Config) { c.SnapshotTicks = -1 }},
-		{"Applied", func(c *Config) { c.Applied = maxCounter }},
+		{"Applied", func(c *Config) { c.Applied = raftlog.MaxCounter }},
 		{"ReadOnlyOption", func(c *Config) { c.ReadOnlyOption = 7 }},
 		{"ReadOnlyOption", func(c *Config) { c.ReadOnlyOption, c.CheckQuorum = ReadOnlyLeaseBased, false }},
 	} {

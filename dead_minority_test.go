@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/internal/survivors"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -173,9 +174,9 @@ func (w *deadWalk) die() bool {
 // knownTo returns what a node knows of the configuration.
 func (w *deadWalk) knownTo(n *testNode) survivors.Node {
 	r := n.raft
-	known := survivors.Node{ID: n.cfg.ID, Config: r.members.Config(), Applied: r.log.applied, Commit: r.log.committed}
+	known := survivors.Node{ID: n.cfg.ID, Config: r.members.Config(), Applied: r.log.Applied(), Commit: r.log.Committed()}
 	for _, e := range logOf(w.testCluster, n) {
-		if e.Index > r.log.applied && isConfChange(&e) {
+		if e.Index > r.log.Applied() && raftlog.IsConfChange(&e) {
 			cc, err := decodeConfChange(&e)
 			if err != nil {
 				w.tb.Fatal(err)
@@ -260,16 +261,16 @@ func (w *deadWalk) playStuck(n *testNode) {
 func (w *deadWalk) missing(tick int) string {
 	p := &w.pinch
 	lead := w.leaderIn(uint(w.live))
-	if lead == None || w.node(lead).raft.log.committed < w.node(lead).raft.termStart {
+	if lead == None || w.node(lead).raft.log.Committed() < w.node(lead).raft.termStart {
 		return "no leader commits in its term"
 	}
 	r := w.node(lead).raft
 	if !p.committed {
-		if p.committed = p.term == r.term && r.log.committed >= p.index; p.committed {
+		if p.committed = p.term == r.term && r.log.Committed() >= p.index; p.committed {
 			p.asked = -deadMinorityTicks
 		} else if p.term != r.term {
 			if w.node(lead).Propose([]byte("end")) == nil {
-				p.index, p.term = r.log.lastIndex(), r.term
+				p.index, p.term = r.log.LastIndex(), r.term
 			}
 		}
 		if !p.committed {
@@ -298,6 +299,6 @@ func (w *deadWalk) missing(tick int) string {
 // logStates logs the state of every node.
 func (w *deadWalk) logStates() {
 	for _, n := range w.nodes {
-		w.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.last(), n.raft.heardCommit, n.raft.members.Config())
+		w.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.Last(), n.raft.heardCommit, n.raft.members.Config())
 	}
 }

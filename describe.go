@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -48,7 +49,7 @@ func DescribeEntry(e pb.Entry, f EntryFormatter) string {
 	head := fmt.Sprintf("%d/%d %s", e.Term, e.Index, e.Type)
 	var data string
 	switch {
-	case isConfChange(&e):
+	case raftlog.IsConfChange(&e):
 		data = describeConfChange(&e)
 	case e.Type != pb.EntryNormal:
 	case f == nil:

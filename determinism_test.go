@@ -201,7 +201,7 @@ func (c *testCluster) checkReads(answers []ReadState) {
 
 // compact makes a snapshot of what the node applied and drops the log before it.
 func (c *testCluster) compact(node *testNode) {
-	applied := node.raft.log.applied
+	applied := node.raft.log.Applied()
 	first, _ := node.storage.FirstIndex()
 	if applied < first {
 		return

@@ -47,10 +47,10 @@ func countedUntil(elapsed uint32, limit int) uint64 {
 
 // untilDue returns the number of the next tick that does more than count, from 1 on.
 func (r *raft) untilDue() uint64 {
-	if r.log.unstable.mayRest(r.log.applied) {
+	if r.log.MayRest() {
 		return 1
 	}
-	due := r.postponed.untilDue(r.log.applied, r.limits.electionTicks())
+	due := r.postponed.untilDue(r.log.Applied(), r.limits.electionTicks())
 	if r.role == StateLeader {
 		return min(due, r.untilLeaderDue())
 	}
@@ -92,7 +92,7 @@ func (r *raft) untilLeaderDue() uint64 {
 	if !r.mayCampaign && (!r.retiring || r.transferee == None) {
 		return 1 // it retires
 	}
-	if stable := r.log.stable(); r.checkQuorum && stable < r.log.lastIndex() {
+	if stable := r.log.Stable(); r.checkQuorum && stable < r.log.LastIndex() {
 		due = min(due, r.untilStalled(stable))
 	}
 	for i := range r.catching.list {
@@ -119,7 +119,7 @@ func (r *raft) untilStalled(stable uint64) uint64 {
 // everything, and nobody waits for it.
 func (r *raft) isSteady(c *catchUp, pr *tracker.Progress) bool {
 	return c.wait == nobodyWaits && !c.running && c.State == CaughtUp && c.Ticks == 0 &&
-		pr.State != tracker.StateSnapshot && pr.Match <= c.seen && pr.Match >= r.log.lastIndex() && pr.Match >= c.Target
+		pr.State != tracker.StateSnapshot && pr.Match <= c.seen && pr.Match >= r.log.LastIndex() && pr.Match >= c.Target
 }
 
 // passTicks advances the clocks by n ticks, none of which is due.
@@ -129,7 +129,7 @@ func (r *raft) passTicks(n uint64) {
 	}
 	r.clock += n
 	r.electionElapsed = pass(r.electionElapsed, n)
-	if p := r.postponed; p != nil && p.out != (changesOut{}) && p.out.end <= r.log.applied {
+	if p := r.postponed; p != nil && p.out != (changesOut{}) && p.out.end <= r.log.Applied() {
 		p.out.ticks += uint32(n)
 	}
 	if r.role != StateLeader {
@@ -160,9 +160,9 @@ func pass(elapsed uint32, n uint64) uint32 {
 
 // passStorageTicks is n ticks of tickStorage.
 func (r *raft) passStorageTicks(n uint64) {
-	stable := r.log.stable()
+	stable := r.log.Stable()
 	switch {
-	case stable == r.log.lastIndex():
+	case stable == r.log.LastIndex():
 		r.stalledAt, r.stalledTicks = stable, 0
 	case stable != r.stalledAt:
 		r.stalledAt, r.stalledTicks = stable, int(n-1)

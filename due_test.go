@@ -161,22 +161,22 @@ func noteDue(seen map[string]int, n *testNode) {
 func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 	states := map[string]func(c *testCluster, n *testNode){
 		"a change is out": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.applied}}
+			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied()}}
 		},
 		"a change is out for long": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.applied, ticks: 7}}
+			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied(), ticks: 7}}
 		},
 		"a change is not applied": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.applied + 1}}
+			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied() + 1}}
 		},
 		"entries cannot be read": func(c *testCluster, n *testNode) {
 			n.raft.postponed = &postponed{reading: unreadable}
 		},
 		"a report waits": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{commit: n.raft.log.committed}
+			n.raft.postponed = &postponed{commit: n.raft.log.Committed()}
 		},
 		"a proof waits": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{proven: n.raft.log.committed}
+			n.raft.postponed = &postponed{proven: n.raft.log.Committed()}
 		},
 		"the first configuration waits": func(c *testCluster, n *testNode) { n.raft.postponed = &postponed{first: true} },
 		"the disk is stuck": func(c *testCluster, n *testNode) {
@@ -184,7 +184,7 @@ func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 			n.tick(c, 3)
 		},
 		"the disk was stuck": func(c *testCluster, n *testNode) {
-			n.raft.stalledAt, n.raft.stalledTicks = n.raft.log.stable(), 3
+			n.raft.stalledAt, n.raft.stalledTicks = n.raft.log.Stable(), 3
 		},
 		"the disk is stuck and nobody else votes": func(c *testCluster, n *testNode) {
 			c.change(1, "r2")
@@ -241,7 +241,7 @@ func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 		},
 		"a learner gets a snapshot": func(c *testCluster, n *testNode) {
 			c.change(1, "l3")
-			n.raft.members.Progress(2).BecomeSnapshot(n.raft.log.lastIndex())
+			n.raft.members.Progress(2).BecomeSnapshot(n.raft.log.LastIndex())
 		},
 	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {

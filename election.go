@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -61,10 +62,10 @@ func (r *raft) campaignForVotes(context string, learners bool) error {
 // be old because a change is committed but not applied, or may be in a report that is postponed.
 // With an old configuration the node could win with a quorum that does not count any more.
 func (r *raft) readyToCampaign() (bool, error) {
-	if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {
+	if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {
 		return false, nil
 	}
-	pending, err := r.log.hasConfChange(r.log.applied, r.log.committed)
+	pending, err := r.log.HasConfChange(r.log.Applied(), r.log.Committed())
 	if errors.Is(err, ErrUnavailable) || err == nil && r.knowsMore() {
 		r.logger.Debugf("%x does not campaign yet: it cannot tell which configuration changes are committed", r.id)
 		if r.postponed == nil || r.postponed.campaignUntil == 0 {
@@ -86,7 +87,7 @@ func (r *raft) readyToCampaign() (bool, error) {
 // every learner. Context carries either the leader's order or this node's last committed entry. The
 // target of an order has the leader's whole log, so it need not name a committed entry.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
-	last := r.log.last()
+	last := r.log.Last()
 	about := []byte(context)
 	if context == "" {
 		about = r.nameCommit()
@@ -98,7 +99,7 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learn
 		}
 		m := r.send(t, id)
 		m.Term = term
-		m.Index, m.LogTerm = last.index, last.term
+		m.Index, m.LogTerm = last.Index, last.Term
 		m.Context = about
 		traceSend(r, m)
 	}
@@ -125,7 +126,7 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 		return err
 	}
 	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
-	grant := free && req.last.upToDate(r.log.last())
+	grant := free && req.upToDate(r.log.Last())
 	if req.pre {
 		resp := r.answerCandidate(pb.MsgPreVoteResp, req.from, grant)
 		if grant {
@@ -184,25 +185,25 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 // learnCommit commits up to id, which another node knows to be committed, if this log has id and a
 // configuration change up to it. It reports whether the commit index moved. Without such a change
 // the next leader reports the commit index.
-func (r *raft) learnCommit(id entryID) (bool, error) {
-	if id.index <= r.log.committed || !r.log.has(id) {
+func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
+	if id.Index <= r.log.Committed() || !r.log.Has(id) {
 		return false, nil
 	}
-	before := r.log.committed
-	change, err := r.log.hasConfChange(before, id.index)
+	before := r.log.Committed()
+	change, err := r.log.HasConfChange(before, id.Index)
 	if errors.Is(err, ErrUnavailable) {
 		return false, nil // others will report it again
 	}
 	if err == nil && change {
-		err = r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)
+		err = r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)
 	}
 	if err != nil {
 		return false, r.quarantine("learning what is committed", err)
 	}
-	if r.log.committed == before {
+	if r.log.Committed() == before {
 		return false, nil // no change, or commitOnWord held it back or postponed it
 	}
-	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.committed)
+	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.Committed())
 	return true, nil
 }
 
@@ -272,7 +273,7 @@ func (r *raft) startLeading() {
 	r.becomeLeader()
 	noop := [1]pb.Entry{}
 	traceAppend(r, noop[:])
-	r.log.appendOwn(r.term, noop[:], 0)
+	r.log.AppendOwn(r.term, noop[:], 0)
 }
 
 // handleTransferLeader starts a transfer to the sender, or forwards the order to the leader. A

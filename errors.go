@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -15,9 +16,9 @@ import (
 var (
 	// ErrCompacted means that the requested index lies before the first index:
 	// the entries were dropped after a snapshot.
-	ErrCompacted = errors.New("requested index is unavailable due to compaction")
+	ErrCompacted = raftlog.ErrCompacted
 	// ErrUnavailable means that the requested index lies behind the last index.
-	ErrUnavailable = errors.New("requested entry at index is unavailable")
+	ErrUnavailable = raftlog.ErrUnavailable
 	// ErrSnapOutOfDate means that a snapshot is older than the one already stored.
 	ErrSnapOutOfDate = errors.New("requested index is older than the existing snapshot")
 	// ErrSnapshotTemporarilyUnavailable means that a snapshot is being made; the
@@ -146,13 +147,13 @@ var (
 	ErrQuarantined = errors.New("raft: node is quarantined")
 	// ErrStorage: Storage returned an error other than those that have a meaning,
 	// or an answer that contradicts what it said before.
-	ErrStorage = errors.New("storage failed")
+	ErrStorage = raftlog.ErrStorage
 	// ErrCommitBeyondLog: the leader knows entries of this node as committed
 	// that the node does not have, so it has lost acknowledged entries.
-	ErrCommitBeyondLog = errors.New("commit index beyond the log: acknowledged entries were lost")
+	ErrCommitBeyondLog = raftlog.ErrCommitBeyondLog
 	// ErrCommittedConflict: an append or a snapshot contradicts an entry that is
 	// committed here.
-	ErrCommittedConflict = errors.New("contradicts a committed entry")
+	ErrCommittedConflict = raftlog.ErrCommittedConflict
 	// ErrInvariant: the node's own state is inconsistent.
 	ErrInvariant = errors.New("invariant broken")
 )
@@ -175,6 +176,8 @@ func (e *QuarantineError) Error() string {
 func (e *QuarantineError) Unwrap() []error { return []error{ErrQuarantined, e.Err} }
 
 var errBadSnapshot = errors.New("no snapshot of committed entries replaces the compacted ones")
+
+var errNotContiguous = errors.New("entries are not contiguous")
 
 // wrapStorage says what a failing Storage was asked for.
 func wrapStorage(doing string, err error) error {

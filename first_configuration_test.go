@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -42,13 +43,13 @@ func TestTheFirstConfigurationIsHandedOutAndActiveAsOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The rest comes from a leader.
-		prev := entryID{}
+		prev := raftlog.EntryID{}
 		if stored > 0 {
-			prev = idOf(&log[stored-1])
+			prev = raftlog.IDOf(&log[stored-1])
 		}
 		var applied [][]pb.Entry
 		for _, m := range []pb.Message{
-			{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: prev.index, LogTerm: prev.term, Commit: 4, Entries: log[stored:]},
+			{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: prev.Index, LogTerm: prev.Term, Commit: 4, Entries: log[stored:]},
 			{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2, Commit: 4},
 		} {
 			if err := rn.Step(m); err != nil {
@@ -76,7 +77,7 @@ func TestTheFirstConfigurationIsHandedOutAndActiveAsOne(t *testing.T) {
 func wantAllVoters(t *testing.T, rn *RawNode, entries []pb.Entry) {
 	t.Helper()
 	for i := range entries {
-		if !isConfChange(&entries[i]) {
+		if !raftlog.IsConfChange(&entries[i]) {
 			continue
 		}
 		cc, err := decodeConfChange(&entries[i])
@@ -163,12 +164,12 @@ func TestASnapshotBeforeAChangeInTheFirstTermIsSent(t *testing.T) {
 		if err := storage.ApplySnapshot(snapshot); err != nil {
 			t.Fatal(err)
 		}
-		l, err := openLog(storage, pb.HardState{}, 0)
+		l, err := openLog(&Config{Storage: storage}, pb.HardState{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.appendOwn(1, []pb.Entry{tc.change}, 0)
-		if within, err := l.endsInFirstConfiguration(&snapshot.Metadata); within != tc.within || err != nil {
+		l.AppendOwn(1, []pb.Entry{tc.change}, 0)
+		if within, err := endsInFirstConfiguration(&l, &snapshot.Metadata); within != tc.within || err != nil {
 			t.Errorf("before %s it ends within the first configuration: %t, %v", name, within, err)
 		}
 	}
@@ -248,9 +249,9 @@ func TestWhatIsToldOfCommitmentBeforeItIsDurableCountsInALaterTerm(t *testing.T)
 	for name, tell := range map[string]pb.Message{
 		"append":   {Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 4, LogTerm: 2, Commit: 4},
 		"snapshot": {Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 4, Term: 2, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}},
-		"refusal":  {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 4})},
+		"refusal":  {Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryAt(2, 4))},
 	} {
-		rn := torn(t, log[:2])
+		rn, storage := torn(t, log[:2])
 		rn.raft.setConfig(tracker.Config{Voters: quorum.JointConfig{{1: {}, 2: {}}}}) // responses come from members
 		for _, m := range []pb.Message{
 			{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 2, LogTerm: 1, Entries: log[2:]},
@@ -267,7 +268,7 @@ func TestWhatIsToldOfCommitmentBeforeItIsDurableCountsInALaterTerm(t *testing.T)
 		if st := rn.BasicStatus(); st.Commit != 0 || st.Term != 5 {
 			t.Fatalf("%s: committed %d in term %d before it is durable", name, st.Commit, st.Term)
 		}
-		if err := rn.raft.log.storage.(*MemoryStorage).Append(rd.Entries); err != nil {
+		if err := storage.Append(rd.Entries); err != nil {
 			t.Fatal(err)
 		}
 		rn.Advance(rd)

@@ -6,19 +6,20 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // image is everything about a node that a refused message must not change.
 type image struct {
 	status BasicStatus
-	last   entryID
+	last   raftlog.EntryID
 	wire   int
 	ready  bool
 }
 
 func imageOf(n *testNode) image {
-	return image{status: n.BasicStatus(), last: n.raft.log.last(), wire: n.raft.outbox.pending(), ready: n.HasReady()}
+	return image{status: n.BasicStatus(), last: n.raft.log.Last(), wire: n.raft.outbox.pending(), ready: n.HasReady()}
 }
 
 func snapAt(index, term uint64, cs pb.ConfState) *pb.Snapshot {

@@ -15,7 +15,7 @@ func (r *raft) sendHeartbeats() {
 			m.Context = context
 			// Not more than the follower is known to have: its log may end before the
 			// commit index, or differ there.
-			m.Commit = min(r.members.Progress(i).Match, r.log.committed)
+			m.Commit = min(r.members.Progress(i).Match, r.log.Committed())
 			traceSend(r, m)
 			sent = true
 		}
@@ -68,7 +68,7 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
 	pr.Answer()
-	if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {
+	if pr.State == tracker.StateReplicate && pr.Match < r.log.LastIndex() {
 		pr.Ping()
 	}
 	if m.Term != 0 {

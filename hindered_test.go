@@ -54,7 +54,7 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	c, lines := withLagging(t, nil)
 	leader := c.node(1)
 	leader.storage.snapshot = packedSnapshot{conf: leader.storage.snapshot.conf} // the application's storage has none
-	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	before := *lines
 	c.run(100)
 	noError(t, leader.Err())
@@ -63,15 +63,15 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	}
 	c.propose(1, "y")
 	c.settle()
-	if leader.raft.log.committed != leader.raft.log.lastIndex() {
+	if leader.raft.log.Committed() != leader.raft.log.LastIndex() {
 		t.Error("the leader commits nothing more")
 	}
 	cs := leader.raft.members.ConfState()
-	_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, []byte("state"))
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, []byte("state"))
 	noError(t, err)
 	c.run(2)
-	if last := c.node(3).raft.log.lastIndex(); last != leader.raft.log.lastIndex() {
-		t.Errorf("with a snapshot, node 3 gets the log up to %d of %d", last, leader.raft.log.lastIndex())
+	if last := c.node(3).raft.log.LastIndex(); last != leader.raft.log.LastIndex() {
+		t.Errorf("with a snapshot, node 3 gets the log up to %d of %d", last, leader.raft.log.LastIndex())
 	}
 	// It is news again the next time.
 	c.isolate(3)
@@ -79,7 +79,7 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	c.settle()
 	c.heal()
 	leader.storage.snapshot = packedSnapshot{conf: leader.storage.snapshot.conf}
-	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	before = *lines
 	c.run(10)
 	if n := lines.warning - before.warning; n != 1 {
@@ -106,13 +106,13 @@ func TestEntriesThatAreUnavailableForLong(t *testing.T) {
 	}
 	storage.now = false
 	c.settle()
-	if last := c.node(3).raft.log.lastIndex(); last == c.node(1).raft.log.lastIndex() {
+	if last := c.node(3).raft.log.LastIndex(); last == c.node(1).raft.log.LastIndex() {
 		t.Fatal("node 3 has the entries already")
 	}
 	c.node(1).StorageAvailable()
 	c.settle()
-	if last := c.node(3).raft.log.lastIndex(); last != c.node(1).raft.log.lastIndex() {
-		t.Errorf("node 3 has the log up to %d of %d", last, c.node(1).raft.log.lastIndex())
+	if last := c.node(3).raft.log.LastIndex(); last != c.node(1).raft.log.LastIndex() {
+		t.Errorf("node 3 has the log up to %d of %d", last, c.node(1).raft.log.LastIndex())
 	}
 	// It is news again the next time.
 	c.isolate(3)
@@ -197,9 +197,9 @@ func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
 			c, lines := withLagging(t, nil)
 			leader := c.node(1)
 			cs := leader.raft.members.ConfState()
-			_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, []byte("state"))
+			_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, []byte("state"))
 			noError(t, err)
-			noError(t, leader.storage.Compact(leader.raft.log.applied))
+			noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 			failing := true
 			var at []uint64
 			c.cut = func(m *pb.Message) bool {
@@ -237,8 +237,8 @@ func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
 			}
 			failing = false
 			c.run(maxSnapshotWait*leader.cfg.ElectionTick + 2)
-			if last := c.node(3).raft.log.lastIndex(); last != leader.raft.log.lastIndex() {
-				t.Errorf("node 3 has the log up to %d of %d", last, leader.raft.log.lastIndex())
+			if last := c.node(3).raft.log.LastIndex(); last != leader.raft.log.LastIndex() {
+				t.Errorf("node 3 has the log up to %d of %d", last, leader.raft.log.LastIndex())
 			}
 			if n := leader.raft.members.Progress(2).MaySendSnapshot(leader.raft.clock, 1000, 1000); !n {
 				t.Error("the leader goes on to wait when the follower has taken a snapshot")
@@ -253,9 +253,9 @@ func TestTheFirstRetryOfASnapshotNeedsNoTick(t *testing.T) {
 	c, _ := withLagging(t, nil)
 	leader := c.node(1)
 	cs := leader.raft.members.ConfState()
-	_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, nil)
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, nil)
 	noError(t, err)
-	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap }
 	for clear(c.sent); c.sent[pb.MsgSnap] == 0; {
 		c.run(1)

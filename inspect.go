@@ -10,7 +10,7 @@ import (
 // BasicStatus returns the part of Status that takes no allocation.
 func (rn *RawNode) BasicStatus() BasicStatus {
 	r := rn.raft
-	s := BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.log.applied}
+	s := BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.log.Applied()}
 	if r.role == StateLeader {
 		s.LeadTransferee, s.StalledTicks = r.transferee, r.stalledTicks
 	}
@@ -62,7 +62,7 @@ func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tra
 		if ms.IsLearner(i) {
 			typ = ProgressTypeLearner
 		}
-		pr := tracker.Progress{Next: rn.raft.log.lastIndex() + 1, IsLearner: ms.IsLearner(i)}
+		pr := tracker.Progress{Next: rn.raft.log.LastIndex() + 1, IsLearner: ms.IsLearner(i)}
 		if ms.Tracking() {
 			pr = *ms.Progress(i)
 			pr.Inflights = nil

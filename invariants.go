@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/tracker"
 )
 
@@ -14,14 +15,14 @@ type mark struct {
 	role      StateType
 	committed uint64
 	applied   uint64
-	last      entryID
+	last      raftlog.EntryID
 	presumed  bool // the leader
 }
 
 func (r *raft) mark() mark {
 	return mark{
 		term: r.term, vote: r.vote, lead: r.lead, role: r.role,
-		committed: r.log.committed, applied: r.log.applied, last: r.log.last(), presumed: r.leadPresumed,
+		committed: r.log.Committed(), applied: r.log.Applied(), last: r.log.Last(), presumed: r.leadPresumed,
 	}
 }
 
@@ -31,6 +32,7 @@ type invariant struct {
 	says  string
 }
 
+// firstBroken returns an error that names the first formula that does not hold.
 func firstBroken(rules []invariant) error {
 	for _, rule := range rules {
 		if !rule.holds {
@@ -44,8 +46,7 @@ func firstBroken(rules []invariant) error {
 // simulators, which call it after every step.
 func (r *raft) verify(prev *mark) error {
 	for _, err := range []error{
-		firstBroken(r.logInvariants()),
-		firstBroken(r.termsInvariants()),
+		firstBroken([]invariant{{r.log.Broken() == "", r.log.Broken()}}),
 		firstBroken(r.roleInvariants()),
 		r.progressInvariants(),
 	} {
@@ -62,45 +63,14 @@ func (r *raft) verify(prev *mark) error {
 	return nil
 }
 
-func (r *raft) logInvariants() []invariant {
-	l, u := &r.log, &r.log.unstable
-	return []invariant{
-		{l.applied <= l.applying, "applied <= applying"},
-		{l.applied < u.stable, "applied < stable"},
-		{l.applying <= l.committed, "applying <= committed"},
-		{l.committed <= l.lastIndex(), "committed <= last"},
-		{l.first <= l.committed+1, "first <= committed+1"},
-		{u.base() <= u.stable && u.stable <= u.taken && u.taken <= u.end(), "base <= stable <= taken <= end"},
-		{u.snapshot == nil || u.snapshot.Metadata.Index < u.base(), "snapshot != nil ==> snapshot.index < base"},
-		{u.snapshot == nil || l.applied < u.snapshot.Metadata.Index, "snapshot != nil ==> applied < snapshot.index"},
-	}
-}
-
-func (r *raft) termsInvariants() []invariant {
-	b := r.log.terms.bounds
-	rules := []invariant{
-		{b[0].index < r.log.first || b[0].term == 0 && b[0].index == r.log.first, "terms reach back to first-1, or to first"},
-		{r.role != StateLeader || r.log.terms.lastTerm() == r.term, "leader ==> last entry is of its term"},
-	}
-	for i := 1; i < len(b); i++ {
-		forgotten := i == 1 && b[0].term == 0 // the term before the first entry
-		rules = append(rules, invariant{
-			b[i-1].term < b[i].term && (b[i-1].index < b[i].index || forgotten && b[i-1].index == b[i].index), "term boundaries rise"})
-	}
-	u := &r.log.unstable
-	for at := max(u.base(), b[0].index); at < u.end(); at++ {
-		rules = append(rules, invariant{r.log.has(idOf(u.entries.entry(at))), "the term history agrees with the entries"})
-	}
-	return rules
-}
-
 func (r *raft) roleInvariants() []invariant {
 	leads := r.role == StateLeader
 	return []invariant{
 		{leads == (r.lead == r.id), "leader <=> lead == self"},
 		{leads == r.members.Tracking(), "leader <=> tracks progress"},
+		{!leads || r.log.Last().Term == r.term, "leader ==> last entry is of its term"},
 		{leads || r.leadership == nil || r.transferee == None, "transfer ==> leader"},
-		{!leads || r.termStart > 0 && r.termStart <= r.log.lastIndex(), "leader ==> 0 < termStart <= last"},
+		{!leads || r.termStart > 0 && r.termStart <= r.log.LastIndex(), "leader ==> 0 < termStart <= last"},
 		{r.role != StateCandidate || r.vote == r.id, "candidate ==> vote == self"},
 		{r.role == StateFollower || leads || r.lead == None, "campaigning ==> no leader"},
 		{!r.ownVotePending || r.role == StateCandidate, "ownVotePending ==> candidate"},
@@ -119,11 +89,11 @@ func (r *raft) progressInvariants() error {
 		self := r.members.ID(i) == r.id
 		err := firstBroken([]invariant{
 			{pr.Match < pr.Next, "match < next"},
-			{pr.Match <= r.log.lastIndex(), "match <= last"},
-			{!self || pr.Match <= r.log.stable(), "own match <= stable"},
-			{pr.Next <= r.log.lastIndex()+1 || pr.State == tracker.StateSnapshot, "next <= last+1"},
+			{pr.Match <= r.log.LastIndex(), "match <= last"},
+			{!self || pr.Match <= r.log.Stable(), "own match <= stable"},
+			{pr.Next <= r.log.LastIndex()+1 || pr.State == tracker.StateSnapshot, "next <= last+1"},
 			{pr.State != tracker.StateSnapshot || pr.PendingSnapshot > 0, "snapshot state ==> pending snapshot"},
-			{self || !r.members.Overlooks(i, r.log.lastIndex(), r.log.committed), "an append is due ==> HasReady knows it"},
+			{self || !r.members.Overlooks(i, r.log.LastIndex(), r.log.Committed()), "an append is due ==> HasReady knows it"},
 		})
 		if err != nil {
 			return fmt.Errorf("member %x: %w", r.members.ID(i), err)
@@ -137,9 +107,9 @@ func (r *raft) changeInvariants(prev *mark) []invariant {
 	return []invariant{
 		{prev.term <= r.term, "the term never falls"},
 		{!sameTerm || prev.vote == None || prev.vote == r.vote, "a vote is cast once a term"},
-		{prev.committed <= r.log.committed, "the commit index never falls"},
-		{prev.applied <= r.log.applied, "the applied index never falls"},
-		{!sameTerm || prev.role != StateLeader || prev.last.index <= r.log.lastIndex(), "a leader only appends"},
+		{prev.committed <= r.log.Committed(), "the commit index never falls"},
+		{prev.applied <= r.log.Applied(), "the applied index never falls"},
+		{!sameTerm || prev.role != StateLeader || prev.last.Index <= r.log.LastIndex(), "a leader only appends"},
 		{!sameTerm || prev.role != StateLeader || r.role == StateLeader || r.role == StateFollower || prev.role == r.role, "a leader does not campaign in its term"},
 		{!sameTerm || prev.lead == None || r.lead == None || prev.lead == r.lead || prev.presumed, "a term has one leader"},
 	}

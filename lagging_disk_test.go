@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -108,61 +109,23 @@ func TestAStepOfALaggingDiskCostsTheSameAtEveryDepth(t *testing.T) {
 	}
 }
 
-// heldBytes is what the log keeps in memory.
-func (u *unstable) heldBytes() uint64 {
-	bytes := u.entries.newest.bytes
-	if u.entries.old != nil {
-		bytes += u.entries.old.bytes
-	}
-	return bytes
-}
-
 func TestTheCacheOfALaggingDiskStaysWithinItsLimit(t *testing.T) {
 	const depth, limit = 4000, 1 << 20
 	l := newLaggingDisk(t, depth, func(cfg *Config) { cfg.MaxCachedEntriesSize = limit })
-	u := &l.n.raft.log.unstable
-	underWay := func() uint64 { return uint64(depth) * (128 + entryBytes) }
+	log := &l.n.raft.log
+	underWay := func() uint64 { return uint64(depth) * (128 + raftlog.EntryBytes) }
 	for range 20_000 {
 		l.acknowledge()
 		l.propose()
-		if held := u.heldBytes(); held > max(limit, underWay())+2*largestChunkBytes {
+		if held := log.HeldBytes(); held > max(limit, underWay())+2*raftlog.LargestChunkBytes {
 			t.Fatalf("%d bytes are in memory, %d of them are not durable", held, underWay())
 		}
 	}
 	for len(l.acks) > 0 {
 		l.acknowledge()
 	}
-	if held := u.heldBytes(); held > limit+largestChunkBytes || held < limit/2 {
+	if held := log.HeldBytes(); held > limit+raftlog.LargestChunkBytes || held < limit/2 {
 		t.Errorf("%d bytes are in memory", held)
-	}
-}
-
-func TestLargeEntriesHaveSmallArrays(t *testing.T) {
-	const messages, size = 100, 70 << 10
-	u := newUnstable(1)
-	data := make([]byte, size)
-	bytes := allocated(func() {
-		for i := range messages {
-			u.append([]pb.Entry{{Term: 1, Index: uint64(i + 1), Data: data}})
-		}
-	})
-	if bytes/messages > 512 {
-		t.Errorf("%d bytes an entry", bytes/messages)
-	}
-}
-
-func TestLargeEntriesGoWhenTheyAreDurable(t *testing.T) {
-	const entries, size = 1000, 70 << 10
-	u := newUnstable(1)
-	data := make([]byte, size)
-	for i := range uint64(entries) {
-		u.append([]pb.Entry{{Term: 1, Index: i + 1, Data: data}})
-		u.take()
-		u.acknowledged(0, i+1)
-		u.retire(i + 1)
-		if held := u.heldBytes(); held > 2*largestChunkBytes {
-			t.Fatalf("after %d entries %d bytes are in memory", i+1, held)
-		}
 	}
 }
 
@@ -204,7 +167,7 @@ func TestAppendsInFlightToALaggingDiskAreCopiedOnce(t *testing.T) {
 	}); bytes > rounds*perAppend*entrySize*5/2 { // the sender's array, and the log's
 		t.Errorf("%d bytes an entry", bytes/rounds/perAppend)
 	}
-	if held := n.raft.log.unstable.heldBytes(); held > (inFlight+2)*perAppend*(512+entryBytes) {
+	if held := n.raft.log.HeldBytes(); held > (inFlight+2)*perAppend*(512+raftlog.EntryBytes) {
 		t.Errorf("%d bytes are in memory", held)
 	}
 }
@@ -231,7 +194,7 @@ func TestAnIdleGroupAfterTrafficTakesWhatAFreshOneTakes(t *testing.T) {
 			}
 			for _, n := range c.nodes {
 				n.applied = nil
-				noError(t, n.storage.Compact(n.raft.log.applied))
+				noError(t, n.storage.Compact(n.raft.log.Applied()))
 			}
 			c.idle(3)
 		}

@@ -78,7 +78,7 @@ func (r *raft) endLease() {
 // hasLease reports whether no other node can have become leader, and what this one has
 // committed is all that is committed.
 func (r *raft) hasLease() bool {
-	if r.role != StateLeader || r.log.committed < r.termStart || r.transferee != None || r.campaignOrdered {
+	if r.role != StateLeader || r.log.Committed() < r.termStart || r.transferee != None || r.campaignOrdered {
 		return false
 	}
 	if r.members.DecidesAlone(r.id) {

@@ -272,7 +272,7 @@ func TestBug46ARestartedVoterWaitsOutAPromiseItHasForgotten(t *testing.T) {
 		}
 		c.settle()
 		c.wantRole(2, StateFollower, 2)
-		c.step(voteFrom(3, 2, 9, entryID{9, 9}))
+		c.step(voteFrom(3, 2, 9, entryAt(9, 9)))
 		if c.node(2).raft.vote != 1 {
 			t.Fatal("it votes")
 		}
@@ -297,7 +297,7 @@ func TestBug46AConfigurationChangeEndsTheLeaseUntilItsOwnQuorumHasEchoed(t *test
 		if err := c.tryChange(1, change); err != nil {
 			t.Fatal(err)
 		}
-		for c.node(1).raft.pendingConfIndex > c.node(1).raft.log.applied {
+		for c.node(1).raft.pendingConfIndex > c.node(1).raft.log.Applied() {
 			c.ready(1)
 			c.deliver()
 			c.ready(2)
@@ -335,7 +335,7 @@ func TestAPromiseOutlivesTheTerm(t *testing.T) {
 	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 2, Term: 5})
 	for _, kind := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
 		for _, term := range []uint64{5, 6} {
-			m := voteFrom(3, 2, term, entryID{2, 2})
+			m := voteFrom(3, 2, term, entryAt(2, 2))
 			m.Type = kind
 			c.step(m)
 			if got := c.answers(2, pb.MsgVoteResp); len(got) != 0 {

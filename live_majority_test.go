@@ -62,7 +62,7 @@ func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
 			c.deliver()
 		}
 		for _, id := range live {
-			if r := c.node(id).raft; r.role == StateLeader && r.log.committed >= r.termStart {
+			if r := c.node(id).raft; r.role == StateLeader && r.log.Committed() >= r.termStart {
 				return id
 			}
 		}
@@ -117,7 +117,7 @@ func TestALiveMajorityElects(t *testing.T) {
 				}
 				if c.leaderAmong(w.live, 400) == None {
 					for _, id := range w.live {
-						t.Logf("%s, last %v, %s", c.node(id).Status(), c.node(id).raft.log.last(), c.node(id).raft.members.Config())
+						t.Logf("%s, last %v, %s", c.node(id).Status(), c.node(id).raft.log.Last(), c.node(id).raft.members.Config())
 					}
 					t.Error("no leader after 40 election timeouts")
 				}

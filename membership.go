@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -29,7 +30,7 @@ func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	if r.trustConfChanges {
 		return nil
 	}
-	if pending > max(r.log.applied, r.effective) {
+	if pending > max(r.log.Applied(), r.effective) {
 		return ErrConfChangePending
 	}
 	if r.members.IsJoint() != (len(cc.Changes) == 0) {
@@ -92,7 +93,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 		r.retiring = false
 		r.abortTransfer("the leader votes again")
 	}
-	r.members.MaybeUpdate(r.id, r.log.stable()) // it may have been no member
+	r.members.MaybeUpdate(r.id, r.log.Stable()) // it may have been no member
 	r.trackLearners()
 	r.endLease()
 	r.advanceCommit()
@@ -128,15 +129,15 @@ func (r *raft) retire() {
 // once the entry that entered it is applied (thesis §4.3). Whoever leads then does
 // it, so it survives a leader change; the pending index makes it happen once.
 func (r *raft) leaveJoint() {
-	if r.role != StateLeader || !r.members.AutoLeave() || r.leaving || r.pendingConfIndex > r.log.applied {
+	if r.role != StateLeader || !r.members.AutoLeave() || r.leaving || r.pendingConfIndex > r.log.Applied() {
 		return
 	}
-	if r.log.lastIndex()+1 >= maxCounter {
+	if r.log.LastIndex()+1 >= raftlog.MaxCounter {
 		return
 	}
 	leave := [1]pb.Entry{{Type: pb.EntryConfChangeV2}}
 	traceAppend(r, leave[:])
-	r.log.appendOwn(r.term, leave[:], 0)
-	r.pendingConfIndex, r.leaving = r.log.lastIndex(), true
+	r.log.AppendOwn(r.term, leave[:], 0)
+	r.pendingConfIndex, r.leaving = r.log.LastIndex(), true
 	r.logger.Infof("%x proposes to leave the joint configuration", r.id)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -124,7 +125,7 @@ func TestBug36ACampaignWaitsForACommittedChangeToBeApplied(t *testing.T) {
 	c.ready(1)
 	c.deliver()
 	// Node 2 knows that the change is committed, and has not applied it.
-	if c.node(2).raft.log.committed != 3 || len(c.node(2).applied) > 1 {
+	if c.node(2).raft.log.Committed() != 3 || len(c.node(2).applied) > 1 {
 		t.Fatal("not the situation that is meant")
 	}
 	if err := c.node(2).Campaign(); err != nil {
@@ -173,7 +174,7 @@ func TestBug38WhoIsPromotedWithoutKnowingItVotesAndCampaignsOnceItKnows(t *testi
 	c.change(1, "v3")
 	c.wantConfig("voters=(1 2 3)", 1, 2)
 	c.wantConfig("voters=(1 2) learners=(3)", 3)
-	if c.node(3).raft.log.lastIndex() != 4 {
+	if c.node(3).raft.log.LastIndex() != 4 {
 		t.Fatal("not the situation that is meant")
 	}
 	if err := c.node(3).Campaign(); err != nil {
@@ -253,7 +254,7 @@ func TestBug39ALeaderProposesToLeaveOnce(t *testing.T) {
 	}
 	c.settle()
 	c.wantConfig("voters=(1)", 1)
-	if last := c.node(1).raft.log.lastIndex(); last != 9 {
+	if last := c.node(1).raft.log.LastIndex(); last != 9 {
 		t.Errorf("the log ends at %d, so there is more than one proposal to leave", last)
 	}
 }
@@ -272,7 +273,7 @@ func TestBug35ANewLeaderProposesNoChangeBeforeItHasAppliedItsLog(t *testing.T) {
 	if err := c.node(3).Campaign(); err != nil {
 		t.Fatal(err)
 	}
-	for c.node(3).raft.role != StateLeader || c.node(3).raft.log.committed < c.node(3).raft.termStart {
+	for c.node(3).raft.role != StateLeader || c.node(3).raft.log.Committed() < c.node(3).raft.termStart {
 		c.ready(3)
 		c.deliver()
 		c.ready(1)
@@ -322,7 +323,7 @@ func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
 	c.wantConfig("voters=()", 1)
 	// Nor does another node's message prove anything, while a leader has named a higher index.
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 100})
-	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})})
+	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryAt(2, 2))})
 	c.ready(1)
 	c.wantConfig("voters=()", 1)
 	// Once the change that ends the configuration is durable, the node can apply both.
@@ -416,7 +417,7 @@ func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
 		rd := n.Ready()
 		n.persist(t, rd)
 		for _, e := range rd.CommittedEntries {
-			if isConfChange(&e) {
+			if raftlog.IsConfChange(&e) {
 				n.ApplyConfChange(pb.ConfChange{})
 				refused = true
 			}
@@ -463,7 +464,7 @@ func TestBug38WhoIsPromotedWithoutKnowingItAndHasTheLongestLogIsTold(t *testing.
 	c.isolate(1)
 	c.wantConfig("voters=(1 2 3)", 2)
 	c.wantConfig("voters=(1 2) learners=(3)", 3)
-	if c.node(3).raft.log.lastIndex() <= c.node(2).raft.log.lastIndex() {
+	if c.node(3).raft.log.LastIndex() <= c.node(2).raft.log.LastIndex() {
 		t.Fatal("not the situation that is meant")
 	}
 	for range 2 { // the first refusal shows that node 3 knows less, the next request tells it

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -225,7 +226,7 @@ func TestThatAConfigurationChangeIsCommittedIsDurableBeforeItIsApplied(t *testin
 				if rd.Commit >= 4 && !rd.MustSync {
 					t.Errorf("node %d tells of the change without a sync", n.cfg.ID)
 				}
-				if change := confChanges(rd.CommittedEntries) > 0; change && !rd.MustSync {
+				if change := raftlog.ConfChanges(rd.CommittedEntries) > 0; change && !rd.MustSync {
 					t.Errorf("node %d applies the change without a sync", n.cfg.ID)
 				} else if change {
 					seen++
@@ -252,10 +253,10 @@ func TestARefusalThatNamesAnotherEntryThanTheLogHasMeansNothing(t *testing.T) {
 	c.propose(1, "x")
 	c.settle()
 	for _, term := range []uint64{1, 3} {
-		c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{term, 3})})
+		c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryAt(term, 3))})
 		c.wantCommit(1, 2)
 	}
-	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 9})})
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryAt(2, 9))})
 	c.wantCommit(1, 2)
 }
 
@@ -276,12 +277,12 @@ func TestARefusalOfAnEarlierTermTellsWhatIsCommitted(t *testing.T) {
 	for _, typ := range []pb.MessageType{pb.MsgVoteResp, pb.MsgPreVoteResp} {
 		c := newTestCluster(t, 3, preVote)
 		c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: []pb.Entry{{Type: pb.EntryConfChangeV2, Term: 2, Index: 2}}})
-		c.step(voteFrom(3, 1, 5, entryID{1, 1}))
+		c.step(voteFrom(3, 1, 5, entryAt(1, 1)))
 		c.ready(1)
 		if err := c.node(1).Campaign(); err != nil {
 			t.Fatal(err)
 		}
-		c.step(pb.Message{Type: typ, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryID{2, 2})})
+		c.step(pb.Message{Type: typ, From: 2, To: 1, Term: 2, Reject: true, Context: committedContext(entryAt(2, 2))})
 		c.wantCommit(1, 2)
 		c.wantRole(1, StateFollower, 5)
 	}

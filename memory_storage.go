@@ -2,8 +2,10 @@ package raft
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -21,8 +23,8 @@ type MemoryStorage struct {
 	snapshot packedSnapshot
 
 	// The log: entries follow prev.
-	entries entryChunks
-	prev    entryID
+	entries raftlog.Chunks
+	prev    raftlog.EntryID
 }
 
 var _ Storage = (*MemoryStorage)(nil)
@@ -54,13 +56,13 @@ func (ms *MemoryStorage) Entries(lo, hi, maxSize uint64) ([]pb.Entry, error) {
 	if lo < first {
 		return nil, ErrCompacted
 	}
-	if hi > last+1 || ms.entries.empty() {
+	if hi > last+1 || ms.entries.Empty() {
 		return nil, ErrUnavailable
 	}
 	if lo >= hi {
 		return []pb.Entry{}, nil
 	}
-	return ms.entries.slice(lo, hi, maxSize), nil
+	return ms.entries.Slice(lo, hi, maxSize), nil
 }
 
 // Term implements Storage.
@@ -72,23 +74,23 @@ func (ms *MemoryStorage) Term(i uint64) (uint64, error) {
 
 func (ms *MemoryStorage) term(i uint64) (uint64, error) {
 	switch {
-	case i < ms.prev.index:
+	case i < ms.prev.Index:
 		return 0, ErrCompacted
 	case i > ms.last():
 		return 0, ErrUnavailable
-	case i == ms.prev.index:
-		return ms.prev.term, nil
+	case i == ms.prev.Index:
+		return ms.prev.Term, nil
 	}
-	return ms.entries.entry(i).Term, nil
+	return ms.entries.Entry(i).Term, nil
 }
 
-func (ms *MemoryStorage) first() uint64 { return ms.prev.index + 1 }
+func (ms *MemoryStorage) first() uint64 { return ms.prev.Index + 1 }
 
 func (ms *MemoryStorage) last() uint64 {
-	if ms.entries.empty() {
-		return ms.prev.index
+	if ms.entries.Empty() {
+		return ms.prev.Index
 	}
-	return ms.entries.end() - 1
+	return ms.entries.End() - 1
 }
 
 // FirstIndex implements Storage.
@@ -140,9 +142,9 @@ func (ms *MemoryStorage) Append(entries []pb.Entry) error {
 		entries, at = entries[n:], first
 	}
 	if at <= ms.last() {
-		ms.entries.truncate(at)
+		ms.entries.Truncate(at)
 	}
-	ms.entries.append(entries, int(min(at-first, largestChunk)))
+	ms.entries.Append(entries, int(min(at-first, math.MaxInt32)))
 	return nil
 }
 
@@ -153,15 +155,15 @@ func (ms *MemoryStorage) Append(entries []pb.Entry) error {
 func (ms *MemoryStorage) Compact(compactIndex uint64) error {
 	ms.Lock()
 	defer ms.Unlock()
-	if compactIndex <= ms.prev.index {
+	if compactIndex <= ms.prev.Index {
 		return ErrCompacted
 	}
 	term, err := ms.term(compactIndex)
 	if err != nil {
 		return err
 	}
-	ms.entries.dropTo(compactIndex)
-	ms.prev = entryID{term: term, index: compactIndex}
+	ms.entries.DropTo(compactIndex)
+	ms.prev = raftlog.EntryID{Term: term, Index: compactIndex}
 	return nil
 }
 
@@ -173,14 +175,14 @@ func (ms *MemoryStorage) Compact(compactIndex uint64) error {
 func (ms *MemoryStorage) CreateSnapshot(i uint64, cs *pb.ConfState, data []byte) (pb.Snapshot, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	if i <= ms.snapshot.id.index {
+	if i <= ms.snapshot.id.Index {
 		return pb.Snapshot{}, ErrSnapOutOfDate
 	}
 	term, err := ms.term(i)
 	if err != nil {
 		return pb.Snapshot{}, err
 	}
-	ms.snapshot.id = entryID{term: term, index: i}
+	ms.snapshot.id = raftlog.EntryID{Term: term, Index: i}
 	if cs != nil {
 		ms.snapshot.conf = packConfState(cs)
 	}
@@ -194,11 +196,11 @@ func (ms *MemoryStorage) ApplySnapshot(snap pb.Snapshot) error {
 	ms.Lock()
 	defer ms.Unlock()
 	index := snap.Metadata.Index
-	if index <= ms.snapshot.id.index {
+	if index <= ms.snapshot.id.Index {
 		return ErrSnapOutOfDate
 	}
-	ms.snapshot = packedSnapshot{id: entryID{term: snap.Metadata.Term, index: index}, conf: packConfState(&snap.Metadata.ConfState), data: snap.Data}
-	ms.entries = entryChunks{}
+	ms.snapshot = packedSnapshot{id: raftlog.EntryID{Term: snap.Metadata.Term, Index: index}, conf: packConfState(&snap.Metadata.ConfState), data: snap.Data}
+	ms.entries = raftlog.Chunks{}
 	ms.prev = ms.snapshot.id
 	return nil
 }

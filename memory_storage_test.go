@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -51,11 +52,11 @@ func wholeLog(t testing.TB, ms *MemoryStorage) string {
 	if first > last {
 		return "" // there is nothing to ask for, see Entries
 	}
-	entries, err := ms.Entries(first, last+1, noLimit)
+	entries, err := ms.Entries(first, last+1, raftlog.NoLimit)
 	noError(t, err)
 	s := ""
 	for i := range entries {
-		s += idOf(&entries[i]).String() + " "
+		s += raftlog.IDOf(&entries[i]).String() + " "
 	}
 	return s
 }
@@ -79,7 +80,7 @@ func TestMemoryStorageAnswersForTermsFromTheEntryBeforeTheLogOn(t *testing.T) {
 		index, want uint64
 		err         error
 	}{
-		{2, 0, ErrCompacted}, {3, 1, nil}, {4, 1, nil}, {6, 2, nil}, {8, 3, nil}, {9, 0, ErrUnavailable}, {noLimit, 0, ErrUnavailable},
+		{2, 0, ErrCompacted}, {3, 1, nil}, {4, 1, nil}, {6, 2, nil}, {8, 3, nil}, {9, 0, ErrUnavailable}, {raftlog.NoLimit, 0, ErrUnavailable},
 	} {
 		got, err := storageWith(t).Term(tc.index)
 		if got != tc.want || err != tc.err {
@@ -90,7 +91,7 @@ func TestMemoryStorageAnswersForTermsFromTheEntryBeforeTheLogOn(t *testing.T) {
 
 func TestMemoryStorageReturnsEntriesWithinTheLogAndTheLimit(t *testing.T) {
 	size := func(lo, hi uint64) (n uint64) {
-		entries, err := storageWith(t).Entries(lo, hi, noLimit)
+		entries, err := storageWith(t).Entries(lo, hi, raftlog.NoLimit)
 		noError(t, err)
 		for i := range entries {
 			n += uint64(entries[i].Size())
@@ -103,14 +104,14 @@ func TestMemoryStorageReturnsEntriesWithinTheLogAndTheLimit(t *testing.T) {
 		want        int // entries
 		err         error
 	}{
-		{"all", 4, 9, noLimit, 5, nil},
-		{"the last", 8, 9, noLimit, 1, nil},
-		{"none", 6, 6, noLimit, 0, nil},
-		{"none at the end", 9, 9, noLimit, 0, nil},
-		{"the wrong way round", 7, 6, noLimit, 0, nil},
-		{"compacted", 3, 5, noLimit, 0, ErrCompacted},
-		{"compacted wins over nothing", 3, 3, noLimit, 0, ErrCompacted},
-		{"beyond the end", 4, 10, noLimit, 0, ErrUnavailable},
+		{"all", 4, 9, raftlog.NoLimit, 5, nil},
+		{"the last", 8, 9, raftlog.NoLimit, 1, nil},
+		{"none", 6, 6, raftlog.NoLimit, 0, nil},
+		{"none at the end", 9, 9, raftlog.NoLimit, 0, nil},
+		{"the wrong way round", 7, 6, raftlog.NoLimit, 0, nil},
+		{"compacted", 3, 5, raftlog.NoLimit, 0, ErrCompacted},
+		{"compacted wins over nothing", 3, 3, raftlog.NoLimit, 0, ErrCompacted},
+		{"beyond the end", 4, 10, raftlog.NoLimit, 0, ErrUnavailable},
 		{"at least one", 4, 9, 0, 1, nil},
 		{"exactly two", 4, 9, size(4, 6), 2, nil},
 		{"one byte short of two", 4, 9, size(4, 6) - 1, 1, nil},
@@ -284,7 +285,7 @@ func TestMemoryStorageKeepsTheHardState(t *testing.T) {
 
 // storageCopy is a plain model of the log.
 type storageCopy struct {
-	prev    entryID
+	prev    raftlog.EntryID
 	entries []pb.Entry
 }
 
@@ -298,24 +299,24 @@ func TestMemoryStorageNeverChangesWhatItHasReturned(t *testing.T) {
 		var held []published
 		term := uint64(1)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			last := model.prev.index + uint64(len(model.entries))
+			last := model.prev.Index + uint64(len(model.entries))
 			switch rapid.SampledFrom([]string{"append", "append", "overwrite", "compact", "read", "snapshot"}).Draw(t, "step") {
 			case "append":
 				model.append(t, ms, entryRun(term, last+1, last+rapid.Uint64Range(1, 9).Draw(t, "n")))
 			case "overwrite":
-				if last == model.prev.index {
+				if last == model.prev.Index {
 					continue
 				}
 				term++
-				at := rapid.Uint64Range(model.prev.index+1, last).Draw(t, "at")
+				at := rapid.Uint64Range(model.prev.Index+1, last).Draw(t, "at")
 				model.append(t, ms, entryRun(term, at, at+rapid.Uint64Range(0, 5).Draw(t, "n")))
 			case "compact":
-				if last == model.prev.index {
+				if last == model.prev.Index {
 					continue
 				}
-				at := rapid.Uint64Range(model.prev.index+1, last).Draw(t, "at")
-				n := at - model.prev.index
-				model.prev = idOf(&model.entries[n-1])
+				at := rapid.Uint64Range(model.prev.Index+1, last).Draw(t, "at")
+				n := at - model.prev.Index
+				model.prev = raftlog.IDOf(&model.entries[n-1])
 				model.entries = model.entries[n:]
 				noError(t, ms.Compact(at))
 			case "snapshot":
@@ -323,18 +324,18 @@ func TestMemoryStorageNeverChangesWhatItHasReturned(t *testing.T) {
 					continue
 				}
 				at := last + rapid.Uint64Range(1, 3).Draw(t, "beyond")
-				model = storageCopy{prev: entryID{term: term, index: at}}
+				model = storageCopy{prev: raftlog.EntryID{Term: term, Index: at}}
 				noError(t, ms.ApplySnapshot(storedSnapshot(at, term)))
 			case "read":
 				if len(model.entries) == 0 {
 					continue
 				}
-				lo := rapid.Uint64Range(model.prev.index+1, last+1).Draw(t, "lo")
+				lo := rapid.Uint64Range(model.prev.Index+1, last+1).Draw(t, "lo")
 				hi := rapid.Uint64Range(lo, last+1).Draw(t, "hi")
-				limit := rapid.SampledFrom([]uint64{0, 30, 100, noLimit}).Draw(t, "limit")
+				limit := rapid.SampledFrom([]uint64{0, 30, 100, raftlog.NoLimit}).Draw(t, "limit")
 				got, err := ms.Entries(lo, hi, limit)
 				noError(t, err)
-				if want := limitBytes(model.entries[lo-model.prev.index-1:hi-model.prev.index-1], limit); !cmp.Equal(got, want, cmpopts.EquateEmpty()) {
+				if want := limitBytes(model.entries[lo-model.prev.Index-1:hi-model.prev.Index-1], limit); !cmp.Equal(got, want, cmpopts.EquateEmpty()) {
 					t.Fatalf("[%d, %d) within %d bytes: %v, want %v", lo, hi, limit, got, want)
 				}
 				held = append(held, published{got: got, want: append([]pb.Entry{}, got...)})
@@ -354,7 +355,7 @@ func TestMemoryStorageNeverChangesWhatItHasReturned(t *testing.T) {
 }
 
 func (m *storageCopy) append(t *rapid.T, ms *MemoryStorage, entries []pb.Entry) {
-	keep := entries[0].Index - m.prev.index - 1
+	keep := entries[0].Index - m.prev.Index - 1
 	m.entries = append(append([]pb.Entry(nil), m.entries[:keep]...), entries...)
 	noError(t, ms.Append(entries))
 }
@@ -362,14 +363,14 @@ func (m *storageCopy) append(t *rapid.T, ms *MemoryStorage, entries []pb.Entry) 
 func (m *storageCopy) compare(t *rapid.T, ms *MemoryStorage) {
 	first, _ := ms.FirstIndex()
 	last, _ := ms.LastIndex()
-	if first != m.prev.index+1 || last != m.prev.index+uint64(len(m.entries)) {
+	if first != m.prev.Index+1 || last != m.prev.Index+uint64(len(m.entries)) {
 		t.Fatalf("log is [%d, %d], want %d entries behind %v", first, last, len(m.entries), m.prev)
 	}
-	term, err := ms.Term(m.prev.index)
-	if err != nil || term != m.prev.term {
+	term, err := ms.Term(m.prev.Index)
+	if err != nil || term != m.prev.Term {
 		t.Fatalf("term at %v: %d, %v", m.prev, term, err)
 	}
-	entries, err := ms.Entries(first, last+1, noLimit)
+	entries, err := ms.Entries(first, last+1, raftlog.NoLimit)
 	if len(m.entries) == 0 {
 		if err != ErrUnavailable {
 			t.Fatalf("an empty log has %v, %v", entries, err)
@@ -378,48 +379,9 @@ func (m *storageCopy) compare(t *rapid.T, ms *MemoryStorage) {
 	}
 	noError(t, err)
 	for i := range m.entries {
-		if idOf(&entries[i]) != idOf(&m.entries[i]) || string(entries[i].Data) != string(m.entries[i].Data) {
+		if raftlog.IDOf(&entries[i]) != raftlog.IDOf(&m.entries[i]) || string(entries[i].Data) != string(m.entries[i].Data) {
 			t.Fatalf("entry %v, want %v", entries[i], m.entries[i])
 		}
-	}
-}
-
-// roomOf is the number of entries for which a storage holds memory.
-func roomOf(ms *MemoryStorage) int {
-	room := cap(ms.entries.newest.entries)
-	for _, chunk := range ms.entries.older() {
-		room += cap(chunk.entries)
-	}
-	return room
-}
-
-func TestMemoryStorageLetsGoOfCompactedEntries(t *testing.T) {
-	ms := NewMemoryStorage()
-	const step = 10
-	for last := uint64(0); last < 10_000; last += step {
-		noError(t, ms.Append(entryRun(1, last+1, last+step)))
-		if last >= 2*step {
-			noError(t, ms.Compact(last-2*step+1))
-		}
-		// What is kept, dead elements and free room included, stays proportional to what lives.
-		if live, kept := int(ms.last()-ms.prev.index), roomOf(ms); kept > 6*live {
-			t.Fatalf("at %d: %d live entries keep room for %d", last, live, kept)
-		}
-	}
-}
-
-func TestMemoryStorageLetsGoOfCompactedEntriesWithoutAnotherAppend(t *testing.T) {
-	ms := NewMemoryStorage()
-	noError(t, ms.Append(entryRun(1, 1, 1000)))
-	for at := uint64(100); at < 1000; at += 100 {
-		noError(t, ms.Compact(at))
-	}
-	if live, kept := int(ms.last()-ms.prev.index), roomOf(ms); live != 100 || kept > 2*live {
-		t.Errorf("%d live entries keep room for %d", live, kept)
-	}
-	noError(t, ms.Compact(1000))
-	if kept := roomOf(ms); kept != 0 {
-		t.Errorf("an empty log keeps room for %d", kept)
 	}
 }
 
@@ -441,13 +403,13 @@ func TestMemoryStorageReadsAllocateNothing(t *testing.T) {
 	noError(t, ms.ApplySnapshot(storedSnapshot(3, 1)))
 	noError(t, ms.Append(entryRun(1, 4, 20)))
 	allocs := testing.AllocsPerRun(100, func() {
-		if _, err := ms.Entries(4, 9, noLimit); err != nil {
+		if _, err := ms.Entries(4, 9, raftlog.NoLimit); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := ms.Entries(4, 9, 30); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ms.Entries(1, 9, noLimit); err != ErrCompacted {
+		if _, err := ms.Entries(1, 9, raftlog.NoLimit); err != ErrCompacted {
 			t.Fatal(err)
 		}
 	})
@@ -460,12 +422,6 @@ func TestAnIdleMemoryStorageIsSmall(t *testing.T) {
 	// With a configuration of three voters, 24 bytes, and one entry.
 	if size := unsafe.Sizeof(MemoryStorage{}) + 24; size > 264 {
 		t.Errorf("%d bytes", size)
-	}
-	ms := NewMemoryStorage()
-	noError(t, ms.ApplySnapshot(storedSnapshot(1, 1)))
-	noError(t, ms.Append(entryRun(1, 2, 2)))
-	if room := roomOf(ms); room != 1 {
-		t.Errorf("room for %d entries", room)
 	}
 }
 
@@ -486,12 +442,12 @@ func TestMemoryStorageServesReadersWhileItIsWritten(t *testing.T) {
 				}
 				first, _ := ms.FirstIndex()
 				last, _ := ms.LastIndex()
-				entries, err := ms.Entries(first, last+1, noLimit)
+				entries, err := ms.Entries(first, last+1, raftlog.NoLimit)
 				if err != nil && err != ErrCompacted && err != ErrUnavailable {
 					t.Error(err)
 				}
 				for i := range entries {
-					if want := idOf(&entries[i]).String(); string(entries[i].Data) != want {
+					if want := raftlog.IDOf(&entries[i]).String(); string(entries[i].Data) != want {
 						t.Errorf("entry %s holds %s", want, entries[i].Data)
 					}
 				}
@@ -528,4 +484,16 @@ func TestAPackedConfStateIsTheSameConfState(t *testing.T) {
 			t.Fatalf("after an append: %s", diff)
 		}
 	})
+}
+
+// limitBytes returns the longest prefix of entries of at most max encoded bytes, but at least one
+// entry.
+func limitBytes(entries []pb.Entry, max uint64) []pb.Entry {
+	size := uint64(0)
+	for i := range entries {
+		if size += uint64(entries[i].Size()); size > max && i > 0 {
+			return entries[:i:i]
+		}
+	}
+	return entries
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -34,14 +35,14 @@ const contextTransfer = "CampaignTransfer"
 // is a view and not a copy, because these two are most of the traffic.
 type appendReq struct{ *pb.Message }
 
-func (m appendReq) prev() entryID  { return entryID{term: m.LogTerm, index: m.Index} }
-func (m appendReq) log() logSlice  { return logSlice{prev: m.prev(), entries: m.Entries} }
-func (m appendReq) commit() uint64 { return m.Commit }
+func (m appendReq) prev() raftlog.EntryID { return raftlog.EntryID{Term: m.LogTerm, Index: m.Index} }
+func (m appendReq) log() raftlog.Slice    { return raftlog.Slice{Prev: m.prev(), Entries: m.Entries} }
+func (m appendReq) commit() uint64        { return m.Commit }
 
 // last is the last entry that the append speaks of.
-func (m appendReq) last() entryID {
+func (m appendReq) last() raftlog.EntryID {
 	if n := len(m.Entries); n > 0 {
-		return idOf(&m.Entries[n-1])
+		return raftlog.IDOf(&m.Entries[n-1])
 	}
 	return m.prev()
 }
@@ -52,23 +53,25 @@ func (m appendReq) last() entryID {
 type appendResp struct{ *pb.Message }
 
 func (m appendResp) index() uint64 { return m.Index }
-func (m appendResp) hint() entryID { return entryID{term: m.LogTerm, index: m.RejectHint} }
+func (m appendResp) hint() raftlog.EntryID {
+	return raftlog.EntryID{Term: m.LogTerm, Index: m.RejectHint}
+}
 
 // voteReq is MsgVote or MsgPreVote: the candidate's last entry decides.
 type voteReq struct {
 	from, term uint64
-	last       entryID
+	last       raftlog.EntryID
 	pre        bool
 	transfer   bool
 	// committed is an entry that the candidate knows to be committed; zero if it does not say.
-	committed entryID
+	committed raftlog.EntryID
 }
 
 func voteReqOf(m *pb.Message) voteReq {
 	return voteReq{
 		from:     m.From,
 		term:     m.Term,
-		last:     entryID{term: m.LogTerm, index: m.Index},
+		last:     raftlog.EntryID{Term: m.LogTerm, Index: m.Index},
 		pre:      m.Type == pb.MsgPreVote,
 		transfer: string(m.Context) == contextTransfer,
 
@@ -76,14 +79,20 @@ func voteReqOf(m *pb.Message) voteReq {
 	}
 }
 
+// upToDate is the rule by which a voter compares a candidate's log with its own, which ends with own
+// (thesis §3.6.1): the later last term wins, then the longer log.
+func (req *voteReq) upToDate(own raftlog.EntryID) bool {
+	return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index
+}
+
 // committedContext encodes an entry that is known to be committed, for messages about votes.
 // Members that run v3.6 ignore a Context that is not contextTransfer. Neither logs nor scripts show
 // it.
-func committedContext(id entryID) []byte {
+func committedContext(id raftlog.EntryID) []byte {
 	b := make([]byte, 0, committedBytes)
 	b = append(b, committedTag)
-	b = binary.BigEndian.AppendUint64(b, id.index)
-	return binary.BigEndian.AppendUint64(b, id.term)
+	b = binary.BigEndian.AppendUint64(b, id.Index)
+	return binary.BigEndian.AppendUint64(b, id.Term)
 }
 
 const (
@@ -92,11 +101,11 @@ const (
 )
 
 // committedOf returns the entry that m names as committed, or zero if m names none.
-func committedOf(m *pb.Message) entryID {
+func committedOf(m *pb.Message) raftlog.EntryID {
 	if len(m.Context) != committedBytes || m.Context[0] != committedTag {
-		return entryID{}
+		return raftlog.EntryID{}
 	}
-	return entryID{index: binary.BigEndian.Uint64(m.Context[1:]), term: binary.BigEndian.Uint64(m.Context[9:])}
+	return raftlog.EntryID{Index: binary.BigEndian.Uint64(m.Context[1:]), Term: binary.BigEndian.Uint64(m.Context[9:])}
 }
 
 // refusesTransfer reports whether m says that its sender cannot obey the leader's order to
@@ -106,8 +115,8 @@ func refusesTransfer(m *pb.Message) bool {
 }
 
 // snapshotID is the last entry that a snapshot covers.
-func snapshotID(s *pb.Snapshot) entryID {
-	return entryID{term: s.Metadata.Term, index: s.Metadata.Index}
+func snapshotID(s *pb.Snapshot) raftlog.EntryID {
+	return raftlog.EntryID{Term: s.Metadata.Term, Index: s.Metadata.Index}
 }
 
 // readContext is the application's context of a MsgReadIndex or MsgReadIndexResp.
@@ -155,7 +164,7 @@ func checkMessage(m *pb.Message, self uint64, threads bool) error {
 	if err := checkAddressing(m, self, threads); err != nil {
 		return err
 	}
-	if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {
+	if m.Term >= raftlog.MaxCounter || m.Index >= raftlog.MaxCounter || m.LogTerm >= raftlog.MaxCounter || m.Commit >= raftlog.MaxCounter || m.RejectHint >= raftlog.MaxCounter {
 		return fmt.Errorf("%w: term %d, index %d, log term %d, commit %d, hint %d", ErrOutOfRange, m.Term, m.Index, m.LogTerm, m.Commit, m.RejectHint)
 	}
 	switch m.Type {
@@ -250,13 +259,13 @@ func checkAppend(m *pb.Message) error {
 	req := appendReq{m}
 	if len(m.Entries) > 0 {
 		log := req.log()
-		if err := log.valid(); err != nil {
+		if err := validSlice(log); err != nil {
 			return err
 		}
-	} else if err := req.prev().valid(); err != nil {
+	} else if err := validID(req.prev()); err != nil {
 		return err
 	}
-	if last := req.last(); last.term > m.Term {
+	if last := req.last(); last.Term > m.Term {
 		return fmt.Errorf("%w: entry %v is newer than the leader's term %d", ErrMalformed, last, m.Term)
 	}
 	return checkEntries(m.Entries)
@@ -303,7 +312,7 @@ func decodeConfChange(e *pb.Entry) (pb.ConfChangeV2, error) {
 }
 
 func checkAppendResp(m *pb.Message) error {
-	if resp := (appendResp{m}); resp.Reject && resp.hint().term != 0 && resp.hint().index == 0 {
+	if resp := (appendResp{m}); resp.Reject && resp.hint().Term != 0 && resp.hint().Index == 0 {
 		return fmt.Errorf("%w: hint has a term but no index", ErrMalformed)
 	}
 	return nil
@@ -311,10 +320,10 @@ func checkAppendResp(m *pb.Message) error {
 
 func checkVote(m *pb.Message) error {
 	last := voteReqOf(m).last
-	if err := last.valid(); err != nil {
+	if err := validID(last); err != nil {
 		return err
 	}
-	if last.term > m.Term {
+	if last.Term > m.Term {
 		return fmt.Errorf("%w: a candidate of term %d has an entry %v", ErrMalformed, m.Term, last)
 	}
 	return nil
@@ -325,13 +334,13 @@ func checkSnapshot(m *pb.Message) error {
 		return fmt.Errorf("%w: no snapshot", ErrMalformed)
 	}
 	id := snapshotID(m.Snapshot)
-	if id.index == 0 {
+	if id.Index == 0 {
 		return fmt.Errorf("%w: empty snapshot", ErrMalformed)
 	}
-	if err := id.valid(); err != nil {
+	if err := validID(id); err != nil {
 		return err
 	}
-	if m.Term != 0 && id.term > m.Term {
+	if m.Term != 0 && id.Term > m.Term {
 		return fmt.Errorf("%w: snapshot %v is newer than the leader's term %d", ErrMalformed, id, m.Term)
 	}
 	cs := &m.Snapshot.Metadata.ConfState
@@ -363,4 +372,36 @@ func checkRead(m *pb.Message) error {
 		return fmt.Errorf("%w: a read needs one entry that holds its context", ErrMalformed)
 	}
 	return nil
+}
+
+// validID returns an error unless id is the origin or has an index, and both its numbers are
+// countable. Term 0 is before every election: a group may begin with a snapshot, or with entries,
+// of that term.
+func validID(id raftlog.EntryID) error {
+	if id.Term >= raftlog.MaxCounter || id.Index >= raftlog.MaxCounter {
+		return fmt.Errorf("%w: entry %d/%d", ErrOutOfRange, id.Term, id.Index)
+	}
+	if id.Index == 0 && id.Term != 0 {
+		return fmt.Errorf("%w: term %d without an index", ErrMalformed, id.Term)
+	}
+	return nil
+}
+
+// validSlice: indexes go up by one, terms never fall, and nothing can wrap.
+func validSlice(s raftlog.Slice) error {
+	if err := validID(s.Prev); err != nil {
+		return err
+	}
+	at := s.Prev
+	for i := range s.Entries {
+		e := &s.Entries[i]
+		if e.Index != at.Index+1 {
+			return fmt.Errorf("%w: %w: %d follows %d", ErrMalformed, errNotContiguous, e.Index, at.Index)
+		}
+		if e.Term < at.Term {
+			return fmt.Errorf("%w: term falls from %d to %d at index %d", ErrMalformed, at.Term, e.Term, e.Index)
+		}
+		at = raftlog.EntryID{Term: e.Term, Index: e.Index}
+	}
+	return validID(at)
 }

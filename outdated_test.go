@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -46,7 +47,7 @@ func TestTheAcknowledgementOfEntriesThatASnapshotReplacedCountsForNothing(t *tes
 	c.writing(pb.Message{Type: pb.MsgSnap, From: 3, To: 1, Term: 3, Snapshot: snapAt(5, 3, pb.ConfState{Voters: []uint64{1, 2, 3}})})
 	c.writing(pb.Message{Type: pb.MsgApp, From: 3, To: 1, Term: 3, Index: 5, LogTerm: 3, Commit: 5, Entries: entriesOf(6, 3, 3, 3, 3, 3)})
 	c.step(first)
-	if got := c.node(1).raft.log.stable(); got != 5 {
+	if got := c.node(1).raft.log.Stable(); got != 5 {
 		t.Errorf("entries up to %d count as durable, and only those that were replaced are", got)
 	}
 }
@@ -119,7 +120,7 @@ func TestAVoteThatIsGrantedStartsTheElectionTimerAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.tick(1, 11)
-	c.step(voteFrom(2, 1, 2, entryID{1, 1}))
+	c.step(voteFrom(2, 1, 2, entryAt(1, 1)))
 	c.ready(1)
 	c.tick(1, 11)
 	c.wantRole(1, StateFollower, 2)
@@ -134,7 +135,7 @@ func TestEntriesThatASnapshotReplacesAreNotRead(t *testing.T) {
 	}
 	c.writing(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(5, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})})
 	for lo := uint64(1); lo <= 5; lo++ {
-		if entries, err := n.raft.log.entries(lo, 6, noLimit); !errors.Is(err, ErrCompacted) {
+		if entries, err := n.raft.log.Entries(lo, 6, raftlog.NoLimit); !errors.Is(err, ErrCompacted) {
 			t.Errorf("from %d on: %v, %v", lo, entries, err)
 		}
 	}
@@ -145,8 +146,8 @@ func TestWhatWasNotHandedOutIsNotAcknowledged(t *testing.T) {
 	c := newTestCluster(t, 3, asyncWriting)
 	n := c.node(1)
 	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2, 2)})
-	c.step(pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: 1, Term: 2, Index: 3, LogTerm: 2, RejectHint: n.raft.log.unstable.generation})
-	if got := n.raft.log.stable(); got != 1 {
+	c.step(pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: 1, Term: 2, Index: 3, LogTerm: 2})
+	if got := n.raft.log.Stable(); got != 1 {
 		t.Errorf("entries up to %d count as durable, and nobody has written them", got)
 	}
 }

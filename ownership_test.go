@@ -164,7 +164,7 @@ func (p *lateProgram) work() {
 
 // batch does the work of a Ready, and sends nothing yet.
 func (p *lateProgram) batch(n *testNode) {
-	if p.midway && n.raft.log.applying < n.raft.log.committed && n.raft.role == StateLeader && n.raft.transferee == None {
+	if p.midway && n.raft.log.Applying() < n.raft.log.Committed() && n.raft.role == StateLeader && n.raft.transferee == None {
 		p.midway = false
 		p.ask(n.cfg.ID) // so that what is committed is not all that there is
 	}
@@ -335,7 +335,7 @@ func (p *lateProgram) wantEverythingApplied() {
 		p.t.Errorf("applied: %s", got)
 	}
 	for _, n := range p.nodes {
-		if got, want := n.raft.log.applied, p.node(p.leader()).raft.log.applied; got != want {
+		if got, want := n.raft.log.Applied(), p.node(p.leader()).raft.log.Applied(); got != want {
 			p.t.Errorf("node %d has applied %d of %d", n.cfg.ID, got, want)
 		}
 	}

@@ -3,6 +3,7 @@ package raft
 import (
 	"encoding/binary"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -10,12 +11,12 @@ import (
 // with a MemoryStorage that has one.
 type packedSnapshot struct {
 	data []byte
-	id   entryID
+	id   raftlog.EntryID
 	conf packedConfState
 }
 
 func (s *packedSnapshot) unpack() pb.Snapshot {
-	m := pb.SnapshotMetadata{ConfState: s.conf.unpack(), Index: s.id.index, Term: s.id.term}
+	m := pb.SnapshotMetadata{ConfState: s.conf.unpack(), Index: s.id.Index, Term: s.id.Term}
 	return pb.Snapshot{Data: s.data, Metadata: m}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -122,7 +123,7 @@ func TestAFollowerAppendsAfterTheEntryWhoseTermIsForgotten(t *testing.T) {
 	if len(rd.Messages) != 1 || rd.Messages[0].Reject || rd.Messages[0].Index != 6 {
 		t.Errorf("answers %v", rd.Messages)
 	}
-	if got := n.raft.log.last(); got != (entryID{term: 4, index: 6}) {
+	if got := n.raft.log.Last(); got != (raftlog.EntryID{Term: 4, Index: 6}) {
 		t.Errorf("the log ends at %v", got)
 	}
 }

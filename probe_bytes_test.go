@@ -3,6 +3,7 @@ package raft
 import (
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -20,7 +21,7 @@ func TestASearchThroughManyTermsSendsLittle(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxSizePerMsg = most })
 	c.withLogs(2, disks[1], disks[2], disks[1])
 	for _, n := range c.nodes {
-		log, err := n.storage.Entries(2, terms*entries+2, noLimit)
+		log, err := n.storage.Entries(2, terms*entries+2, raftlog.NoLimit)
 		noError(t, err)
 		for i := range log {
 			log[i].Data = make([]byte, payload)
@@ -35,7 +36,7 @@ func TestASearchThroughManyTermsSendsLittle(t *testing.T) {
 		return false
 	}
 	c.elect(1)
-	if last := c.node(2).raft.log.last(); last != c.node(1).raft.log.last() {
+	if last := c.node(2).raft.log.Last(); last != c.node(1).raft.log.Last() {
 		t.Fatalf("node 2 has %v", last)
 	}
 	if probes < terms {

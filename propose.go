@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -33,7 +34,7 @@ func (r *raft) admitProposal(n int, bytes uint64) error {
 		return ErrNotMember
 	case r.transferee != None:
 		return ErrTransferring
-	case r.log.lastIndex()+uint64(n) >= maxCounter:
+	case r.log.LastIndex()+uint64(n) >= raftlog.MaxCounter:
 		return ErrLogFull
 	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:
 		// Some entries are always admitted: one without data, and, whatever its size, the
@@ -59,12 +60,12 @@ func (r *raft) admitForward() error {
 func (r *raft) appendProposal(entries []pb.Entry) error {
 	pending := r.pendingConfIndex
 	for i := range entries {
-		if !isConfChange(&entries[i]) {
+		if !raftlog.IsConfChange(&entries[i]) {
 			continue
 		}
 		switch err := r.admitConfChange(&entries[i], pending); {
 		case err == nil:
-			pending = r.log.lastIndex() + 1 + uint64(i)
+			pending = r.log.LastIndex() + 1 + uint64(i)
 		case errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):
 			r.logger.Infof("%x: a configuration change becomes an entry without data: %v", r.id, err)
 			entries = slices.Clone(entries) // the caller's array is not changed
@@ -73,14 +74,14 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 			return err
 		}
 	}
-	bytes := payloadBytes(entries)
+	bytes := raftlog.PayloadBytes(entries)
 	if err := r.admitProposal(len(entries), bytes); err != nil {
 		return err
 	}
 	r.pendingConfIndex = pending
 	r.unappliedBytes += bytes
 	traceAppend(r, entries)
-	r.log.appendOwn(r.term, entries, bytes)
+	r.log.AppendOwn(r.term, entries, bytes)
 	return nil
 }
 

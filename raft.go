@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/progress"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -19,7 +20,7 @@ type raft struct {
 
 	term uint64
 	vote uint64
-	log  raftLog
+	log  raftlog.Log
 
 	// Fixed at construction.
 
@@ -268,18 +269,17 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	if err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
 	}
-	if hs.Term >= maxCounter {
+	if hs.Term >= raftlog.MaxCounter {
 		return nil, written, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
 	}
-	log, err := openLog(cfg.Storage, hs, cfg.Applied)
+	log, err := openLog(&cfg, hs)
 	if err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	written = pb.HardState{Term: hs.Term, Vote: hs.Vote, Commit: log.committed}
+	written = pb.HardState{Term: hs.Term, Vote: hs.Vote, Commit: log.Committed()}
 	if hs, err = recoverHardState(written, &log, cfg.DisableConfChangeValidation); err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	log.unstable.keep = cfg.MaxCachedEntriesSize
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
 		return nil, written, fmt.Errorf("raft: starting %x: %w: %w", cfg.ID, ErrStorage, err)
@@ -315,17 +315,32 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
-	proof := hs.Term == log.last().term
-	switch r.log.committed, err = r.beforeAlone(hs.Commit, proof); {
+	proof := hs.Term == log.Last().Term
+	limit, err := r.beforeAlone(hs.Commit, proof)
+	if err == nil {
+		err = r.log.CommitTo(limit)
+	}
+	switch {
 	case errors.Is(err, ErrUnavailable):
-		r.log.committed = log.committed
 		r.postponeCommit(hs.Commit, proof)
 	case err != nil:
 		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
-	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.committed, r.log.applied, r.log.last(), config)
+	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.Committed(), r.log.Applied(), r.log.Last(), config)
 	traceInitState(r)
 	return r, written, nil
+}
+
+// openLog reads the log that Storage holds.
+func openLog(c *Config, hs pb.HardState) (raftlog.Log, error) {
+	log, err := raftlog.Open(c.Storage, c.MaxCachedEntriesSize)
+	if err != nil {
+		return log, err
+	}
+	if first := log.First(); c.Applied != 0 && c.Applied < first-1 {
+		return log, &ConfigError{Field: "Applied", Reason: fmt.Sprintf("is %d, and the log begins at %d", c.Applied, first)}
+	}
+	return log, log.Start(hs.Commit, c.Applied)
 }
 
 func limitsOf(c *Config) limits {
@@ -373,7 +388,7 @@ func (l *limits) catchUpRounds() int  { return int(l.catchUp) }
 // setConfig makes cfg the active configuration. It changes state only.
 func (r *raft) setConfig(cfg tracker.Config) {
 	// New members are sent the last entry first, as in v3.6.
-	r.members.Switch(cfg, max(r.log.lastIndex(), 1))
+	r.members.Switch(cfg, max(r.log.LastIndex(), 1))
 	i := r.members.Find(r.id)
 	r.mayCampaign = i >= 0 && r.members.IsVoter(i)
 }
@@ -385,7 +400,7 @@ func (r *raft) drawElectionTimeout() {
 
 // hardState is what must be durable before anything that depends on it is sent.
 func (r *raft) hardState() pb.HardState {
-	return pb.HardState{Term: r.term, Vote: r.vote, Commit: r.log.committed}
+	return pb.HardState{Term: r.term, Vote: r.vote, Commit: r.log.Committed()}
 }
 
 // quarantine stops this node because of err while it was doing something. The first

@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
 )
@@ -293,7 +294,7 @@ func (rn *RawNode) LeaseRead() (index uint64, ok bool) {
 	if r.err != nil || !r.hasLease() {
 		return 0, false
 	}
-	return r.log.committed, true
+	return r.log.Committed(), true
 }
 
 // Step gives the node a message from a peer, or a response of its storage threads. The
@@ -318,16 +319,15 @@ func (rn *RawNode) HasReady() bool {
 // writeDue reports whether there is something that is not with the storage yet.
 func (rn *RawNode) writeDue() bool {
 	r := rn.raft
-	u := &r.log.unstable
-	return u.taken < u.end() || u.snapshotToWrite() != nil || rn.hard != r.hardState()
+	return r.log.WriteDue() || rn.hard != r.hardState()
 }
 
 // applyDue reports whether there are entries to hand out for applying, and room for them.
-func (r *raft) applyDue() bool { return r.log.applying < r.log.committed && r.mayApply() }
+func (r *raft) applyDue() bool { return r.log.Applying() < r.log.Committed() && r.mayApply() }
 
 func (r *raft) mayApply() bool {
 	_, room := r.applyRoom()
-	return room && r.postponed.mayRead() && r.log.applying+1 < r.log.applyEnd(r.async == nil)
+	return room && r.postponed.mayRead() && r.log.Applying()+1 < r.log.ApplyEnd(r.async == nil)
 }
 
 // Ready returns the next batch of work, see the type. Without async storage writes it
@@ -387,15 +387,9 @@ func (rn *RawNode) fill(rd *Ready) {
 func (rn *RawNode) fillWrite(rd *Ready) (tells bool) {
 	r := rn.raft
 	tells = rd.MustSync // so far set only if the batch's committed entries hold such a change
-	if entries := r.log.unstable.toWrite(); len(entries) > 0 {
-		rd.Entries = entries
-	}
-	if s := r.log.unstable.snapshotToWrite(); s != nil {
-		rd.Snapshot = *s
-	}
-	rn.write = r.beginWrite()
+	rn.write = r.beginWrite(rd)
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
-	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0
+	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0
 	if hard := r.hardState(); hard != rn.hard {
 		tells = tells || r.tellsConfChange(hard.Commit, rn.hard.Commit)
 		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || tells
@@ -424,7 +418,7 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 func (rn *RawNode) fillCommitted(rd *Ready) error {
 	r := rn.raft
 	room, _ := r.applyRoom()
-	committed, err := r.log.toApply(room, r.async == nil)
+	committed, err := r.toApply(room)
 	if err != nil {
 		if errors.Is(err, ErrUnavailable) {
 			r.postponeReading(err)
@@ -438,7 +432,7 @@ func (rn *RawNode) fillCommitted(rd *Ready) error {
 	if n := len(committed); n > 0 {
 		rd.CommittedEntries = committed
 		rd.MustSync = r.noteChangesOut(committed)
-		r.log.applying = committed[n-1].Index
+		r.log.HandedOut(committed[n-1].Index)
 		if committed[0].Index == 1 && r.members.Len() == 0 {
 			r.adoptFirstConfiguration(committed)
 		}
@@ -460,15 +454,14 @@ func (r *raft) postponeReading(err error) {
 // before any other node learns of it: a node that the change removed may then leave for good, and
 // no other node might know of it.
 func (r *raft) tellsConfChange(commit, before uint64) bool {
-	after := max(before, r.log.applying)
-	return after < commit && (after+1 < r.log.changes.from || len(r.log.changes.in(after, commit)) > 0)
+	return r.log.MayHaveConfChange(max(before, r.log.Applying()), commit)
 }
 
 // lend remembers what Advance will acknowledge.
 func (rn *RawNode) lend(rd *Ready) {
 	rn.lent = true
 	if rn.raft.role == StateLeader {
-		rn.raft.handedOutBytes = payloadBytes(rd.CommittedEntries)
+		rn.raft.handedOutBytes = raftlog.PayloadBytes(rd.CommittedEntries)
 	}
 }
 
@@ -476,7 +469,7 @@ func (rn *RawNode) lend(rd *Ready) {
 // be durable if tells is set, see fillWrite.
 func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 	r := rn.raft
-	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.snapshot != 0 || r.async.hasGated() {
+	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.Snapshot != 0 || r.async.hasGated() {
 		r.local(r.storageAppend(rd, rn.write, tells))
 	}
 	if len(rd.CommittedEntries) > 0 {
@@ -503,12 +496,12 @@ func (rn *RawNode) advance() {
 	if rn.write != (write{}) && r.endWrite(&rn.write) != nil {
 		return
 	}
-	if r.log.applying > r.log.applied {
+	if r.log.Applying() > r.log.Applied() {
 		bytes := uint64(0)
 		if r.role == StateLeader {
 			bytes = r.handedOutBytes
 		}
-		r.endApply(r.log.applying, bytes)
+		r.endApply(r.log.Applying(), bytes)
 	}
 }
 

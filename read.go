@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/ffd200af/raft/internal/fifo"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -38,7 +39,7 @@ type read struct {
 // reads is the queue: of a leader, those to confirm, oldest first; of a follower, those
 // that it has sent to the leader.
 type reads struct {
-	queue fifo[read]
+	queue fifo.Queue[read]
 	// most is Config.MaxPendingReads. One more read is dropped.
 	most int
 	// round is the number of the last broadcast in this term.
@@ -62,7 +63,7 @@ type reads struct {
 // openReads returns the queue, which is made when it is first needed.
 func (r *raft) openReads() *reads {
 	if r.reads == nil {
-		r.reads = &reads{most: defaultPendingReads, nonce: newNonce(r.seed, r.id, r.term, r.log.committed, r.log.lastIndex(), r.clock)}
+		r.reads = &reads{most: defaultPendingReads, nonce: newNonce(r.seed, r.id, r.term, r.log.Committed(), r.log.LastIndex(), r.clock)}
 	}
 	return r.reads
 }
@@ -72,7 +73,7 @@ func (rs *reads) waiting() int {
 	if rs == nil {
 		return 0
 	}
-	return rs.queue.len()
+	return rs.queue.Len()
 }
 
 // answered reports whether there are answers to hand out.
@@ -100,17 +101,17 @@ func (r *raft) readIndex(from uint64, context []byte) {
 func (r *raft) startRead(rd *read) bool {
 	rs := r.openReads()
 	switch {
-	case rs.queue.len() >= rs.most || len(rs.answers) >= rs.most:
+	case rs.queue.Len() >= rs.most || len(rs.answers) >= rs.most:
 		return false
 	case r.role == StateLeader && r.leaseReads && r.hasLease():
-		rd.index = r.log.committed
+		rd.index = r.log.Committed()
 		r.answerRead(rd)
 		return true
 	case r.role == StateLeader:
 	case r.role == StateFollower && r.lead != None && rd.from == r.id:
 		rd.context, rd.asked = rs.unique(rd.context)
 		r.askLeader(rd)
-		if rs.queue.len() == 0 {
+		if rs.queue.Len() == 0 {
 			rs.askedAt, r.outbox.asks = r.clock, true
 		}
 	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
@@ -125,7 +126,7 @@ func (r *raft) startRead(rd *read) bool {
 	default:
 		return false
 	}
-	rs.queue.push(*rd)
+	rs.queue.Push(*rd)
 	return true
 }
 
@@ -183,7 +184,7 @@ func (r *raft) tickReads() {
 		return
 	}
 	r.reads.askedAt = r.clock
-	r.askLeader(r.reads.queue.at(r.reads.queue.len() - 1))
+	r.askLeader(r.reads.queue.At(r.reads.queue.Len() - 1))
 	r.outbox.asks = true
 }
 
@@ -191,23 +192,23 @@ func (r *raft) tickReads() {
 // leader has committed in its term it does not know what is committed (thesis §6.4).
 func (r *raft) readRoundDue() bool {
 	n := r.reads.waiting()
-	return n > 0 && r.role == StateLeader && r.reads.queue.at(n-1).round == 0 && r.log.committed >= r.termStart
+	return n > 0 && r.role == StateLeader && r.reads.queue.At(n-1).round == 0 && r.log.Committed() >= r.termStart
 }
 
 // startRound begins a round, and returns the context that its heartbeats carry; nil if nobody
 // needs it. All reads that wait ride on it. Reads of earlier rounds ride on: any later round
 // confirms them as well, if heartbeats were lost.
 func (r *raft) startRound() []byte {
-	riding := r.reads.waiting() > 0 && r.log.committed >= r.termStart
+	riding := r.reads.waiting() > 0 && r.log.Committed() >= r.termStart
 	if !riding && !r.leases() {
 		return nil
 	}
 	rs := r.openReads()
 	rs.round++
 	r.members.Echo(r.id, rs.round) // the leader echoes itself
-	for i := rs.queue.len() - 1; riding && i >= 0 && rs.queue.at(i).round == 0; i-- {
-		rs.queue.at(i).round = rs.round
-		rs.queue.at(i).index = r.log.committed
+	for i := rs.queue.Len() - 1; riding && i >= 0 && rs.queue.At(i).round == 0; i-- {
+		rs.queue.At(i).round = rs.round
+		rs.queue.At(i).index = r.log.Committed()
 	}
 	r.noteSentRound(rs.round)
 	if cap(rs.contexts)-len(rs.contexts) < 8 {
@@ -248,11 +249,11 @@ func (r *raft) reconfirmReads() {
 func (r *raft) answerReads(confirmed uint64) {
 	q := &r.reads.queue
 	n := 0
-	for n < q.len() && q.at(n).round != 0 && q.at(n).round <= confirmed {
-		r.answerRead(q.at(n))
+	for n < q.Len() && q.At(n).round != 0 && q.At(n).round <= confirmed {
+		r.answerRead(q.At(n))
 		n++
 	}
-	q.pop(n)
+	q.Pop(n)
 }
 
 func (r *raft) answerRead(rd *read) {
@@ -280,12 +281,12 @@ func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 	}
 	q := &r.reads.queue
 	number := askNumber(context)
-	i := sort.Search(q.len(), func(i int) bool { return askNumber(q.at(i).asked) >= number })
-	if i < q.len() && string(q.at(i).asked) == string(context) {
+	i := sort.Search(q.Len(), func(i int) bool { return askNumber(q.At(i).asked) >= number })
+	if i < q.Len() && string(q.At(i).asked) == string(context) {
 		for j := range i + 1 {
-			r.answer(ReadState{Index: index, RequestCtx: q.at(j).context})
+			r.answer(ReadState{Index: index, RequestCtx: q.At(j).context})
 		}
-		q.pop(i + 1)
+		q.Pop(i + 1)
 	}
 }
 
@@ -304,10 +305,10 @@ func (r *raft) dropReads() {
 		return
 	}
 	q := &r.reads.queue
-	for i := range q.len() {
-		r.dropRead(q.at(i).from, q.at(i).context)
+	for i := range q.Len() {
+		r.dropRead(q.At(i).from, q.At(i).context)
 	}
-	q.pop(q.len())
+	q.Pop(q.Len())
 	r.reads.round = 0
 }
 
@@ -327,7 +328,7 @@ func (rs *reads) take(reuse bool) []ReadState {
 	if !reuse {
 		answers := append(make([]ReadState, 0, len(rs.answers)), rs.answers...)
 		clear(rs.answers)
-		rs.answers = emptied(rs.answers)
+		rs.answers = fifo.Emptied(rs.answers)
 		return answers
 	}
 	rs.answers, rs.lent = rs.lent[:0], rs.answers
@@ -340,5 +341,5 @@ func (rs *reads) returned() {
 		return
 	}
 	clear(rs.lent)
-	rs.lent = emptied(rs.lent)
+	rs.lent = fifo.Emptied(rs.lent)
 }

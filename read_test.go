@@ -440,3 +440,53 @@ func TestAQuestionThatComesBackIsNoRead(t *testing.T) {
 		t.Errorf("the application is told %v", reads)
 	}
 }
+
+// A program may ask for many reads before it takes a Ready: a healthy group answers them all.
+func TestManyReadsAreAnswered(t *testing.T) {
+	const n = 20_000
+	for _, asker := range []uint64{1, 2} {
+		c := newTestCluster(t, 3, nil)
+		c.elect(1)
+		for i := range n {
+			c.node(asker).ReadIndex(fmt.Append(nil, i))
+		}
+		c.settle()
+		if node := c.node(asker); len(node.reads) != n || len(node.dropped) != 0 {
+			t.Errorf("node %d: %d of %d reads are answered, and %d dropped", asker, len(node.reads), n, len(node.dropped))
+		}
+		for id := range uint64(3) {
+			// What the reads took is let go of when they are answered.
+			if rs := c.node(id + 1).raft.reads; rs != nil && cap(rs.queue.All())+cap(rs.answers)+cap(rs.lent) > 2*1024 {
+				t.Errorf("node %d keeps room for %d reads, %d and %d answers", id+1, cap(rs.queue.All()), cap(rs.answers), cap(rs.lent))
+			}
+		}
+	}
+}
+
+// The answers to a follower's reads find them without a search through the queue, and the others
+// stay where they are.
+func TestAnsweredReadsLeaveOthersInPlace(t *testing.T) {
+	const n = 1000
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range n {
+		c.node(2).ReadIndex([]byte("x"))
+	}
+	var asked []pb.Message
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgReadIndex {
+			asked = append(asked, *m)
+		}
+		return m.Type == pb.MsgReadIndex
+	}
+	c.settle()
+	q := &c.node(2).raft.reads.queue
+	last := q.At(n - 1)
+	for i := range n / 2 {
+		m := pb.Message{Type: pb.MsgReadIndexResp, From: 1, To: 2, Term: asked[i].Term, Index: 2, Entries: asked[i].Entries}
+		noError(t, c.node(2).Step(m))
+		if q.Len() != n-1-i || q.At(q.Len()-1) != last {
+			t.Fatalf("after %d answers %d reads wait, and the last one has moved: %t", i+1, q.Len(), q.At(q.Len()-1) != last)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -13,19 +14,19 @@ import (
 
 // recoverHardState returns what hs, which names the log's commit index, must have been at least. trusting is
 // Config.DisableConfChangeValidation.
-func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState, error) {
-	if last := l.last(); last.term > hs.Term && (last.index >= l.first || hs.Term > 0 || last.term > 1) {
+func recoverHardState(hs pb.HardState, l *raftlog.Log, trusting bool) (pb.HardState, error) {
+	if last := l.Last(); last.Term > hs.Term && (last.Index >= l.First() || hs.Term > 0 || last.Term > 1) {
 		// Entries come in their own term or a later one. No vote of that term is lost: one that was given was durable
 		// first, and who leads in a term has voted in it. A snapshot of term 1 without a hard state is how new groups
 		// begin, in which nobody has led; one of a later term is a group that begins with another's state.
-		hs.Term, hs.Vote = last.term, None
+		hs.Term, hs.Vote = last.Term, None
 	}
-	first, complete, err := l.recoverFirstConfiguration()
+	first, complete, err := recoverFirstConfiguration(l)
 	if err != nil {
 		return hs, err
 	}
 	change := uint64(0) // the last one before lo that is not known to be committed
-	if first > l.committed {
+	if first > l.Committed() {
 		change = first
 	}
 	if complete {
@@ -36,8 +37,8 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 	}
 	// A leader appends a configuration change when the one before it is committed. So of those that
 	// are there, all but the last one are. The first configuration counts as one.
-	for lo := max(l.committed, change) + 1; lo <= l.lastIndex(); {
-		entries, err := l.storedEntries(lo, l.lastIndex()+1, defaultMaxSizePerMsg)
+	for lo := max(l.Committed(), change) + 1; lo <= l.LastIndex(); {
+		entries, err := l.Entries(lo, l.LastIndex()+1, defaultMaxSizePerMsg)
 		if errors.Is(err, ErrCompacted) {
 			return hs, fmt.Errorf("%w: entry %d was compacted before it was applied", ErrStorage, lo)
 		}
@@ -45,7 +46,7 @@ func recoverHardState(hs pb.HardState, l *raftLog, trusting bool) (pb.HardState,
 			return hs, fmt.Errorf("looking for configuration changes: %w", err)
 		}
 		for i := range entries {
-			if !isConfChange(&entries[i]) {
+			if !raftlog.IsConfChange(&entries[i]) {
 				continue
 			}
 			if change != 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -56,7 +57,7 @@ func (l *toldLearner) work() {
 			noError(l.t, l.storage.SetHardState(rd.HardState))
 		}
 		for i := range rd.CommittedEntries {
-			if isConfChange(&rd.CommittedEntries[i]) {
+			if raftlog.IsConfChange(&rd.CommittedEntries[i]) {
 				cc, err := decodeConfChange(&rd.CommittedEntries[i])
 				noError(l.t, err)
 				l.ApplyConfChange(cc)
@@ -205,7 +206,7 @@ func TestAnUnavailableBeginningOfALogIsNoReasonToForget(t *testing.T) {
 			l.wantCommit(0)
 			s.now = false
 			l.Tick()
-			l.wantCommit(l.raft.log.lastIndex())
+			l.wantCommit(l.raft.log.LastIndex())
 		})
 	}
 }
@@ -259,7 +260,7 @@ func TestAKeptProofIsVoidOnceTheNodeIsKnownToBeBehind(t *testing.T) {
 	noError(t, err)
 	l := &toldLearner{RawNode: n, t: t, storage: s}
 	s.now = true
-	noError(t, l.Step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 8, Index: 2, LogTerm: 2, Context: committedContext(entryID{2, 2})}))
+	noError(t, l.Step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 8, Index: 2, LogTerm: 2, Context: committedContext(entryAt(2, 2))}))
 	l.work()
 	noError(t, l.Step(pb.Message{Type: pb.MsgApp, From: 3, To: 1, Term: 8, Index: 100, LogTerm: 7, Commit: 100}))
 	l.work()

@@ -86,13 +86,13 @@ func (r *raft) becomeLeader() {
 	if r.leadership == nil {
 		r.leadership = &leadership{}
 	}
-	r.termStart = r.log.lastIndex() + 1
-	r.pendingConfIndex = r.log.lastIndex()
+	r.termStart = r.log.LastIndex() + 1
+	r.pendingConfIndex = r.log.LastIndex()
 	r.members.Track(r.termStart)
 	if i := r.members.Find(r.id); i >= 0 {
 		own := r.members.Progress(i)
 		own.BecomeReplicate()
-		r.members.MaybeUpdate(r.id, r.log.stable())
+		r.members.MaybeUpdate(r.id, r.log.Stable())
 		own.RecentActive = true
 	}
 	r.trackLearners()

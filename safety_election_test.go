@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // voteFrom makes a request for node to's vote, from a candidate whose log ends at last.
-func voteFrom(from, to, term uint64, last entryID) pb.Message {
-	return pb.Message{Type: pb.MsgVote, From: from, To: to, Term: term, Index: last.index, LogTerm: last.term}
+func voteFrom(from, to, term uint64, last raftlog.EntryID) pb.Message {
+	return pb.Message{Type: pb.MsgVote, From: from, To: to, Term: term, Index: last.Index, LogTerm: last.Term}
 }
 
 // answers returns the responses of a type that a node has ready, after persisting.
@@ -44,7 +45,7 @@ func (c *testCluster) wantRole(id uint64, role StateType, term uint64) {
 
 func TestBug01TermAndVoteAreOneWrite(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
-	c.step(voteFrom(2, 1, 5, entryID{1, 1}))
+	c.step(voteFrom(2, 1, 5, entryAt(1, 1)))
 	rd := c.node(1).Ready()
 	want := pb.HardState{Term: 5, Vote: 2, Commit: 1}
 	if rd.HardState != want || !rd.MustSync {
@@ -70,7 +71,7 @@ func TestBug02AVoteIsForgottenOnlyWithItsTerm(t *testing.T) {
 			c.restart(1)
 		}
 		c.wire = nil
-		c.step(voteFrom(3, 1, 2, entryID{1, 1}))
+		c.step(voteFrom(3, 1, 2, entryAt(1, 1)))
 		if got := c.answers(1, pb.MsgVoteResp); len(got) != 1 || !got[0].Reject {
 			t.Errorf("restart %t: a second vote in term 2: %v", restart, got)
 		}
@@ -83,7 +84,7 @@ func TestWhoKnowsTheLeaderOfTheTermVotesForNobodyElse(t *testing.T) {
 	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5})
 	c.ready(1)
 	c.wire = nil
-	c.step(voteFrom(3, 1, 5, entryID{4, 9}))
+	c.step(voteFrom(3, 1, 5, entryAt(4, 9)))
 	if got := c.answers(1, pb.MsgVoteResp); len(got) != 1 || !got[0].Reject {
 		t.Errorf("a vote against the leader of term 5: %v", got)
 	}
@@ -132,14 +133,14 @@ func TestBug05AVoteCountsOnce(t *testing.T) {
 func TestALogMustBeAsUpToDateToGetAVote(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
-		candidate entryID
+		candidate raftlog.EntryID
 		granted   bool
 	}{
-		{"a longer log of an older term", entryID{2, 9}, false},
-		{"a shorter log of the same term", entryID{3, 4}, false},
-		{"the same log", entryID{3, 5}, true},
-		{"a longer log of the same term", entryID{3, 6}, true},
-		{"a shorter log of a later term", entryID{4, 2}, true},
+		{"a longer log of an older term", entryAt(2, 9), false},
+		{"a shorter log of the same term", entryAt(3, 4), false},
+		{"the same log", entryAt(3, 5), true},
+		{"a longer log of the same term", entryAt(3, 6), true},
+		{"a shorter log of a later term", entryAt(4, 2), true},
 	} {
 		for _, pre := range []bool{false, true} {
 			c := newTestCluster(t, 3, nil)
@@ -279,7 +280,7 @@ func TestACandidateIsIgnoredWhileALeaderIsAlive(t *testing.T) {
 		c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
 		c.elect(1)
 		c.tick(2, 9) // one tick short of the minimum election timeout
-		req := voteFrom(3, 2, 9, entryID{2, 2})
+		req := voteFrom(3, 2, 9, entryAt(2, 2))
 		req.Type = m
 		c.step(req)
 		c.wantRole(2, StateFollower, 2)
@@ -341,7 +342,7 @@ func TestLearnersVoteButNeitherCampaignNorCount(t *testing.T) {
 	c.tick(3, 100)
 	c.wantRole(3, StateFollower, 0)
 	// It may have been promoted without knowing it: it answers a candidate.
-	c.step(voteFrom(1, 3, 5, entryID{1, 1}))
+	c.step(voteFrom(1, 3, 5, entryAt(1, 1)))
 	if got := c.answers(3, pb.MsgVoteResp); len(got) != 1 || got[0].Reject {
 		t.Errorf("a learner's vote: %v", got)
 	}
@@ -452,15 +453,15 @@ func TestACandidateLeadsWhenItsOwnVoteIsDurableAndNotBefore(t *testing.T) {
 
 func TestATermThatIsAboutToWrapEndsCampaigns(t *testing.T) {
 	c := newTestCluster(t, 1, nil)
-	if err := c.node(1).storage.SetHardState(pb.HardState{Term: maxCounter - 1, Commit: 1}); err != nil {
+	if err := c.node(1).storage.SetHardState(pb.HardState{Term: raftlog.MaxCounter - 1, Commit: 1}); err != nil {
 		t.Fatal(err)
 	}
 	c.restart(1)
 	if err := c.node(1).Campaign(); err != nil {
 		t.Fatal(err)
 	}
-	c.wantRole(1, StateFollower, maxCounter-1)
-	if err := c.node(1).storage.SetHardState(pb.HardState{Term: maxCounter}); err != nil {
+	c.wantRole(1, StateFollower, raftlog.MaxCounter-1)
+	if err := c.node(1).storage.SetHardState(pb.HardState{Term: raftlog.MaxCounter}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := NewRawNode(&c.node(1).cfg); !errors.Is(err, ErrOutOfRange) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -33,7 +34,7 @@ func (c *testCluster) withLogs(term uint64, logs ...[]uint64) {
 
 func (c *testCluster) wantLastIndex(id, want uint64) {
 	c.tb.Helper()
-	if got := c.node(id).raft.log.lastIndex(); got != want {
+	if got := c.node(id).raft.log.LastIndex(); got != want {
 		c.tb.Fatalf("node %d has last index %d, want %d", id, got, want)
 	}
 }
@@ -46,8 +47,8 @@ func (c *testCluster) wantCommit(id, want uint64) {
 }
 
 // appendTo makes an append for node 2 from node 1.
-func appendTo(term uint64, prev entryID, commit uint64, entries ...pb.Entry) pb.Message {
-	return pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: term, Index: prev.index, LogTerm: prev.term, Commit: commit, Entries: entries}
+func appendTo(term uint64, prev raftlog.EntryID, commit uint64, entries ...pb.Entry) pb.Message {
+	return pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: term, Index: prev.Index, LogTerm: prev.Term, Commit: commit, Entries: entries}
 }
 
 // Figure 3.7: an entry of term 2 is on a majority, but the leader of term 4 must not
@@ -92,16 +93,16 @@ func TestBug11AFollowerCommitsOnlyWhatMatchedInThisAppend(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	// Node 2 has a tail of term 2 that the leader of term 3 does not have.
 	c.withLogs(2, nil, []uint64{2, 2, 2})
-	c.step(appendTo(3, entryID{1, 1}, 4))
+	c.step(appendTo(3, entryAt(1, 1), 4))
 	c.wantCommit(2, 1)
-	c.step(appendTo(3, entryID{1, 1}, 4, entriesOf(2, 3)...))
+	c.step(appendTo(3, entryAt(1, 1), 4, entriesOf(2, 3)...))
 	c.wantCommit(2, 2)
 }
 
 func TestBug12AFollowerAcknowledgesWhatThisAppendMatched(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.withLogs(2, nil, []uint64{2, 2, 2})
-	c.step(appendTo(3, entryID{1, 1}, 1))
+	c.step(appendTo(3, entryAt(1, 1), 1))
 	got := c.answers(2, pb.MsgAppResp)
 	if len(got) != 1 || got[0].Index != 1 || got[0].Reject {
 		t.Fatalf("acknowledged %v, want index 1; its own last index is 4", got)
@@ -111,7 +112,7 @@ func TestBug12AFollowerAcknowledgesWhatThisAppendMatched(t *testing.T) {
 func TestBug13AnAcknowledgementWaitsForItsOwnDurableWrite(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = true })
 	n := c.node(2)
-	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2, 2)...))
+	c.step(appendTo(2, entryAt(1, 1), 1, entriesOf(2, 2, 2)...))
 	wantGated := func(rd Ready) {
 		t.Helper()
 		if len(rd.Messages) != 1 || rd.Messages[0].Type != pb.MsgStorageAppend {
@@ -123,7 +124,7 @@ func TestBug13AnAcknowledgementWaitsForItsOwnDurableWrite(t *testing.T) {
 	}
 	wantGated(n.Ready())
 	// The write is under way; an empty append matches what it will bring.
-	c.step(appendTo(2, entryID{2, 3}, 1))
+	c.step(appendTo(2, entryAt(2, 3), 1))
 	wantGated(n.Ready())
 }
 
@@ -156,11 +157,11 @@ func TestBug14AStaleRejectionDoesNotMoveNextBelowMatch(t *testing.T) {
 
 func TestBug14AFollowerTruncatesOnlyAtAConflict(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
-	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2, 2, 2, 2)...))
-	c.step(appendTo(2, entryID{1, 1}, 1, entriesOf(2, 2)...))
-	c.step(appendTo(2, entryID{2, 3}, 1))
+	c.step(appendTo(2, entryAt(1, 1), 1, entriesOf(2, 2, 2, 2, 2)...))
+	c.step(appendTo(2, entryAt(1, 1), 1, entriesOf(2, 2)...))
+	c.step(appendTo(2, entryAt(2, 3), 1))
 	c.wantLastIndex(2, 5)
-	c.step(appendTo(3, entryID{2, 3}, 1, entriesOf(4, 3)...))
+	c.step(appendTo(3, entryAt(2, 3), 1, entriesOf(4, 3)...))
 	c.wantLastIndex(2, 4)
 }
 
@@ -186,7 +187,7 @@ func TestBug16AnAcknowledgementFromAnEarlierTermMeansNothing(t *testing.T) {
 	c.elect(2) // term 3; its no-op reaches nobody
 	c.elect(1) // term 4
 	match := c.node(1).Status().Progress[2].Match
-	last := c.node(1).raft.log.lastIndex()
+	last := c.node(1).raft.log.LastIndex()
 	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: last})
 	c.step(pb.Message{Type: pb.MsgAppResp, From: 3, To: 1, Term: 3, Index: last})
 	if got := c.node(1).Status().Progress[2].Match; got != match {
@@ -246,19 +247,19 @@ func TestBug18EveryConflictIsRepairedWithFewRejections(t *testing.T) {
 	leader := c.node(1).raft.log
 	for id := uint64(2); id <= 7; id++ {
 		log := &c.node(id).raft.log
-		if log.last() != leader.last() {
-			t.Errorf("node %d ends at %v, the leader at %v", id, log.last(), leader.last())
+		if log.Last() != leader.Last() {
+			t.Errorf("node %d ends at %v, the leader at %v", id, log.Last(), leader.Last())
 		}
-		for i := uint64(1); i <= leader.lastIndex(); i++ {
-			want, _ := leader.term(i)
-			if got, _ := log.term(i); got != want {
+		for i := uint64(1); i <= leader.LastIndex(); i++ {
+			want, _ := leader.Term(i)
+			if got, _ := log.Term(i); got != want {
 				t.Errorf("node %d has term %d at %d, want %d", id, got, i, want)
 			}
 		}
 		if rejections[id] > 2 {
 			t.Errorf("node %d rejected %d appends", id, rejections[id])
 		}
-		c.wantCommit(id, leader.lastIndex())
+		c.wantCommit(id, leader.LastIndex())
 	}
 }
 
@@ -478,7 +479,7 @@ func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.withLogs(2, nil, []uint64{2, 2, 2})
 	n := c.node(2)
-	c.step(appendTo(3, entryID{1, 1}, 3, entriesOf(2, 3, 3)...))
+	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
 	rd := n.Ready()
 	if len(rd.Entries) != 2 || len(rd.Messages) != 1 {
 		t.Fatalf("%d entries and %d messages", len(rd.Entries), len(rd.Messages))
@@ -494,7 +495,7 @@ func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
 	}
 	c.start(n)
 	n.verified = nil
-	c.step(appendTo(3, entryID{1, 1}, 3, entriesOf(2, 3, 3)...))
+	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
 	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
 		t.Fatalf("answered %v", got)
 	}
@@ -534,7 +535,7 @@ func TestBug26ANodeThatComesBackWithAnOldDiskIsNoticed(t *testing.T) {
 	if !errors.Is(n.Err(), ErrCommitBeyondLog) {
 		t.Fatalf("not noticed: %v", n.Err())
 	}
-	if err := n.Step(voteFrom(2, 3, 9, entryID{9, 9})); !errors.Is(err, ErrQuarantined) {
+	if err := n.Step(voteFrom(2, 3, 9, entryAt(9, 9))); !errors.Is(err, ErrQuarantined) {
 		t.Errorf("it votes: %v", err)
 	}
 }
@@ -553,7 +554,7 @@ func TestBug27AMinorityThatLostUnsyncedWritesLosesNothingForTheCluster(t *testin
 	if err := lost.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := n.storage.Entries(2, synced+1, noLimit)
+	kept, err := n.storage.Entries(2, synced+1, raftlog.NoLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -618,7 +619,7 @@ func TestAnAnswerToARequestOfAnEarlierTermEndsNoProbe(t *testing.T) {
 	if c.sent[pb.MsgSnap] > 0 {
 		t.Errorf("%d snapshots for a follower that has everything", c.sent[pb.MsgSnap])
 	}
-	if pr := r.members.Progress(r.members.Find(3)); pr.Match != r.log.lastIndex() {
+	if pr := r.members.Progress(r.members.Find(3)); pr.Match != r.log.LastIndex() {
 		t.Errorf("%s", pr)
 	}
 }

@@ -96,7 +96,7 @@ func TestBug31ASecondSnapshotBeforeTheFirstIsAcknowledged(t *testing.T) {
 	if got := n.BasicStatus().Applied; got != 20 {
 		t.Fatalf("applied %d, want 20", got)
 	}
-	c.step(appendTo(2, entryID{2, 20}, 21, entriesOf(21, 2)...))
+	c.step(appendTo(2, entryAt(2, 20), 21, entriesOf(21, 2)...))
 	c.ready(2)
 	c.wantCommit(2, 21)
 }
@@ -105,7 +105,7 @@ func TestNothingIsAppliedBeforeAPendingSnapshot(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := c.node(2)
 	c.step(snapTo(2, 2, snapAt(10, 2, threeVoters)))
-	c.step(appendTo(2, entryID{2, 10}, 11, entriesOf(11, 2)...))
+	c.step(appendTo(2, entryAt(2, 10), 11, entriesOf(11, 2)...))
 	rd := n.Ready()
 	if rd.Snapshot.Metadata.Index != 10 || len(rd.CommittedEntries) != 0 {
 		t.Fatalf("snapshot at %d with %d entries to apply", rd.Snapshot.Metadata.Index, len(rd.CommittedEntries))

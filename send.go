@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ffd200af/raft/internal/fifo"
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -92,7 +94,7 @@ func (o *outbox) returned() {
 // acknowledgement later, so that a thread may step the last response before it sends the others. A
 // nil pool makes new arrays.
 type responsePool struct {
-	out     fifo[[]pb.Message]
+	out     fifo.Queue[[]pb.Message]
 	resting []pb.Message
 	free    [][]pb.Message
 }
@@ -113,24 +115,24 @@ func (p *responsePool) take(n int) []pb.Message {
 // lend notes that the application has the array, and returns the array.
 func (p *responsePool) lend(array []pb.Message) []pb.Message {
 	if p != nil {
-		p.out.push(array)
+		p.out.Push(array)
 	}
 	return array
 }
 
 // acknowledged takes back the array of the oldest message.
 func (p *responsePool) acknowledged() {
-	if p == nil || p.out.len() == 0 {
+	if p == nil || p.out.Len() == 0 {
 		return
 	}
 	if p.resting != nil && len(p.free) < maxFreeArrays {
 		clear(p.resting)
 		p.free = append(p.free, p.resting[:0])
 	}
-	p.resting = *p.out.at(0)
+	p.resting = *p.out.At(0)
 	own := &p.resting[len(p.resting)-1] // the acknowledgement, which was stepped
 	own.Snapshot, own.Entries = nil, nil
-	p.out.pop(1)
+	p.out.Pop(1)
 }
 
 // maxFreeArrays bounds what is kept for writes to come.
@@ -207,7 +209,7 @@ func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
 
 // appendsDue reports whether some follower is owed an append.
 func (r *raft) appendsDue() bool {
-	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.lastIndex(), r.log.committed)
+	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.log.Committed())
 }
 
 // buildAppends turns what followers are owed into messages: this is the only place that
@@ -218,7 +220,7 @@ func (r *raft) buildAppends() error {
 	if r.role != StateLeader {
 		return nil
 	}
-	last, commit := r.log.lastIndex(), r.log.committed
+	last, commit := r.log.LastIndex(), r.log.Committed()
 	for _, i := range r.members.MayBeDue(last, commit) {
 		id := r.members.ID(int(i))
 		if id == r.id {
@@ -238,18 +240,18 @@ func (r *raft) buildAppends() error {
 // buildAppend makes one append, or a snapshot if the entries are gone. A
 // Storage that cannot answer never leads to an append (the error is returned).
 func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
-	prev := entryID{index: pr.Next - 1}
-	term, ok := r.log.term(prev.index)
+	prev := raftlog.EntryID{Index: pr.Next - 1}
+	term, ok := r.log.Term(prev.Index)
 	if !ok {
 		return r.buildSnapshot(to, pr)
 	}
-	prev.term = term
+	prev.Term = term
 	var entries []pb.Entry
 	// An append without entries asks whether prev is there: whether what is in flight was lost, or
 	// whether the logs agree up to there.
 	if pr.TakesEntries() {
 		var err error
-		entries, err = r.log.entries(pr.Next, r.log.lastIndex()+1, r.limits.messageBytes)
+		entries, err = r.log.Entries(pr.Next, r.log.LastIndex()+1, r.limits.messageBytes)
 		switch {
 		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)
@@ -259,17 +261,17 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 		case err != nil:
 			return err
 		}
-		if len(entries) == 0 && pr.Next <= r.log.lastIndex() {
+		if len(entries) == 0 && pr.Next <= r.log.LastIndex() {
 			// The loop that builds appends ends because each one makes progress.
-			return fmt.Errorf("%w: no entries from %d on, last index %d", ErrInvariant, pr.Next, r.log.lastIndex())
+			return fmt.Errorf("%w: no entries from %d on, last index %d", ErrInvariant, pr.Next, r.log.LastIndex())
 		}
 	}
 	m := r.send(pb.MsgApp, to)
-	m.LogTerm, m.Index = prev.term, prev.index
+	m.LogTerm, m.Index = prev.Term, prev.Index
 	m.Entries = entries
-	m.Commit = r.log.committed
+	m.Commit = r.log.Committed()
 	traceSend(r, m)
-	pr.SentAppend(len(entries), payloadBytes(entries), r.log.committed, r.limits.inflight())
+	pr.SentAppend(len(entries), raftlog.PayloadBytes(entries), r.log.Committed(), r.limits.inflight())
 	return nil
 }
 
@@ -309,7 +311,7 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		pr.Pause()
 		return nil
 	}
-	snapshot, err := r.log.snapshot()
+	snapshot, err := r.log.Snapshot()
 	if errors.Is(err, ErrSnapshotTemporarilyUnavailable) {
 		r.logger.Debugf("%x: no snapshot for %x yet", r.id, to)
 		pr.Hinder()
@@ -319,24 +321,24 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		return wrapStorage("snapshot", err)
 	}
 	id := snapshotID(&snapshot)
-	if id.index == 0 {
-		r.hinder(pr, "%x: %x needs a snapshot, and the storage has none: its first entry is %d. Create one", r.id, to, r.log.first)
+	if id.Index == 0 {
+		r.hinder(pr, "%x: %x needs a snapshot, and the storage has none: its first entry is %d. Create one", r.id, to, r.log.First())
 		return nil
 	}
-	if id.index > r.log.lastIndex() {
-		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.index, r.log.first, r.log.lastIndex()))
+	if id.Index > r.log.LastIndex() {
+		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.Index, r.log.First(), r.log.LastIndex()))
 	}
-	if id.index > r.log.committed {
+	if id.Index > r.log.Committed() {
 		// A commit index is not synced, so that it may be behind after a crash. It catches up with the first commit of the term.
 		pr.Pause()
 		return nil
 	}
-	if id.index+1 < r.log.first {
+	if id.Index+1 < r.log.First() {
 		// It would not connect with the log: the follower would need the next one at once.
-		r.hinder(pr, "%x: the snapshot at %v for %x is older than the first entry %d", r.id, id, to, r.log.first)
+		r.hinder(pr, "%x: the snapshot at %v for %x is older than the first entry %d", r.id, id, to, r.log.First())
 		return nil
 	}
-	if splits, err := r.log.endsInFirstConfiguration(&snapshot.Metadata); err != nil {
+	if splits, err := endsInFirstConfiguration(&r.log, &snapshot.Metadata); err != nil {
 		return err
 	} else if splits {
 		r.hinder(pr, "%x: the snapshot at %v for %x ends within the first configuration", r.id, id, to)
@@ -345,13 +347,13 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	m := r.send(pb.MsgSnap, to)
 	m.Snapshot = &snapshot
 	traceSend(r, m)
-	pr.BecomeSnapshot(id.index)
+	pr.BecomeSnapshot(id.Index)
 	r.logSnapshot(to, id, pr)
 	return nil
 }
 
 // logSnapshot counts a snapshot that is sent. It says once that a follower takes none.
-func (r *raft) logSnapshot(to uint64, id entryID, pr *tracker.Progress) {
+func (r *raft) logSnapshot(to uint64, id raftlog.EntryID, pr *tracker.Progress) {
 	switch n := pr.SnapshotSent(r.clock); n {
 	case 1:
 		r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)

@@ -33,8 +33,7 @@ func (rn *RawNode) MaySleep() bool {
 // waits: no read, no snapshot, no report, no configuration change.
 func (r *raft) isAtRest() bool {
 	// What counts as applied is committed and durable.
-	return r.err == nil && r.log.applied == r.log.lastIndex() &&
-		r.log.unstable.snapshot == nil && r.async.isAtRest(r.term) &&
+	return r.err == nil && r.log.Applied() == r.log.LastIndex() && !r.log.Restores() && r.async.isAtRest(r.term) &&
 		r.reads.waiting() == 0 && r.postponed.orNil() == nil && !r.members.IsJoint()
 }
 
@@ -49,7 +48,7 @@ func (r *raft) leadsAtRest() bool {
 	if !r.mayCampaign || r.transferee != None {
 		return false
 	}
-	last := r.log.lastIndex()
+	last := r.log.LastIndex()
 	for i := range r.members.Len() {
 		pr := r.members.Progress(i)
 		if pr.Match < last || r.members.ID(i) != r.id && pr.State != tracker.StateReplicate {

@@ -98,7 +98,8 @@ func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 		}},
 		"a snapshot that is not durable": {2, func(c *testCluster) {
 			r := c.node(2).raft
-			r.log.unstable.snapshot = &pendingSnapshot{Snapshot: &pb.Snapshot{}, taken: true}
+			r.log.Restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: r.log.LastIndex(), Term: r.term}})
+			r.log.TakeWrite()
 		}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {
@@ -152,19 +153,19 @@ func TestANodeWhoseThreadsAreBehindMayNotSleep(t *testing.T) {
 	}
 	c.propose(1, "x")
 	step(pb.MsgStorageApply) // the others have it, and the append thread is behind
-	if r := leader.raft; r.log.committed != r.log.lastIndex() || r.log.stable() == r.log.lastIndex() {
-		t.Fatalf("committed %d, stable %d, last %d", r.log.committed, r.log.stable(), r.log.lastIndex())
+	if r := leader.raft; r.log.Committed() != r.log.LastIndex() || r.log.Stable() == r.log.LastIndex() {
+		t.Fatalf("committed %d, stable %d, last %d", r.log.Committed(), r.log.Stable(), r.log.LastIndex())
 	}
 	r := leader.raft
-	r.members.MaybeUpdate(1, r.log.lastIndex()) // so that only the leader's own disk is behind
+	r.members.MaybeUpdate(1, r.log.LastIndex()) // so that only the leader's own disk is behind
 	c.wantMaySleep(1, false)
 	step(pb.MsgStorageApply, pb.MsgStorageAppend)
 	c.wantMaySleep(1, true)
 
 	c.propose(1, "y")
 	step(pb.MsgStorageAppend) // the apply thread is behind
-	if r := leader.raft; r.log.committed != r.log.lastIndex() || r.log.applied == r.log.lastIndex() {
-		t.Fatalf("committed %d, applied %d, last %d", r.log.committed, r.log.applied, r.log.lastIndex())
+	if r := leader.raft; r.log.Committed() != r.log.LastIndex() || r.log.Applied() == r.log.LastIndex() {
+		t.Fatalf("committed %d, applied %d, last %d", r.log.Committed(), r.log.Applied(), r.log.LastIndex())
 	}
 	c.wantMaySleep(1, false)
 	step(pb.MsgStorageApply, pb.MsgStorageAppend)

@@ -19,15 +19,15 @@ func (r *raft) handleSnapshot(m *pb.Message) error {
 // takeSnapshot makes the leader's snapshot this node's state if that is news, and acknowledges.
 func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 	id := snapshotID(s)
-	if term, known := r.log.term(id.index); id.index <= r.log.committed && known && term != id.term {
+	if term, known := r.log.Term(id.Index); id.Index <= r.log.Committed() && known && term != id.Term {
 		return r.quarantine("handling a snapshot", fmt.Errorf("%w: snapshot at %v, term %d here", ErrCommittedConflict, id, term))
 	}
 	switch {
-	case id.index <= r.log.committed:
-		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.committed)
-	case r.log.has(id):
+	case id.Index <= r.log.Committed():
+		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.Committed())
+	case r.log.Has(id):
 		// The log has what the snapshot covers and more: keep the suffix.
-		if err := r.commitAsTold(id.index); err != nil {
+		if err := r.commitAsTold(id.Index); err != nil {
 			return r.quarantine("handling a snapshot", err)
 		}
 	default:
@@ -35,7 +35,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {
+		if id.Term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {
 			// A node that rightly decides alone has every committed entry, and needs no
 			// snapshot: see alone.go.
 			r.logger.Warningf("%x does not restore the snapshot at %v: it would decide alone, and may be behind. A later snapshot helps", r.id, id)
@@ -47,7 +47,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		}
 		r.restore(s, cfg)
 	}
-	r.acknowledge(leader, max(r.log.committed, id.index), r.log.committed)
+	r.acknowledge(leader, max(r.log.Committed(), id.Index), r.log.Committed())
 	return nil
 }
 
@@ -55,7 +55,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 // conflict with it, and those that merely lie behind it, go: they were never acknowledged to
 // this leader.
 func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
-	r.log.restore(s)
+	r.log.Restore(s)
 	traceSwitchConfig(r, &cfg)
 	r.setConfig(cfg)
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
@@ -65,7 +65,7 @@ func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
 	p := r.openPostponed()
 	p.from, p.snapshot = leader, s
-	r.logger.Infof("%x: the snapshot at %v waits until %d is applied", r.id, snapshotID(s), r.log.applying)
+	r.logger.Infof("%x: the snapshot at %v waits until %d is applied", r.id, snapshotID(s), r.log.Applying())
 }
 
 // reportSnapshot ends the wait for a snapshot: sent, the follower will acknowledge it;

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -72,9 +73,9 @@ func (r *raft) tracingEvent(name string, m *TracingMessage, properties map[strin
 	return &TracingEvent{
 		Name:       name,
 		NodeID:     traceID(r.id),
-		State:      TracingState{Term: r.term, Vote: traceID(r.vote), Commit: r.log.committed},
+		State:      TracingState{Term: r.term, Vote: traceID(r.vote), Commit: r.log.Committed()},
 		Role:       r.traceRole().String(),
-		LogSize:    r.log.lastIndex(),
+		LogSize:    r.log.LastIndex(),
 		Conf:       [2][]string{traceIDs(cs.Voters), traceIDs(cs.VotersOutgoing)},
 		Message:    m,
 		Properties: properties,
@@ -140,8 +141,8 @@ func traceOwnVote(r *raft) {
 // traceOwnAck: entries of this term are durable on the leader. For entries of earlier terms it has
 // traced no acknowledgement to itself, and none of them is committed by counting.
 func traceOwnAck(r *raft) {
-	if r.log.stable() >= r.termStart {
-		r.trace.emitOwn(r, "ReceiveAppendEntriesResponse", pb.MsgAppResp, r.log.stable())
+	if r.log.Stable() >= r.termStart {
+		r.trace.emitOwn(r, "ReceiveAppendEntriesResponse", pb.MsgAppResp, r.log.Stable())
 	}
 }
 
@@ -162,7 +163,7 @@ func traceAppend(r *raft, entries []pb.Entry) {
 			r.trace.emit(r, "Replicate")
 		}
 	}
-	last := r.log.lastIndex() + uint64(len(entries))
+	last := r.log.LastIndex() + uint64(len(entries))
 	e := r.tracingEvent("SendAppendEntriesResponse", r.traceOwn(pb.MsgAppResp, last), nil)
 	e.LogSize = last
 	r.trace.logger.TraceEvent(e)
@@ -171,7 +172,7 @@ func traceAppend(r *raft, entries []pb.Entry) {
 // traceChanges returns the changes that an entry proposes. It returns nil if there are none that
 // the specification knows: to it, an entry that changes nothing is an ordinary one.
 func (r *raft) traceChanges(e *pb.Entry) *TracingConfChange {
-	if !isConfChange(e) {
+	if !raftlog.IsConfChange(e) {
 		return nil
 	}
 	cc, err := decodeConfChange(e)
@@ -266,7 +267,7 @@ func (r *raft) traceIgnored(m *pb.Message) bool {
 	case m.Type == pb.MsgVote:
 		// A promise to a leader, or a leader of this term, keeps the node from voting.
 		req := voteReqOf(m)
-		return r.hasPromised() && !req.transfer || r.vote == None && r.lead != None && req.last.upToDate(r.log.last())
+		return r.hasPromised() && !req.transfer || r.vote == None && r.lead != None && req.upToDate(r.log.Last())
 	case m.Type == pb.MsgVoteResp:
 		// Such a rejection mostly arrives after the candidate has won.
 		return m.Reject && r.role != StateCandidate

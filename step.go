@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -77,8 +78,8 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 		r.leadPresumed = r.leadPresumed && m.From == None
 		return true
 	}
-	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).term > r.term {
-		r.becomeFollower(snapshotID(m.Snapshot).term, None) // there was a leader in that term
+	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).Term > r.term {
+		r.becomeFollower(snapshotID(m.Snapshot).Term, None) // there was a leader in that term
 	}
 	if r.role == StateLeader || m.From == None || m.From == r.lead || m.Type == pb.MsgTimeoutNow {
 		return true
@@ -93,21 +94,21 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 // checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log's
 // entry has a term: the sender left the term out.
 func (r *raft) checkPrehistory(m *pb.Message) error {
-	var id entryID
+	var id raftlog.EntryID
 	switch m.Type {
 	case pb.MsgApp:
 		id = appendReq{m}.prev()
-		if id.index == 0 && len(m.Entries) > 0 {
-			id = idOf(&m.Entries[0]) // terms do not fall
+		if id.Index == 0 && len(m.Entries) > 0 {
+			id = raftlog.IDOf(&m.Entries[0]) // terms do not fall
 		}
 	case pb.MsgSnap:
 		id = snapshotID(m.Snapshot)
 	}
-	if id.index == 0 || id.term != 0 {
+	if id.Index == 0 || id.Term != 0 {
 		return nil
 	}
-	if term, ok := r.log.term(min(id.index, r.log.committed)); ok && term != 0 {
-		return fmt.Errorf("%w: entry %d without a term, term %d here", ErrMalformed, id.index, term)
+	if term, ok := r.log.Term(min(id.Index, r.log.Committed())); ok && term != 0 {
+		return fmt.Errorf("%w: entry %d without a term, term %d here", ErrMalformed, id.Index, term)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -12,40 +13,39 @@ import (
 
 // write is what the acknowledgement of one Ready's storage work says.
 type write struct {
-	// The entries up to index, as they stood in generation, are durable.
-	generation uint64
-	index      uint64
-	// snapshot is the index of the snapshot that is durable; 0 if none was written.
-	snapshot uint64
+	raftlog.Write
 	// voteTerm is the term of the own vote that is durable; 0 if none was written.
 	voteTerm uint64
 }
 
-// beginWrite marks everything that is not durable as handed out.
-func (r *raft) beginWrite() write {
-	w := write{generation: r.log.unstable.generation, index: r.log.lastIndex()}
+// beginWrite adds the entries and the snapshot that were not handed out for writing yet.
+func (r *raft) beginWrite(rd *Ready) (w write) {
+	entries, snapshot, written := r.log.TakeWrite()
+	w.Write = written
+	if len(entries) > 0 {
+		rd.Entries = entries
+	}
+	if snapshot != nil {
+		rd.Snapshot = *snapshot
+	}
 	if r.ownVotePending {
 		w.voteTerm = r.term
 	}
-	if s := r.log.unstable.snapshotToWrite(); s != nil {
-		w.snapshot = s.Metadata.Index
-	}
-	r.log.unstable.take()
 	return w
 }
 
 // endWrite acts on the durability of a write: a leader and a candidate count
 // themselves now.
 func (r *raft) endWrite(w *write) error {
-	restored := w.snapshot != 0 && r.log.acknowledgeSnapshot(w.snapshot)
-	if r.log.acknowledge(w.generation, w.index) && r.role == StateLeader {
+	restored, moved := r.log.Acknowledge(w.Write)
+	if moved && r.role == StateLeader {
 		r.advanceOwnMatch()
 	}
-	if r.log.committed == 0 {
+	if r.log.Committed() == 0 {
 		if err := r.commitFirstConfiguration(); err != nil {
 			return err
 		}
-		if r.log.committed > 0 && r.resumeCommit() != nil {
+		if r.log.Committed() > 0 && r.resumeCommit() != nil {
 			return r.err
 		}
 	}
@@ -63,10 +63,10 @@ func (r *raft) endWrite(w *write) error {
 // endApply notes that the entries up to index are applied; bytes is the payload of
 // those among them that were not acknowledged before.
 func (r *raft) endApply(index, bytes uint64) {
-	if index <= r.log.applied || index > r.log.applying {
+	if index <= r.log.Applied() || index > r.log.Applying() {
 		return
 	}
-	r.log.noteApplied(index)
+	r.log.NoteApplied(index)
 	r.proposalApplied(bytes)
 	r.leaveJoint()
 	if r.postponed != nil {
@@ -94,12 +94,12 @@ func (r *raft) resumePostponed() {
 func (r *raft) resumeWithoutChangesOut() {
 	r.postponed.out = changesOut{}
 	if r.role == StateLeader {
-		r.effective = r.log.applying
-		if r.members.Committed() > r.log.committed {
+		r.effective = r.log.Applying()
+		if r.members.Committed() > r.log.Committed() {
 			r.advanceCommit()
 		}
 	}
-	if r.log.applied == r.log.applying { // otherwise endApply does it
+	if r.log.Applied() == r.log.Applying() { // otherwise endApply does it
 		r.resumePostponed()
 	}
 	r.postponed = r.postponed.orNil()
@@ -137,8 +137,8 @@ func (r *raft) applyRoom() (bytes uint64, any bool) {
 // disk adds is little, so with check-quorum it steps down after an election timeout, after
 // an order to a voter that has everything. Where nobody else votes that would help nobody.
 func (r *raft) tickStorage() {
-	stable := r.log.stable()
-	if stable == r.log.lastIndex() || stable != r.stalledAt {
+	stable := r.log.Stable()
+	if stable == r.log.LastIndex() || stable != r.stalledAt {
 		r.stalledAt, r.stalledTicks = stable, 0
 		return
 	}
@@ -148,7 +148,7 @@ func (r *raft) tickStorage() {
 		return
 	}
 	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)
-	if r.members.Progress(successor).Match == r.log.lastIndex() {
+	if r.members.Progress(successor).Match == r.log.LastIndex() {
 		r.send(pb.MsgTimeoutNow, r.members.ID(successor))
 	}
 	r.becomeFollower(r.term, None)
@@ -162,20 +162,20 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	if !IsEmptyHardState(rd.HardState) {
 		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	}
-	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, RejectHint: w.generation}
-	last := r.log.last()
-	unacknowledged := r.log.stable() < last.index
+	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, RejectHint: w.Generation}
+	last := r.log.Last()
+	unacknowledged := r.log.Stable() < last.Index
 	if unacknowledged {
-		ack.Index, ack.LogTerm = last.index, last.term
+		ack.Index, ack.LogTerm = last.Index, last.Term
 	}
-	if w.snapshot != 0 {
+	if w.Snapshot != 0 {
 		s, acknowledged := rd.Snapshot, rd.Snapshot // the thread may change its copy
 		m.Snapshot, ack.Snapshot = &s, &acknowledged
 	}
 	if r.role == StateLeader && len(rd.Entries) > 0 {
 		// v3.6 sends this message. The acknowledgement below makes it redundant here.
 		m := r.respond(pb.MsgAppResp, r.id)
-		m.Index = last.index
+		m.Index = last.Index
 	}
 	if w.voteTerm != 0 {
 		r.respond(pb.MsgVoteResp, r.id).Term = w.voteTerm
@@ -183,7 +183,7 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	// As in v3.6, a message without responses need not be durable. A pool needs an
 	// acknowledgement to get its array back.
 	switch {
-	case unacknowledged || w.snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
+	case unacknowledged || w.Snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
 		m.Responses = r.appendResponses(&ack)
 	case r.async.hasGated():
 		m.Responses = r.async.gated.take(false)
@@ -205,17 +205,17 @@ func (r *raft) local(m pb.Message) { *r.send(m.Type, m.To) = m }
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 	r.async.appendResponses.acknowledged()
 	r.async.durableTerm = max(r.async.durableTerm, m.Term)
-	w := write{generation: m.RejectHint, index: m.Index}
+	w := write{Write: raftlog.Write{Generation: m.RejectHint, Index: m.Index}}
 	if m.Snapshot != nil {
-		w.snapshot = m.Snapshot.Metadata.Index
+		w.Snapshot = m.Snapshot.Metadata.Index
 	}
 	return r.endWrite(&w)
 }
 
 // storageApply makes the message that carries committed entries to the apply thread.
 func (r *raft) storageApply(entries []pb.Entry) pb.Message {
-	r.async.applyingBytes += encodedBytes(entries)
-	r.async.applyFull = r.log.applying+1 < r.log.applyEnd(false)
+	r.async.applyingBytes += raftlog.EncodedBytes(entries)
+	r.async.applyFull = r.log.Applying()+1 < r.log.ApplyEnd(false)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
 	pool := r.async.applyResponses
 	responses := pool.lend(append(pool.take(1), ack))
@@ -226,9 +226,9 @@ func (r *raft) storageApply(entries []pb.Entry) pb.Message {
 func (r *raft) handleStorageApplyResp(m *pb.Message) error {
 	r.async.applyResponses.acknowledged()
 	if n := len(m.Entries); n > 0 {
-		r.async.applyingBytes -= min(r.async.applyingBytes, encodedBytes(m.Entries))
+		r.async.applyingBytes -= min(r.async.applyingBytes, raftlog.EncodedBytes(m.Entries))
 		r.async.applyFull = false
-		r.endApply(m.Entries[n-1].Index, payloadBytes(m.Entries))
+		r.endApply(m.Entries[n-1].Index, raftlog.PayloadBytes(m.Entries))
 	}
 	return nil
 }

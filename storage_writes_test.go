@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
-	"pgregory.net/rapid"
 )
 
 // newAsyncCluster returns three nodes with asynchronous storage writes, of which node 1 leads.
@@ -121,7 +121,7 @@ func TestASlowDiskIsNotAStalledOne(t *testing.T) {
 		})
 		c.wantRole(1, StateLeader, 2)
 	}
-	if c.node(1).raft.log.stable() == c.node(1).raft.log.lastIndex() {
+	if c.node(1).raft.log.Stable() == c.node(1).raft.log.LastIndex() {
 		t.Fatal("not the situation that is meant")
 	}
 	if got := c.node(1).BasicStatus().StalledTicks; got > 3 {
@@ -284,81 +284,20 @@ func TestASlightlyLateFollowerIsServedFromTheCache(t *testing.T) {
 			c.heal()
 			clear(calls)
 			c.settleTicking(1)
-			if last := c.node(3).raft.log.lastIndex(); last != 2002 {
+			if last := c.node(3).raft.log.LastIndex(); last != 2002 {
 				t.Fatalf("node 3 has %d entries", last)
 			}
 			if got := calls["Entries"] > 0; got != tc.reads {
 				t.Errorf("Storage was asked for entries %d times", calls["Entries"])
 			}
-			if old := n.raft.log.unstable.entries.old; old != nil && old.bytes > tc.cached {
-				t.Errorf("%d bytes are cached", old.bytes)
+			if held := n.raft.log.HeldBytes(); held > tc.cached+raftlog.LargestChunkBytes {
+				t.Errorf("%d bytes are cached", held)
 			}
 			if c.appliedData(3) != c.appliedData(1) {
 				t.Error("node 3 has applied something else")
 			}
 		})
 	}
-}
-
-// The cache holds what the log holds, whatever is appended, truncated, acknowledged and restored.
-func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		u := newUnstable(1)
-		u.keep = rapid.Uint64Range(1, 40000).Draw(t, "limit")
-		var model []pb.Entry // model[i] has index first+i
-		first, term := uint64(1), uint64(1)
-		for range rapid.IntRange(1, 100).Draw(t, "acts") {
-			switch rapid.SampledFrom([]string{"append", "append", "append", "acknowledge", "acknowledge", "truncate", "restore"}).Draw(t, "act") {
-			case "append":
-				batch := make([]pb.Entry, rapid.IntRange(1, 40).Draw(t, "n"))
-				for i := range batch {
-					batch[i] = pb.Entry{Term: term, Index: u.end() + uint64(i), Data: make([]byte, rapid.IntRange(0, 50).Draw(t, "bytes"))}
-				}
-				u.append(batch)
-				model = append(model, batch...)
-			case "acknowledge":
-				u.take()
-				u.acknowledged(u.generation, rapid.Uint64Range(u.stable-1, u.end()-1).Draw(t, "index"))
-				u.retire(u.end())
-			case "truncate":
-				term++
-				at := max(first, u.end()-min(u.end(), rapid.Uint64Range(0, 100).Draw(t, "cut")))
-				u.truncate(at)
-				model = model[:at-first]
-			case "restore":
-				index := rapid.Uint64Range(u.end()-1, u.end()+10).Draw(t, "snapshot")
-				u.restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: index, Term: term}})
-				model, first = nil, index+1
-				if !u.entries.empty() {
-					t.Fatal("entries from before the snapshot are in memory")
-				}
-			}
-			older := u.entries.older()
-			if len(older) > 0 && u.stable == u.end() && u.entries.old.bytes > u.keep {
-				t.Fatalf("%d bytes, the limit is %d", u.entries.old.bytes, u.keep)
-			}
-			var bytes uint64
-			for i, c := range older {
-				bytes += c.bytes
-				if next := u.entries.at(i + 1).entries[0].Index; endOf(c.entries) != next || c.bytes != memoryBytes(c.entries) {
-					t.Fatalf("an array of %d bytes ends before %d, the next begins at %d", c.bytes, endOf(c.entries), next)
-				}
-			}
-			if len(older) > 0 && u.entries.old.bytes != bytes || u.entries.newest.bytes != memoryBytes(u.entries.newest.entries) {
-				t.Fatalf("%d bytes in older arrays, %d in the newest", bytes, u.entries.newest.bytes)
-			}
-			lo := rapid.Uint64Range(first, u.end()).Draw(t, "lo")
-			hi := rapid.Uint64Range(lo, u.end()).Draw(t, "hi")
-			if !u.serves(lo) || lo == hi {
-				continue
-			}
-			for i, e := range u.entries.slice(lo, hi, noLimit) {
-				if want := model[lo-first+uint64(i)]; e.Index != want.Index || e.Term != want.Term || lo+uint64(i) >= hi {
-					t.Fatalf("at %d: %v, want %v before %d", lo+uint64(i), e, want, hi)
-				}
-			}
-		}
-	})
 }
 
 // A write is what was handed out, not what was learnt since.
@@ -388,9 +327,9 @@ func TestWhatIsAcknowledgedIsLetGo(t *testing.T) {
 	c.settleThreads(nil)
 	leader := c.node(1)
 	cs := leader.raft.members.ConfState()
-	_, err := leader.storage.CreateSnapshot(leader.raft.log.applied, &cs, []byte("state"))
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, []byte("state"))
 	noError(t, err)
-	noError(t, leader.storage.Compact(leader.raft.log.applied))
+	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	c.heal()
 	for range 3 {
 		c.tick(1, 1)
@@ -401,7 +340,7 @@ func TestWhatIsAcknowledgedIsLetGo(t *testing.T) {
 	}
 	for _, n := range c.nodes {
 		for _, pool := range []*responsePool{n.raft.async.appendResponses, n.raft.async.applyResponses} {
-			for _, array := range append(append(pool.out.all(), pool.resting), pool.free...) {
+			for _, array := range append(append(pool.out.All(), pool.resting), pool.free...) {
 				for _, m := range array[:cap(array)] {
 					if m.Snapshot != nil || m.Entries != nil {
 						t.Errorf("node %d keeps what a %s carries: %v, %d entries", n.cfg.ID, m.Type, m.Snapshot, len(m.Entries))

@@ -27,7 +27,7 @@ func (r *raft) tick() {
 
 // elapse counts a tick without a sign of the leader. A learner may count for years.
 func (r *raft) elapse() {
-	r.log.unstable.rest(r.log.applied)
+	r.log.Rest()
 	if r.electionElapsed < neverTicks-1 {
 		r.electionElapsed++
 	}

@@ -19,7 +19,7 @@ func TestALaterTermAloneDoesNotStartTheElectionTimerAgain(t *testing.T) {
 	}
 	for term := uint64(3); term < 3+timeout-1; term++ {
 		c.tick(2, 1)
-		c.step(voteFrom(3, 2, term, entryID{1, 1}))
+		c.step(voteFrom(3, 2, term, entryAt(1, 1)))
 		c.ready(2)
 		c.wantRole(2, StateFollower, term)
 	}
@@ -29,14 +29,14 @@ func TestALaterTermAloneDoesNotStartTheElectionTimerAgain(t *testing.T) {
 
 func TestAVoteALeaderAndTheEndOfAReignStartTheElectionTimerAgain(t *testing.T) {
 	for name, event := range map[string]func(c *testCluster){
-		"a vote that is granted": func(c *testCluster) { c.step(voteFrom(3, 2, 9, entryID{8, 9})) },
+		"a vote that is granted": func(c *testCluster) { c.step(voteFrom(3, 2, 9, entryAt(8, 9))) },
 		"a sign of the leader":   func(c *testCluster) { c.step(pb.Message{Type: pb.MsgHeartbeat, From: 1, To: 2, Term: 2}) },
 		"another leader's append": func(c *testCluster) {
 			c.step(pb.Message{Type: pb.MsgApp, From: 3, To: 2, Term: 4, Index: 1, LogTerm: 1})
 		},
 		"a leader that steps down": func(c *testCluster) {
 			c.elect(2)
-			c.step(voteFrom(3, 2, 9, entryID{1, 1}))
+			c.step(voteFrom(3, 2, 9, entryAt(1, 1)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

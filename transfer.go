@@ -48,8 +48,8 @@ func (r *raft) startTransfer(target uint64) error {
 // maySucceed: the target has everything. A leader that does not vote any more, and accepts no
 // proposals, stays until those under way are committed, so that it can answer them.
 func (r *raft) maySucceed(target *tracker.Progress) bool {
-	last := r.log.lastIndex()
-	return target.Match == last && (r.mayCampaign || r.log.committed == last)
+	last := r.log.LastIndex()
+	return target.Match == last && (r.mayCampaign || r.log.Committed() == last)
 }
 
 // finishTransfer orders the target to campaign if an acknowledgement of from was the last

@@ -40,7 +40,7 @@ func TestALaggardLeadsOnlyWhenItHasEverything(t *testing.T) {
 	c.cut = func(m *pb.Message) bool {
 		if m.Type == pb.MsgTimeoutNow {
 			ordered = true
-			if last := c.node(3).raft.log.lastIndex(); last != c.node(1).raft.log.lastIndex() {
+			if last := c.node(3).raft.log.LastIndex(); last != c.node(1).raft.log.LastIndex() {
 				t.Errorf("the target is to campaign with its log at %d", last)
 			}
 		}
@@ -175,7 +175,7 @@ func TestAFollowerPassesTheOrderToTransferOn(t *testing.T) {
 func TestAFollowerThatForgetsItsLeaderVotesForAnother(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
 	c.elect(1)
-	request := voteFrom(3, 2, 3, entryID{2, 2})
+	request := voteFrom(3, 2, 3, entryAt(2, 2))
 	c.step(request)
 	c.wantRole(2, StateFollower, 2)
 	if err := c.node(2).ForgetLeader(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -85,12 +86,12 @@ func (h *history) look(c *testCluster) {
 func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 	c.tb.Helper()
 	newest, ok := h.committed[h.last]
-	if !ok || !lead.raft.log.has(idOf(&newest)) {
+	if !ok || !lead.raft.log.Has(raftlog.IDOf(&newest)) {
 		return // deposed without knowing it
 	}
 	mine := lead.raft.members.Config()
 	for _, n := range c.nodes {
-		if n == lead || !n.raft.mayCampaign || !n.raft.log.has(idOf(&newest)) {
+		if n == lead || !n.raft.mayCampaign || !n.raft.log.Has(raftlog.IDOf(&newest)) {
 			continue
 		}
 		if ready, err := n.raft.readyToCampaign(); err != nil || !ready {
@@ -108,7 +109,7 @@ func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 				c.tb.Logf("entry %d: %s", i, h.configs[i])
 			}
 			for _, n := range c.nodes {
-				c.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.last(), n.raft.heardCommit, n.raft.members.Config())
+				c.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.Last(), n.raft.heardCommit, n.raft.members.Config())
 			}
 			c.tb.Fatalf("%d leads with %s, and %d could be elected with %s", lead.cfg.ID, pair[0], n.cfg.ID, pair[1])
 		}
@@ -119,10 +120,10 @@ func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 func logOf(c *testCluster, n *testNode) []pb.Entry {
 	l := &n.raft.log
 	first, _ := n.storage.FirstIndex()
-	first = max(first, l.first)
+	first = max(first, l.First())
 	var all []pb.Entry
-	for lo := first; lo <= l.lastIndex(); {
-		entries, err := l.entries(lo, l.lastIndex()+1, noLimit)
+	for lo := first; lo <= l.LastIndex(); {
+		entries, err := l.Entries(lo, l.LastIndex()+1, raftlog.NoLimit)
 		if err != nil {
 			c.tb.Fatal(err)
 		}
@@ -158,7 +159,7 @@ func (h *history) lookAtCommit(c *testCluster, n *testNode) {
 	log := logOf(c, n)
 	for i := range log {
 		e := &log[i]
-		if e.Index > n.raft.log.committed {
+		if e.Index > n.raft.log.Committed() {
 			break
 		}
 		if other, ok := h.committed[e.Index]; ok && (other.Term != e.Term || string(other.Data) != string(e.Data)) {
@@ -167,7 +168,7 @@ func (h *history) lookAtCommit(c *testCluster, n *testNode) {
 			h.committed[e.Index], h.since[e.Index] = *e, n.raft.term
 		}
 	}
-	h.last = max(h.last, n.raft.log.committed)
+	h.last = max(h.last, n.raft.log.Committed())
 }
 
 // lookAtLeader: one leader a term, and it has whatever was committed in an earlier one (thesis §3.4,
@@ -179,10 +180,10 @@ func (h *history) lookAtLeader(c *testCluster, n *testNode) {
 	}
 	h.leaders[term] = id
 	for index, e := range h.committed {
-		if h.since[index] >= term || index < n.raft.log.first {
+		if h.since[index] >= term || index < n.raft.log.First() {
 			continue
 		}
-		if !n.raft.log.has(idOf(&e)) {
+		if !n.raft.log.Has(raftlog.IDOf(&e)) {
 			c.tb.Fatalf("leader completeness: %d leads term %d without %v, committed in term %d", id, term, e, h.since[index])
 		}
 	}
@@ -403,13 +404,13 @@ func (c *testCluster) come(h *history) {
 			continue
 		}
 		r := c.node(lead).raft
-		if round > 50 && r.log.committed == r.log.lastIndex() && r.log.committed > h.last-1 && !r.members.AutoLeave() && r.transferee == None {
-			before := r.log.committed
+		if round > 50 && r.log.Committed() == r.log.LastIndex() && r.log.Committed() > h.last-1 && !r.members.AutoLeave() && r.transferee == None {
+			before := r.log.Committed()
 			_ = c.node(lead).Propose([]byte("end"))
 			for range 10 {
 				c.allBut(&strings.Builder{}, 0, 1)
 			}
-			if r.log.committed > before {
+			if r.log.Committed() > before {
 				return
 			}
 		}

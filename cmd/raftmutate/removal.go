@@ -34,7 +34,7 @@ type subject struct {
 
 // subjects are all removals, in the order of the table.
 func subjects() []subject {
-	core := []string{".", "./progress", "./tracker", "./quorum", "./confchange"}
+	core := []string{".", "./internal/raftlog", "./internal/fifo", "./progress", "./tracker", "./quorum", "./confchange"}
 	return []subject{
 		{"Elections", electionRemovals(), core, true},
 		{"Reports of what is committed", reportRemovals(), core, true},

@@ -6,11 +6,11 @@ func changeRemovals() []removal {
 		{"out-commit", "a change is not committed before the earlier one is in effect", "§4.1; bug 35", []edit{{"commit.go",
 			`	if r.hasChangesOut() && r.pendingConfIndex`, `	if false && r.pendingConfIndex`}}},
 		{"out-commit-others", "other entries are", "drop-in", []edit{{"commit.go",
-			`r.hasChangesOut() && r.pendingConfIndex > r.log.committed {
+			`r.hasChangesOut() && r.pendingConfIndex > r.log.Committed() {
 		index = min(index, r.pendingConfIndex-1)`, `r.hasChangesOut() {
 		index = 0`}}},
 		{"out-commit-later", "it is committed when the earlier one is in effect", "§4.1; drop-in", []edit{{"storage_writes.go",
-			`		if r.members.Committed() > r.log.committed {
+			`		if r.members.Committed() > r.log.Committed() {
 			r.advanceCommit()
 		}
 `, ``}}},
@@ -18,7 +18,7 @@ func changeRemovals() []removal {
 			`	pending = pending || r.hasChangesOut()
 `, ``}}},
 		{"out-order", "an order to campaign is obeyed when all changes are in effect", "§3.10; §4.1", []edit{{"storage_writes.go",
-			`	if r.log.applied == r.log.applying { // otherwise endApply does it
+			`	if r.log.Applied() == r.log.Applying() { // otherwise endApply does it
 		r.resumePostponed()
 	}
 `, ``}}},
@@ -47,7 +47,7 @@ func changeRemovals() []removal {
 			`	r.postponed.out.ticks++
 `, ``}}},
 		{"out-begins", "which begins when the change counts as applied", "§4.1; bug 35", []edit{{"changes_out.go",
-			` || r.postponed.out.end > r.log.applied {`, ` {`}}},
+			` || r.postponed.out.end > r.log.Applied() {`, ` {`}}},
 		{"out-call-begins", "and again with each call", "§4.1; bug 35", []edit{{"changes_out.go",
 			`	out.ticks = 0
 	return out.count+out.first`, `	return out.count+out.first`}}},

@@ -24,7 +24,7 @@ func doorRemovals() []removal {
 		{"door-term", "a message between members has a term", "§3.3", []edit{{"message.go",
 			`	if m.Term == 0 && !mayBeTermless(m) {`, `	if false {`}}},
 		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",
-			`if m.Term >= maxCounter || m.Index >= maxCounter || m.LogTerm >= maxCounter || m.Commit >= maxCounter || m.RejectHint >= maxCounter {`, `if false {`}}},
+			`if m.Term >= raftlog.MaxCounter || m.Index >= raftlog.MaxCounter || m.LogTerm >= raftlog.MaxCounter || m.Commit >= raftlog.MaxCounter || m.RejectHint >= raftlog.MaxCounter {`, `if false {`}}},
 		{"termless-append", "an append without a term is refused", "§3.5", []edit{{"message.go",
 			`	case pb.MsgAppResp, pb.MsgVoteResp:
 		return m.Reject
@@ -35,8 +35,8 @@ func doorRemovals() []removal {
 	}
 	return m.Type == pb.MsgApp
 `}, {"message.go",
-			`last.term > m.Term {
-		return fmt.Errorf("%w: entry`, `m.Term != 0 && last.term > m.Term {
+			`last.Term > m.Term {
+		return fmt.Errorf("%w: entry`, `m.Term != 0 && last.Term > m.Term {
 		return fmt.Errorf("%w: entry`}}},
 		{"termless-grant", "an acknowledgement or a vote without a term counts for nothing", "§3.6.2", []edit{{"message.go",
 			`	case pb.MsgAppResp, pb.MsgVoteResp:
@@ -78,35 +78,35 @@ func doorRemovals() []removal {
 		return r.campaign()
 `, ``}}},
 		{"termless-snapshot", "a snapshot without a term brings that of its last entry", "§5.3", []edit{{"step.go",
-			`	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).term > r.term {`, `	if false {`}}},
+			`	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).Term > r.term {`, `	if false {`}}},
 		{"prehistory", "term 0 is that of nothing that is known to have a term", "§3.5", []edit{{"step.go",
 			`ok && term != 0 {`, `ok && false {`}}},
 		{"forgotten-term", "what is committed agrees although its term is forgotten", "§3.6.3", []edit{{"append.go",
-			`	return !known && index <= r.log.committed
+			`	return !known && index <= r.log.Committed()
 `, `	return false && !known
 `}}},
 		{"never-ticks", "ticks that cannot be counted never pass", "bounds", []edit{{"tick.go",
 			`	if r.electionElapsed < neverTicks-1 {`, `	if r.electionElapsed < neverTicks {`}}},
-		{"applied-before-log", "the log begins no later than behind what is applied", "bounds", []edit{{"log.go",
-			`	if applied != 0 && applied < first-1 {`, `	if false {`}}},
+		{"applied-before-log", "the log begins no later than behind what is applied", "bounds", []edit{{"raft.go",
+			`	if first := log.First(); c.Applied != 0 && c.Applied < first-1 {`, `	if false {`}}},
 		{"door-log-full", "a log does not grow to where an index could wrap", "bounds", []edit{{"propose.go",
-			`	case r.log.lastIndex()+uint64(n) >= maxCounter:`, `	case false:`}}},
-		{"door-contiguous", "entries follow each other", "§3.5", []edit{{"entry.go",
-			`		if e.Index != at.index+1 {`, `		if false {`}}},
-		{"door-rising-terms", "terms do not fall along a log", "§3.5", []edit{{"entry.go",
-			`		if e.Term < at.term {`, `		if false {`}}},
+			`	case r.log.LastIndex()+uint64(n) >= raftlog.MaxCounter:`, `	case false:`}}},
+		{"door-contiguous", "entries follow each other", "§3.5", []edit{{"message.go",
+			`		if e.Index != at.Index+1 {`, `		if false {`}}},
+		{"door-rising-terms", "terms do not fall along a log", "§3.5", []edit{{"message.go",
+			`		if e.Term < at.Term {`, `		if false {`}}},
 		{"door-future-entries", "no entry is of a later term than the leader that sends it", "§3.5", []edit{{"message.go",
-			`	if last := req.last(); last.term > m.Term {`, `	if last := req.last(); false && last.term > m.Term {`}}},
+			`	if last := req.last(); last.Term > m.Term {`, `	if last := req.last(); false && last.Term > m.Term {`}}},
 		{"door-future-candidate", "no candidate has an entry of a later term than its own", "§3.4", []edit{{"message.go",
-			`	if last.term > m.Term {
+			`	if last.Term > m.Term {
 		return fmt.Errorf("%w: a candidate`, `	if false {
 		return fmt.Errorf("%w: a candidate`}}},
 		{"door-future-snapshot", "no snapshot is of a later term than the leader that sends it", "§5", []edit{{"message.go",
-			`	if m.Term != 0 && id.term > m.Term {`, `	if false {`}}},
+			`	if m.Term != 0 && id.Term > m.Term {`, `	if false {`}}},
 		{"door-snapshot-voters", "a snapshot has voters", "§5", []edit{{"message.go",
 			`	if len(cs.Voters) == 0 {`, `	if false {`}}},
 		{"door-beyond-log", "nothing is acknowledged that was never sent", "§3.5", []edit{{"append.go",
-			`	if resp.index() > r.log.lastIndex() {`, `	if false {`}}},
+			`	if resp.index() > r.log.LastIndex() {`, `	if false {`}}},
 		{"door-entry-types", "an entry that nobody could apply is refused", "§4.1", []edit{{"message.go",
 			`			if _, err := decodeConfChange(&entries[i]); err != nil {
 				return err

@@ -12,11 +12,11 @@ func durabilityRemovals() []removal {
 		{"sync-term", "a term is synced", "§3.8; bug 27", []edit{{"ready.go",
 			`return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term`, `return entsnum != 0 || st.Vote != None && st.Vote != prevst.Vote`}}},
 		{"sync-entries", "entries are synced", "§3.8; bug 27", []edit{{"rawnode.go",
-			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.snapshot != 0`}}},
+			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.Snapshot != 0`}}},
 		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
-			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
-			{"rawnode.go", `return after < commit &&`, `return after < commit && r.log.unstable.snapshot == nil &&`}}},
-		{"applied-durable", "what is applied is durable, whatever has become of the log behind it", "§10.2.1", []edit{{"log.go",
+			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
+			{"rawnode.go", `return r.log.MayHaveConfChange(`, `return !r.log.Restores() && r.log.MayHaveConfChange(`}}},
+		{"applied-durable", "what is applied is durable, whatever has become of the log behind it", "§10.2.1", []edit{{"internal/raftlog/log.go",
 			`u.stable <= index && index < u.taken {`, `false && index < u.taken {`}}},
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
 			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
@@ -35,38 +35,38 @@ func durabilityRemovals() []removal {
 	}
 	r.outbox`}}},
 		{"own-entries", "a leader counts its own entries when they are durable", "§10.2.1; bugs 13, 23", []edit{{"propose.go",
-			`	r.log.appendOwn(r.term, entries, bytes)
-	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
-	r.members.Progress(r.members.Find(r.id)).MaybeUpdate(r.log.lastIndex())
+			`	r.log.AppendOwn(r.term, entries, bytes)
+	return nil`, `	r.log.AppendOwn(r.term, entries, bytes)
+	r.members.Progress(r.members.Find(r.id)).MaybeUpdate(r.log.LastIndex())
 	r.advanceCommit()
 	return nil`}}},
 		{"own-entries-async", "an acknowledgement counts for no entry that was written later", "§10.2.1; bugs 13, 23", []edit{{"commit.go",
-			`MaybeUpdate(r.id, r.log.stable())`, `MaybeUpdate(r.id, r.log.lastIndex())`}}},
+			`MaybeUpdate(r.id, r.log.Stable())`, `MaybeUpdate(r.id, r.log.LastIndex())`}}},
 		{"own-entries-elected", "a new leader counts of its log what is durable", "§10.2.1", []edit{{"role.go",
-			`MaybeUpdate(r.id, r.log.stable())`, `MaybeUpdate(r.id, r.log.lastIndex())`}}},
+			`MaybeUpdate(r.id, r.log.Stable())`, `MaybeUpdate(r.id, r.log.LastIndex())`}}},
 		{"responses-gated", "what promises something waits until that is durable", "§3.8, §10.2.1; bug 13", []edit{{"send.go",
 			`	if r.async == nil {
 		return r.send(t, to)`, `	if r.role != StateLeader {
 		return r.send(t, to)`}}},
-		{"acknowledgement-generation", "the acknowledgement of entries that were replaced since counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
+		{"acknowledgement-generation", "the acknowledgement of entries that were replaced since counts for nothing", "§10.2.1; bug 24", []edit{{"internal/raftlog/unstable.go",
 			`if generation != u.generation || index < u.stable`, `if index < u.stable`}}},
-		{"acknowledgement-taken", "what was not handed out is not acknowledged", "§10.2.1", []edit{{"unstable.go",
+		{"acknowledgement-taken", "what was not handed out is not acknowledged", "§10.2.1", []edit{{"internal/raftlog/unstable.go",
 			` || index >= u.taken {`, ` || index >= u.end() {`}}},
-		{"applies-durable", "with asynchronous writes only what is durable is handed out to be applied", "§10.2.1", []edit{{"log.go",
+		{"applies-durable", "with asynchronous writes only what is durable is handed out to be applied", "§10.2.1", []edit{{"internal/raftlog/log.go",
 			`	return min(l.committed+1, l.unstable.stable)`, `	return l.committed + 1`}}},
-		{"short-log-told", "who lacks entries that it has acknowledged notices and stops", "bugs 25, 26", []edit{{"log.go",
-			`		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.lastIndex())
-`, `		index = l.lastIndex()
+		{"short-log-told", "who lacks entries that it has acknowledged notices and stops", "bugs 25, 26", []edit{{"internal/raftlog/log.go",
+			`		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.LastIndex())
+`, `		index = l.LastIndex()
 `}}},
-		{"short-log-started", "a log that ends before the commit index is not started from", "bug 26", []edit{{"log.go",
-			`		return l, fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, hs.Commit, applied, last)
+		{"short-log-started", "a log that ends before the commit index is not started from", "bug 26", []edit{{"internal/raftlog/log.go",
+			`		return fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, stored, applied, last)
 `, `		l.committed = last
 `}}},
-		{"storage-terms", "a Storage whose terms contradict each other is not started from", "bug 26", []edit{{"terms.go",
+		{"storage-terms", "a Storage whose terms contradict each other is not started from", "bug 26", []edit{{"internal/raftlog/terms.go",
 			`		if term > lastTerm || at == last {`, `		if false {`}}},
-		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"config_entries.go",
+		{"compacted-unacknowledged", "what is compacted is applied, whether the node knows it or not", "§4.1", []edit{{"internal/raftlog/config_entries.go",
 			`			return last >= l.first, err`, `			return true, err`}}},
-		{"compacted-unread", "and is not looked at", "§4.1", []edit{{"config_entries.go",
+		{"compacted-unread", "and is not looked at", "§4.1", []edit{{"internal/raftlog/config_entries.go",
 			`		if errors.Is(err, ErrCompacted) && l.first > at {`, `		if false {`}}},
 		{"apply-later", "entries to apply that are not available are waited for", "door", []edit{{"rawnode.go",
 			`		if errors.Is(err, ErrUnavailable) {
@@ -101,14 +101,14 @@ func durabilityRemovals() []removal {
 			`	own.Snapshot, own.Entries = nil, nil
 `, `	_ = own
 `}}},
-		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"unstable.go",
+		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"internal/raftlog/unstable.go",
 			`u.keep, u.generation+1`, `u.keep, u.generation`}}},
-		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"log.go",
-			`l.committed = max(hs.Commit, applied, first-1)`, `l.committed = max(hs.Commit, first-1)`}}},
+		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"internal/raftlog/log.go",
+			`l.committed = max(stored, applied, l.first-1)`, `l.committed = max(stored, l.first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",
-			`if last := l.last(); last.term > hs.Term &&`, `if last := l.last(); false && last.term > hs.Term &&`}}},
+			`if last := l.Last(); last.Term > hs.Term &&`, `if last := l.Last(); false && last.Term > hs.Term &&`}}},
 		{"recover-snapshot-term", "and of its snapshot", "§3.8", []edit{{"recovery.go",
-			` || last.term > 1) {`, `) {`}}},
+			` || last.Term > 1) {`, `) {`}}},
 		{"recover-changes", "of the configuration changes in a log all but the last are committed", "§4.1", []edit{{"recovery.go",
 			`			if change != 0 {
 				hs.Commit = change
@@ -136,9 +136,9 @@ func durabilityRemovals() []removal {
 		{"written-snapshot", "a thread may write over the snapshot that it has written", "ownership", []edit{{"storage_writes.go",
 			`m.Snapshot, ack.Snapshot = &s, &acknowledged`, `m.Snapshot, ack.Snapshot = &acknowledged, &acknowledged; _ = s`}}},
 		{"responses-rest", "what a storage message carries is not written to while it may be read", "ownership", []edit{{"send.go",
-			`	p.resting = *p.out.at(0)
-`, `	clear(*p.out.at(0))
-	p.free = append(p.free, (*p.out.at(0))[:0])
+			`	p.resting = *p.out.At(0)
+`, `	clear(*p.out.At(0))
+	p.free = append(p.free, (*p.out.At(0))[:0])
 `}}},
 	}
 }

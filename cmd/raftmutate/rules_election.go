@@ -3,12 +3,12 @@ package main
 // electionRemovals take out rules of elections: votes, terms, pre-vote, check-quorum, who may campaign and when.
 func electionRemovals() []removal {
 	return []removal{
-		{"up-to-date", "a vote goes only to a log that is at least as up-to-date", "§3.6.1", []edit{{"entry.go",
-			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return true`}}},
-		{"up-to-date-term", "the later last term is more up-to-date, however short the log", "§3.6.1", []edit{{"entry.go",
-			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return id.index >= own.index`}}},
-		{"up-to-date-length", "of two logs with one last term the longer is more up-to-date", "§3.6.1", []edit{{"entry.go",
-			`return id.term > own.term || id.term == own.term && id.index >= own.index`, `return id.term >= own.term`}}},
+		{"up-to-date", "a vote goes only to a log that is at least as up-to-date", "§3.6.1", []edit{{"message.go",
+			`return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index`, `return true`}}},
+		{"up-to-date-term", "the later last term is more up-to-date, however short the log", "§3.6.1", []edit{{"message.go",
+			`return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index`, `return req.last.Index >= own.Index`}}},
+		{"up-to-date-length", "of two logs with one last term the longer is more up-to-date", "§3.6.1", []edit{{"message.go",
+			`return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index`, `return req.last.Term >= own.Term`}}},
 		{"one-vote", "one vote a term", "§3.4", []edit{{"election.go",
 			`free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term`, `free := true`}}},
 		{"vote-kept", "a vote is forgotten only with its term, not with the role", "§3.4; bug 2", []edit{{"role.go",
@@ -126,9 +126,9 @@ func electionRemovals() []removal {
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
-			`if r.log.unstable.snapshot != nil || r.term+1`, `if r.term+1`}}},
+			`if r.log.Restores() || r.term+1`, `if r.term+1`}}},
 		{"campaign-limit", "nobody campaigns into a term or an index that could wrap", "bounds", []edit{{"election.go",
-			`if r.log.unstable.snapshot != nil || r.term+1 >= maxCounter || r.log.lastIndex()+1 >= maxCounter {`, `if r.log.unstable.snapshot != nil {`}}},
+			`if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {`, `if r.log.Restores() {`}}},
 		{"learner-campaigns", "only voters campaign", "§4.2.1; bug 38", []edit{
 			{"election.go", `	if r.role == StateLeader || !r.mayCampaign {`, `	if r.role == StateLeader {`},
 			{"tick.go", `	if r.mayCampaign {
@@ -153,7 +153,7 @@ func electionRemovals() []removal {
 		{"no-op", "a leader begins with an entry of its own term", "§3.6.2, §6.4", []edit{{"election.go",
 			`	noop := [1]pb.Entry{}
 	traceAppend(r, noop[:])
-	r.log.appendOwn(r.term, noop[:], 0)`, `	r.termStart = r.log.lastIndex()`}}},
+	r.log.AppendOwn(r.term, noop[:], 0)`, `	r.termStart = r.log.LastIndex()`}}},
 		{"check-quorum", "a leader that hears from no quorum steps down", "§6.2", []edit{{"heartbeat.go",
 			`if !r.members.QuorumActive() {`, `if false {`}}},
 		{"check-quorum-again", "what was heard before the last look does not count in the next", "§6.2", []edit{{"heartbeat.go",

@@ -3,27 +3,27 @@ package main
 // firstRemovals take out rules of the first configuration, which Bootstrap writes.
 func firstRemovals() []removal {
 	return []removal{
-		{"first-whole", "the first configuration is committed as one", "§4.1; bug 41", []edit{{"log.go",
-			`		if splits, err := l.splitsFirstConfiguration(index); splits || err != nil {`, `		if false {
-			splits, err := l.splitsFirstConfiguration(index)
+		{"first-whole", "the first configuration is committed as one", "§4.1; bug 41", []edit{{"first_configuration.go",
+			`		if splits, err := splitsFirstConfiguration(&r.log, index); splits || err != nil {`, `		if false {
+			splits, err := splitsFirstConfiguration(&r.log, index)
 			_ = splits`}}},
 		{"first-complete", "when something behind it shows where it ends", "§4.1; bug 41", []edit{{"first_configuration.go",
-			` || end == l.lastIndex() ||`, ` ||`}}},
+			` || end == l.LastIndex() ||`, ` ||`}}},
 		{"first-durable", "and all of it is durable", "§4.1; §3.8", []edit{{"first_configuration.go",
-			` || end > l.stable()), err`, `), err`}}},
+			` || end > l.Stable()), err`, `), err`}}},
 		{"first-word", "whoever has all of it needs nobody's word", "§4.1; §3.6", []edit{{"storage_writes.go",
-			`	if r.log.committed == 0 {`, `	if false {`}}},
+			`	if r.log.Committed() == 0 {`, `	if false {`}}},
 		{"first-rewritten", "what is missing of it is written with what is there", "§4.1; §3.8", []edit{{"bootstrap.go",
-			`		r.log.truncate(1)
-		r.log.appendOwn(bootstrapTerm, first, payloadBytes(first))`, `		r.log.appendOwn(bootstrapTerm, first[has:], payloadBytes(first[has:]))`}}},
+			`		r.log.Truncate(1)
+		r.log.AppendOwn(bootstrapTerm, first, raftlog.PayloadBytes(first))`, `		r.log.AppendOwn(bootstrapTerm, first[has:], raftlog.PayloadBytes(first[has:]))`}}},
 		{"first-applied", "it is committed where a part of it was applied", "§4.1; §3.8", []edit{{"first_configuration.go",
-			` || l.committed > 0, err`, `, err`}}},
+			` || l.Committed() > 0, err`, `, err`}}},
 		{"first-told", "what it has held back is committed with it", "§4.1; §3.6", []edit{{"commit.go",
 			`		r.postponeCommit(limit, proof) // the first configuration holds it back
 `, ``}}},
 		{"first-told-lasts", "in a later term too", "§4.1; §3.6", []edit{{"role.go",
 			`	r.postponed = r.postponed.lasting()`, `	r.postponed = nil`}}},
-		{"first-handed-out", "all of it is handed out at once", "§4.1; §5", []edit{{"log.go",
+		{"first-handed-out", "all of it is handed out at once", "§4.1; §5", []edit{{"first_configuration.go",
 			`	if lo == 1 {`, `	if false {`}}},
 		{"first-no-further", "and nothing that somebody has added to it", "§3.4; §4.1", []edit{{"first_configuration.go",
 			`	end = min(end, hi-1)`, `	_ = hi`}}},
@@ -39,16 +39,16 @@ func firstRemovals() []removal {
 			`		r.openPostponed().first = true // it holds the index back
 `, ``}}},
 		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
-			`	if r.log.committed == 0 {
+			`	if r.log.Committed() == 0 {
 		return r.commitFirst`, `	if true {
 		return r.commitFirst`}}},
 		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
 			`		r.openPostponed().first = true
 	case err != nil:`, `	case err != nil:`}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",
-			`	if first > l.committed {`, `	if false {`}}},
+			`	if first > l.Committed() {`, `	if false {`}}},
 		{"first-recovered", "the first configuration is committed if the log goes on behind it", "§4.1; §3.8", []edit{{"first_configuration.go",
-			`	return end, end < l.lastIndex() ||`, `	return end, end == 0 ||`}}},
+			`	return end, end < l.LastIndex() ||`, `	return end, end == 0 ||`}}},
 		{"first-again", "a node whose first write was torn bootstraps again", "§3.8", []edit{{"bootstrap.go",
 			`	if committed != 0 || r.role != StateFollower ||`, `	if true ||`}}},
 		{"first-once", "a node bootstraps once", "§4.1", []edit{{"bootstrap.go",
@@ -66,6 +66,6 @@ func firstRemovals() []removal {
 		has = min(has, n)
 	}`}}},
 		{"first-acknowledged", "what a node has of it, it acknowledges", "§5", []edit{{"snapshot.go",
-			`	r.acknowledge(leader, max(r.log.committed, id.index),`, `	r.acknowledge(leader, r.log.committed,`}}},
+			`	r.acknowledge(leader, max(r.log.Committed(), id.Index),`, `	r.acknowledge(leader, r.log.Committed(),`}}},
 	}
 }

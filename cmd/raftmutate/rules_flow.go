@@ -16,7 +16,7 @@ func flowRemovals() []removal {
 			`in.start, in.count, in.bytes = 0, 0, 0`, `in.start, in.count = 0, 0`}}},
 		{"window-bytes", "the window is bounded in bytes", "§10.2", []edit{{"progress/inflights.go",
 			`in.count >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes`, `in.count >= in.size`}}},
-		{"message-bytes", "an append is bounded in bytes", "§10.2", []edit{{"entry.go",
+		{"message-bytes", "an append is bounded in bytes", "§10.2", []edit{{"internal/raftlog/entry.go",
 			`		if size > max-bytes {`, `		if false {`}}},
 		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",
 			`	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:`, `	case false:`}}},
@@ -25,7 +25,7 @@ func flowRemovals() []removal {
 `, ``}}},
 		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"storage_writes.go",
 			`	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
-		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"entry_chunks.go",
+		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"internal/raftlog/chunks.go",
 			`return max(at, lo+1)`, `return at`}}},
 		{"probe-waits", "a probe that got no answer is repeated at the follower's next sign of life", "§3.3", []edit{{"progress/progress.go",
 			`	pr.RecentActive = true
@@ -54,8 +54,8 @@ func flowRemovals() []removal {
 		{"append-due-all", "something new is due to every follower", "§3.5", []edit{{"tracker/appends.go",
 			`			if v == isWaiting {`, `			if v == isWaiting && len(a.changed) == 0 {`}}},
 		{"one-append", "one append carries what is due", "budget", []edit{{"propose.go",
-			`	r.log.appendOwn(r.term, entries, bytes)
-	return nil`, `	r.log.appendOwn(r.term, entries, bytes)
+			`	r.log.AppendOwn(r.term, entries, bytes)
+	return nil`, `	r.log.AppendOwn(r.term, entries, bytes)
 	return r.buildAppends()`}}},
 		{"heartbeats-once", "while nobody calls Ready, few rounds of heartbeats wait", "bounds", []edit{{"tick.go",
 			`		if r.outbox == nil || r.outbox.beats < maxBeats {`, `		if true {`}}},

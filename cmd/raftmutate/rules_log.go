@@ -25,37 +25,37 @@ func logRemovals() []removal {
 		if is&inIncoming != 0 {`, `		n := value(&ms.tracking.progress[i])
 		if is&(inIncoming|isLearner) != 0 {`}}},
 		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
-			`min(req.commit(), matched)`, `min(req.commit(), r.log.lastIndex())`}}},
+			`min(req.commit(), matched)`, `min(req.commit(), r.log.LastIndex())`}}},
 		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",
-			`r.acknowledge(req.From, matched,`, `r.acknowledge(req.From, r.log.lastIndex(),`}}},
+			`r.acknowledge(req.From, matched,`, `r.acknowledge(req.From, r.log.LastIndex(),`}}},
 		{"consistency-check", "an append is taken only behind the entry that it follows", "§3.5", []edit{{"append.go",
-			`if !r.log.has(req.prev()) &&`, `if req.prev().index > r.log.lastIndex() &&`}}},
-		{"truncate-at-conflict", "a follower cuts its log off at a conflict and nowhere else", "§3.5; bug 14", []edit{{"log.go",
-			`	i := l.firstConflict(s.entries)
+			`if !r.log.Has(req.prev()) &&`, `if req.prev().Index > r.log.LastIndex() &&`}}},
+		{"truncate-at-conflict", "a follower cuts its log off at a conflict and nowhere else", "§3.5; bug 14", []edit{{"internal/raftlog/log.go",
+			`	i := l.firstConflict(s.Entries)
 `, `	i := 0
-	for i < len(s.entries) && s.entries[i].Index <= l.committed {
+	for i < len(s.Entries) && s.Entries[i].Index <= l.committed {
 		i++
 	}
 `}}},
-		{"conflict-replaced", "an entry that conflicts is replaced, with all behind it", "§3.5", []edit{{"log.go",
-			`if entries[i].Index > last || !l.has(idOf(&entries[i])) {`, `if entries[i].Index > last {`}}},
-		{"terms-truncated", "what is known of terms goes with the entries", "§3.5", []edit{{"log.go",
+		{"conflict-replaced", "an entry that conflicts is replaced, with all behind it", "§3.5", []edit{{"internal/raftlog/log.go",
+			`if entries[i].Index > last || !l.Has(IDOf(&entries[i])) {`, `if entries[i].Index > last {`}}},
+		{"terms-truncated", "what is known of terms goes with the entries", "§3.5", []edit{{"internal/raftlog/log.go",
 			`	l.terms.truncate(at)
 `, ``}}},
 		{"committed-stays", "a committed entry is never replaced", "§3.6; bug 32", []edit{
-			{"log.go", `	if at <= l.committed {`, `	if false {`},
+			{"internal/raftlog/log.go", `	if at <= l.committed {`, `	if false {`},
 			{"append.go", `if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
 		{"contradiction-noticed", "a contradiction of what is committed stops the node", "§3.6; bug 32", []edit{{"append.go",
 			`if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
 		{"heartbeat-commit", "a heartbeat tells no more committed than the follower is known to have", "§3.5", []edit{{"heartbeat.go",
-			`m.Commit = min(r.members.Progress(i).Match, r.log.committed)`, `m.Commit = r.log.committed`}}},
-		{"commit-forward", "the commit index never falls", "§3.5", []edit{{"log.go",
+			`m.Commit = min(r.members.Progress(i).Match, r.log.Committed())`, `m.Commit = r.log.Committed()`}}},
+		{"commit-forward", "the commit index never falls", "§3.5", []edit{{"internal/raftlog/log.go",
 			`	if index <= l.committed {
 		return nil`, `	if index == l.committed {
 		return nil`}}},
 		{"hint-is-no-match", "where logs can agree is not yet where they do", "§3.5; bug 15", []edit{{"append.go",
-			`	next := resp.hint().index
-`, `	next := resp.hint().index
+			`	next := resp.hint().Index
+`, `	next := resp.hint().Index
 	pr.MaybeUpdate(next)
 `}}},
 		{"rejection-stale", "a rejection that was overtaken changes nothing", "§3.5; bug 14", []edit{{"progress/progress.go",
@@ -66,24 +66,24 @@ func logRemovals() []removal {
 		{"rejection-goes-back", "a rejection leads at last to the entry that conflicts", "§3.5; bug 18", []edit{{"progress/progress.go",
 			`pr.moveNext(max(min(rejected-1, hint)+1, pr.Match+1))`, `pr.moveNext(max(min(rejected-1, hint)+2, pr.Match+1))`}}},
 		{"backup-follower", "a follower's hint skips a whole term", "§3.5", []edit{{"append.go",
-			`r.log.terms.lastNotAfter(hint.index, prev.term)`, `hint.index`}}},
+			`r.log.LastNotAfter(hint.Index, prev.Term)`, `hint.Index`}}},
 		{"backup-leader", "a leader skips a whole term of its own", "§3.5", []edit{{"append.go",
-			`	if resp.hint().term != 0 {`, `	if false {`}}},
+			`	if resp.hint().Term != 0 {`, `	if false {`}}},
 		{"lost-append", "a follower that is alive and behind is asked what was lost", "§3.3", []edit{{"heartbeat.go",
-			`if pr.State == tracker.StateReplicate && pr.Match < r.log.lastIndex() {`, `if false {`}}},
+			`if pr.State == tracker.StateReplicate && pr.Match < r.log.LastIndex() {`, `if false {`}}},
 		{"unreachable-probed", "what is in flight to a peer that is unreachable is doubtful", "§3.3", []edit{{"append.go",
 			`		pr.BecomeProbe()
-		pr.Quiet(r.log.lastIndex(), r.log.committed)
+		pr.Quiet(r.log.LastIndex(), r.log.Committed())
 `, ``}}},
 		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
-			`		pr.Quiet(r.log.lastIndex(), r.log.committed)
+			`		pr.Quiet(r.log.LastIndex(), r.log.Committed())
 `, ``}}},
 		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"send.go",
 			`		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
 			pr.Pause()
 			return nil`}}},
-		{"compaction-noticed", "that the log was compacted is noticed", "§5; bug 19", []edit{{"log.go",
+		{"compaction-noticed", "that the log was compacted is noticed", "§5; bug 19", []edit{{"internal/raftlog/log.go",
 			`	if first > l.first && first <= l.unstable.stable {`, `	if false {`}}},
 		{"read-error", "a read that fails never becomes an append", "bug 20", []edit{{"send.go",
 			`		case err != nil:
@@ -93,26 +93,26 @@ func logRemovals() []removal {
 			entries = nil
 		}
 		if false && len(entries) == 0`}}},
-		{"storage-checked", "what Storage answers is looked at before it is believed", "bug 20", []edit{{"log.go",
+		{"storage-checked", "what Storage answers is looked at before it is believed", "bug 20", []edit{{"internal/raftlog/log.go",
 			`	if n == 0 || n > hi-lo || entries[0].Index != lo || entries[n-1].Index != lo+n-1 {`, `	if n == 0 && hi == lo {`}}},
-		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"entry_chunks.go",
+		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"internal/raftlog/chunks.go",
 			`live, dead := c.newest.entries[:n:n],`, `live, dead := c.newest.entries[:n],`}}},
-		{"memory-truncated", "what was cut off does not come back from memory", "§3.5", []edit{{"unstable.go",
-			`		u.entries.truncate(index)
+		{"memory-truncated", "what was cut off does not come back from memory", "§3.5", []edit{{"internal/raftlog/unstable.go",
+			`		u.entries.Truncate(index)
 `, ``}}},
-		{"memory-restored", "what a snapshot replaced does not come back from memory", "§5", []edit{{"unstable.go",
+		{"memory-restored", "what a snapshot replaced does not come back from memory", "§5", []edit{{"internal/raftlog/unstable.go",
 			`	*u = newUnstable(s.Metadata.Index + 1)
 `, `	u.stable, u.taken = s.Metadata.Index+1, s.Metadata.Index+1
 `}}},
-		{"memory-unstable", "what is not durable stays in memory", "§3.8", []edit{{"unstable.go",
+		{"memory-unstable", "what is not durable stays in memory", "§3.8", []edit{{"internal/raftlog/unstable.go",
 			`if end > u.stable || u.entries.old.bytes`, `if u.entries.old.bytes`}}},
-		{"memory-durable", "what is durable goes when it is more than the limit", "memory", []edit{{"unstable.go",
+		{"memory-durable", "what is durable goes when it is more than the limit", "memory", []edit{{"internal/raftlog/unstable.go",
 			` || u.entries.old.bytes <= limit {`, ` {
 				_ = limit`}}},
 		{"memory-rest", "an idle group takes no memory for entries", "memory", []edit{{"tick.go",
-			`	r.log.unstable.rest(r.log.applied)
+			`	r.log.Rest()
 `, ``}}},
-		{"memory-array-bytes", "an array of entries has a bounded size in bytes, too", "memory", []edit{{"entry_chunks.go",
-			`>= n && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)`, `>= n`}}},
+		{"memory-array-bytes", "an array of entries has a bounded size in bytes, too", "memory", []edit{{"internal/raftlog/chunks.go",
+			`>= n && (c.newest.bytes+bytes <= LargestChunkBytes || len(entries) == 0)`, `>= n`}}},
 	}
 }

@@ -4,12 +4,12 @@ package main
 func membershipRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
-			`	if pending > max(r.log.applied, r.effective) {`, `	if false {`}}},
+			`	if pending > max(r.log.Applied(), r.effective) {`, `	if false {`}}},
 		{"change-effective", "it is under way until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
-			`	if pending > max(r.log.applied, r.effective) {`, `	if pending > r.log.applied {`}}},
+			`	if pending > max(r.log.Applied(), r.effective) {`, `	if pending > r.log.Applied() {`}}},
 		{"change-effective-handed-out", "no change is in effect that was not handed out", "§4.1; bug 35", []edit{{"storage_writes.go",
-			`		r.effective = r.log.applying
-`, `		r.effective = r.log.lastIndex()
+			`		r.effective = r.log.Applying()
+`, `		r.effective = r.log.LastIndex()
 `}}},
 		{"joint-left-late", "an automatic joint configuration is left also when it is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
 			`	r.leaveJoint() // the application may say that it is applied after Advance
@@ -25,21 +25,21 @@ func membershipRemovals() []removal {
 		{"change-kept", "a change that must wait leaves an entry without data, and no error", "drop-in", []edit{{"propose.go",
 			`errors.Is(err, ErrConfChangePending) || errors.Is(err, errOtherJoint):`, `errors.Is(err, errOtherJoint) && false:`}}},
 		{"change-after-log", "nor before a new leader has applied what it found in its log", "§4.1; bug 35", []edit{{"role.go",
-			`	r.pendingConfIndex = r.log.lastIndex()
+			`	r.pendingConfIndex = r.log.LastIndex()
 `, `	r.pendingConfIndex = 0
 `}}},
 		{"change-noted", "a change that was proposed is pending", "§4.1; bug 35", []edit{{"propose.go",
 			`	r.pendingConfIndex = pending
 `, ``}}},
 		{"two-changes", "a proposal has one configuration change", "§4.1", []edit{{"propose.go",
-			`			pending = r.log.lastIndex() + 1 + uint64(i)`, `			_ = pending`}}},
+			`			pending = r.log.LastIndex() + 1 + uint64(i)`, `			_ = pending`}}},
 		{"legal-change", "a change that is not legal is not proposed", "§4.1", []edit{{"membership.go",
 			`	if _, err := confchange.Apply(r.members.Config(), cc); err != nil {
 		return`, `	if _, err := confchange.Apply(r.members.Config(), cc); err != nil && false {
 		return`}}},
 		{"applied-takes-effect", "a configuration takes effect when it is applied", "§4.1; bug 37", []edit{{"propose.go",
-			`			pending = r.log.lastIndex() + 1 + uint64(i)
-`, `			pending = r.log.lastIndex() + 1 + uint64(i)
+			`			pending = r.log.LastIndex() + 1 + uint64(i)
+`, `			pending = r.log.LastIndex() + 1 + uint64(i)
 			if cc, err := decodeConfChange(&entries[i]); err == nil {
 				defer r.applyConfChange(cc)
 			}
@@ -77,16 +77,16 @@ func membershipRemovals() []removal {
 			`	r.leaveJoint()
 `, ``}}},
 		{"joint-left-once", "and once", "§4.3; bug 39", []edit{{"membership.go",
-			`	r.pendingConfIndex, r.leaving = r.log.lastIndex(), true
+			`	r.pendingConfIndex, r.leaving = r.log.LastIndex(), true
 `, ``}}},
 		{"joint-left-applied", "a leader leaves a joint configuration when it has applied its log", "§4.3; bug 39", []edit{{"membership.go",
-			`r.leaving || r.pendingConfIndex > r.log.applied {`, `r.leaving {`}}},
+			`r.leaving || r.pendingConfIndex > r.log.Applied() {`, `r.leaving {`}}},
 		{"retires", "a leader that does not vote any more steps down", "§4.2.2; bug 40", []edit{{"membership.go",
 			`	if r.role != StateLeader || r.mayCampaign {`, `	if true {`}}},
 		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",
-			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return target.Match == last`}}},
+			`return target.Match == last && (r.mayCampaign || r.log.Committed() == last)`, `return target.Match == last`}}},
 		{"added-again-match", "a leader that is added again has what is durable there", "§4.1; §10.2.1", []edit{{"membership.go",
-			`	r.members.MaybeUpdate(r.id, r.log.stable()) // it may have been no member
+			`	r.members.MaybeUpdate(r.id, r.log.Stable()) // it may have been no member
 `, ``}}},
 		{"added-again-leads", "and leads on", "§4.2.2", []edit{{"membership.go",
 			`	if r.retiring && r.mayCampaign {`, `	if false {`}}},
@@ -105,21 +105,21 @@ func membershipRemovals() []removal {
 `}}},
 		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
 			`		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0`, `		return false`}}},
-		{"changes-appended", "a follower sees the configuration changes that it appends", "§4.1", []edit{{"log.go",
+		{"changes-appended", "a follower sees the configuration changes that it appends", "§4.1", []edit{{"internal/raftlog/log.go",
 			`	l.changes.appended(fresh, at, l.applied)
 `, ``}}},
-		{"changes-truncated", "and forgets those that are replaced", "§4.1; §3.5", []edit{{"log.go",
+		{"changes-truncated", "and forgets those that are replaced", "§4.1; §3.5", []edit{{"internal/raftlog/log.go",
 			`	l.changes.truncate(at)
 `, ``}}},
-		{"changes-restored", "and those before a snapshot", "§4.1; §5", []edit{{"log.go",
+		{"changes-restored", "and those before a snapshot", "§4.1; §5", []edit{{"internal/raftlog/log.go",
 			`	l.changes = configEntries{from: l.first}
 `, ``}}},
-		{"changes-stored", "configuration changes are looked for in the stored log", "§4.1", []edit{{"config_entries.go",
+		{"changes-stored", "configuration changes are looked for in the stored log", "§4.1", []edit{{"internal/raftlog/config_entries.go",
 			`		if more, err := l.lookBack(lo); err != nil || !more {`, `		if more, err := false, error(nil); err != nil || !more {`}}},
-		{"changes-once", "each entry is looked at once", "bounds", []edit{{"election.go",
-			`	pending, err := r.log.hasConfChange(`, `	r.log.changes = configEntries{from: r.log.lastIndex() + 1}
-	pending, err := r.log.hasConfChange(`}}},
-		{"changes-forgotten", "what is applied is forgotten", "bounds", []edit{{"config_entries.go",
+		{"changes-once", "each entry is looked at once", "bounds", []edit{{"internal/raftlog/config_entries.go",
+			`	if l.changes.list == nil && l.changes.from <= lo+1 {`, `	l.changes = configEntries{from: l.LastIndex() + 1}
+	if l.changes.list == nil && l.changes.from <= lo+1 {`}}},
+		{"changes-forgotten", "what is applied is forgotten", "bounds", []edit{{"internal/raftlog/config_entries.go",
 			`len(all) >= manyChanges && all[len(all)/2] <= applied`, `len(all) < 0`}}},
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
 			`			pr.RecentActive = true
@@ -148,7 +148,7 @@ func membershipRemovals() []removal {
 			`		r.abortTransfer("the target does not vote any more")
 `, ``}}},
 		{"transfer-caught-up", "the target has everything when it is ordered to campaign", "§3.10; bug 9", []edit{{"transfer.go",
-			`return target.Match == last && (r.mayCampaign || r.log.committed == last)`, `return last > 0`}}},
+			`return target.Match == last && (r.mayCampaign || r.log.Committed() == last)`, `return last > 0`}}},
 		{"transfer-ends", "a transfer ends after an election timeout", "§3.10; bug 8", []edit{{"tick.go",
 			`		r.tickTransfer()
 `, ``}}},

@@ -4,14 +4,14 @@ package main
 func readRemovals() []removal {
 	return []removal{
 		{"read-first-commit", "a read waits for the first commit of the term", "§6.4; bug 43", []edit{
-			{"read.go", `r.reads.queue.at(n-1).round == 0 && r.log.committed >= r.termStart`, `r.reads.queue.at(n-1).round == 0`},
-			{"read.go", `riding := r.reads.waiting() > 0 && r.log.committed >= r.termStart`, `riding := r.reads.waiting() > 0`}}},
+			{"read.go", `r.reads.queue.At(n-1).round == 0 && r.log.Committed() >= r.termStart`, `r.reads.queue.At(n-1).round == 0`},
+			{"read.go", `riding := r.reads.waiting() > 0 && r.log.Committed() >= r.termStart`, `riding := r.reads.waiting() > 0`}}},
 		{"read-round", "a read is confirmed by a round", "§6.4; bug 45", []edit{{"read.go",
-			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.committed >= r.termStart:`}}},
+			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.Committed() >= r.termStart:`}}},
 		{"read-quorum", "by a round of a quorum", "§6.4; bug 45", []edit{{"read.go",
 			`	confirmed := r.members.Confirmed()`, `	confirmed := round`}}},
 		{"read-later-round", "by a round that was sent after the read was asked for", "§6.4; bug 44", []edit{{"read.go",
-			` && q.at(n).round <= confirmed {`, ` {`}}},
+			` && q.At(n).round <= confirmed {`, ` {`}}},
 		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
 			`	if round > r.reads.round {`, `	if false {`}}},
 		{"read-own-echo", "the leader confirms its own rounds", "§6.4", []edit{{"read.go",
@@ -26,15 +26,15 @@ func readRemovals() []removal {
 		{"read-answer-of-leader", "a follower takes answers of its leader only", "§6.4", []edit{{"read.go",
 			`	if from != r.lead || r.reads == nil {`, `	if r.reads == nil {`}}},
 		{"read-dropped-told", "a read that cannot be answered is reported as dropped", "§6.4", []edit{{"read.go",
-			`		r.dropRead(q.at(i).from, q.at(i).context)
+			`		r.dropRead(q.At(i).from, q.At(i).context)
 `, `		_ = i
 `}}},
-		{"reads-let-go", "an idle node keeps no large array of reads", "bounds", []edit{{"fifo.go",
+		{"reads-let-go", "an idle node keeps no large array of reads", "bounds", []edit{{"internal/fifo/fifo.go",
 			`	if cap(list) > idleList {
 		return nil
 	}
 `, ``}}},
-		{"reads-in-place", "what waits in a queue does not move when the oldest leaves", "bounds", []edit{{"fifo.go",
+		{"reads-in-place", "what waits in a queue does not move when the oldest leaves", "bounds", []edit{{"internal/fifo/fifo.go",
 			`	case q.gone > len(q.list)/2:`, `	case true:`}}},
 		{"read-passed-on", "a read does not come back to a node that asked it in an earlier life", "§6.4; bug 44", []edit{{"read.go",
 			`r.lead != None && r.lead != rd.from:`, `r.lead != None:`}}},
@@ -42,7 +42,7 @@ func readRemovals() []removal {
 			`from == r.id && r.reads.isQuestion(context)`, `from == 0 && r.reads.isQuestion(context)`}}},
 		{"read-dropped-apart", "a dropped read is no answer, and makes no Ready", "drop-in", []edit{{"read.go",
 			`		rs.dropped = append(rs.dropped, context)
-`, `		r.answer(ReadState{Index: noLimit, RequestCtx: context})
+`, `		r.answer(ReadState{Index: raftlog.NoLimit, RequestCtx: context})
 `}}},
 		{"read-dropped-bound", "the contexts of dropped reads are bounded", "bounds", []edit{{"read.go",
 			`from == r.id && len(rs.dropped) < rs.most`, `from == r.id`}}},
@@ -50,21 +50,21 @@ func readRemovals() []removal {
 			`		r.tickReads()
 `, ``}}},
 		{"read-asked-newest", "the newest question asks for all reads that wait", "§6.4", []edit{{"read.go",
-			`r.askLeader(r.reads.queue.at(r.reads.queue.len() - 1))`, `r.askLeader(r.reads.queue.at(0))`}}},
+			`r.askLeader(r.reads.queue.At(r.reads.queue.Len() - 1))`, `r.askLeader(r.reads.queue.At(0))`}}},
 		{"read-answer-earlier", "an answer answers the reads before it", "§6.4", []edit{{"read.go",
 			`		for j := range i + 1 {
 `, `		for j := i; j <= i; j++ {
 `}}},
 		{"read-answer-later", "and none after it", "§6.4; bug 44", []edit{{"read.go",
 			`		for j := range i + 1 {
-`, `		for j := range q.len() {
+`, `		for j := range q.Len() {
 `}}},
 		{"read-questions", "questions do not pile up while nobody calls Ready", "bounds", []edit{{"read.go",
 			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower ||`}}},
 		{"ask-besides", "a question that may be lost is repeated, whatever else is to be sent", "§6.4", []edit{{"read.go",
 			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
-			`	case rs.queue.len() >= rs.most || len(rs.answers) >= rs.most:`, `	case false:`}}},
+			`	case rs.queue.Len() >= rs.most || len(rs.answers) >= rs.most:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
 			`	if r.members.DecidesAlone(r.id) {
 		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {
@@ -86,7 +86,7 @@ func readRemovals() []removal {
 		{"lease-from-sending", "a lease runs from when the round was sent", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.lease.held, r.lease.start = true, max(r.lease.start, s.tick)`, `r.lease.held, r.lease.start = true, r.clock`}}},
 		{"lease-first-commit", "a lease serves no read before the first commit of the term", "§6.4; bug 43", []edit{{"lease.go",
-			`if r.role != StateLeader || r.log.committed < r.termStart || r.transferee != None`, `if r.role != StateLeader || r.transferee != None`}}},
+			`if r.role != StateLeader || r.log.Committed() < r.termStart || r.transferee != None`, `if r.role != StateLeader || r.transferee != None`}}},
 		{"lease-transfer", "there is no lease during a transfer", "§6.4.1; bug 46", []edit{{"lease.go",
 			` || r.transferee != None || r.campaignOrdered {`, ` {`}}},
 		{"lease-order", "there is no lease in a term in which somebody was ordered to campaign", "§6.4.1; bugs 8, 46", []edit{{"lease.go",

@@ -7,13 +7,13 @@ func reportRemovals() []removal {
 		{"alone-leader", "a leader's word lets a node decide alone only if it has an entry of that leader's term", "§3.5; bug 41", []edit{{"commit.go",
 			`	return r.commitOnWord(index, term == r.term)`, `	return r.commitOnWord(index, term == r.term || true)`}}},
 		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
-			`r.commitOnWord(id.index, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(id.index, true)`}}},
+			`r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)`, `r.commitOnWord(id.Index, true)`}}},
 		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"commit.go",
-			`limit, err = r.beforeAlone(end, r.log.last().term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
+			`limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
 		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
 			`r.beforeAlone(hs.Commit, proof)`, `hs.Commit, error(nil)`}}},
 		{"alone-durable", "the change that ends a configuration of one node must be durable before that configuration is used", "bug 41", []edit{{"alone.go",
-			`if at <= r.log.stable() {`, `if true {`}}},
+			`if at <= r.log.Stable() {`, `if true {`}}},
 		{"alone-last", "a configuration of one node is not used if a change follows that is not known to be committed", "bug 41", []edit{{"alone.go",
 			`limit == index || proof && !more {`, `limit == index || proof && (more || true) {`}}},
 		{"alone-heard", "but a change beyond all that appends have reported does not matter", "§4.1", []edit{{"alone.go",
@@ -21,7 +21,7 @@ func reportRemovals() []removal {
 		{"alone-unheard", "if any append has reported something since the start", "bug 41", []edit{{"alone.go",
 			`(r.heardCommit == 0 || at <= r.heardCommit)`, `at <= r.heardCommit`}}},
 		{"alone-snapshot", "nobody restores an earlier leader's snapshot in which it decides alone", "§5; bug 41", []edit{{"snapshot.go",
-			`if id.term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {`, `if false {`}}},
+			`if id.Term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {`, `if false {`}}},
 		{"report-kept", "a report of what is committed is kept while Storage cannot give the changes", "§3.6; §4.1", []edit{{"commit.go",
 			`		r.postponeCommit(index, proof)
 		return nil`, `		return nil`}}},
@@ -40,9 +40,9 @@ func reportRemovals() []removal {
 	}
 `, ``}}},
 		{"report-proof-void", "a commit index beyond the log makes a kept proof void", "bug 41", []edit{{"commit.go",
-			`r.commitOnWord(proven, r.log.stable() >= r.heardCommit)`, `r.commitOnWord(proven, true)`}}},
+			`r.commitOnWord(proven, r.log.Stable() >= r.heardCommit)`, `r.commitOnWord(proven, true)`}}},
 		{"report-beyond", "a report beyond the log is not kept", "§3.8; bug 26", []edit{{"commit.go",
-			`	if err := r.log.mayCommit(index); err != nil {
+			`	if err := r.log.CheckCommit(index); err != nil {
 		return err
 	}
 `, ``}}},
@@ -72,7 +72,7 @@ func reportRemovals() []removal {
 		{"learn-changes", "commitment is learnt from votes only where the configuration changes", "v3.6", []edit{{"election.go",
 			`	if err == nil && change {`, `	if err == nil && (change || true) {`}}},
 		{"learn-own-log", "the word of another node commits only what one has", "§3.5", []edit{{"election.go",
-			`if id.index <= r.log.committed || !r.log.has(id) {`, `if id.index <= r.log.committed || id.index > r.log.lastIndex() {`}}},
+			`if id.Index <= r.log.Committed() || !r.log.Has(id) {`, `if id.Index <= r.log.Committed() || id.Index > r.log.LastIndex() {`}}},
 		{"learn-ends-campaign", "a campaign ends that turns out to be in an outdated configuration", "§4.1", []edit{{"election.go",
 			`if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {`, `if outdated && false {`}}},
 	}

@@ -4,35 +4,35 @@ package main
 func snapshotRemovals() []removal {
 	return []removal{
 		{"snapshot-old", "a snapshot behind the commit index changes nothing", "§5; bug 33", []edit{{"snapshot.go",
-			`	case id.index <= r.log.committed:
+			`	case id.Index <= r.log.Committed():
 `, `	case false:
 `}}},
 		{"snapshot-suffix", "a snapshot of a prefix keeps what follows it", "§5; bug 30", []edit{{"snapshot.go",
-			`	case r.log.has(id):
+			`	case r.log.Has(id):
 `, `	case false:
 `}}},
 		{"snapshot-conflict", "a snapshot that conflicts with the log replaces it", "§5; bug 29", []edit{{"snapshot.go",
-			`	case r.log.has(id):
-`, `	case r.log.lastIndex() >= id.index:
+			`	case r.log.Has(id):
+`, `	case r.log.LastIndex() >= id.Index:
 `}}},
 		{"snapshot-contradiction", "a snapshot that contradicts what is committed stops the node", "§5; bug 32", []edit{{"snapshot.go",
-			`id.index <= r.log.committed && known && term != id.term {`, `id.index <= r.log.committed && known && term != id.term && false {`}}},
+			`id.Index <= r.log.Committed() && known && term != id.Term {`, `id.Index <= r.log.Committed() && known && term != id.Term && false {`}}},
 		{"snapshot-configuration", "a snapshot brings its configuration", "§5; bug 34", []edit{{"snapshot.go",
 			`	r.setConfig(cfg)
 `, ``}}},
 		{"snapshot-waits", "a snapshot waits for what was handed out before it", "§5", []edit{{"snapshot.go",
 			`		if !r.mayRestore() {`, `		if false {`}}},
-		{"snapshot-first", "entries are applied when the snapshot before them is durable", "§5", []edit{{"log.go",
+		{"snapshot-first", "entries are applied when the snapshot before them is durable", "§5", []edit{{"internal/raftlog/log.go",
 			`	if l.unstable.snapshot != nil {
 		return 0
 	}
 `, ``}}},
-		{"snapshot-replaces", "what a snapshot replaces is not read any more", "§5", []edit{{"log.go",
+		{"snapshot-replaces", "what a snapshot replaces is not read any more", "§5", []edit{{"internal/raftlog/log.go",
 			`	if lo < l.first {
 		return nil, ErrCompacted
 	}
 	if lo >= l.unstable.stable ||`, `	if lo >= l.unstable.stable ||`}}},
-		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"unstable.go",
+		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"internal/raftlog/unstable.go",
 			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
 		{"snapshot-no-match", "a snapshot on its way is not yet there", "§5.3; bug 33", []edit{{"progress/progress.go",
 			`	pr.PendingSnapshot = index
@@ -40,13 +40,13 @@ func snapshotRemovals() []removal {
 	pr.Match = max(pr.Match, index)
 `}}},
 		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"send.go",
-			`	if id.index+1 < r.log.first {`, `	if false {`}}},
+			`	if id.Index+1 < r.log.First() {`, `	if false {`}}},
 		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"send.go",
-			`	if id.index > r.log.committed {
+			`	if id.Index > r.log.Committed() {
 		// A`, `	if false {
 		// A`}}},
 		{"snapshot-waits-quietly", "what follows a snapshot that waits is not rejected", "§5.3", []edit{{"append.go",
-			`		if r.postponed.hasSnapshot() && req.prev().index <= r.postponed.snapshot.Metadata.Index {`, `		if false {`}}},
+			`		if r.postponed.hasSnapshot() && req.prev().Index <= r.postponed.snapshot.Metadata.Index {`, `		if false {`}}},
 		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "§5.3", []edit{{"tick.go",
 			`		r.ageSnapshots()
 `, ``}}},
@@ -55,7 +55,7 @@ func snapshotRemovals() []removal {
 	pr.Pause()
 	r.logger.Debugf`, `	r.logger.Debugf`}}},
 		{"snapshot-connected", "a follower that got what it needs elsewhere goes on from there", "§5.3", []edit{{"append.go",
-			`		if pr.Match+1 >= r.log.first {`, `		if false {`}}},
+			`		if pr.Match+1 >= r.log.First() {`, `		if false {`}}},
 		{"snapshot-backs-off", "snapshots to a follower that takes none become rare", "bounds", []edit{{"progress/progress.go",
 			`	if pr.snapshots < 2 {`, `	if true {`}}},
 		{"snapshot-retry", "the first retry comes at once", "drop-in", []edit{{"progress/progress.go",
@@ -66,8 +66,8 @@ func snapshotRemovals() []removal {
 			`	pr.snapshots = 0
 `, ``}}},
 		{"snapshot-missing", "a leader without a snapshot goes on", "§5", []edit{{"send.go",
-			`	if id.index == 0 {
-		r.hinder`, `	if id.index == 0 {
+			`	if id.Index == 0 {
+		r.hinder`, `	if id.Index == 0 {
 		return wrapStorage("snapshot", errBadSnapshot)
 		r.hinder`}}},
 		{"hindered-once", "what a follower cannot be sent is logged once", "bounds", []edit{{"send.go",
@@ -77,9 +77,9 @@ func snapshotRemovals() []removal {
 		{"hindered-again", "and once more when something was sent since", "bounds", []edit{{"progress/progress.go",
 			`	pr.hindered = false
 	pr.sentCommit`, `	pr.sentCommit`}}},
-		{"snapshot-term", "a snapshot is behind the log that it is a prefix of", "§5", []edit{{"log.go",
+		{"snapshot-term", "a snapshot is behind the log that it is a prefix of", "§5", []edit{{"internal/raftlog/log.go",
 			`	l.terms.reset(id)
-	l.first = id.index + 1`, `	l.terms.reset(entryID{term: 1, index: id.index})
-	l.first = id.index + 1`}}},
+	l.first = id.Index + 1`, `	l.terms.reset(EntryID{Term: 1, Index: id.Index})
+	l.first = id.Index + 1`}}},
 	}
 }

@@ -30,7 +30,7 @@ var rules = map[string]rule{
 	"raft.logger":        surroundings,
 	"raft.record":        surroundings,
 	"raft.trace":         surroundings,
-	"raftLog.storage":    surroundings,
+	"Log.storage":        surroundings,
 	"RawNode.verified":   surroundings, // what a test has seen last
 	"raft.err":           neverSet,     // a node that has stopped does nothing any more
 	"entryChunk.entries": withCapacity, // when it is full, entries begin to be read from Storage
@@ -47,5 +47,5 @@ var rules = map[string]rule{
 	"tracking.looked":      derived,
 	"outbox.filling":       swapped,
 	"reads.answers":        swapped,
-	"fifo.list":            swapped,
+	"Queue.list":           swapped,
 }

@@ -47,7 +47,7 @@ const (
 func passedOver() map[string]handling {
 	return map[string]handling{
 		// Fixed for all nodes of a world, or written elsewhere.
-		"raft.limits": skipped, "raft.logger": skipped, "raft.seed": skipped, "raftLog.storage": skipped,
+		"raft.limits": skipped, "raft.logger": skipped, "raft.seed": skipped, "Log.storage": skipped,
 		// Nobody campaigns because of a tick.
 		"raft.timeouts": skipped, "raft.electionTimeout": skipped, "raft.electionElapsed": skipped,
 		// Nobody looks at the quorum or at a stalled disk.

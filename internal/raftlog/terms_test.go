@@ -1,11 +1,9 @@
-package raft
+package raftlog
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 
-	pb "github.com/ffd200af/raft/raftpb"
 	"pgregory.net/rapid"
 )
 
@@ -31,7 +29,7 @@ func drawTermList(t *rapid.T) termList {
 
 func (l *termList) history() terms {
 	h := terms{}
-	h.reset(entryID{term: l.terms[0], index: l.base})
+	h.reset(EntryID{Term: l.terms[0], Index: l.base})
 	for i := l.base + 1; i <= l.last(); i++ {
 		h.append(l.at(i), i)
 	}
@@ -111,9 +109,9 @@ func TestALogWhoseTermsFallIsNotLoaded(t *testing.T) {
 	}
 }
 
-// countingTerms is a Storage of which only Term is asked.
+// countingTerms is a Reader of which only Term is asked.
 type countingTerms struct {
-	Storage
+	Reader
 	list  termList
 	asked int
 }
@@ -126,19 +124,9 @@ func (s *countingTerms) Term(i uint64) (uint64, error) {
 	return s.list.at(i), nil
 }
 
-// entriesOf builds entries with the given terms, the first at index.
-func entriesOf(index uint64, entryTerms ...uint64) []pb.Entry {
-	var entries []pb.Entry
-	for i, term := range entryTerms {
-		at := index + uint64(i)
-		entries = append(entries, pb.Entry{Term: term, Index: at, Data: fmt.Appendf(nil, "%d/%d", term, at)})
-	}
-	return entries
-}
-
 // contradictory answers a question about the last term once, and then says something else.
 type contradictory struct {
-	Storage
+	Reader
 	asked int
 	last  uint64
 	then  func(index uint64) uint64
@@ -147,7 +135,7 @@ type contradictory struct {
 func (s *contradictory) Term(i uint64) (uint64, error) {
 	if i == s.last {
 		if s.asked++; s.asked == 1 {
-			return s.Storage.Term(i)
+			return s.Reader.Term(i)
 		}
 	}
 	return s.then(i), nil
@@ -160,12 +148,10 @@ func TestAStorageThatContradictsItselfAboutTermsIsRefused(t *testing.T) {
 		"a term above that of the end": func(i uint64) uint64 { return map[uint64]uint64{0: 0, 1: 1, 2: 1}[i] + i/3*8 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			ms := NewMemoryStorage()
-			if err := ms.Append(entriesOf(1, 1, 1, 2, 2, 3, 3, 3, 4, 5)); err != nil {
-				t.Fatal(err)
-			}
+			ms := newMemory()
+			ms.append(entriesOf(1, 1, 1, 2, 2, 3, 3, 3, 4, 5))
 			var h terms
-			if err := h.load(&contradictory{Storage: ms, last: 9, then: then}, 1, 9); !errors.Is(err, ErrStorage) {
+			if err := h.load(&contradictory{Reader: ms, last: 9, then: then}, 1, 9); !errors.Is(err, ErrStorage) {
 				t.Errorf("got %v with the history %v", err, h.bounds)
 			}
 		})

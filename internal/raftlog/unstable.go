@@ -1,4 +1,4 @@
-package raft
+package raftlog
 
 import (
 	"slices"
@@ -20,7 +20,7 @@ import (
 type unstable struct {
 	snapshot *pendingSnapshot // to be written before the entries; nil if none
 
-	entries entryChunks // [base, end)
+	entries Chunks // [base, end)
 	stable  uint64
 	taken   uint64
 
@@ -48,7 +48,7 @@ func newUnstable(end uint64) unstable {
 
 // base is the first index in memory; end if there is none.
 func (u *unstable) base() uint64 {
-	if u.entries.empty() {
+	if u.entries.Empty() {
 		return u.stable
 	}
 	return u.entries.first()
@@ -56,10 +56,10 @@ func (u *unstable) base() uint64 {
 
 // end is the index behind the last entry of the log.
 func (u *unstable) end() uint64 {
-	if u.entries.empty() {
+	if u.entries.Empty() {
 		return u.stable
 	}
-	return u.entries.end()
+	return u.entries.End()
 }
 
 // serves reports whether durable entries from lo on are in memory, and are kept for readers other
@@ -68,7 +68,7 @@ func (u *unstable) serves(lo uint64) bool { return u.keep > 0 && lo >= u.base() 
 
 // append adds entries behind the end. They are copied; their data is kept.
 func (u *unstable) append(entries []pb.Entry) {
-	u.entries.append(entries, u.room())
+	u.entries.Append(entries, u.room())
 }
 
 // room is the size of the next array: twice what the newest has taken. So a log that is not used
@@ -79,7 +79,7 @@ func (u *unstable) room() int { return 2 * len(u.entries.newest.entries) }
 // leader gives them. bytes is their payload.
 func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	next := u.end()
-	bytes += entryBytes * uint64(len(entries))
+	bytes += EntryBytes * uint64(len(entries))
 	u.entries.grow(len(entries), bytes, u.room())
 	newest := &u.entries.newest
 	newest.bytes += bytes
@@ -113,21 +113,21 @@ func (u *unstable) retire(applying uint64) {
 // is durable. So an idle group takes no memory for them.
 func (u *unstable) rest(applied uint64) {
 	if u.mayRest(applied) {
-		u.entries = entryChunks{}
+		u.entries = Chunks{}
 	}
 }
 
 // mayRest reports whether rest would let go of anything.
 func (u *unstable) mayRest(applied uint64) bool {
-	return u.keep == 0 && !u.entries.empty() && applied+1 == u.end()
+	return u.keep == 0 && !u.entries.Empty() && applied+1 == u.end()
 }
 
 // truncate removes the entries from index on, whether they are here or, being
 // acknowledged, in Storage; what is appended next is written over them. index <= end.
 func (u *unstable) truncate(index uint64) {
 	u.generation++
-	if index < u.end() && !u.entries.empty() {
-		u.entries.truncate(index)
+	if index < u.end() && !u.entries.Empty() {
+		u.entries.Truncate(index)
 	}
 	u.stable = min(u.stable, index)
 	u.taken = min(u.taken, index)
@@ -145,7 +145,7 @@ func (u *unstable) toWrite() []pb.Entry {
 	if u.taken == u.end() {
 		return nil
 	}
-	return u.entries.slice(u.taken, u.end(), noLimit)
+	return u.entries.Slice(u.taken, u.end(), NoLimit)
 }
 
 // snapshotToWrite returns the snapshot if it was not handed out for writing yet.

@@ -1,13 +1,14 @@
-package raft
+package raftlog
 
 import (
 	"slices"
 	"sort"
 
+	"github.com/ffd200af/raft/internal/fifo"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// entryChunks is a run of entries in arrays of bounded size. Readers may hold any part of it:
+// Chunks is a run of entries in arrays of bounded size. Readers may hold any part of it:
 //
 //	older()[0]       older()[1]      newest
 //	| dead | live |  | live     |    | live | free |
@@ -15,7 +16,7 @@ import (
 // An element that was added is never written again. Entries are added in free only, and what
 // overwrites others starts a new array. Entries do not move when others are added. An array goes as
 // soon as nothing in it is live. The dead part before the first live entry stays until then.
-type entryChunks struct {
+type Chunks struct {
 	newest entryChunk // empty only if the run is empty
 	old    *olderChunks
 }
@@ -28,17 +29,17 @@ type entryChunk struct {
 
 // olderChunks are the arrays before the newest. A short log has none.
 type olderChunks struct {
-	fifo[entryChunk]
+	fifo.Queue[entryChunk]
 	bytes uint64 // of all
 }
 
 const (
 	// largestChunk is the number of entries in an array, unless more come at once.
 	largestChunk = 512
-	// largestChunkBytes is the size of an array's entries, unless more come at once.
-	largestChunkBytes = 128 << 10
-	// entryBytes is what an entry takes in memory besides its data, about.
-	entryBytes = 64
+	// LargestChunkBytes is the size of an array's entries, unless more come at once.
+	LargestChunkBytes = 128 << 10
+	// EntryBytes is what an entry takes in memory besides its data, about.
+	EntryBytes = 64
 )
 
 // meanBytes is the size of an entry in an array that is not empty.
@@ -46,29 +47,38 @@ func (c *entryChunk) meanBytes() uint64 { return c.bytes / uint64(len(c.entries)
 
 // memoryBytes is about what entries keep in memory.
 func memoryBytes(entries []pb.Entry) uint64 {
-	return payloadBytes(entries) + entryBytes*uint64(len(entries))
+	return PayloadBytes(entries) + EntryBytes*uint64(len(entries))
 }
 
-func (c *entryChunks) empty() bool { return len(c.newest.entries) == 0 }
+// Empty reports whether there are no entries.
+func (c *Chunks) Empty() bool { return len(c.newest.entries) == 0 }
+
+// bytes is about what all the entries take in memory.
+func (c *Chunks) bytes() uint64 {
+	if c.old == nil {
+		return c.newest.bytes
+	}
+	return c.old.bytes + c.newest.bytes
+}
 
 // first is the index of the first entry, dead or live, of a run that is not empty.
-func (c *entryChunks) first() uint64 { return c.at(0).entries[0].Index }
+func (c *Chunks) first() uint64 { return c.at(0).entries[0].Index }
 
-// end is the index behind the last entry of a run that is not empty.
-func (c *entryChunks) end() uint64 {
+// End is the index behind the last entry of a run that is not empty.
+func (c *Chunks) End() uint64 {
 	return c.newest.entries[0].Index + uint64(len(c.newest.entries))
 }
 
-func (c *entryChunks) older() []entryChunk {
+func (c *Chunks) older() []entryChunk {
 	if c.old == nil {
 		return nil
 	}
-	return c.old.all()
+	return c.old.All()
 }
 
 // chunk returns the position of the array that holds index, which is in the run. The newest array
 // comes last.
-func (c *entryChunks) chunk(index uint64) int {
+func (c *Chunks) chunk(index uint64) int {
 	older := c.older()
 	if len(older) == 0 || index >= c.newest.entries[0].Index {
 		return len(older)
@@ -77,31 +87,31 @@ func (c *entryChunks) chunk(index uint64) int {
 }
 
 // at returns the array at a position.
-func (c *entryChunks) at(i int) *entryChunk {
+func (c *Chunks) at(i int) *entryChunk {
 	if older := c.older(); i < len(older) {
 		return &older[i]
 	}
 	return &c.newest
 }
 
-// entry returns the entry at index, which is in the run.
-func (c *entryChunks) entry(index uint64) *pb.Entry {
+// Entry returns the entry at index, which is in the run.
+func (c *Chunks) Entry(index uint64) *pb.Entry {
 	entries := c.at(c.chunk(index)).entries
 	return &entries[index-entries[0].Index]
 }
 
 // part returns the entries from lo on and before hi that are in the same array as lo. lo is in the
 // run, and lo < hi.
-func (c *entryChunks) part(lo, hi uint64) []pb.Entry {
+func (c *Chunks) part(lo, hi uint64) []pb.Entry {
 	entries := c.at(c.chunk(lo)).entries
 	first := entries[0].Index
 	end := min(hi-first, uint64(len(entries)))
 	return entries[lo-first : end : end]
 }
 
-// slice returns the entries from lo on and before hi, all in the run, of at most maxSize encoded
+// Slice returns the entries from lo on and before hi, all in the run, of at most maxSize encoded
 // bytes but at least one. It copies them if they are in several arrays.
-func (c *entryChunks) slice(lo, hi, maxSize uint64) []pb.Entry {
+func (c *Chunks) Slice(lo, hi, maxSize uint64) []pb.Entry {
 	hi = c.fit(lo, hi, maxSize)
 	run := c.part(lo, hi)
 	at := lo + uint64(len(run))
@@ -119,8 +129,8 @@ func (c *entryChunks) slice(lo, hi, maxSize uint64) []pb.Entry {
 
 // fit returns the index behind the entries from lo on and before hi of at most maxSize encoded
 // bytes; behind lo if the first one is larger.
-func (c *entryChunks) fit(lo, hi, maxSize uint64) uint64 {
-	if maxSize == noLimit {
+func (c *Chunks) fit(lo, hi, maxSize uint64) uint64 {
+	if maxSize == NoLimit {
 		return hi
 	}
 	size := uint64(0)
@@ -136,8 +146,8 @@ func (c *entryChunks) fit(lo, hi, maxSize uint64) uint64 {
 	return hi
 }
 
-// append adds entries behind the last one. Their data is kept. See grow for room.
-func (c *entryChunks) append(entries []pb.Entry, room int) {
+// Append adds entries behind the last one. Their data is kept. See grow for room.
+func (c *Chunks) Append(entries []pb.Entry, room int) {
 	bytes := memoryBytes(entries)
 	c.grow(len(entries), bytes, room)
 	c.newest.entries = append(c.newest.entries, entries...)
@@ -145,18 +155,18 @@ func (c *entryChunks) append(entries []pb.Entry, room int) {
 }
 
 // fits reports whether the newest array has room for n entries of that many bytes.
-func (c *entryChunks) fits(n int, bytes uint64) bool {
+func (c *Chunks) fits(n int, bytes uint64) bool {
 	entries := c.newest.entries
-	return cap(entries)-len(entries) >= n && (c.newest.bytes+bytes <= largestChunkBytes || len(entries) == 0)
+	return cap(entries)-len(entries) >= n && (c.newest.bytes+bytes <= LargestChunkBytes || len(entries) == 0)
 }
 
 // grow makes room for n entries of that many bytes in the newest array. What comes together stays
 // together. A new array has room for that many entries, or for n, or for largestChunk.
-func (c *entryChunks) grow(n int, bytes uint64, room int) {
+func (c *Chunks) grow(n int, bytes uint64, room int) {
 	if c.fits(n, bytes) {
 		return
 	}
-	if !c.empty() {
+	if !c.Empty() {
 		if c.old == nil {
 			c.old = &olderChunks{}
 		}
@@ -166,10 +176,10 @@ func (c *entryChunks) grow(n int, bytes uint64, room int) {
 	c.newest = entryChunk{entries: make([]pb.Entry, 0, size)}
 }
 
-// truncate drops the entries from index on. It costs what is dropped.
-func (c *entryChunks) truncate(index uint64) {
+// Truncate drops the entries from index on. It costs what is dropped.
+func (c *Chunks) Truncate(index uint64) {
 	if index <= c.first() {
-		*c = entryChunks{}
+		*c = Chunks{}
 		return
 	}
 	for c.newest.entries[0].Index >= index {
@@ -186,12 +196,12 @@ func (c *entryChunks) truncate(index uint64) {
 	c.newest = entryChunk{entries: live, bytes: c.newest.bytes - memoryBytes(dead)}
 }
 
-// dropTo drops the entries up to and including index, which is in the run. What is live in an array
+// DropTo drops the entries up to and including index, which is in the run. What is live in an array
 // moves only when it is the smaller part of it, so that the cost is proportional to what is
 // dropped.
-func (c *entryChunks) dropTo(index uint64) {
-	if index+1 == c.end() {
-		*c = entryChunks{}
+func (c *Chunks) DropTo(index uint64) {
+	if index+1 == c.End() {
+		*c = Chunks{}
 		return
 	}
 	for range c.chunk(index + 1) {
@@ -215,19 +225,19 @@ func (c *entryChunks) dropTo(index uint64) {
 
 // add adds the newest array.
 func (o *olderChunks) add(c entryChunk) {
-	o.push(c)
+	o.Push(c)
 	o.bytes += c.bytes
 }
 
 // dropLast removes the newest array, and returns it.
 func (o *olderChunks) dropLast() entryChunk {
-	c := o.popLast()
+	c := o.PopLast()
 	o.bytes -= c.bytes
 	return c
 }
 
 // dropFirst removes the oldest array.
 func (o *olderChunks) dropFirst() {
-	o.bytes -= o.at(0).bytes
-	o.pop(1)
+	o.bytes -= o.At(0).bytes
+	o.Pop(1)
 }

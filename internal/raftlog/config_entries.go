@@ -1,4 +1,4 @@
-package raft
+package raftlog
 
 import (
 	"errors"
@@ -20,8 +20,12 @@ type configEntries struct {
 // manyChanges is the number of remembered changes from which on applied ones are forgotten.
 const manyChanges = 64
 
-// block is how many stored entries are read at a time, from the last one back.
-const block = 1024
+// Stored entries are read from the last one back: block at a time, of at most blockBytes in each
+// answer.
+const (
+	block      = 1024
+	blockBytes = 1 << 20
+)
 
 func (ce *configEntries) indexes() []uint64 {
 	if ce.list == nil {
@@ -55,12 +59,12 @@ func (ce *configEntries) insert(i int, indexes ...uint64) {
 // applied is forgotten when it is much.
 func (ce *configEntries) appended(entries []pb.Entry, index, applied uint64) {
 	for i := range entries {
-		if isConfChange(&entries[i]) {
+		if IsConfChange(&entries[i]) {
 			ce.insert(len(ce.indexes()), index+uint64(i))
 		}
 	}
 	if all := ce.indexes(); len(all) >= manyChanges && all[len(all)/2] <= applied {
-		*ce.list = slices.Clone(ce.in(applied, noLimit-1))
+		*ce.list = slices.Clone(ce.in(applied, NoLimit-1))
 		ce.from = applied + 1
 	}
 }
@@ -76,7 +80,7 @@ func (ce *configEntries) truncate(index uint64) {
 
 // lookBack reads a block of entries before those that are known, but none at or before lo, and none
 // that the application has compacted. It returns false if there are none.
-func (l *raftLog) lookBack(lo uint64) (bool, error) {
+func (l *Log) lookBack(lo uint64) (bool, error) {
 	ce := &l.changes
 	end := max(lo+1, l.first)
 	if ce.from <= end {
@@ -85,7 +89,7 @@ func (l *raftLog) lookBack(lo uint64) (bool, error) {
 	start := max(end, ce.from-min(ce.from, block))
 	var found []uint64
 	for at := start; at < ce.from; {
-		entries, err := l.entries(at, ce.from, defaultMaxSizePerMsg)
+		entries, err := l.Entries(at, ce.from, blockBytes)
 		if errors.Is(err, ErrCompacted) && l.first > at {
 			// The application may compact what it has applied before it calls Advance.
 			return true, nil
@@ -94,7 +98,7 @@ func (l *raftLog) lookBack(lo uint64) (bool, error) {
 			return false, lostEntry(at, err)
 		}
 		for i := range entries {
-			if isConfChange(&entries[i]) {
+			if IsConfChange(&entries[i]) {
 				found = append(found, at+uint64(i))
 			}
 		}
@@ -113,9 +117,9 @@ func lostEntry(index uint64, err error) error {
 	return err
 }
 
-// hasConfChange reports whether there is a configuration change after lo, up to hi or the end of
+// HasConfChange reports whether there is a configuration change after lo, up to hi or the end of
 // the log. It passes over those that are compacted and not known to be applied.
-func (l *raftLog) hasConfChange(lo, hi uint64) (bool, error) {
+func (l *Log) HasConfChange(lo, hi uint64) (bool, error) {
 	if l.changes.list == nil && l.changes.from <= lo+1 {
 		return false, nil // the usual case
 	}
@@ -135,17 +139,23 @@ func (l *raftLog) hasConfChange(lo, hi uint64) (bool, error) {
 	}
 }
 
-// eachConfChange calls visit with each configuration change after lo, until visit returns false. It
+// MayHaveConfChange reports whether there is, or may be, a configuration change after lo, up to hi: an
+// entry that nobody has looked at may be one.
+func (l *Log) MayHaveConfChange(lo, hi uint64) bool {
+	return lo < hi && (lo+1 < l.changes.from || len(l.changes.in(lo, hi)) > 0)
+}
+
+// EachConfChange calls visit with each configuration change after lo, until visit returns false. It
 // passes over those that the application has compacted.
-func (l *raftLog) eachConfChange(lo uint64, visit func(index uint64, e *pb.Entry) bool) error {
+func (l *Log) EachConfChange(lo uint64, visit func(index uint64, e *pb.Entry) bool) error {
 	for more := true; more; {
 		var err error
 		if more, err = l.lookBack(lo); err != nil {
 			return err
 		}
 	}
-	for _, index := range l.changes.in(lo, noLimit-1) {
-		entries, err := l.entries(index, index+1, noLimit)
+	for _, index := range l.changes.in(lo, NoLimit-1) {
+		entries, err := l.Entries(index, index+1, NoLimit)
 		if errors.Is(err, ErrCompacted) && l.first > index {
 			continue
 		}

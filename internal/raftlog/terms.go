@@ -1,4 +1,4 @@
-package raft
+package raftlog
 
 import (
 	"errors"
@@ -21,41 +21,41 @@ import (
 // A Storage may have forgotten the term of the base. Then the base is 0/first, and the boundary of
 // the first entry has the same index: nothing is known of the entry before it.
 type terms struct {
-	bounds []entryID
+	bounds []EntryID
 }
 
-func (t *terms) lastTerm() uint64 { return t.bounds[len(t.bounds)-1].term }
+func (t *terms) lastTerm() uint64 { return t.bounds[len(t.bounds)-1].Term }
 
 // segment returns the position of the boundary that covers index, which is not
 // before the base.
 func (t *terms) segment(index uint64) int {
 	last := len(t.bounds) - 1
-	if index >= t.bounds[last].index {
+	if index >= t.bounds[last].Index {
 		return last
 	}
-	return sort.Search(last, func(i int) bool { return t.bounds[i+1].index > index })
+	return sort.Search(last, func(i int) bool { return t.bounds[i+1].Index > index })
 }
 
 // at returns the term at index, which must not lie behind the end of the log;
 // false if it lies before the base.
 func (t *terms) at(index uint64) (uint64, bool) {
-	if index < t.bounds[0].index {
+	if index < t.bounds[0].Index {
 		return 0, false
 	}
-	return t.bounds[t.segment(index)].term, true
+	return t.bounds[t.segment(index)].Term, true
 }
 
 // append notes that an entry of term stands at index, the new end of the log.
 func (t *terms) append(term, index uint64) {
 	if term != t.lastTerm() {
-		t.bounds = append(t.bounds, entryID{term: term, index: index})
+		t.bounds = append(t.bounds, EntryID{Term: term, Index: index})
 	}
 }
 
 // truncate forgets everything from index on; index lies behind the base.
 func (t *terms) truncate(index uint64) {
 	n := len(t.bounds)
-	for n > 1 && t.bounds[n-1].index >= index {
+	for n > 1 && t.bounds[n-1].Index >= index {
 		n--
 	}
 	t.bounds = t.bounds[:n]
@@ -63,62 +63,59 @@ func (t *terms) truncate(index uint64) {
 
 // compact makes index, at which the log has an entry, the new base.
 func (t *terms) compact(index uint64) {
-	if index <= t.bounds[0].index {
+	if index <= t.bounds[0].Index {
 		return
 	}
 	s := t.segment(index)
-	term := t.bounds[s].term
+	term := t.bounds[s].Term
 	n := copy(t.bounds, t.bounds[s:])
 	t.bounds = t.bounds[:n]
-	t.bounds[0] = entryID{term: term, index: index}
+	t.bounds[0] = EntryID{Term: term, Index: index}
 }
 
 // reset makes base the whole history.
-func (t *terms) reset(base entryID) {
+func (t *terms) reset(base EntryID) {
 	t.bounds = append(t.bounds[:0], base)
 }
 
-// lastNotAfter returns the largest index, at most index, at which the term is at
-// most term. A leader and a follower use it to skip whole terms in which their logs
-// cannot agree (thesis §3.5). What lies before the base is not known; the answer is
-// then the index before it, or index itself.
+// lastNotAfter is Log.LastNotAfter.
 func (t *terms) lastNotAfter(index, term uint64) uint64 {
-	if index < t.bounds[0].index {
+	if index < t.bounds[0].Index {
 		return index
 	}
 	end := t.segment(index) + 1
-	later := sort.Search(end, func(s int) bool { return t.bounds[s].term > term })
+	later := sort.Search(end, func(s int) bool { return t.bounds[s].Term > term })
 	if later == end {
 		return index
 	}
-	return t.bounds[later].index - 1
+	return t.bounds[later].Index - 1
 }
 
 // load builds the history of the stored log [first, last] with a few questions per
 // term: it looks for the end of each term by bisection.
-func (t *terms) load(s Storage, first, last uint64) error {
+func (t *terms) load(s Reader, first, last uint64) error {
 	ask := func(i, atLeast uint64) (uint64, error) {
 		term, err := s.Term(i)
 		if err != nil {
 			return 0, fmt.Errorf("%w: term of entry %d: %w", ErrStorage, i, err)
 		}
-		if term < atLeast || term >= maxCounter {
+		if term < atLeast || term >= MaxCounter {
 			return 0, fmt.Errorf("%w: term %d at index %d after term %d", ErrStorage, term, i, atLeast)
 		}
 		return term, nil
 	}
-	base := entryID{index: first - 1}
-	term, err := ask(base.index, 0)
+	base := EntryID{Index: first - 1}
+	term, err := ask(base.Index, 0)
 	switch {
 	case err == nil:
-		base.term = term
+		base.Term = term
 	case errors.Is(err, ErrCompacted) && first <= last:
-		base.index = first
+		base.Index = first
 	default:
 		return err
 	}
 	t.reset(base)
-	lastTerm, err := ask(last, base.term)
+	lastTerm, err := ask(last, base.Term)
 	if err != nil {
 		return err
 	}

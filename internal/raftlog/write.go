@@ -1,0 +1,45 @@
+package raftlog
+
+import pb "github.com/ffd200af/raft/raftpb"
+
+// Write is what the storage write of a batch makes durable.
+type Write struct {
+	// The entries up to Index, as they stood in Generation, are durable.
+	Generation uint64
+	Index      uint64
+	// Snapshot is the index of the snapshot that is durable; 0 if none was written.
+	Snapshot uint64
+}
+
+// WriteDue reports whether TakeWrite would return something.
+func (l *Log) WriteDue() bool {
+	return l.unstable.taken < l.unstable.end() || l.unstable.snapshotToWrite() != nil
+}
+
+// TakeWrite hands out everything that was not handed out for writing yet: the snapshot, nil if there
+// is none, is written before the entries.
+func (l *Log) TakeWrite() (entries []pb.Entry, snapshot *pb.Snapshot, w Write) {
+	u := &l.unstable
+	entries, snapshot = u.toWrite(), u.snapshotToWrite()
+	w = Write{Generation: u.generation, Index: l.LastIndex()}
+	if snapshot != nil {
+		w.Snapshot = snapshot.Metadata.Index
+	}
+	u.take()
+	return entries, snapshot, w
+}
+
+// Acknowledge notes that a write is durable. It reports whether that makes the state machine stand
+// at the snapshot that was waited for, and whether Stable has moved.
+func (l *Log) Acknowledge(w Write) (restored, moved bool) {
+	if w.Snapshot != 0 && l.unstable.snapshotAcknowledged(w.Snapshot) {
+		restored = true
+		l.applying = max(l.applying, w.Snapshot)
+		l.applied = max(l.applied, w.Snapshot)
+	}
+	if l.unstable.acknowledged(w.Generation, w.Index) {
+		moved = true
+		l.unstable.retire(l.applying)
+	}
+	return restored, moved
+}
