@@ -5,6 +5,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // What an application does with a Ready, without async storage writes, in commands of their own: a node gets other things
@@ -27,6 +28,7 @@ func (env *InteractionEnv) takeBatch(idx int) error {
 	if n.taken != nil || n.Config.AsyncStorageWrites {
 		return fmt.Errorf("node %d has a Ready in hand, or none to be advanced", n.id())
 	}
+	env.draw(n, picture.Ready, "takes a Ready")
 	rd := env.takeReady(n)
 	n.takeReads(&rd)
 	n.taken = &batch{Ready: rd}
@@ -52,6 +54,7 @@ func handleCarryOut(env *InteractionEnv, a *args) error {
 		return fmt.Errorf("what the Ready of node %d says is done", n.id())
 	}
 	defer env.observe(idx)
+	env.draw(n, picture.Write, "does what the Ready says")
 	n.taken.carriedOut = true
 	return env.carryOut(n, n.taken.Ready, how)
 }
@@ -67,6 +70,7 @@ func (env *InteractionEnv) advance(idx int) error {
 	b := *n.taken
 	n.taken = nil
 	defer env.observe(idx)
+	env.draw(n, picture.Ready, "advances")
 	if !b.carriedOut {
 		if err := env.carryOut(n, b.Ready, handling{}); err != nil {
 			return err

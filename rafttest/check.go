@@ -13,6 +13,14 @@ import (
 // observes reports violations to the check, each once.
 func (env *InteractionEnv) observes() {
 	env.observer.Watch = env.Options.Watch
+	if p := env.Options.Picture; p != nil {
+		env.observer.Watch = func(e *property.Event) {
+			p.Watch(e)
+			if env.Options.Watch != nil {
+				env.Options.Watch(e)
+			}
+		}
+	}
 	env.observer.Lenient = true // who uses a Node without its environment asks for reads, too
 	env.observer.Report = func(v property.Violation) {
 		for _, known := range env.broken {
@@ -34,6 +42,7 @@ func (env *InteractionEnv) starts(idx int) {
 	env.observer.Believed = max(env.observer.Believed, n.rec.Durable.Base)
 	n.rec.Starts(n.state())
 	n.rec.Machine, n.rec.Conf = n.machine().Metadata.Index, n.machine().Metadata.ConfState
+	env.drawLog(n)
 	env.observe(idx)
 }
 
@@ -46,6 +55,7 @@ func (n *Node) state() property.State {
 // observe looks at a node after something was done to it.
 func (env *InteractionEnv) observe(idx int) {
 	n := &env.Nodes[idx]
+	defer env.drawStatus(n)
 	if n.Err() != nil {
 		return
 	}
@@ -60,6 +70,7 @@ func (env *InteractionEnv) gives(n *Node, m *pb.Message) error {
 	var err error
 	n.rec.Receives(m)
 	env.watchHealth(n, func() { err = n.Step(*m) })
+	env.Options.Picture.Refuse(n.id(), err)
 	for _, never := range [...]error{raft.ErrMalformed, raft.ErrOutOfRange, raft.ErrWrongRecipient, raft.ErrBeyondLog, raft.ErrSecondLeader} {
 		// send-snapshot sends in the name of nodes that do not lead.
 		if errors.Is(err, never) && (never != raft.ErrSecondLeader || env.observer.Leader(m.Term) == m.From) {

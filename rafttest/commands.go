@@ -101,6 +101,7 @@ func (env *InteractionEnv) Handle(t *testing.T, d datadriven.TestData) string {
 // Run is Handle outside of tests.
 func (env *InteractionEnv) Run(d datadriven.TestData) string {
 	env.Output.Reset()
+	env.doing = describeCommand(&d)
 	err := env.dispatch(&d)
 	if err != nil {
 		// Past the logger: an error is told even when everything else is silenced.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
@@ -21,6 +22,9 @@ type InteractionOpts struct {
 	// Watch, if set, is told everything that nodes do, in order. What an event refers to is the
 	// cluster's: copy what is kept.
 	Watch func(*property.Event)
+
+	// Picture, if set, takes down what happens.
+	Picture *picture.Recorder
 }
 
 // Node is a member of an InteractionEnv.
@@ -67,6 +71,9 @@ type InteractionEnv struct {
 
 	// Output collects what the command under way prints, log lines of nodes included.
 	Output *RedirectLogger
+
+	// doing is the command under way without its first argument, for the picture.
+	doing string
 
 	network  network
 	observer property.Observer

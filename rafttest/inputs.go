@@ -6,6 +6,7 @@ import (
 	"math"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // input does something to a node that is up, and looks at what became of the node.
@@ -14,7 +15,9 @@ func (env *InteractionEnv) input(idx int, do func(n *Node) error) error {
 	if err != nil {
 		return err
 	}
+	env.draw(n, picture.Input, env.doing)
 	err = do(n)
+	env.Options.Picture.Refuse(n.id(), err)
 	env.observe(idx)
 	return err
 }
@@ -181,5 +184,8 @@ func (env *InteractionEnv) Compact(idx int, newFirstIndex uint64) error {
 	if err != nil {
 		return err
 	}
-	return n.Storage.Compact(newFirstIndex)
+	env.draw(n, picture.Write, fmt.Sprintf("compacts the log to %d", newFirstIndex))
+	err = n.Storage.Compact(newFirstIndex)
+	env.drawLog(n)
+	return err
 }

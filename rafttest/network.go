@@ -5,6 +5,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // Recipient is a node to which DeliverMsgs delivers, or for which it drops what is in flight.
@@ -105,6 +106,7 @@ func (env *InteractionEnv) deliver(m *pb.Message, drop bool) {
 			to.rec.Misses(m)
 		}
 		env.printf("dropped: %s\n", raft.DescribeMessage(*m, nil))
+		env.Options.Picture.Cause(causeOf(drop, err))
 		return
 	}
 	env.printf("%s\n", raft.DescribeMessage(*m, nil))
@@ -141,6 +143,8 @@ func (env *InteractionEnv) SendSnapshot(fromIdx, toIdx int) error {
 	}
 	m := pb.Message{Type: pb.MsgSnap, From: from.id(), To: to.id(), Term: from.BasicStatus().Term, Snapshot: &snap}
 	env.Messages = append(env.Messages, m)
+	env.draw(from, picture.Input, "send-snapshot")
+	env.Options.Picture.Send(from.id(), &m)
 	env.printf("%s\n", raft.DescribeMessage(m, nil))
 	return nil
 }
@@ -166,6 +170,7 @@ func handlePartition(env *InteractionEnv, a *args) error {
 		return err
 	}
 	env.network.groups = groups
+	env.Options.Picture.Partition(groups)
 	return nil
 }
 
@@ -177,5 +182,6 @@ func handleHeal(env *InteractionEnv, a *args) error {
 		return err
 	}
 	env.network.groups = nil
+	env.Options.Picture.Partition(nil)
 	return nil
 }

@@ -50,6 +50,7 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 			env.printf("%d\n", index)
 		} else {
 			env.printf("no lease\n")
+			env.Options.Picture.Add(n.id(), "no lease")
 		}
 		return nil
 	})

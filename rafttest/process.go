@@ -5,6 +5,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // ProcessReady takes one Ready from a node and prints it. Without async storage writes it then persists,
@@ -39,6 +40,7 @@ func (env *InteractionEnv) processReady(idx int, how handling) error {
 	if err := n.Err(); err != nil {
 		return err
 	}
+	env.draw(n, picture.Ready, "")
 	rd := env.takeReady(n)
 	defer env.observe(idx)
 	n.takeReads(&rd)
@@ -58,6 +60,7 @@ func (env *InteractionEnv) takeReady(n *Node) raft.Ready {
 	var rd raft.Ready
 	env.watchHealth(n, func() { rd = n.Ready() })
 	env.printf("%s", sentence(raft.DescribeReady(rd, nil)))
+	env.Options.Picture.HandOut(n.id(), &rd)
 	if n.Err() == nil {
 		n.rec.HandsOut(rd.Entries, &rd.Snapshot)
 	}
@@ -103,12 +106,14 @@ func (env *InteractionEnv) processAppendThread(idx int, unsynced bool) error {
 		return fmt.Errorf("node %d has no storage write to perform", n.id())
 	}
 	m, sync := n.takeWrite()
+	env.draw(n, picture.Write, "disk writes")
 	responses := env.announce(&m)
 	hs, snapshot := storageWork(&m)
 	if err := n.persist(hs, m.Entries, snapshot, sync && !unsynced); err != nil {
 		return err
 	}
 	env.respond(n, responses)
+	env.drawStatus(n)
 	return nil
 }
 
@@ -144,6 +149,7 @@ func (env *InteractionEnv) ProcessApplyThread(idx int) error {
 	}
 	m := n.ApplyWork[0]
 	n.ApplyWork = n.ApplyWork[1:]
+	env.draw(n, picture.Apply, "")
 	responses := env.announce(&m)
 	if err := env.apply(n, m.Entries); err != nil {
 		return err
@@ -172,6 +178,7 @@ func (env *InteractionEnv) respond(n *Node, responses []pb.Message) {
 
 // apply applies committed entries to the state machine of a node.
 func (env *InteractionEnv) apply(n *Node, entries []pb.Entry) error {
+	env.Options.Picture.Apply(n.id(), entries)
 	for i := range entries {
 		e := &entries[i]
 		if e.Index <= n.rec.Restored {

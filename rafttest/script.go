@@ -58,8 +58,15 @@ func Replay(script io.Reader, opts *InteractionOpts) ([]Outcome, error) {
 func (s *Script) Run(opts *InteractionOpts) []Outcome {
 	env := NewInteractionEnv(opts)
 	outcomes := make([]Outcome, 0, len(s.Blocks))
-	for _, b := range s.Blocks {
-		outcomes = append(outcomes, Outcome{Block: b, Actual: sentence(env.Run(b.Data))})
+	for i, b := range s.Blocks {
+		comment := b.comment()
+		if i == 0 {
+			comment = strings.TrimPrefix(strings.TrimPrefix(comment, s.Header()), "\n")
+		}
+		env.Options.Picture.Command(comment, b.commandLine())
+		actual := sentence(env.Run(b.Data))
+		env.Options.Picture.Printed(actual)
+		outcomes = append(outcomes, Outcome{Block: b, Actual: actual})
 	}
 	return outcomes
 }

@@ -30,7 +30,16 @@ func handleStep(env *InteractionEnv, a *args) error {
 		return err
 	}
 	env.observer.Believe(&m)
-	return env.stepInput(position(at), m)
+	idx := position(at)
+	n, err := env.liveNode(idx)
+	if err != nil {
+		return err
+	}
+	env.Options.Picture.ReceiveByHand(at, &m)
+	err = n.RawNode.Step(m)
+	env.Options.Picture.Refuse(at, err)
+	env.observe(idx)
+	return err
 }
 
 func readMessage(a *args) (pb.Message, uint64) {

@@ -3,6 +3,8 @@ package rafttest
 import (
 	"fmt"
 	"math"
+
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // maxTicks bounds the ticks of one command: a leader's heartbeats pile up meanwhile.
@@ -18,6 +20,7 @@ func (env *InteractionEnv) Tick(idx int, num int) error {
 	}
 	for range num {
 		// A look after each: a leader that steps down in one may campaign in the next.
+		env.draw(&env.Nodes[idx], picture.Tick, "tick")
 		env.Nodes[idx].RawNode.Tick()
 		env.observe(idx)
 	}

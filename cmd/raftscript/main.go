@@ -3,6 +3,7 @@
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
+//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //	raftscript help
 //
@@ -20,7 +21,11 @@
 // the node, one after the other: -life N selects the Nth one. Without it, replay and step use all
 // lives, and export the last one.
 //
-// The third form needs a binary that was built with -tags with_tla; any other binary exits with 1.
+// The third form draws a script or a recording (package picture): as a page that needs no other
+// file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws what happens, not what
+// the script expects.
+//
+// The fourth form needs a binary that was built with -tags with_tla; any other binary exits with 1.
 // It writes the state trace of a script, a recording or a simulated cluster to its output, as
 // NDJSON that Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error
 // whether the trace is a run of that specification, as far as it can check. The exit status is 1 if
@@ -62,6 +67,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "trace" {
 		return runTrace(args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "show" {
+		return runShow(args[1:], stdout, stderr)
+	}
 	if len(args) == 1 && args[0] == "help" {
 		fmt.Fprint(stdout, rafttest.Reference())
 		return exitSame
@@ -77,7 +85,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files as their new expectations")
 	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "do not compare log lines")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+traceUsage+"\n       raftscript help")
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+showUsage+"\n       "+traceUsage+"\n       raftscript help")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/rafttest/picture"
+	"github.com/ffd200af/raft/recording"
+	"github.com/ffd200af/raft/recording/replay"
+)
+
+const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE"
+
+// showOptions are the flags of raftscript show.
+type showOptions struct {
+	out         string
+	svg, shiviz bool
+	first, last int
+}
+
+// runShow draws a script or a recording.
+func runShow(args []string, stdout, stderr io.Writer) int {
+	opts := showOptions{}
+	flags := flag.NewFlagSet("raftscript show", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&opts.out, "o", "", "write to this file instead of the output")
+	flags.BoolVar(&opts.svg, "svg", false, "draw an image instead of a page")
+	flags.BoolVar(&opts.shiviz, "shiviz", false, "write a log with vector clocks for ShiViz instead")
+	flags.Func("steps", "with -svg: the steps to draw, for instance 3-20", opts.parseSteps)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitSame
+		}
+		return exitBad
+	}
+	if flags.NArg() != 1 || opts.svg && opts.shiviz {
+		fmt.Fprintln(stderr, "usage:", showUsage)
+		return exitBad
+	}
+	rec := picture.NewRecorder()
+	err := recordFile(flags.Arg(0), rec)
+	if err == nil {
+		err = writePicture(&opts, rec.Picture(), stdout)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "raftscript: %s: %v\n", flags.Arg(0), err)
+		return exitBad
+	}
+	return exitSame
+}
+
+// parseSteps reads A-B.
+func (o *showOptions) parseSteps(text string) error {
+	n, err := fmt.Sscanf(text, "%d-%d", &o.first, &o.last)
+	if err != nil || n != 2 || o.first < 1 || o.last < o.first {
+		return fmt.Errorf("%q is not of the form A-B", text)
+	}
+	return nil
+}
+
+// writePicture writes a picture in the format that the options ask for.
+func writePicture(opts *showOptions, p *picture.Picture, stdout io.Writer) error {
+	var out bytes.Buffer
+	var err error
+	switch {
+	case opts.svg:
+		err = p.WriteSVG(&out, opts.first, opts.last)
+	case opts.shiviz:
+		err = p.WriteShiViz(&out)
+	default:
+		err = p.WriteHTML(&out)
+	}
+	if err != nil {
+		return err
+	}
+	if opts.out != "" {
+		return os.WriteFile(opts.out, out.Bytes(), 0o666)
+	}
+	_, err = out.WriteTo(stdout)
+	return err
+}
+
+// recordFile takes down what a script or a recording does.
+func recordFile(path string, rec *picture.Recorder) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(data, []byte(recording.Header)) {
+		rec.Title(filepath.Base(path), "")
+		records, err := replay.Read(bytes.NewReader(data))
+		if err != nil {
+			return err
+		}
+		if err := replay.Draw(records, rec); !errors.Is(err, replay.ErrDamaged) {
+			return err
+		}
+		return nil
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".txt")
+	script, err := rafttest.ParseScript(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	rec.Title(name, script.Header())
+	script.Run(&rafttest.InteractionOpts{Picture: rec})
+	return nil
+}

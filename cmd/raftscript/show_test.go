@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestShowWritesAPageAnImageOrALog(t *testing.T) {
+	script := filepath.Join("..", "..", "testdata", "election.txt")
+	for _, tc := range []struct {
+		name, args, begin, has string
+		status                 int
+	}{
+		{"a page", "show", "<!DOCTYPE html>", `"w":"1-\u003e2 MsgVote Term:1 Log:1/10`, exitSame},
+		{"an image", "show -svg", "<svg ", "leader, term 1", exitSame},
+		{"some steps", "show -svg -steps 4-5", "<svg ", `id="step-5"`, exitSame},
+		{"a log for ShiViz", "show -shiviz", `node1 {"node1":1}`, `node2 {"node1":3, "node2":2}`, exitSame},
+		{"no such steps", "show -svg -steps 5-4", "", "", exitBad},
+		{"two formats", "show -svg -shiviz", "", "", exitBad},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := run(append(strings.Fields(tc.args), script), &stdout, &stderr)
+			if out := stdout.String(); status != tc.status || !strings.HasPrefix(out, tc.begin) || !strings.Contains(out, tc.has) {
+				t.Errorf("status %d, errors %s, output:\n%.300s", status, stderr.String(), out)
+			}
+		})
+	}
+	var stdout, stderr bytes.Buffer
+	run([]string{"show", "-svg", "-steps", "4-5", script}, &stdout, &stderr)
+	if n := strings.Count(stdout.String(), `<g id="step-`); n != 2 {
+		t.Errorf("%d steps are drawn, want 2", n)
+	}
+}
+
+func TestShowWritesToAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.html")
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"show", "-o", path, filepath.Join("..", "..", "testdata", "election.txt")}, &stdout, &stderr); status != exitSame {
+		t.Fatal(stderr.String())
+	}
+	if page, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(page, []byte("<!DOCTYPE html>")) || stdout.Len() > 0 {
+		t.Errorf("%v, output %q", err, stdout.String())
+	}
+}
+
+func TestShowDrawsARecording(t *testing.T) {
+	path := recorded(t, func(data []byte) []byte { return data })
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"show", path}, &stdout, &stderr); status != exitSame {
+		t.Fatal(stderr.String())
+	}
+	for _, has := range []string{"life 1 starts", "follower, term 1", `"c":"unwatched"`} {
+		if !strings.Contains(stdout.String(), has) {
+			t.Errorf("the page has no %q", has)
+		}
+	}
+}
+
+func TestShowRefusesWhatItCannotRead(t *testing.T) {
+	for _, args := range [][]string{{"show"}, {"show", "nowhere.txt"}, {"show", "-fast", "a"}} {
+		var stdout, stderr bytes.Buffer
+		if status := run(args, &stdout, &stderr); status != exitBad || stderr.Len() == 0 {
+			t.Errorf("%q: status %d", args, status)
+		}
+	}
+}

@@ -1,0 +1,358 @@
+package picture
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// The measures of a picture, in pixels.
+const (
+	margin      = 14  // left of everything
+	wordsWidth  = 310 // what a script says
+	rowHeight   = 20  // a step with one line
+	lineHeight  = 14
+	cellWidth   = 17
+	cellHeight  = 14
+	anchor      = 10 // where arrows meet a row, from its top
+	laneInset   = 24 // from the left side of a lane to the node's line
+	textOffset  = 14 // from a node's line to the words beside it
+	letterWidth = 6  // of small letters, on average
+	wordsLetter = 6.1
+)
+
+// layout is a picture with places: what the page and the drawing share.
+type layout struct {
+	width  int
+	lanes  []lane
+	rows   []row
+	blocks []int // the least height of each command's rows
+	arrows []arrow
+	lines  []segment
+}
+
+// lane is where a node is drawn.
+type lane struct {
+	id    uint64
+	x     int // of its line
+	width int
+}
+
+// name is the node's name; in hexadecimal digits, as in messages and log lines.
+func (ln *lane) name() string { return fmt.Sprintf("node %x", ln.id) }
+
+// letters is how many letters fit beside the node's line.
+func (ln *lane) letters() int { return (ln.width - textOffset - laneInset) / letterWidth }
+
+// row is an event, drawn from its own top.
+type row struct {
+	height int
+	block  int
+	body   string // SVG
+	// beside: the row begins where the one before it begins, see fold.beside.
+	beside bool
+}
+
+// segment is a part of a node's line, from one row to another: the look of it.
+type segment struct {
+	x, width int // of the lane
+	from, to int // rows; to is where the next one begins
+	class    string
+	side     int // of a partition
+}
+
+// arrow is a message.
+type arrow struct {
+	message  int
+	from, to int // rows; the same for a message without a beginning
+	x1, x2   int
+	class    string
+	rise     int     // where it begins, from the lower end of its row
+	part     float64 // how much of the way is drawn: a lost message does not arrive
+}
+
+// place puts the events into rows.
+func (p *Picture) place() *layout {
+	l := &layout{}
+	words := 0
+	for i := range p.Events {
+		if p.Events[i].Command != "" {
+			words = wordsWidth
+		}
+	}
+	if words == 0 {
+		words = 110 // times and partitions
+	}
+	width := min(max(1190/max(len(p.Nodes), 1), 165), 250)
+	x := margin + words
+	for _, id := range p.Nodes {
+		l.lanes = append(l.lanes, lane{id: id, x: x + laneInset, width: width})
+		x += width
+	}
+	l.width = x + 8
+	f := fold{p: p, l: l, nodes: map[uint64]*node{}, open: map[uint64]int{}, sides: map[uint64]int{}}
+	for _, ln := range l.lanes {
+		f.nodes[ln.id] = &node{first: 1}
+		f.open[ln.id] = -1
+	}
+	for i := range p.Events {
+		f.event(i)
+	}
+	f.closeAll()
+	for i := range p.Messages {
+		l.addArrow(p, i)
+	}
+	return l
+}
+
+// lane returns where a node is drawn.
+func (l *layout) lane(id uint64) *lane {
+	for i := range l.lanes {
+		if l.lanes[i].id == id {
+			return &l.lanes[i]
+		}
+	}
+	return nil
+}
+
+// fold goes through the events, and knows how each node is.
+type fold struct {
+	p     *Picture
+	l     *layout
+	nodes map[uint64]*node
+	// open is the segment of each node's line that goes on, -1 if there is none.
+	open  map[uint64]int
+	sides map[uint64]int
+	// together is the first of the events that are drawn side by side.
+	together int
+}
+
+// event adds a row.
+func (f *fold) event(i int) {
+	e := &f.p.Events[i]
+	if e.Command != "" || len(f.l.blocks) == 0 {
+		f.l.blocks = append(f.l.blocks, 0)
+	}
+	block := len(f.l.blocks) - 1
+	beside := f.beside(i)
+	if !beside {
+		f.together = i
+	}
+	g := glyphs{step: i + 1}
+	g.number(f.l, f.l.lane(e.Node))
+	if h := g.words(e, f.l.lanes[0].x-laneInset-margin, beside); h > 0 {
+		f.l.blocks[block] = h
+	}
+	if e.Node != 0 {
+		n := f.nodes[e.Node]
+		before := *n
+		n.take(e)
+		g.node(f.l.lane(e.Node), f.p, e, &before, n)
+		if e.Status != nil && look(&before.status) != look(&n.status) || f.open[e.Node] < 0 && n.status.Role != Down {
+			f.line(e.Node, i)
+		}
+	}
+	for _, id := range f.p.Nodes {
+		if lost := lostTo(f.p, e, id); lost != "" {
+			g.lost(f.l.lane(id), lost)
+		}
+	}
+	if e.Sides != nil {
+		f.sides = e.Sides
+		g.partition(f.l, e)
+		for _, ln := range f.l.lanes {
+			if f.open[ln.id] >= 0 {
+				f.line(ln.id, i)
+			}
+		}
+	}
+	f.l.rows = append(f.l.rows, row{height: max(g.height, rowHeight), block: block, body: g.out.String(), beside: beside})
+}
+
+// beside reports whether an event may be drawn beside those before it: the same happens at several
+// nodes, in one command, and nothing leads from one of them to another.
+func (f *fold) beside(i int) bool {
+	e, first := &f.p.Events[i], &f.p.Events[f.together]
+	if i == 0 || e.Node == 0 || e.Kind != first.Kind || e.Command != "" || e.Kind == Tick {
+		return false
+	}
+	for j := f.together; j < i; j++ {
+		if f.p.Events[j].Node == e.Node || f.p.Events[j].Node == 0 {
+			return false
+		}
+	}
+	for _, m := range e.Received {
+		if f.p.Messages[m].Sent >= f.together {
+			return false
+		}
+	}
+	return true
+}
+
+// lostTo describes what an event loses of what was for a node.
+func lostTo(p *Picture, e *Event, to uint64) string {
+	var texts []string
+	for _, i := range e.Lost {
+		if m := &p.Messages[i]; m.To == to {
+			texts = append(texts, m.Text)
+		}
+	}
+	switch len(texts) {
+	case 0:
+		return ""
+	case 1:
+		return "lost: " + texts[0]
+	}
+	return fmt.Sprintf("%d lost: %s …", len(texts), texts[0])
+}
+
+// line ends the segment of a node's line at a row, and begins the next one.
+func (f *fold) line(id uint64, at int) {
+	if open := f.open[id]; open >= 0 {
+		f.l.lines[open].to = at
+	}
+	ln := f.l.lane(id)
+	f.open[id] = len(f.l.lines)
+	f.l.lines = append(f.l.lines, segment{x: ln.x, width: ln.width, from: at, to: -1, class: look(&f.nodes[id].status), side: f.sides[id]})
+}
+
+// closeAll ends all lines. Nodes that are not watched have one line.
+func (f *fold) closeAll() {
+	for _, ln := range f.l.lanes {
+		if f.open[ln.id] < 0 {
+			f.l.lines = append(f.l.lines, segment{x: ln.x, width: ln.width, to: -1, class: "unwatched"})
+		}
+	}
+	for i := range f.l.lines {
+		if s := &f.l.lines[i]; s.to < 0 {
+			s.to = len(f.p.Events)
+		}
+	}
+}
+
+// look is the class of a node's line: what role it has, and in which term.
+func look(s *Status) string {
+	if s.Quarantined {
+		return "quarantined"
+	}
+	if s.Role == Down {
+		return "down"
+	}
+	role := s.Role.String()
+	if s.Role == Follower && !s.Voter {
+		role = "learner"
+	}
+	return role + " " + termClass(s.Term)
+}
+
+// termColors is how many colours terms have in turn.
+const termColors = 6
+
+func termClass(term uint64) string {
+	if term == 0 {
+		return "t0"
+	}
+	return fmt.Sprintf("t%d", (term-1)%termColors+1)
+}
+
+// addArrow places a message.
+func (l *layout) addArrow(p *Picture, i int) {
+	m := &p.Messages[i]
+	from, to := l.lane(m.From), l.lane(m.To)
+	if to == nil || from == to {
+		return
+	}
+	a := arrow{message: i, from: m.Sent, to: m.Ended, x2: to.x, part: 1, rise: -anchor}
+	if from != nil {
+		a.x1 = from.x
+	} else {
+		a.x1 = max(to.x-60, 0)
+	}
+	classes := []string{"arrow", family(m.Type), termClass(m.Term), strings.ReplaceAll(m.Fate.String(), " ", "-")}
+	if m.Reject {
+		classes = append(classes, "reject")
+	}
+	if m.Fate != Away && a.from == a.to {
+		a.rise = anchor - l.rows[a.from].height // as if it had just left
+	}
+	if m.ByHand {
+		classes = append(classes, "by-hand")
+	}
+	switch m.Fate {
+	case Lost:
+		a.part = 0.72
+	case Away:
+		a.to, a.rise = a.from, -4
+	case InFlight:
+		a.to, a.part = a.from+1, 0.35
+	}
+	a.class = strings.Join(classes, " ")
+	l.arrows = append(l.arrows, a)
+}
+
+// family is what a message is about.
+func family(typ string) string {
+	switch typ {
+	case "App", "AppResp", "Prop":
+		return "append"
+	case "Vote", "VoteResp", "PreVote", "PreVoteResp", "TimeoutNow", "TransferLeader":
+		return "vote"
+	case "Heartbeat", "HeartbeatResp", "ReadIndex", "ReadIndexResp":
+		return "heartbeat"
+	case "Snap", "SnapStatus":
+		return "snapshot"
+	}
+	return "other"
+}
+
+// tops are where rows begin, with the end of the last one. The rows of a command are as high
+// together as its words.
+func (l *layout) tops() []int {
+	tops := make([]int, 0, len(l.rows)+1)
+	y, top, begin := 0, 0, 0
+	for i, r := range l.rows {
+		if i > 0 && r.block != l.rows[i-1].block {
+			y = max(y, begin+l.blocks[l.rows[i-1].block])
+			begin = y
+		}
+		if !r.beside {
+			top = y
+		}
+		tops = append(tops, top)
+		y = max(y, top+r.height)
+	}
+	if n := len(l.rows); n > 0 {
+		y = max(y, begin+l.blocks[l.rows[n-1].block])
+	}
+	return append(tops, y)
+}
+
+// ends returns where an arrow begins and ends. It begins at the lower end of its row: a message
+// leaves when all else in the row is done.
+func (a *arrow) ends(l *layout, tops []int) (x1, y1, x2, y2 float64) {
+	x1, y1 = float64(a.x1), float64(tops[a.from]+l.rows[a.from].height+a.rise)
+	x2, y2 = float64(a.x2), float64(tops[min(a.to, len(tops)-1)]+anchor)
+	if a.from == a.to {
+		y2 = y1
+	}
+	return x1, y1, x1 + (x2-x1)*a.part, y1 + (y2-y1)*a.part
+}
+
+// head is the head of an arrow: three points, or a cross for a message that does not arrive.
+func head(x1, y1, x2, y2 float64, class string) string {
+	dx, dy := x2-x1, y2-y1
+	length := max(math.Hypot(dx, dy), 1)
+	dx, dy = dx/length, dy/length
+	at := func(along, across float64) string {
+		return fmt.Sprintf("%.1f %.1f", x2+along*dx-across*dy, y2+along*dy+across*dx)
+	}
+	switch {
+	case strings.Contains(class, " lost"):
+		return "M" + at(-4, -4) + "L" + at(4, 4) + "M" + at(-4, 4) + "L" + at(4, -4)
+	case strings.Contains(class, " in-flight"):
+		return "M" + at(-3, -3) + "L" + at(1, 0) + "L" + at(-3, 3)
+	case strings.Contains(class, " reject"), strings.Contains(class, " refused"):
+		return "M" + at(-8, -4) + "L" + at(-2, 0) + "L" + at(-8, 4) + "M" + at(-1, -5) + "L" + at(-1, 5)
+	}
+	return "M" + at(-9, -4) + "L" + at(-2, 0) + "L" + at(-9, 4) + "Z"
+}
