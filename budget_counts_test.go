@@ -105,9 +105,9 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 		group func() *testCluster
 		most  int
 	}{
-		{"new", func() *testCluster { return newReplicas(false) }, 775},
-		{"leader elected", func() *testCluster { return elected(false) }, 1110},
-		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1325},
+		{"new", func() *testCluster { return newReplicas(false) }, 745},
+		{"leader elected", func() *testCluster { return elected(false) }, 1000},
+		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1240},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// A node, and its MemoryStorage, without what the test has around them.
@@ -125,7 +125,7 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 			}
 			held := int(heapBytes()-before) - cap(replicas)*int(unsafe.Sizeof(replica{}))
 			if StateTraceDeployed {
-				tc.most += 32 // a pointer to the trace that there may be, rounded up
+				tc.most += 64 // a pointer to the trace that there may be, rounded up
 			}
 			if bytes := held / len(replicas); bytes > tc.most {
 				t.Errorf("%d bytes, want at most %d", bytes, tc.most)
@@ -150,8 +150,12 @@ func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
 		}
 		for _, n := range c.nodes {
 			box := n.raft.outbox
-			if cap(box.filling) > 4 || cap(box.lent) > 0 || !reuse && cap(box.filling) > 0 {
-				t.Errorf("reuse %t: node %d keeps arrays of %d and %d messages", reuse, n.cfg.ID, cap(box.filling), cap(box.lent))
+			lent := 0
+			if box.lent != nil {
+				lent = cap(*box.lent)
+			}
+			if cap(box.filling) > 4 || lent > 0 || !reuse && cap(box.filling) > 0 {
+				t.Errorf("reuse %t: node %d keeps arrays of %d and %d messages", reuse, n.cfg.ID, cap(box.filling), lent)
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (r *raft) resumeCommit() error {
 func (r *raft) resumeFirst() error {
 	if r.role == StateLeader {
 		r.advanceCommit()
-		return r.err
+		return r.err()
 	}
 	if r.log.Committed() == 0 {
 		return r.commitFirstConfiguration()

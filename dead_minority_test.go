@@ -173,7 +173,7 @@ func (w *deadWalk) die() bool {
 
 // knownTo returns what a node knows of the configuration.
 func (w *deadWalk) knownTo(n *testNode) survivors.Node {
-	r := n.raft
+	r := &n.raft
 	known := survivors.Node{ID: n.cfg.ID, Config: r.members.Config(), Applied: r.log.Applied(), Commit: r.log.Committed()}
 	for _, e := range logOf(w.testCluster, n) {
 		if e.Index > r.log.Applied() && raftlog.IsConfChange(&e) {

@@ -22,7 +22,7 @@ const neverDue = math.MaxUint64
 
 // tickN is n calls of tick.
 func (r *raft) tickN(n uint64) {
-	for n > 0 && r.err == nil {
+	for n > 0 && r.broken == nil {
 		due := r.untilDue()
 		if n < due {
 			r.passTicks(n)
@@ -54,7 +54,7 @@ func (r *raft) untilDue() uint64 {
 	if r.role == StateLeader {
 		return min(due, r.untilLeaderDue())
 	}
-	if r.reads.waiting() > 0 && r.role == StateFollower && (r.outbox == nil || !r.outbox.asks) {
+	if r.reads.waiting() > 0 && r.role == StateFollower && !r.outbox.asks {
 		asked := min(r.clock-r.reads.askedAt, neverTicks)
 		due = min(due, ticksUntil(int(asked), r.limits.electionTicks()))
 	}
@@ -87,7 +87,7 @@ func (r *raft) untilLeaderDue() uint64 {
 	}
 	due = min(due, countedUntil(r.electionElapsed, election))
 	if r.transferee != None {
-		due = min(due, ticksUntil(r.transferElapsed, election))
+		due = min(due, ticksUntil(int(r.transferElapsed), election))
 	}
 	if !r.mayCampaign && (!r.retiring || r.transferee == None) {
 		return 1 // it retires
@@ -112,7 +112,7 @@ func (r *raft) untilStalled(stable uint64) uint64 {
 	if stable != r.stalledAt {
 		return uint64(r.limits.electionTicks()) + 1 // the first tick notes where the disk stands
 	}
-	return ticksUntil(r.stalledTicks, r.limits.electionTicks())
+	return ticksUntil(int(r.stalledTicks), r.limits.electionTicks())
 }
 
 // isSteady reports whether ticks only count for how long a learner has been silent: it has
@@ -136,9 +136,9 @@ func (r *raft) passTicks(n uint64) {
 		return
 	}
 	if r.transferee != None {
-		r.transferElapsed += int(n)
+		r.transferElapsed = int32(pass(uint32(r.transferElapsed), n))
 	}
-	r.heartbeatElapsed = int(pass(uint32(r.heartbeatElapsed), n))
+	r.heartbeatElapsed = int32(pass(uint32(r.heartbeatElapsed), n))
 	r.passStorageTicks(n)
 	for i := range r.catching.list {
 		c := &r.catching.list[i]
@@ -165,8 +165,8 @@ func (r *raft) passStorageTicks(n uint64) {
 	case stable == r.log.LastIndex():
 		r.stalledAt, r.stalledTicks = stable, 0
 	case stable != r.stalledAt:
-		r.stalledAt, r.stalledTicks = stable, int(n-1)
+		r.stalledAt, r.stalledTicks = stable, int32(pass(0, n-1))
 	default:
-		r.stalledTicks += int(n)
+		r.stalledTicks = int32(pass(uint32(r.stalledTicks), n))
 	}
 }

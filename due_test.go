@@ -43,7 +43,7 @@ func wholeState(tb rapid.TB, rn *RawNode) []byte {
 
 // stopClocks sets the clocks of a node to zero. What is left, no tick may change before NextDue.
 func stopClocks(rn *RawNode) {
-	r := rn.raft
+	r := &rn.raft
 	r.clock, r.electionElapsed = 0, 0
 	if r.postponed != nil {
 		r.postponed.out.ticks = 0
@@ -140,7 +140,7 @@ func TestTickNEqualsThatManyTicksAndNothingHappensBeforeNextDue(t *testing.T) {
 
 // noteDue counts what walks have come to, so that the property is not about idle nodes only.
 func noteDue(seen map[string]int, n *testNode) {
-	r := n.raft
+	r := &n.raft
 	mark := func(name string, is bool) {
 		if is {
 			seen[name]++

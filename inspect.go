@@ -9,10 +9,10 @@ import (
 
 // BasicStatus returns the part of Status that takes no allocation.
 func (rn *RawNode) BasicStatus() BasicStatus {
-	r := rn.raft
+	r := &rn.raft
 	s := BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.log.Applied()}
 	if r.role == StateLeader {
-		s.LeadTransferee, s.StalledTicks = r.transferee, r.stalledTicks
+		s.LeadTransferee, s.StalledTicks = r.transferee, int(r.stalledTicks)
 	}
 	return s
 }
@@ -20,7 +20,7 @@ func (rn *RawNode) BasicStatus() BasicStatus {
 // Status returns the node's state and, on a leader, a copy of what it knows of
 // every member.
 func (rn *RawNode) Status() Status {
-	r := rn.raft
+	r := &rn.raft
 	s := Status{BasicStatus: rn.BasicStatus(), Config: r.members.Config(), Seed: r.seed}
 	if r.role != StateLeader {
 		return s
@@ -75,7 +75,7 @@ func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tra
 // call. For tests and simulators, which call it after every step: an error, which matches
 // ErrInvariant, is a bug in this library.
 func (rn *RawNode) Verify() error {
-	if rn.raft.err != nil {
+	if rn.raft.err() != nil {
 		return nil // it takes no further part
 	}
 	err := rn.raft.verify(rn.verified)

@@ -44,6 +44,9 @@ func (r *raft) noteSentRound(round uint64) {
 	if !r.leases() {
 		return
 	}
+	if r.lease == nil {
+		r.lease = &lease{}
+	}
 	sent := r.lease.sent
 	if n := len(sent); n > 0 && sent[n-1].tick == r.clock {
 		return
@@ -58,6 +61,9 @@ func (r *raft) noteSentRound(round uint64) {
 
 // extendLease: a quorum has echoed the round.
 func (r *raft) extendLease(round uint64) {
+	if r.lease == nil {
+		return
+	}
 	for _, s := range r.lease.sent {
 		if s.round > round {
 			break
@@ -68,12 +74,12 @@ func (r *raft) extendLease(round uint64) {
 
 // endLease ends the lease until a quorum of the configuration, as it is now, has echoed a round.
 func (r *raft) endLease() {
-	if r.leadership == nil {
-		return
+	if r.leadership != nil && r.lease != nil {
+		r.lease.end()
 	}
-	r.lease.held, r.lease.start = false, 0
-	r.lease.sent = r.lease.sent[:0]
 }
+
+func (l *lease) end() { *l = lease{sent: l.sent[:0]} }
 
 // hasLease reports whether no other node can have become leader, and what this one has
 // committed is all that is committed.
@@ -84,7 +90,7 @@ func (r *raft) hasLease() bool {
 	if r.members.DecidesAlone(r.id) {
 		return r.leases() // there is nobody to be elected
 	}
-	return r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks()
+	return r.lease != nil && r.lease.held && r.clock-r.lease.start < r.limits.leaseTicks()
 }
 
 // hasPromised reports whether this node may have promised a leader not to support another one. It

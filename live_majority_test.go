@@ -62,7 +62,7 @@ func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
 			c.deliver()
 		}
 		for _, id := range live {
-			if r := c.node(id).raft; r.role == StateLeader && r.log.Committed() >= r.termStart {
+			if r := &c.node(id).raft; r.role == StateLeader && r.log.Committed() >= r.termStart {
 				return id
 			}
 		}

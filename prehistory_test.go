@@ -148,7 +148,7 @@ func TestTicksThatCannotBeCountedMeanNever(t *testing.T) {
 		cfg.ElectionTick, cfg.HeartbeatTick, cfg.SnapshotTicks = huge, huge-1, huge
 		cfg.CheckQuorum = true
 	})
-	n := c.node(1).raft
+	n := &c.node(1).raft
 	if n.limits.snapshotTimeouts == 0 {
 		t.Error("no time for a snapshot")
 	}

@@ -36,7 +36,7 @@ func (r *raft) admitProposal(n int, bytes uint64) error {
 		return ErrTransferring
 	case r.log.LastIndex()+uint64(n) >= raftlog.MaxCounter:
 		return ErrLogFull
-	case bytes > 0 && r.unappliedBytes > 0 && r.unappliedBytes+bytes > r.limits.unappliedBytes:
+	case bytes > 0 && r.unappliedBytes > 0 && !r.limits.admitsUnapplied(r.unappliedBytes+bytes):
 		// Some entries are always admitted: one without data, and, whatever its size, the
 		// first one after everything else is applied.
 		return ErrUncommittedFull

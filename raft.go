@@ -75,7 +75,7 @@ type raft struct {
 
 	// Output.
 
-	outbox *outbox // nil until there was a message to send
+	outbox outbox
 	// async is what asynchronous storage writes need; nil without them.
 	async *asyncWrites
 
@@ -85,14 +85,13 @@ type raft struct {
 	// record writes down what goes into the node; nil if nobody wants that.
 	record *recorder
 
-	// err is why the node is quarantined; it is set once.
-	err error
+	// broken is why the node is quarantined; it is set once.
+	broken *QuarantineError
 }
 
 // leadership is the volatile state of a leader, set anew in each term. Most nodes of most groups follow, and
 // a process may have many: they do without.
 type leadership struct {
-	heartbeatElapsed int
 	// termStart is the index of the leader's first entry, the no-op of its term.
 	termStart uint64
 	// pendingConfIndex is the index of the last entry that may be a configuration
@@ -103,12 +102,14 @@ type leadership struct {
 	effective uint64
 	// stalledTicks is how long the own disk has acknowledged nothing beyond stalledAt, although
 	// there is more to write.
-	stalledTicks int
 	stalledAt    uint64
+	stalledTicks int32
+
+	heartbeatElapsed int32
 	// transferee is the voter that the leadership is being handed to; None if none. It has
 	// taken transferElapsed ticks.
 	transferee      uint64
-	transferElapsed int
+	transferElapsed int32
 	// campaignOrdered: in this term the leader has ordered another node to campaign. The order
 	// may arrive late.
 	campaignOrdered bool
@@ -116,7 +117,8 @@ type leadership struct {
 	retiring bool
 	// leaving: this leader has proposed to leave the active joint configuration.
 	leaving bool
-	lease   lease
+	// lease is nil without leases.
+	lease *lease
 	// catching is what is known of learners, and who waits for them.
 	catching catchUps
 	// unappliedBytes is the payload of the entries this leader appended that were
@@ -131,7 +133,10 @@ func (l *leadership) end() {
 		return
 	}
 	l.catching.drop()
-	*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}}
+	*l = leadership{catching: l.catching, lease: l.lease}
+	if l.lease != nil {
+		l.lease.end()
+	}
 }
 
 // news are for the next Ready.
@@ -238,24 +243,40 @@ type limits struct {
 
 	inflightMessages int32
 
-	messageBytes   uint64
-	applyBytes     uint64
-	unappliedBytes uint64
-	inflightBytes  uint64
+	messageBytes uint64
+	applyBytes   uint64
+	// bytes are limits that most programs do not set; nil means none.
+	bytes *byteLimits
+}
+
+// byteLimits are limits in bytes of payload.
+type byteLimits struct {
+	unapplied uint64
+	inflight  uint64
 }
 
 // inflight bounds what is in flight to one follower.
 func (l *limits) inflight() progress.Limits {
-	return progress.Limits{Messages: int(l.inflightMessages), Bytes: l.inflightBytes}
+	limits := progress.Limits{Messages: int(l.inflightMessages)}
+	if l.bytes != nil {
+		limits.Bytes = l.bytes.inflight
+	}
+	return limits
 }
 
-// newRaft reads the state that storage holds and starts as a follower. The hard state is the stored one: where the node starts
-// with another, it has that to write.
-func newRaft(c *Config) (*raft, pb.HardState, error) {
+// admitsUnapplied reports whether a leader may have entries of that many bytes that are not
+// applied.
+func (l *limits) admitsUnapplied(bytes uint64) bool {
+	return l.bytes == nil || bytes <= l.bytes.unapplied
+}
+
+// start reads the state that storage holds and starts as a follower. The hard state is the stored
+// one: where the node starts with another, it has that to write.
+func (r *raft) start(c *Config) (pb.HardState, error) {
 	var written pb.HardState
 	cfg, err := c.normalized()
 	if err != nil {
-		return nil, written, err
+		return written, err
 	}
 	if cfg.Seed == 0 {
 		cfg.Seed = drawSeed()
@@ -267,24 +288,24 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	}
 	hs, cs, err := cfg.Storage.InitialState()
 	if err != nil {
-		return nil, written, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
+		return written, fmt.Errorf("raft: starting %x: %w: initial state: %w", cfg.ID, ErrStorage, err)
 	}
 	if hs.Term >= raftlog.MaxCounter {
-		return nil, written, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
+		return written, fmt.Errorf("raft: starting %x: %w: term %d", cfg.ID, ErrOutOfRange, hs.Term)
 	}
 	log, err := openLog(&cfg, hs)
 	if err != nil {
-		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	written = pb.HardState{Term: hs.Term, Vote: hs.Vote, Commit: log.Committed()}
 	if hs, err = recoverHardState(written, &log, cfg.DisableConfChangeValidation); err != nil {
-		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	config, err := confchange.FromConfState(cs)
 	if err != nil {
-		return nil, written, fmt.Errorf("raft: starting %x: %w: %w", cfg.ID, ErrStorage, err)
+		return written, fmt.Errorf("raft: starting %x: %w: %w", cfg.ID, ErrStorage, err)
 	}
-	r := &raft{
+	*r = raft{
 		id:                cfg.ID,
 		limits:            limitsOf(&cfg),
 		logger:            cfg.Logger,
@@ -324,11 +345,11 @@ func newRaft(c *Config) (*raft, pb.HardState, error) {
 	case errors.Is(err, ErrUnavailable):
 		r.postponeCommit(hs.Commit, proof)
 	case err != nil:
-		return nil, written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.Committed(), r.log.Applied(), r.log.Last(), config)
 	traceInitState(r)
-	return r, written, nil
+	return written, nil
 }
 
 // openLog reads the log that Storage holds.
@@ -344,7 +365,7 @@ func openLog(c *Config, hs pb.HardState) (raftlog.Log, error) {
 }
 
 func limitsOf(c *Config) limits {
-	return limits{
+	l := limits{
 		election:         int32(countedTicks(c.ElectionTick)),
 		heartbeat:        int32(countedTicks(c.HeartbeatTick)),
 		lease:            leaseTicks(c),
@@ -352,10 +373,12 @@ func limitsOf(c *Config) limits {
 		catchUp:          int32(c.CatchUpRounds),
 		messageBytes:     c.MaxSizePerMsg,
 		applyBytes:       c.MaxCommittedSizePerReady,
-		unappliedBytes:   c.MaxUncommittedEntriesSize,
 		inflightMessages: int32(min(c.MaxInflightMsgs, math.MaxInt32)),
-		inflightBytes:    c.MaxInflightBytes,
 	}
+	if c.MaxUncommittedEntriesSize != raftlog.NoLimit || c.MaxInflightBytes != raftlog.NoLimit {
+		l.bytes = &byteLimits{unapplied: c.MaxUncommittedEntriesSize, inflight: c.MaxInflightBytes}
+	}
+	return l
 }
 
 // snapshotTimeouts is how many election timeouts a follower may wait for a snapshot: SnapshotTicks,
@@ -406,9 +429,17 @@ func (r *raft) hardState() pb.HardState {
 // quarantine stops this node because of err while it was doing something. The first
 // reason stands.
 func (r *raft) quarantine(doing string, err error) error {
-	if r.err == nil {
-		r.err = &QuarantineError{ID: r.id, Doing: doing, Err: err}
+	if r.broken == nil {
+		r.broken = &QuarantineError{ID: r.id, Doing: doing, Err: err}
 		r.logger.Errorf("%x stops: %s: %v", r.id, doing, err)
 	}
-	return r.err
+	return r.broken
+}
+
+// err returns why the node is quarantined, or nil.
+func (r *raft) err() error {
+	if r.broken == nil {
+		return nil
+	}
+	return r.broken
 }

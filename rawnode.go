@@ -17,18 +17,21 @@ import (
 // Storage fails, it is quarantined: Err says why, and every method then returns that error or
 // does nothing.
 type RawNode struct {
-	raft *raft
+	raft raft
 
-	// What the application was told last.
+	// What the application was told last: the hard state, and the SoftState as lead and role.
 	hard pb.HardState
-	soft SoftState
+	lead uint64
+	role uint8
 
 	// reuse is Config.ReuseMemory.
 	reuse bool
-	// lent: the last batch is with the application, until Advance acknowledges write.
+	// lent: the last batch is with the application, until Advance acknowledges what was handed out
+	// to be written.
 	lent bool
-
-	write write
+	// wrote: the last batch had something to be written; a snapshot, or this candidate's own vote,
+	// was among it.
+	wrote, wroteSnapshot, wroteVote bool
 
 	verified *mark // the state at the last Verify; nil if there was none
 }
@@ -37,38 +40,48 @@ type RawNode struct {
 // for a config that cannot be used, and an error matching ErrStorage or
 // ErrCommitBeyondLog for a Storage that fails or contradicts itself. The config is copied.
 func NewRawNode(config *Config) (*RawNode, error) {
-	r, written, err := newRaft(config)
+	rn := &RawNode{reuse: config.ReuseMemory}
+	written, err := rn.raft.start(config)
 	if err != nil {
 		return nil, err
 	}
-	rn := &RawNode{raft: r, hard: written, soft: r.softState(), reuse: config.ReuseMemory}
-	if r.record != nil {
-		r.record.node = rn
+	rn.hard = written
+	rn.noteSoftState()
+	if rn.raft.record != nil {
+		rn.raft.record.node = rn
 	}
 	return rn, nil
+}
+
+// noteSoftState notes that the application knows the SoftState.
+func (rn *RawNode) noteSoftState() { rn.lead, rn.role = rn.raft.lead, uint8(rn.raft.role) }
+
+// softStateDue reports whether the application does not know the SoftState.
+func (rn *RawNode) softStateDue() bool {
+	return rn.lead != rn.raft.lead || rn.role != uint8(rn.raft.role)
 }
 
 func (r *raft) softState() SoftState { return SoftState{Lead: r.lead, RaftState: r.role} }
 
 // Err returns why the node is quarantined, a *QuarantineError, or nil.
-func (rn *RawNode) Err() error { return rn.raft.err }
+func (rn *RawNode) Err() error { return rn.raft.err() }
 
 // admit accepts and records an input other than a message; messages go through raft.step. A
 // quarantined node accepts none, so that a recording ends with the input that broke the node. An
 // input is recorded before it has any effect.
 func (r *raft) admit(kind recording.Kind, numbers ...uint64) error {
-	if r.err == nil {
+	if r.err() == nil {
 		r.record.note(kind, numbers...)
 	}
-	return r.err
+	return r.err()
 }
 
 // admitBytes is admit for an input with a blob.
 func (r *raft) admitBytes(kind recording.Kind, blob []byte, numbers ...uint64) error {
-	if r.err == nil {
+	if r.err() == nil {
 		r.record.noteBytes(kind, blob, numbers...)
 	}
-	return r.err
+	return r.err()
 }
 
 // Tick advances the node's clock by one tick. Elections and heartbeats are counted in
@@ -84,7 +97,7 @@ func (rn *RawNode) Tick() {
 // A follower's next due tick ends its election timeout, a leader's sends heartbeats. NextDue returns
 // math.MaxUint64 if no number of ticks does anything.
 func (rn *RawNode) NextDue() uint64 {
-	if rn.raft.err != nil {
+	if rn.raft.err() != nil {
 		return neverDue
 	}
 	return rn.raft.untilDue()
@@ -143,8 +156,8 @@ func (rn *RawNode) Propose(data []byte) error {
 // ErrForwardingDisabled, ErrNotMember, ErrTransferring, ErrUncommittedFull or ErrLogFull. It
 // returns nil if Propose would append the data or send it to the leader.
 func (rn *RawNode) CheckProposal(bytes int) error {
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if rn.raft.err() != nil {
+		return rn.raft.err()
 	}
 	return rn.raft.admitProposal(1, uint64(max(bytes, 0)))
 }
@@ -154,8 +167,8 @@ func (rn *RawNode) CheckProposal(bytes int) error {
 // reports that beforehand. The error matches ErrBadConfChange if the change is illegal for another
 // reason.
 func (rn *RawNode) ProposeConfChange(cc pb.ConfChangeI) error {
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if rn.raft.err() != nil {
+		return rn.raft.err()
 	}
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {
@@ -218,8 +231,8 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 // The call comes best before Advance. After Advance it must not come later than an election timeout
 // of ticks: until then the node commits no next change, does not campaign and restores no snapshot.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
-	r := rn.raft
-	if r.err != nil {
+	r := &rn.raft
+	if r.err() != nil {
 		cs := r.members.ConfState()
 		return &cs
 	}
@@ -247,8 +260,8 @@ func (rn *RawNode) TransferLeader(transferee uint64) {
 // error matches ErrNotLeader at a node that does not lead, or ErrTransferTarget.
 func (rn *RawNode) CheckTransfer(transferee uint64) error {
 	switch {
-	case rn.raft.err != nil:
-		return rn.raft.err
+	case rn.raft.err() != nil:
+		return rn.raft.err()
 	case rn.raft.role != StateLeader:
 		return ErrNotLeader
 	}
@@ -290,8 +303,8 @@ func (rn *RawNode) ReadIndex(rctx []byte) {
 // then. The lease is good at the time of the call only, provided that every tick that is due was
 // delivered.
 func (rn *RawNode) LeaseRead() (index uint64, ok bool) {
-	r := rn.raft
-	if r.err != nil || !r.hasLease() {
+	r := &rn.raft
+	if r.err() != nil || !r.hasLease() {
 		return 0, false
 	}
 	return r.log.Committed(), true
@@ -308,17 +321,17 @@ func (rn *RawNode) Step(m pb.Message) error {
 // HasReady reports whether Ready would return work. It is false while a Ready is
 // with the application.
 func (rn *RawNode) HasReady() bool {
-	r := rn.raft
-	if r.err != nil || rn.lent {
+	r := &rn.raft
+	if r.err() != nil || rn.lent {
 		return false
 	}
 	return !r.outbox.empty() || r.reads.answered() || len(r.news()) > 0 || r.readRoundDue() || r.async.hasGated() ||
-		rn.writeDue() || r.applyDue() || rn.soft != r.softState() || r.appendsDue()
+		rn.writeDue() || r.applyDue() || rn.softStateDue() || r.appendsDue()
 }
 
 // writeDue reports whether there is something that is not with the storage yet.
 func (rn *RawNode) writeDue() bool {
-	r := rn.raft
+	r := &rn.raft
 	return r.log.WriteDue() || rn.hard != r.hardState()
 }
 
@@ -344,7 +357,7 @@ func (rn *RawNode) Ready() (rd Ready) {
 // fill hands out what there is. What is empty stays as it is: the caller copies the batch at once, and waits for
 // what was written last. Most batches of an idle group are messages and nothing else.
 func (rn *RawNode) fill(rd *Ready) {
-	r := rn.raft
+	r := &rn.raft
 	if rn.lent || rn.raft.admit(recording.Ready) != nil {
 		return
 	}
@@ -359,22 +372,22 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.applyDue() && rn.fillCommitted(rd) != nil {
 		return
 	}
-	if soft := r.softState(); soft != rn.soft {
-		rn.soft = soft
-		news := soft // on the heap only when there is news
+	if rn.softStateDue() {
+		rn.noteSoftState()
+		news := r.softState() // on the heap only when there is news
 		rd.SoftState = &news
 	}
-	rn.write = write{}
+	var w write
 	tells := false
 	if rn.writeDue() || r.async.hasGated() {
-		tells = rn.fillWrite(rd)
+		w, tells = rn.fillWrite(rd)
 	}
 	if r.async != nil {
-		rn.addStorageMessages(rd, tells)
+		rn.addStorageMessages(rd, w, tells)
 	}
 	rn.fillOutput(rd)
 	if r.async == nil {
-		rn.lend(rd)
+		rn.lend(rd, &w)
 	}
 	traceReady(r)
 	if r.record != nil {
@@ -384,24 +397,24 @@ func (rn *RawNode) fill(rd *Ready) {
 
 // fillWrite adds the entries, the snapshot and the hard state to write. It reports whether the
 // batch may reveal a committed configuration change to others.
-func (rn *RawNode) fillWrite(rd *Ready) (tells bool) {
-	r := rn.raft
+func (rn *RawNode) fillWrite(rd *Ready) (w write, tells bool) {
+	r := &rn.raft
 	tells = rd.MustSync // so far set only if the batch's committed entries hold such a change
-	rn.write = r.beginWrite(rd)
+	w = r.beginWrite(rd)
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
-	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0
+	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || w.Snapshot != 0
 	if hard := r.hardState(); hard != rn.hard {
 		tells = tells || r.tellsConfChange(hard.Commit, rn.hard.Commit)
 		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || tells
 		rn.hard = hard
 		rd.HardState = hard
 	}
-	return tells
+	return w, tells
 }
 
 // fillOutput hands out what goes to other nodes and to the application.
 func (rn *RawNode) fillOutput(rd *Ready) {
-	r := rn.raft
+	r := &rn.raft
 	if !r.outbox.empty() {
 		rd.Messages = r.outbox.take(rn.reuse)
 	}
@@ -416,7 +429,7 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 
 // fillCommitted hands out entries to apply. An error has quarantined the node.
 func (rn *RawNode) fillCommitted(rd *Ready) error {
-	r := rn.raft
+	r := &rn.raft
 	room, _ := r.applyRoom()
 	committed, err := r.toApply(room)
 	if err != nil {
@@ -458,8 +471,9 @@ func (r *raft) tellsConfChange(commit, before uint64) bool {
 }
 
 // lend remembers what Advance will acknowledge.
-func (rn *RawNode) lend(rd *Ready) {
+func (rn *RawNode) lend(rd *Ready, w *write) {
 	rn.lent = true
+	rn.wrote, rn.wroteSnapshot, rn.wroteVote = *w != (write{}), w.Snapshot != 0, w.voteTerm != 0
 	if rn.raft.role == StateLeader {
 		rn.raft.handedOutBytes = raftlog.PayloadBytes(rd.CommittedEntries)
 	}
@@ -467,10 +481,10 @@ func (rn *RawNode) lend(rd *Ready) {
 
 // addStorageMessages adds the storage work as messages to the two local threads. The write has to
 // be durable if tells is set, see fillWrite.
-func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
-	r := rn.raft
-	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || rn.write.Snapshot != 0 || r.async.hasGated() {
-		r.local(r.storageAppend(rd, rn.write, tells))
+func (rn *RawNode) addStorageMessages(rd *Ready, w write, tells bool) {
+	r := &rn.raft
+	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.Snapshot != 0 || r.async.hasGated() {
+		r.local(r.storageAppend(rd, w, tells))
 	}
 	if len(rd.CommittedEntries) > 0 {
 		r.local(r.storageApply(rd.CommittedEntries))
@@ -486,15 +500,17 @@ func (rn *RawNode) addStorageMessages(rd *Ready, tells bool) {
 func (rn *RawNode) Advance(Ready) { rn.advance() }
 
 func (rn *RawNode) advance() {
-	r := rn.raft
+	r := &rn.raft
 	if rn.raft.admit(recording.Advance) != nil || !rn.lent {
 		return
 	}
 	rn.lent = false
 	r.outbox.returned()
 	r.reads.returned()
-	if rn.write != (write{}) && r.endWrite(&rn.write) != nil {
-		return
+	if rn.wrote {
+		if w := rn.lentWrite(); r.endWrite(&w) != nil {
+			return
+		}
 	}
 	if r.log.Applying() > r.log.Applied() {
 		bytes := uint64(0)
@@ -503,6 +519,16 @@ func (rn *RawNode) advance() {
 		}
 		r.endApply(r.log.Applying(), bytes)
 	}
+}
+
+// lentWrite returns the write of the last batch. Nothing else was handed out since, so rn.hard is
+// the hard state of that batch.
+func (rn *RawNode) lentWrite() write {
+	w := write{Write: rn.raft.log.Taken(rn.wroteSnapshot)}
+	if rn.wroteVote {
+		w.voteTerm = rn.hard.Term
+	}
+	return w
 }
 
 // ReportUnreachable tells a leader that the last messages to a peer were not delivered. The leader
@@ -539,8 +565,8 @@ func (rn *RawNode) StorageAvailable() {
 // state: if a crash has left a part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
 // ErrBootstrapPeers, and nothing has changed then.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
-	if rn.raft.err != nil {
-		return rn.raft.err
+	if rn.raft.err() != nil {
+		return rn.raft.err()
 	}
 	rn.raft.record.noteBootstrap(peers)
 	if err := rn.raft.bootstrap(peers, rn.hard.Commit); err != nil {

@@ -180,7 +180,7 @@ func (r *raft) askLeader(rd *read) {
 // first time it was asked will do as well.
 func (r *raft) tickReads() {
 	// While nobody takes messages away, asking once more says nothing new.
-	if r.role != StateFollower || r.outbox != nil && r.outbox.asks || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
+	if r.role != StateFollower || r.outbox.asks || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
 	r.reads.askedAt = r.clock

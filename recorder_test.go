@@ -64,10 +64,8 @@ func quarantinedNode(t *testing.T, ring *recording.Ring) *RawNode {
 // stateOf returns the whole state of a node except the error, which checkpoints do not hold.
 func stateOf(t *testing.T, n *RawNode) []byte {
 	t.Helper()
-	healthy := *n.raft
-	healthy.err = nil
 	node := *n
-	node.raft = &healthy
+	node.raft.broken = nil
 	state, whole := checkpoint.Append(nil, &node, math.MaxInt/2)
 	if !whole {
 		t.Fatal("the state cannot be encoded")

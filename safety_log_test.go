@@ -607,7 +607,7 @@ func TestAnAnswerToARequestOfAnEarlierTermEndsNoProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.elect(2)
-	r := n.raft
+	r := &n.raft
 	pr := r.members.Progress(r.members.Find(3))
 	next := pr.Next
 	c.step(pb.Message{Type: pb.MsgAppResp, From: 3, To: 2, Term: r.term})

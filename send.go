@@ -16,14 +16,15 @@ import (
 // one or two with it: a message that is sent before the application returns an array needs another.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
-	lent    []pb.Message // valid for the application until returned, spare then
-	room    uint32       // how many messages the next array is for
-	beats   int32        // rounds of heartbeats in filling
-	asks    bool         // filling holds a question that serves all reads that wait
-	large   bool         // filling was too large for the last batch
+	// lent is valid for the application until returned, spare then; nil until there was some.
+	lent  *[]pb.Message
+	room  uint32 // how many messages the next array is for
+	beats uint8  // rounds of heartbeats in filling
+	asks  bool   // filling holds a question that serves all reads that wait
+	large bool   // filling was too large for the last batch
 }
 
-func (o *outbox) empty() bool { return o == nil || len(o.filling) == 0 }
+func (o *outbox) empty() bool { return len(o.filling) == 0 }
 
 // next returns a zero message at the end of the box, to be filled in. The pointer
 // is valid until the next call.
@@ -54,7 +55,10 @@ func (o *outbox) take(reuse bool) []pb.Message {
 	messages := slices.Clip(o.filling)
 	switch {
 	case reuse:
-		o.filling, o.lent = o.lent[:0], o.filling
+		if o.lent == nil {
+			o.lent = new([]pb.Message)
+		}
+		o.filling, *o.lent = (*o.lent)[:0], o.filling
 	case len(messages) > cap(o.filling)/2:
 		o.room, o.filling, o.large = uint32(len(messages)), nil, false
 	default:
@@ -79,13 +83,13 @@ func (o *outbox) takeFew() []pb.Message {
 
 // returned takes the lent array back, and lets go of what its messages refer to.
 func (o *outbox) returned() {
-	if o == nil || len(o.lent) == 0 {
+	if o.lent == nil || len(*o.lent) == 0 {
 		return
 	}
-	clear(o.lent)
-	o.lent = o.lent[:0]
+	clear(*o.lent)
+	*o.lent = (*o.lent)[:0]
 	if cap(o.filling) == 0 {
-		o.filling, o.lent = o.lent, nil
+		o.filling, *o.lent = *o.lent, nil
 	}
 }
 
@@ -175,9 +179,6 @@ func (a *asyncWrites) echoWaits(term uint64) bool {
 // send returns a message to the peer, to be filled in, which goes out with the next
 // Ready.
 func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
-	if r.outbox == nil {
-		r.outbox = &outbox{}
-	}
 	m := r.outbox.next()
 	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
 	return m

@@ -19,7 +19,7 @@ import "github.com/ffd200af/raft/tracker"
 // anything arrives for it and when the leader's process is gone, and to pass the time asleep to the
 // leader with SkipTicks. Package multiraft does that.
 func (rn *RawNode) MaySleep() bool {
-	r := rn.raft
+	r := &rn.raft
 	if !r.isAtRest() || rn.lent || rn.HasReady() {
 		return false
 	}
@@ -33,7 +33,7 @@ func (rn *RawNode) MaySleep() bool {
 // waits: no read, no snapshot, no report, no configuration change.
 func (r *raft) isAtRest() bool {
 	// What counts as applied is committed and durable.
-	return r.err == nil && r.log.Applied() == r.log.LastIndex() && !r.log.Restores() && r.async.isAtRest(r.term) &&
+	return r.broken == nil && r.log.Applied() == r.log.LastIndex() && !r.log.Restores() && r.async.isAtRest(r.term) &&
 		r.reads.waiting() == 0 && r.postponed.orNil() == nil && !r.members.IsJoint()
 }
 

@@ -97,7 +97,7 @@ func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 			c.node(2).raft.postponed = &postponed{out: changesOut{count: 1}}
 		}},
 		"a snapshot that is not durable": {2, func(c *testCluster) {
-			r := c.node(2).raft
+			r := &c.node(2).raft
 			r.log.Restore(&pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: r.log.LastIndex(), Term: r.term}})
 			r.log.TakeWrite()
 		}},

@@ -11,8 +11,8 @@ import (
 // step is the one door for messages: check the shape, apply the term rule, call the
 // role. A refused message has changed nothing.
 func (r *raft) step(m *pb.Message) error {
-	if r.err != nil {
-		return r.err
+	if r.err() != nil {
+		return r.err()
 	}
 	if r.record != nil {
 		r.record.step(m)
@@ -31,14 +31,14 @@ func (r *raft) step(m *pb.Message) error {
 	}
 	if m.Term != r.term && namesTerm(m) {
 		if !r.applyTermRule(m) {
-			return r.err
+			return r.err()
 		}
 	} else {
 		traceReceive(r, m)
 	}
 	if isFromLeader(m.Type) && !r.presumeLeader(m) {
 		r.answerStale(m)
-		return r.err
+		return r.err()
 	}
 	if err := r.route(m); err != nil {
 		return refusal(m, err)

@@ -46,7 +46,7 @@ func (r *raft) endWrite(w *write) error {
 			return err
 		}
 		if r.log.Committed() > 0 && r.resumeCommit() != nil {
-			return r.err
+			return r.err()
 		}
 	}
 	if w.voteTerm != 0 {
@@ -142,9 +142,11 @@ func (r *raft) tickStorage() {
 		r.stalledAt, r.stalledTicks = stable, 0
 		return
 	}
-	r.stalledTicks++
+	if r.stalledTicks < neverTicks-1 {
+		r.stalledTicks++
+	}
 	successor := r.members.Find(r.bestVoter())
-	if r.stalledTicks < r.limits.electionTicks() || !r.checkQuorum || successor < 0 {
+	if int(r.stalledTicks) < r.limits.electionTicks() || !r.checkQuorum || successor < 0 {
 		return
 	}
 	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)

@@ -73,9 +73,9 @@ func (r *raft) tickLeader() {
 	if r.heartbeatElapsed < neverTicks-1 {
 		r.heartbeatElapsed++
 	}
-	if r.heartbeatElapsed >= r.limits.heartbeatTicks() {
+	if int(r.heartbeatElapsed) >= r.limits.heartbeatTicks() {
 		r.heartbeatElapsed = 0
-		if r.outbox == nil || r.outbox.beats < maxBeats {
+		if r.outbox.beats < maxBeats {
 			r.sendHeartbeats()
 		}
 	}

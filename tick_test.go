@@ -4,7 +4,7 @@ import "testing"
 
 func TestALearnerMayWaitForALeaderForYears(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
-	n := c.node(1).raft
+	n := &c.node(1).raft
 	n.mayCampaign = false
 	n.electionElapsed = neverTicks - 2
 	for range 3 {

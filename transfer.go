@@ -106,7 +106,7 @@ func (r *raft) stepDown() error {
 // tickTransfer gives a transfer up that takes longer than an election timeout, so that
 // clients are served again.
 func (r *raft) tickTransfer() {
-	if r.transferElapsed++; r.transferElapsed >= r.limits.electionTicks() {
+	if r.transferElapsed++; int(r.transferElapsed) >= r.limits.electionTicks() {
 		r.abortTransfer("it takes too long")
 	}
 }

@@ -281,14 +281,14 @@ func TestATransferEndsAtOnceIfTheTargetRefuses(t *testing.T) {
 	c.node(1).TransferLeader(3)
 	c.settle()
 	c.wantRole(1, StateLeader, 2)
-	if r := c.node(1).raft; r.transferee != None {
+	if r := &c.node(1).raft; r.transferee != None {
 		t.Errorf("the transfer to %d goes on", r.transferee)
 	}
 	// Other rejections of a voter do not end a transfer to it.
 	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgTimeoutNow }
 	c.node(1).TransferLeader(2)
 	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2, Reject: true})
-	if r := c.node(1).raft; r.transferee != 2 {
+	if r := &c.node(1).raft; r.transferee != 2 {
 		t.Error("the refusal of a vote ends the transfer")
 	}
 }

@@ -403,7 +403,7 @@ func (c *testCluster) come(h *history) {
 		if lead == None {
 			continue
 		}
-		r := c.node(lead).raft
+		r := &c.node(lead).raft
 		if round > 50 && r.log.Committed() == r.log.LastIndex() && r.log.Committed() > h.last-1 && !r.members.AutoLeave() && r.transferee == None {
 			before := r.log.Committed()
 			_ = c.node(lead).Propose([]byte("end"))

@@ -10,9 +10,9 @@ type appends struct {
 	// changed holds the positions of the members to examine. Members that are owed an append stay
 	// in it.
 	changed []int32
-	// verdicts is parallel to the list of members.
+	// verdicts is parallel to the list of members; nil if every member is to be examined.
 	verdicts []verdict
-	// waiting is the number of members with the verdict waits.
+	// waiting is the number of members with the verdict isWaiting.
 	waiting int
 	// at is the sum of last index and commit index that the members which wait have.
 	at uint64
@@ -27,20 +27,21 @@ const (
 	isWaiting                // an append is due when the last index or the commit index grows
 )
 
-// openAppends makes every member one to examine.
-func (ms *Members) openAppends() *appends {
-	a := &appends{changed: make([]int32, len(ms.list)), verdicts: make([]verdict, len(ms.list))}
-	for i := range a.changed {
-		a.changed[i] = int32(i)
+// open returns appends. If there are none yet, every one of n members is to be examined.
+func (a *appends) open(n int) *appends {
+	if a.verdicts == nil {
+		*a = appends{changed: make([]int32, n), verdicts: make([]verdict, n)}
+		for i := range a.changed {
+			a.changed[i] = int32(i)
+		}
 	}
-	ms.tracking.appends = a
 	return a
 }
 
 // Change returns the Progress of the member at position i, while tracking, to be changed before the
 // next question about appends.
 func (ms *Members) Change(i int) *Progress {
-	if a := ms.tracking.appends; a != nil {
+	if a := &ms.tracking.appends; a.verdicts != nil {
 		a.examineAgain(i)
 	}
 	return &ms.tracking.progress[i]
@@ -61,10 +62,7 @@ func (a *appends) examineAgain(i int) {
 // index and commit index, which never fall. It is asked while tracking. It examines each member
 // once after a change, and not at all if only the log has grown.
 func (ms *Members) AppendDue(self, last, commit uint64) bool {
-	a := ms.tracking.appends
-	if a == nil {
-		a = ms.openAppends()
-	}
+	a := ms.tracking.appends.open(len(ms.list))
 	if a.waiting > 0 && last+commit > a.at {
 		return true
 	}
@@ -100,10 +98,7 @@ func (ms *Members) owed(a *appends, i int, self, last, commit uint64) bool {
 // MayBeDue returns the positions, in order, of the members that may be owed an append. Whoever has
 // sent the appends asks AppendDue, so that the members are examined. The slice is valid until then.
 func (ms *Members) MayBeDue(last, commit uint64) []int32 {
-	a := ms.tracking.appends
-	if a == nil {
-		a = ms.openAppends()
-	}
+	a := ms.tracking.appends.open(len(ms.list))
 	if a.waiting > 0 && last+commit > a.at {
 		for i, v := range a.verdicts {
 			if v == isWaiting {
@@ -118,8 +113,8 @@ func (ms *Members) MayBeDue(last, commit uint64) []int32 {
 // Overlooks reports whether the member at position i is owed an append and AppendDue does not know
 // it. It is for invariants, and changes nothing.
 func (ms *Members) Overlooks(i int, last, commit uint64) bool {
-	a := ms.tracking.appends
-	if a == nil || a.verdicts[i] == isChanged || a.verdicts[i] == isWaiting && last+commit > a.at {
+	a := &ms.tracking.appends
+	if a.verdicts == nil || a.verdicts[i] == isChanged || a.verdicts[i] == isWaiting && last+commit > a.at {
 		return false
 	}
 	return ms.tracking.progress[i].AppendDue(last, commit)

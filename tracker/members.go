@@ -47,11 +47,10 @@ type Members struct {
 // tracking is what a leader knows of the members.
 type tracking struct {
 	progress []progress.Progress // parallel to the list of members
-	// appends is derived from progress; nil if every member is to be examined.
-	appends *appends
-	matched reach  // how far a quorum has matched
-	echoed  reach  // which round a quorum has echoed
-	looked  uint64 // looks at a member, for tests
+	appends  appends             // derived from progress
+	matched  reach               // how far a quorum has matched
+	echoed   reach               // which round a quorum has echoed
+	looked   uint64              // looks at a member, for tests
 }
 
 // Switch makes cfg the configuration. Members that stay keep their vote and

@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"raft.trace":         surroundings,
 	"Log.storage":        surroundings,
 	"RawNode.verified":   surroundings, // what a test has seen last
-	"raft.err":           neverSet,     // a node that has stopped does nothing any more
+	"raft.broken":        neverSet,     // a node that has stopped does nothing any more
 	"entryChunk.entries": withCapacity, // when it is full, entries begin to be read from Storage
 	"outbox.room":        surroundings, // how large arrays are
 	"outbox.large":       surroundings,

@@ -29,6 +29,17 @@ func (l *Log) TakeWrite() (entries []pb.Entry, snapshot *pb.Snapshot, w Write) {
 	return entries, snapshot, w
 }
 
+// Taken returns the last write that was handed out, with its snapshot if snapshot is set, as far as
+// it still counts. What was replaced in the log or by another snapshot is left out.
+func (l *Log) Taken(snapshot bool) Write {
+	u := &l.unstable
+	w := Write{Generation: u.generation, Index: u.taken - 1}
+	if snapshot && u.snapshot != nil && u.snapshot.taken {
+		w.Snapshot = u.snapshot.Metadata.Index
+	}
+	return w
+}
+
 // Acknowledge notes that a write is durable. It reports whether that makes the state machine stand
 // at the snapshot that was waited for, and whether Stable has moved.
 func (l *Log) Acknowledge(w Write) (restored, moved bool) {

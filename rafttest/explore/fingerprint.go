@@ -57,7 +57,8 @@ func passedOver() map[string]handling {
 		"raft.campaignUntil": sinceClock, "reads.askedAt": sinceClock, "Progress.snapshotAt": sinceClock,
 		"raft.readNonce": onlyForReads, "reads.nonce": onlyForReads,
 		// What Advance acknowledges and takes back.
-		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.write": onlyWhileLent,
+		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.wrote": onlyWhileLent,
+		"RawNode.wroteSnapshot": onlyWhileLent, "RawNode.wroteVote": onlyWhileLent,
 		// Memory that is used again.
 		"outbox.room": skipped, "outbox.large": skipped,
 		"reads.contexts": skipped, "asyncWrites.appendResponses": skipped, "asyncWrites.applyResponses": skipped,
@@ -78,7 +79,7 @@ func newFingerprinter(nonces bool) *fingerprinter {
 // node appends the state of rn to buf.
 func (f *fingerprinter) node(buf []byte, rn *raft.RawNode) []byte {
 	v := reflect.ValueOf(rn).Elem()
-	f.clock = v.FieldByName("raft").Elem().FieldByName("clock").Uint()
+	f.clock = v.FieldByName("raft").FieldByName("clock").Uint()
 	f.lent = v.FieldByName("lent").Bool()
 	return f.value(buf, v)
 }
