@@ -8,7 +8,6 @@ import (
 const (
 	maxNodes = 4
 	maxReads = 2
-	maxTerm  = 15
 )
 
 // cluster is a state of the whole: what each node is in, what was sent, what has happened so often that it may not
@@ -27,15 +26,6 @@ type site struct {
 	past   uint32          // number of a past
 	moved  uint8           // a bit for each node that has taken a step
 	floors [maxReads]uint8 // for each read, how much was committed when it was asked for, plus 1; 0 if it was not
-}
-
-// past is what a cluster remembers of its past.
-type past struct {
-	leaders [maxTerm + 1]uint8 // by term
-	// committed is everything that any node has known to be committed: the places from firstIndex+1 on, and the
-	// term in which each was known first.
-	committed []uint32
-	terms     []uint64
 }
 
 // copyTo makes t equal to c; they share nothing.

@@ -197,7 +197,7 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 		c.used[k]++
 	}
 	if s.kind() == read {
-		c.floors[s.number()] = uint8(len(x.pasts.list[c.past].committed)) + 1
+		c.floors[s.number()] = uint8(x.pasts.list[c.past].Commit-firstIndex) + 1
 	}
 	c.moved |= 1 << i
 	c.nodes[i] = t.next
@@ -206,12 +206,7 @@ func (x *explorer) one(c *cluster, s step, i int) (changed bool, err error) {
 			return true, err
 		}
 	}
-	for j := range t.commits {
-		if err := x.judgeDecision(c, i, &t.commits[j]); err != nil {
-			return true, err
-		}
-	}
-	return true, nil
+	return true, x.judgeFacts(c, t.facts)
 }
 
 // noted is a step that was taken, with the messages that it sent for the first time.

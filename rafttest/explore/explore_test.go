@@ -66,12 +66,12 @@ func TestADiskThatBreaksItsPromisesIsFound(t *testing.T) {
 		bound Bound
 		says  string
 	}{
-		{"a crash takes the vote back", "plain", forgetsVote, Bound{Campaigns: 2, Restarts: 1}, "has voted for"},
-		{"a crash takes an entry back", "plain", forgetsLog, Bound{Campaigns: 2, Restarts: 1}, "durability"},
-		{"responses leave before the write", "plain", sendsBeforeWriting, Bound{Campaigns: 1}, "on its disk"},
+		{"a crash takes the vote back", "plain", forgetsVote, Bound{Campaigns: 2, Restarts: 1}, "one vote a term"},
+		{"a crash takes an entry back", "plain", forgetsLog, Bound{Campaigns: 2, Restarts: 1}, "commit safety"},
+		{"responses leave before the write", "plain", sendsBeforeWriting, Bound{Campaigns: 1}, "promise before durability"},
 		// As if Advance took for written what the node has learnt since Ready.
-		{"a vote counts as written that came before Advance", "advance", losesLateHardState, Bound{Campaigns: 2}, "on its disk"},
-		{"an own vote counts as written that came before Advance", "lone", losesLateHardState, Bound{Campaigns: 2}, "leads term 2 with term 1"},
+		{"a vote counts as written that came before Advance", "advance", losesLateHardState, Bound{Campaigns: 2}, "promise before durability"},
+		{"an own vote counts as written that came before Advance", "lone", losesLateHardState, Bound{Campaigns: 2}, "promise before durability: node 1 leads term 2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := worldNamed(t, tc.world)
@@ -148,8 +148,8 @@ func stepsSeen(ns *nodes, state uint32) []step {
 }
 
 func sameOutcome(ns *nodes, n *node, want *transition) error {
-	if n.err != nil || want.broken != nil {
-		return fmt.Errorf("a step fails with %v, and before with %v", n.err, want.broken)
+	if n.err() != nil || want.broken != nil {
+		return fmt.Errorf("a step fails with %v, and before with %v", n.err(), want.broken)
 	}
 	if len(n.sent) != len(want.sent) || !slices.Equal(n.answers, want.answers) {
 		return errors.New("a step has brought something else before")

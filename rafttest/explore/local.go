@@ -3,10 +3,9 @@ package explore
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
-	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // A node is a function: what it becomes and says depends on its own state and on the step alone. So a state of the
@@ -28,8 +27,8 @@ type local struct {
 
 // view is what the cluster's properties need of a node.
 type view struct {
-	term, commit uint64
-	leads        bool
+	rec   *property.Node // shared by the views that have the same
+	leads bool
 	// The ids of the places, see places, from firstIndex+1 on: log is with what waits to be written, durable what is on
 	// the disk.
 	log, durable []uint32
@@ -47,16 +46,8 @@ type transition struct {
 	next    uint32
 	sent    []uint32 // message numbers
 	answers []answer
-	commits []decision
+	facts   []property.Fact
 	broken  error
-}
-
-// decision is a commitment as the cluster judges it.
-type decision struct {
-	index  uint64
-	place  uint32
-	own    bool // the leader had it on its own disk
-	voters [2]uint8
 }
 
 // places numbers the places of logs: an entry together with all entries before it. Logs are equal up to
@@ -105,6 +96,9 @@ type nodes struct {
 	numbers map[string]uint32
 	states  []local
 
+	// recs are the records of nodes, by their keys.
+	recs map[string]*property.Node
+
 	messages       []pb.Message
 	messageNumbers map[string]uint32
 
@@ -132,7 +126,7 @@ const maxSpares = 1 << 14
 func newNodes(w *World, reads bool) *nodes {
 	return &nodes{
 		world: w, prints: newFingerprinter(reads), places: newPlaces(), numbers: map[string]uint32{},
-		messageNumbers: map[string]uint32{}, known: map[uint64]uint32{}, spares: make([]uint32, 0, maxSpares),
+		recs: map[string]*property.Node{}, messageNumbers: map[string]uint32{}, known: map[uint64]uint32{}, spares: make([]uint32, 0, maxSpares),
 	}
 }
 
@@ -140,8 +134,8 @@ func newNodes(w *World, reads bool) *nodes {
 func (ns *nodes) begin(id uint64) (uint32, error) {
 	from := start{id: id, disk: newDisk(ns.world.Voters)}
 	n := startNode(ns.world, &from)
-	if n.err != nil {
-		return 0, n.err
+	if n.err() != nil {
+		return 0, n.err()
 	}
 	state, _ := ns.intern(n, local{start: &from})
 	return state, nil
@@ -183,8 +177,8 @@ func (ns *nodes) take(state uint32, s step) *transition {
 func (ns *nodes) findOut(state uint32, s step) transition {
 	n := ns.reach(state)
 	ns.run(n, s)
-	t := transition{answers: n.answers, broken: n.err}
-	if n.err != nil {
+	t := transition{answers: n.answers, broken: n.err()}
+	if n.err() != nil {
 		return t
 	}
 	for i := range n.sent {
@@ -205,25 +199,23 @@ func (ns *nodes) findOut(state uint32, s step) transition {
 	if !fresh && ns.twice != nil && len(ns.twice) < cap(ns.twice) {
 		ns.twice = append(ns.twice, arrival{state, t.next, s})
 	}
-	t.commits, t.broken = ns.decisions(n.commits, ns.states[t.next].view.log)
+	t.facts = n.witness.Facts
+	for i := range t.facts {
+		t.facts[i].Node = ns.record(t.facts[i].Node)
+	}
 	ns.keep(n, t.next)
 	return t
 }
 
-// decisions numbers the places that a leader with the given log has committed.
-func (ns *nodes) decisions(commits []commitment, log []uint32) (list []decision, err error) {
-	for i := range commits {
-		c := &commits[i]
-		at := c.index - firstIndex - 1
-		if at >= uint64(len(log)) {
-			return nil, fmt.Errorf("durability: index %d is committed, and its leader has not handed it out to be written", c.index)
-		}
-		d := decision{index: c.index, place: log[at], voters: c.voters}
-		durable := ns.places.of(c.disk.history())
-		d.own = at < uint64(len(durable)) && durable[at] == d.place
-		list = append(list, d)
+// record returns a record that is equal to one, and is kept.
+func (ns *nodes) record(rec *property.Node) *property.Node {
+	ns.buf = rec.AppendKey(ns.buf[:0])
+	kept := ns.recs[string(ns.buf)]
+	if kept == nil {
+		kept = rec.Clone()
+		ns.recs[string(ns.buf)] = kept
 	}
-	return list, nil
+	return kept
 }
 
 // run makes a node take a step.
@@ -315,10 +307,7 @@ func (ns *nodes) print(buf []byte, n *node) []byte {
 		buf = appendEntries(buf, n.lent.CommittedEntries)
 	}
 	buf = binary.AppendUvarint(buf, uint64(n.inputs))
-	for _, v := range n.votes {
-		buf = binary.AppendUvarint(binary.AppendUvarint(buf, v.term), v.to)
-	}
-	return buf
+	return n.rec.AppendVotes(buf)
 }
 
 func appendMarshaled(buf []byte, m interface{ Marshal() ([]byte, error) }) []byte {
@@ -341,9 +330,8 @@ func appendEntries(buf []byte, entries []pb.Entry) []byte {
 
 // look returns the view of a node.
 func (ns *nodes) look(n *node) view {
-	st := n.raw.BasicStatus()
 	v := view{
-		term: st.Term, commit: st.Commit, leads: st.RaftState == raft.StateLeader,
+		rec: ns.record(n.rec), leads: n.rec.Leads(),
 		durable: ns.places.of(n.disk.history()),
 		ready:   n.world.Batches && n.raw.HasReady(),
 		writes:  len(n.writes) > 0, applies: len(n.applies) > 0,
@@ -362,10 +350,5 @@ func (ns *nodes) look(n *node) view {
 		}
 		v.log = ns.places.of(d.history())
 	}
-	if (n.world.Batches || n.lent != nil) && !v.leads {
-		// The node may know more to be committed than it has handed out, in a log that it has not handed out either.
-		v.commit = max(firstIndex, n.disk.hard.Commit)
-	}
-	v.commit = min(v.commit, firstIndex+uint64(len(v.log)))
 	return v
 }

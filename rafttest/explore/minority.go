@@ -8,6 +8,7 @@ import (
 	"github.com/ffd200af/raft/confchange"
 	"github.com/ffd200af/raft/internal/survivors"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Does a live majority always elect? A state is asked for every set of nodes that may die for ever
@@ -101,7 +102,7 @@ func (g *group) rest() []survivors.Node {
 
 // settle lets a node work until it has no more work.
 func (g *group) settle(n *node) {
-	for n.err == nil {
+	for n.err() == nil {
 		switch {
 		case n.lent != nil:
 			g.take(n, stepOf(acknowledge, 0, appendThread), nil)
@@ -125,8 +126,8 @@ func (g *group) settle(n *node) {
 func (g *group) take(n *node, s step, m *pb.Message) {
 	n.take(s, m)
 	g.wire = append(g.wire, n.sent...)
-	if n.err != nil && g.err == nil {
-		g.err = n.err
+	if n.err() != nil && g.err == nil {
+		g.err = n.err()
 	}
 }
 
@@ -135,7 +136,7 @@ func (n *node) known() survivors.Node {
 	known := survivors.Node{ID: n.id, Applied: n.disk.applied(), Commit: n.raw.BasicStatus().Commit}
 	var err error
 	if known.Config, err = confchange.FromConfState(n.disk.conf); err != nil && len(n.disk.conf.Voters) > 0 {
-		n.fail("has a configuration that cannot be: %w", err)
+		n.fail("has a configuration that cannot be: %v", err)
 	}
 	for i := range n.disk.log {
 		e := n.disk.log[i]
@@ -145,7 +146,7 @@ func (n *node) known() survivors.Node {
 		}
 		cc, err := decodeChange(&e)
 		if err != nil {
-			n.fail("has a change that cannot be read: %w", err)
+			n.fail("has a change that cannot be read: %v", err)
 		}
 		known.Changes = append(known.Changes, survivors.Change{Index: index, Change: cc})
 	}
@@ -172,7 +173,7 @@ func (g *group) elect() error {
 			}
 		}
 	}
-	return fmt.Errorf("progress: with all others dead, no survivor leads and commits in its term: %s", g.standing())
+	return broken(property.Progress, "with all others dead, no survivor leads and commits in its term: %s", g.standing())
 }
 
 // beat lets leaders send a few rounds of heartbeats.
@@ -204,7 +205,7 @@ func (g *group) talk() {
 			g.take(g.nodes[to], delivery(0), &m)
 		}
 	}
-	g.err = fmt.Errorf("progress: the survivors do not come to rest: %s", g.standing())
+	g.err = broken(property.Progress, "the survivors do not come to rest: %s", g.standing())
 }
 
 // leads reports whether a survivor leads, and has committed an entry of its term.

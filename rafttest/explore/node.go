@@ -7,6 +7,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // kind is a kind of step.
@@ -55,20 +56,10 @@ func (s step) node() int       { return int(s >> nodeShift & 31) }
 func (s step) number() int     { return int(s & numberMask) }
 func (s step) message() uint32 { return uint32(s & messageMask) }
 
-// vote is a vote that has left a node, or that has made it a leader.
-type vote struct{ term, to uint64 }
-
 // answer is an answer to a read.
 type answer struct {
 	number int
 	index  uint64
-}
-
-// commitment is what a leader has committed: everything up to index.
-type commitment struct {
-	index  uint64
-	voters [2]uint8 // the halves of the configuration that it led then: a bit for each voter
-	disk   disk     // its own disk then
 }
 
 // node is a member at work: the real RawNode, with a disk, and with what its threads have to do.
@@ -85,10 +76,10 @@ type node struct {
 	acks [threads][]pb.Message
 	lent *raft.Ready
 
-	// votes are a memory that no crash takes away, to see whether a node votes twice.
-	votes []vote
-	// seen is the status after the last call of the library.
-	seen raft.BasicStatus
+	// rec is what is known of the node from outside. What the node breaks by itself, and what concerns
+	// others, goes to the witness.
+	rec     *property.Node
+	witness property.Witness
 	// inputs counts what came since the last Ready, where other inputs may come before the next one.
 	inputs int
 	// life is from where the node was started last.
@@ -99,60 +90,92 @@ type node struct {
 	own     []pb.Message // responses of storage messages to the node itself
 	sent    []pb.Message
 	answers []answer
-	commits []commitment
-	err     error // the first rule that was broken
+}
+
+// err returns the first property that the node has broken.
+func (n *node) err() error {
+	if n.witness.Broken == nil {
+		return nil
+	}
+	return n.witness.Broken
 }
 
 // start is from where a node can be started.
 type start struct {
-	id    uint64
-	disk  disk
-	votes []vote
+	id   uint64
+	disk disk
+	rec  *property.Node // of earlier lives; nil if there were none
 }
 
 // startNode starts a node.
 func startNode(w *World, from *start) *node {
 	d := from.disk
-	n := &node{world: w, id: from.id, disk: &d, votes: slices.Clip(from.votes)}
+	n := &node{world: w, id: from.id, disk: &d}
+	n.rec = property.NewAlone(from.id, &n.witness)
+	if from.rec != nil {
+		n.rec.Remembers(from.rec)
+	}
 	n.start()
-	if n.err == nil && !w.Batches {
+	if n.err() == nil && !w.Batches {
 		n.drain()
 	}
 	return n
 }
 
 func (n *node) start() {
-	n.life = start{id: n.id, disk: *n.disk, votes: n.votes}
+	n.life = start{id: n.id, disk: *n.disk, rec: n.rec.Clone()}
 	c := n.world.config()
 	c.ID, c.Seed, c.Storage, c.Applied = n.id, n.id, n.disk, n.disk.applied()
 	c.Logger = silent{}
 	raw, err := raft.NewRawNode(&c)
 	if err != nil {
-		n.fail("does not start: %w", err)
+		n.fail("does not start: %v", err)
 		return
 	}
 	n.raw, n.writes, n.applies, n.inputs = raw, nil, nil, 0
-	n.acks, n.lent, n.seen = [threads][]pb.Message{}, nil, raw.BasicStatus()
+	n.acks, n.lent = [threads][]pb.Message{}, nil
+	log, _ := property.ViewOf(n.disk)
+	n.rec.Recovers(log, n.disk.hard)
+	n.rec.Starts(n.state())
+	n.rec.Conf = n.disk.conf
 }
 
 func (n *node) fail(format string, args ...any) {
-	if n.err == nil {
-		n.err = fmt.Errorf("node %d "+format, append([]any{n.id}, args...)...)
+	if n.witness.Broken == nil {
+		detail := fmt.Sprintf("node %d "+format, append([]any{n.id}, args...)...)
+		n.witness.Broken = &property.Violation{Property: property.Healthy, Node: n.id, Detail: detail}
 	}
+}
+
+// state is what the node shows of itself.
+func (n *node) state() property.State {
+	st := n.raw.BasicStatus()
+	return property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)}
+}
+
+// look looks at the node after a call of the library, before anything more is written or applied.
+func (n *node) look() {
+	if err := n.raw.Err(); err != nil {
+		n.fail("is quarantined: %v", err)
+		return
+	}
+	n.rec.Shows(n.state())
 }
 
 // take makes the node take a step. m is the message to deliver, if any.
 func (n *node) take(s step, m *pb.Message) {
 	n.sent, n.own, n.answers, n.readies = nil, nil, nil, 0
-	n.commits = nil
-	before := n.raw.BasicStatus()
+	n.witness.Facts = nil
 	n.input(s, m)
-	n.watch()
-	if n.err == nil && !n.world.Batches {
+	n.look()
+	if n.err() == nil && !n.world.Batches {
 		n.drain()
 	}
-	if n.err == nil {
-		n.check(&before, s.kind() == restart || s.kind() == tornWrite)
+	if n.err() != nil {
+		return
+	}
+	if err := n.raw.Verify(); err != nil {
+		n.witness.Broken = &property.Violation{Property: property.Invariants, Node: n.id, Detail: fmt.Sprintf("node %d: %v", n.id, err)}
 	}
 }
 
@@ -178,6 +201,7 @@ func (n *node) input(s step, m *pb.Message) {
 		n.raw.TransferLeader(uint64(s.number()))
 	case compact:
 		n.disk.compact()
+		n.rec.Compacts(n.disk.prev.Index)
 	case restart:
 		n.crash()
 	case ready:
@@ -192,13 +216,13 @@ func (n *node) input(s step, m *pb.Message) {
 		n.acknowledge(s.number())
 	}
 	if err != nil && !errors.Is(err, raft.ErrProposalDropped) && !errors.Is(err, raft.ErrStepPeerNotFound) {
-		n.fail("refuses: %w", err)
+		n.fail("refuses: %v", err)
 	}
 }
 
 // drain takes Readies until there is nothing to take.
 func (n *node) drain() {
-	for n.err == nil && n.raw.HasReady() {
+	for n.err() == nil && n.raw.HasReady() {
 		n.takeReady(false)
 	}
 }
@@ -207,6 +231,7 @@ func (n *node) drain() {
 func (n *node) takeReady(torn bool) {
 	n.readies++
 	rd := n.raw.Ready()
+	n.rec.HandsOut(rd.Entries, &rd.Snapshot)
 	if n.world.fault == losesLateHardState && n.inputs > 0 {
 		rd.HardState = pb.HardState{}
 	}
@@ -241,20 +266,27 @@ func (n *node) advance() {
 	n.lent = nil
 	n.apply(rd.CommittedEntries)
 	n.raw.Advance(*rd)
-	n.watch()
+	n.look()
 }
 
 func (n *node) persist(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) {
 	if err := n.disk.write(hs, entries, snap); err != nil {
-		n.fail("asks for a write that cannot be: %w", err)
+		n.fail("asks for a write that cannot be: %v", err)
+		return
+	}
+	if snap == nil {
+		snap = &pb.Snapshot{}
+	}
+	n.rec.Writes(hs, entries, snap, true)
+	if !raft.IsEmptySnap(*snap) {
+		n.rec.Restores(snap)
 	}
 }
 
 func (n *node) apply(entries []pb.Entry) {
 	for i := range entries {
 		e := entries[i]
-		if e.Index != n.disk.applied()+1 {
-			n.fail("applies entry %d after %d", e.Index, n.disk.applied())
+		if n.rec.Applies(&e); n.err() != nil {
 			return
 		}
 		n.disk.machine = append(slices.Clip(n.disk.machine), e)
@@ -263,11 +295,12 @@ func (n *node) apply(entries []pb.Entry) {
 		}
 		cc, err := decodeChange(&e)
 		if err != nil {
-			n.fail("applies a change that cannot be read: %w", err)
+			n.fail("applies a change that cannot be read: %v", err)
 			return
 		}
 		n.disk.conf = *n.raw.ApplyConfChange(cc)
-		n.watch()
+		n.rec.Configures(e.Index, &n.disk.conf)
+		n.look()
 	}
 }
 
@@ -275,7 +308,7 @@ func (n *node) apply(entries []pb.Entry) {
 func (n *node) send(messages []pb.Message) {
 	for i := range messages {
 		m := messages[i]
-		n.checkPromise(&m)
+		n.rec.Sends(&m)
 		if n.world.fault == withholdsVotes && n.id == 3 && m.Type == pb.MsgVoteResp {
 			continue
 		}
@@ -285,6 +318,7 @@ func (n *node) send(messages []pb.Message) {
 
 // crash takes everything that is not on the disk, and starts the node again.
 func (n *node) crash() {
+	n.rec.Stops()
 	switch n.world.fault {
 	case forgetsVote:
 		n.disk.hard.Vote = raft.None

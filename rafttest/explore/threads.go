@@ -64,9 +64,9 @@ func (n *node) hear(m pb.Message) {
 	n.own = append(n.own, m)
 	// A node that was removed since refuses its own acknowledgement, as it does in v3.6.
 	if err := n.raw.Step(m); err != nil && !errors.Is(err, raft.ErrStepPeerNotFound) {
-		n.fail("refuses its own acknowledgement: %w", err)
+		n.fail("refuses its own acknowledgement: %v", err)
 	}
-	n.watch()
+	n.look()
 }
 
 // acknowledge tells the node the oldest thing that a thread has done; without threads, that its last batch is done.

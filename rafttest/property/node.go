@@ -86,6 +86,19 @@ func (n *Node) AppendVotes(buf []byte) []byte {
 	return buf
 }
 
+// AppendKey appends a key to buf that only records share which a Past judges alike.
+func (n *Node) AppendKey(buf []byte) []byte {
+	for _, x := range [...]uint64{n.ID, n.Term, n.Commit, uint64(n.Role), n.Log.Base, uint64(len(n.Log.Terms)), n.Durable.Base, uint64(len(n.Durable.Terms))} {
+		buf = binary.AppendUvarint(buf, x)
+	}
+	for _, list := range [...][]uint64{n.Log.Terms, n.Durable.Terms, n.Conf.Voters, {0}, n.Conf.VotersOutgoing} {
+		for _, x := range list {
+			buf = binary.AppendUvarint(buf, x)
+		}
+	}
+	return buf
+}
+
 // Starts begins a life, from what is durable.
 func (n *Node) Starts(s State) {
 	if s.Term < n.Hard.Term || s.Commit < n.Hard.Commit {

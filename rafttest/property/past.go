@@ -14,7 +14,7 @@ type Past struct {
 	// messages that say so.
 	Believed uint64
 
-	leaders []leader
+	leaders []leader // by rising term
 	// spans are the parts of the committed log that are known, by rising index.
 	spans []span
 	// commits says up to where leaders have committed, in order.
@@ -100,7 +100,11 @@ func (p *Past) set(index, term uint64) {
 func (p *Past) elected(n *Node, fail failer) {
 	switch other := p.Leader(n.Term); other {
 	case 0:
-		p.leaders = append(p.leaders, leader{n.Term, n.ID})
+		at := len(p.leaders)
+		for at > 0 && p.leaders[at-1].term > n.Term {
+			at--
+		}
+		p.leaders = slices.Insert(p.leaders, at, leader{n.Term, n.ID})
 	case n.ID:
 	default:
 		fail(n, ElectionSafety, "term %d has the leaders %d and %d", n.Term, other, n.ID)
