@@ -3,7 +3,7 @@
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
-//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE
+//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE | -seed N [-nodes N] [-events N]
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //	raftscript help
 //
@@ -21,9 +21,9 @@
 // the node, one after the other: -life N selects the Nth one. Without it, replay and step use all
 // lives, and export the last one.
 //
-// The third form draws a script or a recording (package picture): as a page that needs no other
-// file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws what happens, not what
-// the script expects.
+// The third form draws a script, a recording or a simulated cluster (package picture): as a page
+// that needs no other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws
+// what happens, not what the script expects.
 //
 // The fourth form needs a binary that was built with -tags with_tla; any other binary exits with 1.
 // It writes the state trace of a script, a recording or a simulated cluster to its output, as

@@ -12,20 +12,22 @@ import (
 
 	"github.com/ffd200af/raft/rafttest"
 	"github.com/ffd200af/raft/rafttest/picture"
+	"github.com/ffd200af/raft/rafttest/sim"
 	"github.com/ffd200af/raft/recording"
 	"github.com/ffd200af/raft/recording/replay"
 )
 
-const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE"
+const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE | -seed N [-nodes N] [-events N]"
 
 // showOptions are the flags of raftscript show.
 type showOptions struct {
 	out         string
 	svg, shiviz bool
 	first, last int
+	run         sim.Config
 }
 
-// runShow draws a script or a recording.
+// runShow draws a script, a recording or a simulated cluster.
 func runShow(args []string, stdout, stderr io.Writer) int {
 	opts := showOptions{}
 	flags := flag.NewFlagSet("raftscript show", flag.ContinueOnError)
@@ -34,26 +36,49 @@ func runShow(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&opts.svg, "svg", false, "draw an image instead of a page")
 	flags.BoolVar(&opts.shiviz, "shiviz", false, "write a log with vector clocks for ShiViz instead")
 	flags.Func("steps", "with -svg: the steps to draw, for instance 3-20", opts.parseSteps)
+	flags.Uint64Var(&opts.run.Seed, "seed", 0, "draw the simulated cluster of this seed instead of a file")
+	flags.IntVar(&opts.run.Nodes, "nodes", 3, "with -seed: the number of nodes at the beginning")
+	flags.IntVar(&opts.run.Steps, "events", 1000, "with -seed: the number of simulated events with faults")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return exitSame
 		}
 		return exitBad
 	}
-	if flags.NArg() != 1 || opts.svg && opts.shiviz {
+	if (opts.run.Seed == 0) != (flags.NArg() == 1) || opts.svg && opts.shiviz {
 		fmt.Fprintln(stderr, "usage:", showUsage)
 		return exitBad
 	}
 	rec := picture.NewRecorder()
-	err := recordFile(flags.Arg(0), rec)
+	label, err := flags.Arg(0), error(nil)
+	if opts.run.Seed != 0 {
+		label = fmt.Sprintf("seed %d", opts.run.Seed)
+		err = recordSeed(label, opts.run, rec)
+	} else {
+		err = recordFile(label, rec)
+	}
 	if err == nil {
 		err = writePicture(&opts, rec.Picture(), stdout)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "raftscript: %s: %v\n", flags.Arg(0), err)
+		fmt.Fprintf(stderr, "raftscript: %s: %v\n", label, err)
 		return exitBad
 	}
 	return exitSame
+}
+
+// recordSeed takes down a simulated cluster. A run that breaks a property is drawn, and the header
+// of the picture says which property.
+func recordSeed(label string, run sim.Config, rec *picture.Recorder) error {
+	run.Picture = rec
+	rec.Title("Simulated cluster, "+label, "")
+	_, err := sim.Run(run)
+	var failure *sim.Failure
+	if errors.As(err, &failure) {
+		rec.Title("Simulated cluster, "+label, failure.Error())
+		return nil
+	}
+	return err
 }
 
 // parseSteps reads A-B.

@@ -68,3 +68,20 @@ func TestShowRefusesWhatItCannotRead(t *testing.T) {
 		}
 	}
 }
+
+func TestShowDrawsASeed(t *testing.T) {
+	var first, again, stderr bytes.Buffer
+	for _, out := range []*bytes.Buffer{&first, &again} {
+		if status := run(strings.Fields("show -seed 2 -nodes 3 -events 400 -shiviz"), out, &stderr); status != exitSame {
+			t.Fatal(stderr.String())
+		}
+	}
+	if !bytes.Equal(first.Bytes(), again.Bytes()) {
+		t.Error("a seed has two pictures")
+	}
+	for _, has := range []string{"leader, term", "crashes", "disk writes", "sends to"} {
+		if !strings.Contains(first.String(), has) {
+			t.Errorf("the log has no %q", has)
+		}
+	}
+}

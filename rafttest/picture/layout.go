@@ -173,7 +173,7 @@ func (f *fold) event(i int) {
 // nodes, in one command, and nothing leads from one of them to another.
 func (f *fold) beside(i int) bool {
 	e, first := &f.p.Events[i], &f.p.Events[f.together]
-	if i == 0 || e.Node == 0 || e.Kind != first.Kind || e.Command != "" || e.Kind == Tick {
+	if i == 0 || e.Node == 0 || e.Kind != first.Kind || e.Command != "" || e.Kind == Tick && !e.idle() {
 		return false
 	}
 	for j := f.together; j < i; j++ {

@@ -124,7 +124,7 @@ function showState() {
 	$("state").querySelector("thead").innerHTML = "<tr><th></th><th>role</th><th>vote</th><th>leader</th><th>commit</th><th>applied</th>" +
 		indexes.map(i => `<th class="of-log">${i}</th>`).join("") + "<th>configuration</th></tr>";
 	$("state").querySelector("tbody").innerHTML = [...nodes].map(([id, n]) => {
-		const s = n.status ?? {look: "down", title: "not watched", config: ""}, up = s.term !== undefined && s.look !== "down";
+		const s = n.status ?? {look: "down", title: data.states.some(c => c.n === id) ? "not started" : "not watched", config: ""}, up = s.term !== undefined && s.look !== "down";
 		const cells = indexes.map(i => drawEntry(i, n, s)).join("");
 		const cell = v => `<td>${up && v ? v : ""}</td>`;
 		return `<tr class="${id === row.n ? "here" : ""}"><th>${name(id)}</th><td class="role ${s.look}">${s.title}</td>` +

@@ -177,7 +177,7 @@ func (r *Recorder) Send(from uint64, m *pb.Message) {
 	r.p.Messages = append(r.p.Messages, kept)
 }
 
-func (r *Recorder) key(m *Message) string { return fmt.Sprintf("%d %d %s", r.group, m.From, m.Detail) }
+func (r *Recorder) key(m *Message) string { return fmt.Sprintf("%d %s", r.group, m.Detail) }
 
 // Receive takes down a message that a node takes; from is its sender. A message that nobody has
 // sent is made up by hand. One that has arrived before arrives again.
@@ -402,8 +402,8 @@ func describeSides(nodes []uint64, sides map[uint64]int) string {
 	return "partition: " + strings.Join(words, " | ")
 }
 
-// Picture returns what was taken down. Events that show nothing are left out, and ticks of a node
-// that follow one another are one event.
+// Picture returns what was taken down. Events that show nothing are left out. Ticks that bring about
+// nothing are one event for each node, as long as nothing else happens.
 func (r *Recorder) Picture() *Picture {
 	p := r.p
 	p.Events = nil
@@ -411,9 +411,9 @@ func (r *Recorder) Picture() *Picture {
 	moved := make([]int, len(r.p.Events)) // where each event is now
 	for i := range r.p.Events {
 		e := r.p.Events[i]
-		if n := len(p.Events); n > 0 && e.mergesInto(&p.Events[n-1]) {
-			p.Events[n-1].addTick()
-			moved[i] = n - 1
+		if same := p.sameTick(&e); same >= 0 {
+			p.Events[same].addTick()
+			moved[i] = same
 			continue
 		}
 		moved[i] = len(p.Events)
@@ -436,7 +436,7 @@ func (r *Recorder) Picture() *Picture {
 
 // shows reports whether an event has anything besides its text.
 func (e *Event) shows() bool {
-	return e.Comment+e.Command+e.Refused != "" || len(e.Sent)+len(e.Received)+len(e.Lost) > 0 || e.Status != nil || e.Log != nil
+	return e.Comment+e.Command+e.Refused != "" || e.brings() > 0
 }
 
 // empty: a Ready without content, or the end of one.
@@ -444,10 +444,33 @@ func (e *Event) empty() bool {
 	return (e.Kind == Ready || e.Kind == Note) && e.Text == "" && !e.shows()
 }
 
-// mergesInto: e is a tick that follows ticks of the same node, and changes nothing.
-func (e *Event) mergesInto(before *Event) bool {
-	return e.Kind == Tick && before.Kind == Tick && e.Node == before.Node && e.Group == before.Group && !e.shows() &&
-		len(before.Sent) == 0 && before.Status == nil && before.Log == nil
+// idle: a tick that brings about nothing.
+func (e *Event) idle() bool { return e.Kind == Tick && e.Comment+e.Refused == "" && e.brings() == 0 }
+
+// brings counts what an event brings about.
+func (e *Event) brings() int {
+	n := len(e.Sent) + len(e.Received) + len(e.Lost)
+	if e.Status != nil || e.Log != nil {
+		n++
+	}
+	return n
+}
+
+// sameTick is the position of an idle tick that e repeats, with nothing but idle ticks since; -1 if
+// there is none.
+func (p *Picture) sameTick(e *Event) int {
+	if !e.idle() || e.Command != "" {
+		return -1
+	}
+	for i := len(p.Events) - 1; i >= 0 && p.Events[i].idle(); i-- {
+		if p.Events[i].Node == e.Node && p.Events[i].Group == e.Group {
+			return i
+		}
+		if p.Events[i].Command != "" {
+			break
+		}
+	}
+	return -1
 }
 
 // addTick counts a tick more in the text, which is "tick" or "N ticks".

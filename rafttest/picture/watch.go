@@ -19,7 +19,7 @@ func (r *Recorder) Watch(e *property.Event) {
 		r.Event(e.Node, Start, "starts")
 	case property.Stopped:
 		r.Event(e.Node, Crash, "crashes")
-		r.Status(e.Node, Status{Role: Down})
+		r.Status(e.Node, Status{Role: Down, Durable: r.node(e.Node).status.Durable})
 	case property.Sent:
 		if crosses(e.Message) {
 			r.Send(e.Node, e.Message)

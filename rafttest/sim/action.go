@@ -93,6 +93,7 @@ func (w *world) up(n *node, a action) bool {
 	}
 	a.node = n.id
 	w.note(a)
+	w.draw(n, &a)
 	return true
 }
 
@@ -119,7 +120,9 @@ func (w *world) deliver(f int32) bool {
 		return false
 	}
 	n.Receives(m)
-	w.refused(n, m, n.rn.Step(*m))
+	err := n.rn.Step(*m)
+	w.cfg.Picture.Refuse(n.id, err)
+	w.refused(n, m, err)
 	w.observe(n)
 	return true
 }
@@ -255,6 +258,7 @@ func (w *world) input(n *node, a action, do func(rn *raft.RawNode) error) error 
 		return errDown
 	}
 	err := do(n.rn)
+	w.cfg.Picture.Refuse(n.id, err)
 	w.observe(n)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
@@ -61,6 +62,8 @@ type Config struct {
 	// Watch, if set, is told everything that nodes do, in order, and when: now is the virtual clock, in
 	// microseconds. What an event refers to is the simulator's: copy what is kept.
 	Watch func(now uint64, e *property.Event)
+	// Picture, if set, takes down what happens.
+	Picture *picture.Recorder
 	// TraceLines is how many lines Failure.Trace has at most, 0 for 60.
 	TraceLines int
 

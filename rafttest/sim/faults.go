@@ -142,6 +142,7 @@ func (s *simulation) partition() {
 			s.net.cut[i] &= only
 		}
 	}
+	s.drawCuts()
 	s.q.push(event{at: s.now + s.r.around(ticks(s.faults.PartitionTicks)), node: -1, kind: evMend, arg: int32(s.w.stats.Partitions)})
 }
 
@@ -149,6 +150,7 @@ func (s *simulation) partition() {
 func (s *simulation) mend(e *event) {
 	if int(e.arg) == s.w.stats.Partitions && !s.recovering { // see recover and loseMinority
 		s.net.heal()
+		s.drawCuts()
 	}
 }
 

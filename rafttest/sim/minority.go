@@ -41,6 +41,7 @@ func (s *simulation) loseMinority() {
 	}
 	s.loseFlights()
 	s.net.heal()
+	s.drawCuts()
 	for i := range s.net.latest {
 		clear(s.net.latest[i]) // no link waits for what is lost
 	}

@@ -101,6 +101,8 @@ func (w *world) start(n *node) {
 	}
 	n.rn = rn
 	n.Starts(n.state())
+	w.drawLog(n)
+	w.cfg.Picture.Shows(n.Node, false)
 	if w.bootstraps(n) && !w.bootstrap(n) {
 		n.stop()
 		return
@@ -149,6 +151,7 @@ func (w *world) takeReady(n *node) {
 	if w.recorder != nil {
 		w.describe("%s", raft.DescribeReady(rd, nil))
 	}
+	w.cfg.Picture.HandOut(n.id, &rd)
 	n.HandsOut(rd.Entries, &rd.Snapshot)
 	if w.takeReads(n, &rd); w.failure != nil {
 		return
@@ -274,6 +277,7 @@ func (w *world) restore(n *node, s *pb.Snapshot) {
 
 // apply applies committed entries.
 func (w *world) apply(n *node, entries []pb.Entry) {
+	w.cfg.Picture.Apply(n.id, entries)
 	for i := range entries {
 		e := &entries[i]
 		if e.Index <= n.Restored {

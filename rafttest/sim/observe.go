@@ -35,6 +35,7 @@ func (w *world) observe(n *node) {
 	}
 	was := n.State
 	n.Shows(n.state())
+	w.cfg.Picture.Shows(n.Node, false)
 	w.stats.Elections = w.o.Elections
 	// The library draws a timeout with every role but that of a follower, and with the leader of a term.
 	if (n.Term != was.Term || n.Role != was.Role || n.Lead != was.Lead) && (n.Role != property.Follower || n.Lead != raft.None) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
-	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Run simulates a cluster and checks it after every event. The error is a *Failure if a property was broken, and
@@ -22,7 +21,7 @@ func Run(cfg Config) (Result, error) {
 
 // explain runs a failure again, and adds what was done last.
 func explain(cfg Config, f *Failure) *Failure {
-	cfg.Watch = nil
+	cfg.Watch, cfg.Picture = nil, nil
 	rec := &recorder{describe: true}
 	again, err := simulate(cfg, rec)
 	if err != nil || again.w.failure == nil || again.w.failure.Detail != f.Detail || again.w.failure.Event != f.Event {
@@ -43,17 +42,13 @@ func newSimulation(cfg Config, rec *recorder) (*simulation, error) {
 		return nil, err
 	}
 	var s *simulation
-	var watch func(*property.Event)
-	if cfg.Watch != nil {
-		watch = func(e *property.Event) {
-			now := uint64(0)
-			if s != nil {
-				now = s.now
-			}
-			cfg.Watch(now, e)
+	now := func() uint64 {
+		if s == nil {
+			return 0
 		}
+		return s.now
 	}
-	w, err := newWorld(&drawn, base, drawn.Nodes, watch)
+	w, err := newWorld(&drawn, base, drawn.Nodes, now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -114,6 +109,7 @@ func (s *simulation) recover() {
 	calm.Drift, calm.MaxNodes = s.faults.Drift, s.faults.MaxNodes
 	s.faults, s.recovering = calm, true
 	s.net.heal()
+	s.drawCuts()
 	for _, h := range s.hosts {
 		h.stalledUntil, h.crashWriting, h.failWriting = 0, false, false
 		s.w.repair(h.node)

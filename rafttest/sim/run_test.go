@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 // run runs a Config that has to succeed.
@@ -262,4 +263,37 @@ type brittle struct {
 func (m *brittle) Apply(command []byte) []byte {
 	m.commands = append(m.commands, string(command))
 	return append(m.KV.Apply(command), m.commands[len(m.commands)/5*5]...)
+}
+
+// TestAPictureChangesNothing: a run is the same with a picture, and the picture has the messages.
+func TestAPictureChangesNothing(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		cfg := Config{Seed: seed, Steps: 1500}
+		plain, err := Run(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Picture = picture.NewRecorder()
+		drawn, err := Run(cfg)
+		if err != nil || drawn.Hash != plain.Hash {
+			t.Errorf("seed %d: hash %x, with a picture %x: %v", seed, plain.Hash, drawn.Hash, err)
+		}
+		p := cfg.Picture.Picture()
+		fates := map[picture.Fate]int{}
+		for i := range p.Messages {
+			if m := &p.Messages[i]; m.ByHand {
+				t.Errorf("seed %d: nobody has sent %s", seed, m.Detail)
+			} else {
+				fates[m.Fate]++
+			}
+		}
+		// A message that was duplicated arrives again, so there are more arrows than messages.
+		total := 0
+		for _, n := range fates {
+			total += n
+		}
+		if total < drawn.Stats.Messages || drawn.Stats.Dropped > 0 && fates[picture.Lost] == 0 {
+			t.Errorf("seed %d: %v, and %d messages were sent, %d lost", seed, fates, drawn.Stats.Messages, drawn.Stats.Dropped)
+		}
+	}
 }

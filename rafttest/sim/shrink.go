@@ -43,7 +43,7 @@ const maxReplays = 20_000
 // It repeats the run at most 20,000 times, and replays a script at most 300 times. The error is
 // ErrNoFailure, ErrNotShrunk or ErrConfig, or matches ErrNotDeterministic.
 func Shrink(cfg Config) (*Shrunk, error) {
-	cfg.Watch = nil // it was told what happens when the run failed
+	cfg.Watch, cfg.Picture = nil, nil // they were told what happens when the run failed
 	rec := &recorder{}
 	s, err := simulate(cfg, rec)
 	if err != nil {

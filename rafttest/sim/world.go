@@ -32,6 +32,8 @@ type world struct {
 	reads   []readAt
 	news    []raft.CatchUp
 
+	// clock is the virtual clock, for pictures.
+	clock func() uint64
 	// verifies: RawNode.Verify is called after every action, which takes longer than most actions. Every fourth
 	// seed does; the other properties are always checked.
 	verifies bool
@@ -72,9 +74,9 @@ type readAt struct {
 }
 
 // newWorld builds the cluster of the first members.
-func newWorld(cfg *Config, base raft.Config, voters int, watch func(*property.Event)) (*world, error) {
-	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 1}
-	w.o.Report, w.o.Watch = w.report, watch
+func newWorld(cfg *Config, base raft.Config, voters int, clock func() uint64) (*world, error) {
+	w := &world{cfg: cfg, base: base, hash: cfg.Seed, verifies: cfg.Seed%4 == 1, clock: clock}
+	w.o.Report, w.o.Watch = w.report, cfg.watcher(clock)
 	if err := w.firstMembers(voters); err != nil {
 		return nil, err
 	}
