@@ -1,7 +1,7 @@
 # The two that matter: `go run ./examples/kv` runs the main job, `make test` all tests.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES     := . ./examples/kv ./examples/kv/bench ./examples/kv/browser ./examples/kv/soak ./figures ./interop ./rafttest/linear
+MODULES     := . ./cmd/raftpage/browser ./examples/kv ./examples/kv/bench ./examples/kv/browser ./examples/kv/soak ./figures ./interop ./rafttest/linear
 FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
@@ -9,8 +9,8 @@ MINUTES     ?= 60
 # The oldest Go that the root module states in go.mod. The go command fetches it.
 OLDEST      := $(shell sed -n 's/^go //p' go.mod)
 
-# The tests of this one need a browser: see the target browser.
-BROWSER     := ./examples/kv/browser
+# The tests of these need a browser: see the target browser.
+BROWSER     := ./cmd/raftpage/browser ./examples/kv/browser
 
 .PHONY: all test lint unit browser oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
 
@@ -34,7 +34,7 @@ unit:
 	go vet -tags with_tla . ./cmd/raftscript && go test -tags with_tla -run Trace . ./cmd/raftscript
 	cd interop && go vet -tags with_tla ./scripts && go test -tags with_tla -run Trace ./scripts
 
-# The page of the example in headless Chromium, which is installed if there is none.
+# The pages of the example and of raftpage in headless Chromium, which is installed if there is none.
 browser:
 	@./.ci/browser
 

@@ -8,6 +8,12 @@
 // The command edits a copy of the source and gives it to the go command with -overlay; the files
 // themselves stay as they are. The whole table takes half an hour to an hour on two cores. A line is
 // printed for each rule as it is done. The exit status is 1 if a removal was not noticed.
+//
+// With its own flag -overlay, the command tries nothing, and writes the overlay into a folder. Any
+// program can then be built without the rule:
+//
+//	go run ./cmd/raftmutate -only own-term -overlay /tmp/own-term
+//	go build -overlay /tmp/own-term/overlay.json ./cmd/raftscript
 package main
 
 import (
@@ -40,6 +46,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	seeds := flags.Int("seeds", 500, "run this `many` seeds of the simulator")
 	timeout := flags.Duration("timeout", 2*time.Minute, "time limit of the simulator, and of each package of tests")
 	jobs := flags.Int("jobs", 2, "try this `many` rules at a time, on one core each")
+	overlay := flags.String("overlay", "", "`folder` to write an overlay without the one rule of -only to; nothing is tried")
 	if flags.Parse(args) != nil {
 		return exitBad
 	}
@@ -56,6 +63,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitBad
+	}
+	if *overlay != "" {
+		return writeOverlay(root, *overlay, chosen, stdout, stderr)
 	}
 	l := laboratory{root: root, bounds: bounds{seeds: *seeds, timeout: *timeout, memory: 4 << 20}}
 	t := &table{bounds: l.bounds, subjects: subjects(), rows: map[string]row{}}
@@ -80,6 +90,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(holes) > 0 {
 		return exitHole
 	}
+	return exitNoticed
+}
+
+// writeOverlay writes the library without a rule into a folder, and prints the name of the file for -overlay.
+func writeOverlay(root, dir string, names []string, stdout, stderr io.Writer) int {
+	if len(names) != 1 {
+		fmt.Fprintln(stderr, "-overlay takes out one rule: name it with -only")
+		return exitBad
+	}
+	_, r := find(names[0])
+	name, err := r.overlay(root, dir)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitBad
+	}
+	fmt.Fprintln(stdout, name)
 	return exitNoticed
 }
 

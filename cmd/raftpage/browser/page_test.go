@@ -1,0 +1,222 @@
+// Package browser tests the page of raftpage in headless Chromium.
+package browser
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestThePage is one visit: each step begins where the one before it has ended.
+func TestThePage(t *testing.T) {
+	address := startPage(t)
+	v := &visit{tab: openTab(t, address), address: address}
+	for _, step := range []struct {
+		name string
+		do   func(*testing.T)
+	}{
+		{"loads", v.loads},
+		{"elects a leader", v.elects},
+		{"commits a proposal", v.commits},
+		{"survives a partition that was drawn", v.survives},
+		{"goes back and forth", v.goesBack},
+		{"saves a script that replays", v.saves},
+		{"opens a script", v.opens},
+		{"works without a mouse", v.keys},
+		{"shows what a rule is for", v.breaks},
+		{"fetches nothing from elsewhere", v.fetches},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { v.t = t; step.do(t) }) {
+			return
+		}
+		v.wantNoErrors()
+	}
+}
+
+type visit struct {
+	*tab
+	address string
+	saved   string // the script of the run
+}
+
+func count(selector string) string {
+	return fmt.Sprintf("document.querySelectorAll(%q).length", selector)
+}
+
+// field evaluates something of the view.
+func field[T any](v *visit, name string) T {
+	v.t.Helper()
+	return eval[T](v.tab, `JSON.parse(raftCore("view", "")).view.`+name)
+}
+
+// pick chooses an option, as somebody does with the mouse.
+func (v *visit) pick(selector, value string) {
+	v.t.Helper()
+	v.want(count(fmt.Sprintf("%s option[value=%q]", selector, value)) + " === 1")
+	eval[bool](v.tab, fmt.Sprintf(`(() => { const s = document.querySelector(%q); s.value = %q; s.dispatchEvent(new Event("change")); return true; })()`, selector, value))
+}
+
+func (v *visit) loads(*testing.T) {
+	v.want(count(".node") + " === 5")
+	v.wantText("#says", "There is no leader. A follower that hears from none for 10 to 19 ticks")
+	v.shoot("begin")
+}
+
+func (v *visit) elects(*testing.T) {
+	v.pick("#speed", "60")
+	v.click("#play")
+	v.want(count(".node.leader") + " === 1")
+	v.wantText("#says", "Everything in its log is committed, up to entry 3")
+	v.wantText("#record", "S1 leads term 1")
+	v.click("#play")
+	v.shoot("leader")
+}
+
+func (v *visit) commits(*testing.T) {
+	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "x"+kb.Enter))
+	v.click("#beat")
+	v.wantText("#says", "Entry 4 (“x”, term 1) of S1 is not committed. It is on the disks of S1: 1 of 5, needs 3.")
+	v.want(`[...document.querySelectorAll(".message text")].filter(text => text.textContent === "A 4").length === 4`)
+	v.shoot("travels")
+	for range 4 {
+		v.click("#beat")
+	}
+	v.want(`[...document.querySelectorAll("#logs tbody tr")].every(row => row.querySelectorAll("td")[2].textContent.startsWith("x 1●"))`)
+}
+
+// survives draws a line between S1 and S2 on one side, and the others.
+func (v *visit) survives(*testing.T) {
+	v.drag(180, 90, 565, 290)
+	v.want(count(".link.cut") + " === 6")
+	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "y"+kb.Enter))
+	v.click("#play")
+	v.wantText("#says", "It is on the disks of S1 and S2: 2 of 5, needs 3")
+	v.wantText("#says", "the link between S1 and S3 is cut")
+	v.click("#play")
+	v.shoot("partition")
+	v.click("#play")
+	v.want(count(".node.leader") + ` === 1 && Number(document.querySelector(".node.leader").dataset.id) > 2`)
+	v.click("#play")
+	v.shoot("others")
+	v.drag(565, 290, 180, 90)
+	v.want(count(".link.cut") + " === 0")
+	v.click("#play")
+	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "x" && n.commit === 5)`)
+	v.click("#play")
+	v.want("document.querySelector('#broken').hidden")
+}
+
+// drag draws a line on the stage, in its own units.
+func (v *visit) drag(x1, y1, x2, y2 float64) {
+	v.t.Helper()
+	at := func(typ input.DispatchMouseEventType, x, y float64) {
+		p := eval[[]float64](v.tab, fmt.Sprintf(
+			`(() => { const s = document.querySelector("#stage"), p = new DOMPoint(%g, %g).matrixTransform(s.getScreenCTM()); return [p.x, p.y]; })()`, x, y))
+		call(v.tab, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: typ, X: p[0], Y: p[1], Button: input.MouseButtonLeft, ClickCount: 1})
+	}
+	eval[bool](v.tab, `document.querySelector("#stage").scrollIntoView() || true`)
+	at(input.DispatchMouseEventTypeMousePressed, x1, y1)
+	at(input.DispatchMouseEventTypeMouseMoved, (x1+x2)/2, (y1+y2)/2)
+	at(input.DispatchMouseEventTypeMouseMoved, x2, y2)
+	at(input.DispatchMouseEventTypeMouseReleased, x2, y2)
+}
+
+func (v *visit) goesBack(*testing.T) {
+	end := field[int](v, "at")
+	before := eval[string](v.tab, `raftCore("view", "")`)
+	v.click("#back")
+	v.want(fmt.Sprintf(`JSON.parse(raftCore("view", "")).view.at === %d`, end-1))
+	v.click("#begin")
+	v.wantText("#now", fmt.Sprintf("step 0 of %d.", end))
+	v.wantText("#now", "what you do now replaces them")
+	v.click("#end")
+	v.wantText("#now", fmt.Sprintf("step %d of %d.", end, end))
+	if after := eval[string](v.tab, `raftCore("view", "")`); after != before {
+		v.t.Errorf("it is\n%s\nand was\n%s", after, before)
+	}
+}
+
+func (v *visit) saves(t *testing.T) {
+	eval[bool](v.tab, `(() => { URL.createObjectURL = (blob) => { globalThis.savedBlob = blob; return "data:,"; }; return true; })()`)
+	v.click("#save")
+	v.saved = eval[string](v.tab, "savedBlob.text()")
+	file := filepath.Join(t.TempDir(), "run.txt")
+	if err := os.WriteFile(file, []byte(v.saved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	replay := exec.Command("go", "run", "./cmd/raftscript", file)
+	replay.Dir = "../../.."
+	out, err := replay.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "as expected") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func (v *visit) opens(*testing.T) {
+	v.pick("#story", "commit_rule_figure_3_7.txt")
+	v.wantText("#comment", "Figure 3.7 of the thesis")
+	v.click("#end")
+	v.want(`document.querySelector("#broken").hidden && !document.querySelector("#output").textContent.includes("expects something else")`)
+	v.shoot("story")
+	file := filepath.Join(v.t.TempDir(), "run.txt")
+	if err := os.WriteFile(file, []byte(v.saved), 0o600); err != nil {
+		v.t.Fatal(err)
+	}
+	v.run(chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{file}))
+	v.want(`JSON.parse(raftCore("view", "")).view.len > 300`)
+	v.click("#end")
+	if again := eval[string](v.tab, `JSON.parse(raftCore("script", "")).script`); again != v.saved {
+		v.t.Errorf("opened and saved again, the run is\n%s\nand was\n%s", again, v.saved)
+	}
+}
+
+func (v *visit) keys(*testing.T) {
+	v.press(`.node[data-id="3"]`, kb.Enter)
+	v.wantText("#panel-title", "S3")
+	at := field[int](v, "at")
+	v.press(`.node[data-id="3"]`, kb.ArrowRight)
+	v.want(fmt.Sprintf(`JSON.parse(raftCore("view", "")).view.at === %d`, at+1))
+	v.press(`#panel [data-key="link4"]`, kb.Enter)
+	v.want(count(".link.cut") + ` === 1 && document.activeElement.dataset.key === "link4"`)
+	v.press(`#panel [data-key="Crash"]`, kb.Enter)
+	v.want(count(".node.down") + " === 1")
+	v.shoot("crash")
+}
+
+// breaks plays a lesson without its rule until something is broken, and then with the rule.
+func (v *visit) breaks(*testing.T) {
+	v.pick("#rule", "own-term")
+	v.wantText("#lacks", "This is a broken library: it commits entries of earlier terms by counting.")
+	v.playLesson(`!document.querySelector("#broken").hidden`)
+	v.wantText("#broken", "leader completeness: node 5 leads term 4 without 1/4, which was committed in term 3")
+	v.shoot("broken")
+	v.click("#with-rule")
+	v.wantText("#lacks", "The whole library")
+	v.playLesson(`document.querySelector("#end").disabled`)
+	v.want("document.querySelector('#broken').hidden")
+	v.shoot("whole")
+}
+
+// playLesson plays on after each comment until a condition holds.
+func (v *visit) playLesson(until string) {
+	v.t.Helper()
+	v.want("document.querySelector('#wait').hidden && !document.querySelector('#comment').hidden")
+	v.want(`(() => { const play = document.querySelector("#play"); if (` + until + `) return true; if (play.textContent.includes("play")) play.click(); return false; })()`)
+}
+
+func (v *visit) fetches(*testing.T) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, url := range v.requests {
+		if !strings.HasPrefix(url, v.address) && !strings.HasPrefix(url, "data:") {
+			v.t.Errorf("the page fetches %s", url)
+		}
+	}
+}

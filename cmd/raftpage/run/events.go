@@ -1,0 +1,125 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest"
+)
+
+// Kind is what an event is about.
+type Kind string
+
+// The kinds of events.
+const (
+	Elected  Kind = "elected"
+	Campaign Kind = "campaign"
+	StepDown Kind = "step-down"
+	Commits  Kind = "commit"
+	Fault    Kind = "fault"
+	Repair   Kind = "repair"
+	Member   Kind = "member"
+	Client   Kind = "client"
+	Broke    Kind = "broken"
+)
+
+// Event is something in a run that is worth a mark.
+type Event struct {
+	Kind Kind   `json:"kind"`
+	Text string `json:"text"`
+}
+
+// events tells what a record has changed.
+func events(env *rafttest.InteractionEnv, before look, rec *Record, output string) []Event {
+	var list []Event
+	add := func(kind Kind, format string, args ...any) {
+		list = append(list, Event{Kind: kind, Text: fmt.Sprintf(format, args...)})
+	}
+	if e := rec.input(output); e.Text != "" {
+		list = append(list, e)
+	}
+	highest := uint64(0)
+	for _, l := range before.nodes {
+		highest = max(highest, l.commit)
+	}
+	for i := range env.Nodes {
+		was, is := nodeLook{}, lookAt(&env.Nodes[i])
+		if i < len(before.nodes) {
+			was = before.nodes[i]
+		} else {
+			was.voters, was.commit = is.voters, is.commit
+			highest = max(highest, is.commit)
+		}
+		id := i + 1
+		if is.up && (is.role != was.role || is.term != was.term && is.role != raft.StateFollower) {
+			switch is.role {
+			case raft.StateLeader:
+				add(Elected, "S%d leads term %d", id, is.term)
+			case raft.StateCandidate:
+				add(Campaign, "S%d asks for votes in term %d", id, is.term)
+			case raft.StatePreCandidate:
+				add(Campaign, "S%d asks whether it could win term %d", id, is.term+1)
+			case raft.StateFollower:
+				if was.role == raft.StateLeader && was.up {
+					add(StepDown, "S%d does not lead any more", id)
+				}
+			}
+		}
+		if is.commit > highest {
+			add(Commits, "S%d commits up to entry %d", id, is.commit)
+			highest = is.commit
+		}
+		if is.voters != was.voters {
+			add(Member, "S%d takes on the configuration %s", id, configText(&newest(&env.Nodes[i]).Metadata.ConfState))
+		}
+		if is.failed && !was.failed {
+			add(Fault, "S%d stops itself: %v", id, env.Nodes[i].Err())
+		}
+	}
+	return list
+}
+
+// input is the event that a record is by itself.
+func (rec *Record) input(output string) Event {
+	words := strings.Fields(rec.Note)
+	if rec.Command == "" {
+		switch {
+		case len(words) < 2:
+			return Event{}
+		case words[0] == "cut":
+			return Event{Fault, fmt.Sprintf("the link S%s–S%s is cut", words[1], words[2])}
+		case words[0] == "mend":
+			return Event{Repair, fmt.Sprintf("the link S%s–S%s is whole again", words[1], words[2])}
+		case words[0] == "stale-read":
+			return Event{Client, output}
+		case words[2] == string(Fast) && words[0] == "disk" || words[2] == string(Normal):
+			return Event{Repair, fmt.Sprintf("the %s of S%s is %s", words[0], words[1], words[2])}
+		}
+		return Event{Fault, fmt.Sprintf("the %s of S%s is %s", words[0], words[1], words[2])}
+	}
+	line, _, _ := strings.Cut(rec.Command, "\n")
+	name := rec.data.Cmd
+	switch {
+	case name == "crash" || name == "partition" || name == "force-disk":
+		return Event{Fault, line}
+	case name == "restart" || name == "heal":
+		return Event{Repair, line}
+	case strings.HasPrefix(name, "propose"):
+		return Event{Client, strings.ReplaceAll(rec.Command, "\n", " ")}
+	case slices.Contains([]string{"read-index", "lease-read", "add-server", "transfer-leadership", "campaign", "step-down"}, name):
+		return Event{Client, line}
+	}
+	return Event{}
+}
+
+// drops reports whether a command loses the messages to a node instead of delivering them.
+func drops(rec *Record, to uint64) bool {
+	for _, a := range rec.data.CmdArgs {
+		if a.Key == "drop" {
+			return slices.Contains(a.Vals, fmt.Sprint(to))
+		}
+	}
+	return false
+}

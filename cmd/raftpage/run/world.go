@@ -1,0 +1,166 @@
+package run
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
+)
+
+// world is what the page knows of the surroundings of the nodes: everything that a script has no
+// words for. It follows from the records alone.
+type world struct {
+	cursor  cursor
+	links   links
+	groups  map[uint64]int // the sides of a script's partition
+	disks   []disk
+	clocks  []clock
+	heard   []int    // for how many ticks each node has heard nothing of a leader or candidate
+	flights []flight // one for each message in flight, in the order of env.Messages
+	sent    int      // messages so far
+	reads   []Read
+	writes  int // proposals so far
+}
+
+// flight is what is known of a message in flight.
+type flight struct {
+	number int // of the message in the run, from 1
+	beat   int // in which it was sent
+}
+
+func newWorld() world { return world{links: links{}, cursor: cursor{}} }
+
+// isLocalTo picks messages that do not cross the network: those of a node's storage threads, and
+// its own vote.
+func isLocalTo(id uint64) func(pb.Message) bool {
+	return func(m pb.Message) bool { return m.To == id && isLocal(&m) }
+}
+
+func isLocal(m *pb.Message) bool { return raft.IsLocalMsgTarget(m.From) || m.From == m.To }
+
+// look is what observe compares the nodes with.
+type look struct {
+	messages []pb.Message
+	nodes    []nodeLook
+}
+
+type nodeLook struct {
+	up      bool
+	failed  bool
+	role    raft.StateType
+	term    uint64
+	commit  uint64
+	applied uint64
+	voters  string
+}
+
+func (w *world) look(env *rafttest.InteractionEnv) look {
+	l := look{messages: slices.Clone(env.Messages), nodes: make([]nodeLook, len(env.Nodes))}
+	for i := range env.Nodes {
+		l.nodes[i] = lookAt(&env.Nodes[i])
+	}
+	return l
+}
+
+func lookAt(n *rafttest.Node) nodeLook {
+	machine := newest(n)
+	l := nodeLook{applied: machine.Metadata.Index, voters: raft.DescribeConfState(machine.Metadata.ConfState)}
+	if n.RawNode == nil {
+		return l
+	}
+	st := n.BasicStatus()
+	l.up, l.failed = true, n.Err() != nil
+	l.role, l.term, l.commit = st.RaftState, st.Term, st.Commit
+	return l
+}
+
+// newest is the state machine of a node.
+func newest(n *rafttest.Node) *pb.Snapshot { return &n.History[len(n.History)-1] }
+
+// observe takes in what a record has done, and tells of it.
+func (w *world) observe(env *rafttest.InteractionEnv, before look, rec *Record, output string) []Event {
+	for len(w.disks) < len(env.Nodes) {
+		w.disks, w.clocks, w.heard = append(w.disks, disk{}), append(w.clocks, clock{}), append(w.heard, 0)
+	}
+	switch rec.data.Cmd {
+	case "partition":
+		w.groups = groupsOf(rec.data.CmdArgs)
+	case "heal":
+		w.groups = nil
+	case "force-disk":
+		if idx := number(rec.data.CmdArgs[0].Key) - 1; idx >= 0 && idx < len(w.disks) && w.disks[idx].kept != nil {
+			w.disks[idx].kept = keep(&env.Nodes[idx])
+		}
+	}
+	arrived := w.follow(env, before.messages, rec.beat)
+	for i := range env.Nodes {
+		w.disks[i].follow(&env.Nodes[i], rec.beat)
+	}
+	w.listen(rec, arrived)
+	w.answerReads(env, rec, output)
+	return events(env, before, rec, output)
+}
+
+// follow brings flights up to date, and returns the messages that are in flight no more. Messages
+// leave from anywhere and join at the end.
+func (w *world) follow(env *rafttest.InteractionEnv, before []pb.Message, beat int) (gone []pb.Message) {
+	var flights []flight
+	at := 0
+	for i := range before {
+		if at < len(env.Messages) && sameMessage(&before[i], &env.Messages[at]) {
+			flights = append(flights, w.flights[i])
+			at++
+			continue
+		}
+		gone = append(gone, before[i])
+	}
+	for ; at < len(env.Messages); at++ {
+		w.sent++
+		flights = append(flights, flight{number: w.sent, beat: beat})
+	}
+	w.flights = flights
+	return gone
+}
+
+func sameMessage(a, b *pb.Message) bool {
+	if a.Type != b.Type || a.From != b.From || a.To != b.To || a.Term != b.Term || a.Index != b.Index ||
+		a.Commit != b.Commit || len(a.Entries) != len(b.Entries) {
+		return false
+	}
+	left, err1 := a.Marshal()
+	right, err2 := b.Marshal()
+	return err1 == nil && err2 == nil && bytes.Equal(left, right)
+}
+
+// listen counts the ticks since a node has last heard of a leader, or of a candidate that it voted
+// for.
+func (w *world) listen(rec *Record, arrived []pb.Message) {
+	name, args := rec.data.Cmd, rec.data.CmdArgs
+	if rec.Command == "" || len(args) == 0 {
+		return
+	}
+	switch name {
+	case "tick", "tick-election", "tick-heartbeat":
+		if idx := number(args[0].Key) - 1; idx >= 0 && idx < len(w.heard) {
+			ticks := 1
+			if len(args) > 1 {
+				ticks = number(args[1].Key)
+			}
+			w.heard[idx] += ticks
+		}
+	case "crash", "restart":
+		if idx := number(args[0].Key) - 1; idx >= 0 && idx < len(w.heard) {
+			w.heard[idx] = 0
+		}
+	case "deliver-msgs", "stabilize":
+		for i := range arrived {
+			m := &arrived[i]
+			signs := m.Type == pb.MsgApp || m.Type == pb.MsgHeartbeat || m.Type == pb.MsgSnap
+			if idx := int(m.To) - 1; signs && idx < len(w.heard) && !drops(rec, m.To) {
+				w.heard[idx] = 0
+			}
+		}
+	}
+}

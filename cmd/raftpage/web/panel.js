@@ -1,0 +1,121 @@
+// The node or message that is chosen, and what can be done to it.
+
+import { html, redraw, button } from "./dom.js";
+import { state, act, select } from "./state.js";
+import { describe } from "./messages.js";
+
+const panel = document.querySelector("#panel");
+
+// draw draws the panel. A text that somebody is typing stays.
+export function draw() {
+  const typed = panel.querySelector("#data")?.value ?? "";
+  const message = state.view.messages.find((m) => m.number === state.message);
+  redraw(panel, ...(message ? messagePanel(message) : nodePanel(state.view.nodes[state.selected - 1])));
+  const data = panel.querySelector("#data");
+  if (data) data.value = typed;
+}
+
+function messagePanel(m) {
+  return [
+    html("h2", { id: "panel-title" }, `A message to S${m.to}`),
+    html("p", {}, describe(m)),
+    html("pre", {}, m.text),
+    html("div", { class: "buttons" },
+      button("Lose it", () => act({ do: "drop", message: m.number }), { "data-key": "drop" }),
+      button("Deliver it now", () => act({ do: "deliver", message: m.number }), { "data-key": "deliver" }),
+      button("Back to the node", () => select(m.to), { "data-key": "to-node" })),
+  ];
+}
+
+function nodePanel(n) {
+  if (!n) return [html("h2", { id: "panel-title" }, "No node yet")];
+  const down = n.role === "down";
+  const go = (text, action, more = {}) => button(text, () => act({ node: n.id, ...action }), { "data-key": text.replace(/ S\d/, ""), ...more });
+  const others = state.view.nodes.filter((o) => o.id !== n.id);
+  const leader = state.view.nodes.filter((o) => o.role === "leader").sort((a, b) => b.term - a.term)[0];
+  return [
+    html("h2", { id: "panel-title" }, `S${n.id} `, html("span", { class: "role" }, describeNode(n))),
+    html("p", { class: "facts" }, facts(n)),
+    html("div", { class: "buttons" },
+      html("form", { class: "inline", onsubmit: (event) => propose(event, n.id) },
+        html("input", { id: "data", size: 6, maxlength: 40, placeholder: "data", "aria-label": "Data to propose", autocomplete: "off", "data-key": "data" }),
+        html("button", { type: "submit", id: "propose", disabled: down, "data-key": "propose" }, "Propose"))),
+    html("div", { class: "buttons", role: "group", "aria-label": "Reads" },
+      html("span", { class: "what" }, "Read"),
+      go("with a round", { do: "read" }, { disabled: down, title: "A linearizable read: the leader proves with a round of heartbeats that it still leads (thesis §6.4)" }),
+      go("by lease", { do: "lease" }, { disabled: down, title: "The leader answers at once while its lease lasts, which it has by an earlier round (thesis §6.4.1)" }),
+      go("own state", { do: "stale" }, { disabled: down, title: "The node answers from its own state and asks nobody: it may be stale" })),
+    html("div", { class: "buttons", role: "group", "aria-label": "Faults" },
+      html("span", { class: "what" }, "Node"),
+      down ? go("Restart", { do: "restart" }) : go("Crash", { do: "crash" }),
+      go("Campaign now", { do: "campaign" }, { disabled: down || n.role === "leader" }),
+      go("Make it leader", { do: "transfer", node: leader?.id, peer: n.id }, { disabled: !leader || leader.id === n.id, title: "The leader hands over to this node (thesis §3.10)" }),
+      go("Compact log", { do: "compact" }, { disabled: down, title: "Drops what is applied from the log. Who needs it gets a snapshot." })),
+    html("div", { class: "buttons" },
+      choice("Disk", n.disk, ["fast", "slow", "dead", "lying"], (text) => act({ do: "disk", node: n.id, text }),
+        "slow: a write takes 6 beats. dead: no write ends. lying: says that a write is durable when it is not, and forgets it in a crash"),
+      choice("Clock", n.clock, ["normal", "fast", "slow", "stopped"], (text) => act({ do: "clock", node: n.id, text }),
+        "fast: two ticks a beat. slow: a tick every other beat")),
+    html("div", { class: "buttons", role: "group", "aria-label": `Links of S${n.id}` },
+      html("span", { class: "what" }, "Links"),
+      ...others.map((o) => linkButton(n, o)),
+      go("Cut all", { do: "isolate" }), go("Mend all", { do: "rejoin" })),
+    html("div", { class: "buttons", role: "group", "aria-label": "The cluster" },
+      html("span", { class: "what" }, "Cluster"),
+      go("Remove S" + n.id, { do: "remove" }, { disabled: !leader || n.member === "none", "data-key": "remove" }),
+      go("Add a node", { do: "add" }, { disabled: !leader || state.view.nodes.length >= 7 }),
+      go("Mend every link", { do: "heal" })),
+    n.progress.length > 0 ? progress(n) : null,
+  ];
+}
+
+function propose(event, node) {
+  event.preventDefault();
+  const data = event.target.elements.data;
+  const text = data.value;
+  data.value = "";
+  act({ do: "propose", node, text });
+}
+
+function linkButton(n, o) {
+  const cut = state.view.cut.some((l) => l.includes(n.id) && l.includes(o.id));
+  return button(`${cut ? "✂ " : ""}S${o.id}`, () => act({ do: cut ? "mend" : "cut", node: n.id, peer: o.id }), {
+    "aria-pressed": String(cut), class: cut ? "cut" : "", title: cut ? "cut; press to mend" : "whole; press to cut", "data-key": "link" + o.id,
+  });
+}
+
+function choice(name, value, values, change, title) {
+  const select = html("select", { onchange: (event) => change(event.target.value), title, "data-key": name },
+    ...values.map((v) => html("option", { value: v, selected: v === value }, v)));
+  return html("label", {}, name + " ", select);
+}
+
+function describeNode(n) {
+  const member = { voter: "", learner: ", a learner", leaving: ", about to leave", none: ", not a member" }[n.member];
+  if (n.role === "down") return "is down" + member;
+  if (n.role === "stopped") return "has stopped itself" + member;
+  return `${n.role}${member}`;
+}
+
+function facts(n) {
+  const list = [`Term ${n.term}`, n.vote ? `voted for S${n.vote}` : "has not voted"];
+  if (n.lead && n.role !== "leader") list.push(`follows S${n.lead}`);
+  list.push(`committed ${n.commit}, applied ${n.applied}`);
+  if (n.role === "follower") list.push(`heard of a leader ${n.heard} ticks ago; campaigns after ${n.timeout} to ${2 * n.timeout - 1}`);
+  if (n.writes > 0) list.push(n.diskWait < 0 ? `${n.writes} writes wait for a dead disk` : `${n.writes} writes under way, the first is done in ${n.diskWait} beats`);
+  return list.join("; ") + ".";
+}
+
+const progressWords = {
+  StateProbe: ["probe", "looks for the place up to which the logs agree"],
+  StateReplicate: ["replicate", "sends new entries at once"],
+  StateSnapshot: ["snapshot", "waits for a snapshot to arrive"],
+};
+
+function progress(n) {
+  const head = html("tr", {}, ...["member", "has up to", "next", "way", "answers"].map((h) => html("th", { scope: "col" }, h)));
+  const rows = n.progress.map((p) => html("tr", {},
+    html("th", { scope: "row" }, "S" + p.id), html("td", {}, String(p.match)), html("td", {}, String(p.next)),
+    html("td", { title: progressWords[p.state]?.[1] }, progressWords[p.state]?.[0] ?? p.state), html("td", {}, p.active || p.id === n.id ? "yes" : "no")));
+  return html("table", { class: "progress" }, html("caption", {}, "What the leader knows"), html("thead", {}, head), html("tbody", {}, ...rows));
+}

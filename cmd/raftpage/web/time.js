@@ -1,0 +1,97 @@
+// Time: playing, stepping, and going back.
+
+import { html } from "./dom.js";
+import { state, ask, changed } from "./state.js";
+import { notable } from "./history.js";
+import { brokenNames } from "./says.js";
+import { move } from "./stage.js";
+
+const $ = (id) => document.getElementById(id);
+const slider = $("slider");
+let lastBeat = 0;
+
+// draw draws the controls.
+export function draw() {
+  const { view } = state;
+  slider.max = view.len;
+  slider.value = view.at;
+  slider.setAttribute("aria-valuetext", `step ${view.at} of ${view.len}`);
+  $("play").textContent = state.playing ? "❚❚ pause" : "▶ play";
+  $("back").disabled = $("begin").disabled = view.at === 0;
+  $("end").disabled = view.at === view.len;
+  const past = view.at < view.len ? ` Behind you: ${view.len - view.at} steps that were done already; what you do now replaces them.` : "";
+  $("now").textContent = `Beat ${view.beat}, step ${view.at} of ${view.len}.${past}`;
+  drawMarks();
+}
+
+const signs = { elected: "★", fault: "✂", broken: "!", member: "±" };
+
+function drawMarks() {
+  const { view } = state;
+  const marks = notable().map((r) => ({ r, event: r.events.find((e) => e.kind === "broken") ?? r.events.find((e) => signs[e.kind]) }));
+  $("marks").replaceChildren(...marks.filter((m) => m.event).map(({ r, event }) => {
+    const mark = html("span", { class: "mark " + event.kind, title: event.text }, signs[event.kind]);
+    mark.style.left = `${(100 * r.step) / Math.max(view.len, 1)}%`;
+    return mark;
+  }));
+}
+
+// setPlaying starts or stops time.
+export function setPlaying(playing) {
+  state.playing = playing;
+  lastBeat = 0;
+  changed();
+}
+
+function frame(now) {
+  if (state.playing && document.visibilityState === "visible") {
+    if (now - lastBeat >= state.pace) {
+      lastBeat = now;
+      playBeat();
+    } else {
+      move();
+    }
+  }
+  requestAnimationFrame(frame);
+}
+
+// playBeat lets a beat pass, and stops where there is something to read: a comment, or a property
+// that is broken for the first time.
+function playBeat() {
+  const before = { said: state.view.said, broken: brokenNames(state.view).length };
+  ask("beat");
+  if (state.view.said > before.said || brokenNames(state.view).length > before.broken) setPlaying(false);
+}
+
+const pauseAnd = (f) => () => {
+  if (state.playing) setPlaying(false);
+  f();
+};
+
+const commands = {
+  begin: pauseAnd(() => ask("goto", "0")),
+  back: pauseAnd(() => ask("goto", String(Math.max(0, state.view.at - 1)))),
+  step: pauseAnd(() => ask("step")),
+  beat: pauseAnd(() => ask("beat")),
+  end: pauseAnd(() => ask("goto", String(state.view.len))),
+  play: () => setPlaying(!state.playing),
+};
+
+const keys = { ArrowLeft: "back", ArrowRight: "step", ArrowUp: "beat", Home: "begin", End: "end", " ": "play" };
+
+// start listens to buttons and keys, and lets time pass.
+export function start() {
+  for (const [id, command] of Object.entries(commands)) $(id).addEventListener("click", command);
+  slider.addEventListener("input", pauseAnd(() => ask("goto", slider.value)));
+  $("speed").addEventListener("change", (event) => {
+    state.pace = Number(event.target.value);
+  });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, select, textarea, summary, pre");
+    const pressing = event.key === " " && event.target.closest("button");
+    if (typing || pressing || event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
+    event.preventDefault();
+    commands[keys[event.key]]();
+  });
+  requestAnimationFrame(frame);
+}
