@@ -100,6 +100,11 @@ func writeOverlay(root, dir string, names []string, stdout, stderr io.Writer) in
 		return exitBad
 	}
 	_, r := find(names[0])
+	err := os.MkdirAll(dir, 0o700)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitBad
+	}
 	name, err := r.overlay(root, dir)
 	if err != nil {
 		fmt.Fprintln(stderr, err)

@@ -119,3 +119,20 @@ func TestTestsThatAreNotRunNoticeNothing(t *testing.T) {
 		t.Errorf("%v, noticed by %s", err, &o)
 	}
 }
+
+func TestAnOverlayIsWrittenForOneRule(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	var out, errs bytes.Buffer
+	if status := run([]string{"-only", "own-term", "-overlay", dir}, &out, &errs); status != exitNoticed {
+		t.Fatalf("status %d: %s", status, &errs)
+	}
+	name := filepath.Join(dir, "overlay.json")
+	if text, err := os.ReadFile(name); err != nil || out.String() != name+"\n" || !bytes.Contains(text, []byte("commit.go")) {
+		t.Errorf("%v: %s, %s", err, &out, text)
+	}
+	for _, args := range [][]string{{"-overlay", dir}, {"-only", "own-term,one-vote", "-overlay", dir}} {
+		if status := run(args, &out, &errs); status != exitBad {
+			t.Errorf("%v: status %d", args, status)
+		}
+	}
+}
