@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// without is given when these tests run with a library that lacks a rule: see TestEachLessonBreaksWithoutItsRule in the
-// folder above.
+// without is given when these tests run with a library that lacks a rule: see
+// TestEachLessonBreaksWithoutItsRule in the folder above.
 var without = flag.String("without", "", "rule that the library lacks")
 
 // With its rules, the library breaks nothing in any lesson, and each lesson says what it shows.
