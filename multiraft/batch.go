@@ -1,0 +1,259 @@
+package multiraft
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// Batch is everything that goes from one store to another at a time. A batch without content is a
+// beat.
+type Batch struct {
+	From, To uint64 // stores
+	// Incarnation of the sender, and the number of the batch among those to this store.
+	Incarnation, Number uint64
+	// HeardIncarnation and HeardNumber are those of the newest batch that the sender has heard from
+	// the store To; 0 if none.
+	HeardIncarnation, HeardNumber uint64
+
+	// Heartbeats of leaders, and responses of followers.
+	Heartbeats []Heartbeat
+	Responses  []Heartbeat
+	// Wakes are groups whose followers must not sleep any more: their leader is none any more.
+	Wakes []uint64
+	// Messages are all others.
+	Messages []Message
+}
+
+// Heartbeat is a MsgHeartbeat or a MsgHeartbeatResp of a group.
+type Heartbeat struct {
+	Group, From, To uint64 // replicas
+	Term            uint64
+	// Commit is the commit index of a heartbeat. A response has one only with Sleep.
+	Commit  uint64
+	Context []byte
+	// Sleep offers sleep at Term and Commit, or agrees to it.
+	Sleep bool
+}
+
+// Message is a message of a group.
+type Message struct {
+	Group uint64
+	pb.Message
+}
+
+// Each calls f for all messages in the batch, heartbeats and responses included, as members of the
+// groups that run without a Store expect them.
+func (b *Batch) Each(f func(group uint64, m pb.Message)) {
+	for i := range b.Heartbeats {
+		h := &b.Heartbeats[i]
+		f(h.Group, h.heartbeat())
+	}
+	for i := range b.Responses {
+		h := &b.Responses[i]
+		f(h.Group, h.response())
+	}
+	for i := range b.Messages {
+		f(b.Messages[i].Group, b.Messages[i].Message)
+	}
+}
+
+func (h *Heartbeat) heartbeat() pb.Message {
+	return pb.Message{Type: pb.MsgHeartbeat, From: h.From, To: h.To, Term: h.Term, Commit: h.Commit, Context: h.Context}
+}
+
+func (h *Heartbeat) response() pb.Message {
+	return pb.Message{Type: pb.MsgHeartbeatResp, From: h.From, To: h.To, Term: h.Term, Context: h.Context}
+}
+
+// reset empties a batch, and keeps its arrays.
+func (b *Batch) reset() {
+	clear(b.Heartbeats)
+	clear(b.Responses)
+	clear(b.Messages)
+	*b = Batch{Heartbeats: b.Heartbeats[:0], Responses: b.Responses[:0], Wakes: b.Wakes[:0], Messages: b.Messages[:0]}
+}
+
+// batchFor returns the batch of a Ready for a peer.
+func (s *Store) batchFor(rd *Ready, at int) *Batch {
+	for len(rd.used) <= at {
+		rd.used = append(rd.used, nil)
+	}
+	b := rd.used[at]
+	if b == nil {
+		b = &Batch{}
+		rd.used[at] = b
+	}
+	b.From, b.To = s.cfg.ID, s.peers[at].store
+	return b
+}
+
+// finish numbers a batch, and adds what is about the stores themselves.
+func (s *Store) finish(at int, b *Batch) {
+	p := s.peers[at]
+	p.sent++
+	b.Incarnation, b.Number = s.cfg.Incarnation, p.sent
+	b.HeardIncarnation, b.HeardNumber = p.incarnation, p.number
+	for _, w := range p.wakes {
+		b.Wakes = append(b.Wakes, w.group)
+	}
+}
+
+// route copies the messages of a group into the batches of their stores. A message to a replica
+// whose store is not known is lost.
+func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
+	g := &s.groups[i]
+	s.lines = s.lines[:0]
+	for j := range ready.Messages {
+		m := &ready.Messages[j]
+		at := s.peerOf(s.cfg.StoreOf(g.id, m.To))
+		if at <= 0 {
+			continue
+		}
+		b := s.batchFor(rd, at)
+		switch {
+		case m.Type == pb.MsgHeartbeat && m.From != 0:
+			s.lines = append(s.lines, line{b, len(b.Heartbeats), false})
+			b.Heartbeats = append(b.Heartbeats, Heartbeat{Group: g.id, From: m.From, To: m.To, Term: m.Term, Commit: m.Commit, Context: m.Context})
+		case m.Type == pb.MsgHeartbeatResp:
+			s.lines = append(s.lines, line{b, len(b.Responses), true})
+			b.Responses = append(b.Responses, Heartbeat{Group: g.id, From: m.From, To: m.To, Term: m.Term, Context: m.Context})
+		default:
+			b.Messages = append(b.Messages, Message{g.id, *m})
+			rd.bytes += payload(m.Entries)
+		}
+	}
+}
+
+// ErrBatch is matched by errors about a batch that cannot be read, or is for another store.
+var ErrBatch = errors.New("multiraft: bad batch")
+
+// version is the first byte of an encoded batch.
+const version = 1
+
+// Append appends the encoding of the batch to buf. The encoding is a version, then numbers as
+// varints, and messages in the encoding of package raftpb with their lengths.
+func (b *Batch) Append(buf []byte) ([]byte, error) {
+	buf = append(buf, version)
+	for _, n := range [...]uint64{b.From, b.To, b.Incarnation, b.Number, b.HeardIncarnation, b.HeardNumber} {
+		buf = binary.AppendUvarint(buf, n)
+	}
+	for _, lines := range [...][]Heartbeat{b.Heartbeats, b.Responses} {
+		buf = binary.AppendUvarint(buf, uint64(len(lines)))
+		for i := range lines {
+			buf = lines[i].append(buf)
+		}
+	}
+	buf = binary.AppendUvarint(buf, uint64(len(b.Wakes)))
+	for _, group := range b.Wakes {
+		buf = binary.AppendUvarint(buf, group)
+	}
+	buf = binary.AppendUvarint(buf, uint64(len(b.Messages)))
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		buf = binary.AppendUvarint(buf, m.Group)
+		size := m.Message.Size()
+		buf = binary.AppendUvarint(buf, uint64(size))
+		at := len(buf)
+		buf = append(buf, make([]byte, size)...)
+		if _, err := m.Message.MarshalTo(buf[at:]); err != nil {
+			return buf[:at], groupError(m.Group, err)
+		}
+	}
+	return buf, nil
+}
+
+func (h *Heartbeat) append(buf []byte) []byte {
+	for _, n := range [...]uint64{h.Group, h.From, h.To, h.Term, h.Commit} {
+		buf = binary.AppendUvarint(buf, n)
+	}
+	sleep := uint64(0)
+	if h.Sleep {
+		sleep = 1
+	}
+	buf = binary.AppendUvarint(buf, uint64(len(h.Context))<<1|sleep)
+	return append(buf, h.Context...)
+}
+
+// Unmarshal reads a batch from all of data, and shares nothing with it. The error matches ErrBatch.
+// The memory that it takes is bounded by a multiple of len(data).
+func (b *Batch) Unmarshal(data []byte) error {
+	if len(data) == 0 || data[0] != version {
+		return fmt.Errorf("%w: unknown version", ErrBatch)
+	}
+	d := decoder{data: data[1:]}
+	b.reset()
+	for _, n := range [...]*uint64{&b.From, &b.To, &b.Incarnation, &b.Number, &b.HeardIncarnation, &b.HeardNumber} {
+		*n = d.number()
+	}
+	for _, lines := range [...]*[]Heartbeat{&b.Heartbeats, &b.Responses} {
+		for n := d.count(6); n > 0; n-- {
+			*lines = append(*lines, d.heartbeat())
+		}
+	}
+	for n := d.count(1); n > 0; n-- {
+		b.Wakes = append(b.Wakes, d.number())
+	}
+	for n := d.count(2); n > 0; n-- {
+		m := Message{Group: d.number()}
+		if err := m.Message.Unmarshal(d.bytes(d.number())); err != nil {
+			return fmt.Errorf("%w: group %x: %w", ErrBatch, m.Group, err)
+		}
+		b.Messages = append(b.Messages, m)
+	}
+	if d.bad || len(d.data) > 0 {
+		return fmt.Errorf("%w: it ends in the middle, or has a tail", ErrBatch)
+	}
+	return nil
+}
+
+// decoder takes values from the front of data.
+type decoder struct {
+	data []byte
+	bad  bool
+}
+
+func (d *decoder) fail() { d.bad, d.data = true, nil }
+
+func (d *decoder) number() uint64 {
+	n, size := binary.Uvarint(d.data)
+	if size <= 0 {
+		d.fail()
+		return 0
+	}
+	d.data = d.data[size:]
+	return n
+}
+
+// count is a number of things that take at least size bytes each.
+func (d *decoder) count(size int) uint64 {
+	n := d.number()
+	if n > uint64(len(d.data)/size) {
+		d.fail()
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.data)) {
+		d.fail()
+		return nil
+	}
+	b := d.data[:n:n]
+	d.data = d.data[n:]
+	return b
+}
+
+func (d *decoder) heartbeat() Heartbeat {
+	h := Heartbeat{Group: d.number(), From: d.number(), To: d.number(), Term: d.number(), Commit: d.number()}
+	n := d.number()
+	h.Sleep = n&1 != 0
+	if n >>= 1; n > 0 {
+		h.Context = append([]byte(nil), d.bytes(n)...)
+	}
+	return h
+}

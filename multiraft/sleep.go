@@ -1,0 +1,205 @@
+package multiraft
+
+import (
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// offer is a leader's offer of sleep: at this term and commit index.
+type offer struct {
+	term, commit uint64
+	agreed       []uint64 // replicas
+}
+
+// invite is an offer that a follower has to answer.
+type invite struct {
+	term, commit uint64
+	from         uint64 // the leader
+}
+
+// wake ends the sleep of a group. Time asleep does not count for its members, but for what a leader
+// was promised: its clock passes over it.
+func (s *Store) wake(i uint32) {
+	g := &s.groups[i]
+	g.asleep = false
+	s.unlink(i)
+	if g.leads {
+		g.node.SkipTicks(s.clock - g.at)
+	}
+	g.at, g.active = s.clock, s.clock
+}
+
+// sleep stops the clock of a group, whose node has seen every tick, until wake.
+func (s *Store) sleep(i uint32) {
+	g := &s.groups[i]
+	led := 0
+	if !g.leads {
+		led = s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead))
+	}
+	if led < 0 || !g.leads && (led == 0 || s.peers[led].silent) {
+		return // nobody would notice that the leader is gone
+	}
+	delete(s.offers, i)
+	s.unlink(i)
+	s.link(i, ledList(led))
+	g.asleep, g.due = true, never
+}
+
+// stepHeartbeat takes a heartbeat, with an offer of sleep if it has the mark and is fresh. An offer
+// alone does not wake a follower: considerSleep decides when the response is handed out.
+func (s *Store) stepHeartbeat(h *Heartbeat, fresh bool) error {
+	m := pb.Message{Type: pb.MsgHeartbeat, From: h.From, To: h.To, Term: h.Term, Commit: h.Commit, Context: h.Context}
+	i, err := s.find(h.Group)
+	if err != nil || !h.Sleep || !fresh || !s.groups[i].maySleep {
+		return s.stepLine(h.Group, &m)
+	}
+	g := &s.groups[i]
+	if g.asleep {
+		s.touched++
+	} else {
+		s.touch(i)
+	}
+	s.invites[i] = invite{term: h.Term, commit: h.Commit, from: h.From}
+	if err = g.node.Step(m); err != nil {
+		delete(s.invites, i)
+	}
+	s.settle(i)
+	return err
+}
+
+// stepResponse takes the response to a heartbeat. Agreement does not wake a leader that sleeps.
+func (s *Store) stepResponse(h *Heartbeat) error {
+	m := pb.Message{Type: pb.MsgHeartbeatResp, From: h.From, To: h.To, Term: h.Term, Context: h.Context}
+	i, err := s.find(h.Group)
+	if err != nil || !h.Sleep {
+		return s.stepLine(h.Group, &m)
+	}
+	g := &s.groups[i]
+	if g.asleep {
+		if st := g.node.BasicStatus(); g.leads && st.Term == h.Term && st.Commit == h.Commit {
+			return nil
+		}
+	}
+	err = s.touch(i).Step(m)
+	s.settle(i)
+	o := s.offers[i]
+	if err != nil || o == nil || o.term != h.Term || o.commit != h.Commit {
+		return err
+	}
+	o.agree(h.From)
+	s.sleepIfAgreed(i, o)
+	return nil
+}
+
+// stepLine is StepMessage without the wrapping.
+func (s *Store) stepLine(id uint64, m *pb.Message) error {
+	i, err := s.find(id)
+	if err != nil {
+		if err == ErrNoGroup {
+			s.noteUnknown(id, m)
+		}
+		return err
+	}
+	err = s.touch(i).Step(*m)
+	s.settle(i)
+	return err
+}
+
+func (o *offer) agree(replica uint64) {
+	if !o.has(replica) {
+		o.agreed = append(o.agreed, replica)
+	}
+}
+
+func (o *offer) has(replica uint64) bool {
+	for _, id := range o.agreed {
+		if id == replica {
+			return true
+		}
+	}
+	return false
+}
+
+// sleepIfAgreed lets a leader sleep when all other members have agreed to its offer; without an
+// offer, if there are none.
+func (s *Store) sleepIfAgreed(i uint32, o *offer) {
+	g := &s.groups[i]
+	if g.queued || !s.isIdle(g) || !g.node.MaySleep() {
+		return
+	}
+	if st := g.node.BasicStatus(); o != nil && (st.Term != o.term || st.Commit != o.commit) {
+		return
+	}
+	all := true
+	s.otherMembers(i, func(replica, _ uint64) { all = all && o != nil && o.has(replica) })
+	if all {
+		s.sleep(i)
+	}
+}
+
+// isIdle reports whether nothing but heartbeats has happened in a group for SleepTicks.
+func (s *Store) isIdle(g *group) bool {
+	return g.maySleep && s.clock-g.active >= uint64(s.cfg.SleepTicks)
+}
+
+// line is a heartbeat or a response in a batch that is being made, which may get the mark of sleep.
+type line struct {
+	batch    *Batch
+	at       int
+	response bool
+}
+
+func (l *line) mark(commit uint64) {
+	h := &l.batch.Heartbeats
+	if l.response {
+		h = &l.batch.Responses
+	}
+	(*h)[l.at].Sleep, (*h)[l.at].Commit = true, commit
+}
+
+// considerSleep follows a Ready of a group that had only messages. A leader marks the heartbeats in
+// it, if it may sleep. A follower answers an offer, and sleeps with it or wakes.
+func (s *Store) considerSleep(i uint32) {
+	g := &s.groups[i]
+	if inv, ok := s.invites[i]; ok {
+		delete(s.invites, i)
+		s.answerInvite(i, inv)
+		return
+	}
+	if len(s.lines) == 0 || !g.leads || !s.isIdle(g) || !g.node.MaySleep() {
+		return
+	}
+	st := g.node.BasicStatus()
+	o := s.offers[i]
+	if o == nil || o.term != st.Term || o.commit != st.Commit {
+		o = &offer{term: st.Term, commit: st.Commit}
+		s.offers[i] = o
+	}
+	g.offered = true
+	for j := range s.lines {
+		if l := &s.lines[j]; !l.response && l.batch.Heartbeats[l.at].Commit == o.commit {
+			l.mark(o.commit)
+		}
+	}
+}
+
+// answerInvite lets a follower sleep that has what the leader has and nothing to do, and wakes one
+// that slept at another commit index.
+func (s *Store) answerInvite(i uint32, inv invite) {
+	g := &s.groups[i]
+	st := g.node.BasicStatus()
+	if st.Term != inv.term || st.Lead != inv.from || st.Commit != inv.commit || !g.node.MaySleep() {
+		if g.asleep {
+			s.touch(i)
+			s.settle(i)
+		}
+		return
+	}
+	if !g.asleep {
+		s.sleep(i)
+	}
+	for j := range s.lines {
+		if l := &s.lines[j]; l.response && g.asleep {
+			l.mark(inv.commit)
+		}
+	}
+}

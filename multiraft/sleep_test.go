@@ -1,0 +1,468 @@
+package multiraft
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+// sleeping makes n groups on three stores, and lets all of them fall asleep.
+func sleeping(tb testing.TB, n int, tune func(*Config)) *world {
+	tb.Helper()
+	w := three(tb, n, tune)
+	w.electAll()
+	w.fallAsleep(n * 3)
+	return w
+}
+
+// fallAsleep lets time pass until so many replicas sleep.
+func (w *world) fallAsleep(replicas int) {
+	w.tb.Helper()
+	for range 300 {
+		if w.asleep() == replicas {
+			return
+		}
+		w.tick()
+	}
+	w.tb.Fatalf("%d replicas sleep, want %d", w.asleep(), replicas)
+}
+
+// led returns the groups that a store leads.
+func (w *world) led(id uint64) (groups []uint64) {
+	for g := uint64(1); g <= uint64(len(w.history)); g++ {
+		if lead := w.leader(g); lead != nil && lead.id == id {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// spread moves the leaders so that each of three stores leads a third of the groups.
+func (w *world) spread() {
+	w.tb.Helper()
+	for g := uint64(1); g <= uint64(len(w.history)); g++ {
+		target := g%3 + 1
+		if lead := w.leader(g); lead.id != target {
+			if err := lead.store.Do(g, func(n *raft.RawNode) error { n.TransferLeader(target); return nil }); err != nil {
+				w.tb.Fatal(err)
+			}
+		}
+	}
+	w.ticks(5)
+	for g := uint64(1); g <= uint64(len(w.history)); g++ {
+		if lead := w.leader(g); lead == nil || lead.id != g%3+1 {
+			w.tb.Fatalf("group %d is not led by %d", g, g%3+1)
+		}
+	}
+}
+
+func TestAProposalWakesASleepingGroup(t *testing.T) {
+	w := sleeping(t, 10, nil)
+	for id := uint64(1); id <= 3; id++ { // at the leader or a follower
+		m := w.stores[id-1]
+		if err := m.store.Propose(id, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		applied := m.disks[id].applied
+		if string(applied[len(applied)-1].Data) != "x" {
+			t.Errorf("group %d: applied %v", id, applied[len(applied)-1])
+		}
+	}
+	if n := w.asleep(); n != 21 {
+		t.Errorf("%d replicas sleep, and should of 7 groups", n)
+	}
+	w.fallAsleep(30)
+}
+
+func TestADeadStoreWakesTheGroupsThatItLedAndNoOthers(t *testing.T) {
+	w := sleeping(t, 30, nil)
+	w.spread()
+	w.fallAsleep(90)
+	before := map[uint64]uint64{}
+	for g := range w.history {
+		before[g] = w.leader(g).replicaOf(g).node.BasicStatus().Term
+	}
+	lost := w.led(1)
+	w.crash(1)
+	w.ticks(9)
+	if n := w.asleep(); n != 60 {
+		t.Errorf("%d replicas sleep before the store counts as silent", n)
+	}
+	// The silence, the longest election timeout, and some tries for votes that were split.
+	w.ticks(1 + 20 + 40)
+	for _, g := range lost {
+		if lead := w.leader(g); lead == nil || lead.id == 1 {
+			t.Errorf("group %d has no leader", g)
+		}
+	}
+	for g, term := range before {
+		if lead := w.leader(g); g%3+1 != 1 && (lead.replicaOf(g).node.BasicStatus().Term != term || !lead.replicaOf(g).asleep) {
+			t.Errorf("group %d, which the dead store did not lead, was woken", g)
+		}
+	}
+}
+
+func TestARestartIsNoticedByItsIncarnation(t *testing.T) {
+	w := sleeping(t, 30, nil)
+	w.spread()
+	w.fallAsleep(90)
+	lost := w.led(2)
+	w.crash(2)
+	w.ticks(2) // too short for silence
+	w.boot(w.stores[1])
+	w.ticks(60)
+	for _, g := range lost {
+		if w.leader(g) == nil {
+			t.Errorf("group %d, led by a store that has restarted, has no leader", g)
+		}
+	}
+	w.fallAsleep(90)
+}
+
+// The members of groups that others lead, on a store that has restarted, are told so by their
+// leaders. They need not campaign.
+func TestARestartedFollowerSleepsAgainWithoutACampaign(t *testing.T) {
+	w := sleeping(t, 30, nil)
+	w.spread()
+	w.fallAsleep(90)
+	w.crash(2)
+	w.ticks(2)
+	w.sent = map[string]int{}
+	w.boot(w.stores[1])
+	w.ticks(4)
+	for g := uint64(1); g <= 30; g++ {
+		if g%3+1 != 2 && w.stores[1].replicaOf(g).node.BasicStatus().Lead != g%3+1 {
+			t.Errorf("group %d: the restarted member does not know its leader", g)
+		}
+	}
+	if n := w.sent[pb.MsgPreVote.String()]; n > 0 {
+		t.Errorf("%d requests for votes", n)
+	}
+}
+
+func TestAStoreThatHearsNobodyEndsItsLeaderships(t *testing.T) {
+	w := sleeping(t, 9, nil)
+	w.spread()
+	w.fallAsleep(27)
+	// It is still heard by the others, so nobody else could know.
+	w.cut[[2]uint64{2, 1}], w.cut[[2]uint64{3, 1}] = true, true
+	w.ticks(35)
+	for g := uint64(1); g <= 9; g++ {
+		if st := w.stores[0].replicaOf(g).node.BasicStatus(); st.RaftState == raft.StateLeader {
+			t.Errorf("group %d: a leader that hears nobody leads on", g)
+		}
+	}
+	w.ticks(60)
+	for g := uint64(1); g <= 9; g++ {
+		if lead := w.leader(g); lead == nil || lead.id == 1 {
+			t.Errorf("group %d has no leader on the other side", g)
+		}
+	}
+}
+
+func TestAStoreThatIsNotHeardLosesItsLeaderships(t *testing.T) {
+	w := sleeping(t, 9, nil)
+	w.spread()
+	w.fallAsleep(27)
+	w.cut[[2]uint64{1, 2}], w.cut[[2]uint64{1, 3}] = true, true
+	w.ticks(100)
+	for g := uint64(1); g <= 9; g++ {
+		if lead := w.leader(g); lead == nil || lead.id == 1 {
+			t.Errorf("group %d has no leader on the other side", g)
+		}
+	}
+}
+
+func TestFollowersAreWokenWhenTheirLeaderIsTakenAway(t *testing.T) {
+	w := sleeping(t, 3, nil)
+	g := uint64(2)
+	lead := w.leader(g)
+	w.loss = 60 // the first words are lost, and repeated
+	if err := lead.store.RemoveGroup(g); err != nil {
+		t.Fatal(err)
+	}
+	w.ticks(15)
+	w.loss = 0
+	w.ticks(60)
+	if got := w.leader(g); got == nil || got == lead {
+		t.Error("the group has no leader")
+	}
+	for _, m := range w.stores {
+		for _, p := range m.store.peers {
+			if len(p.wakes) > 0 {
+				t.Errorf("store %d repeats what store %d has confirmed: %v", m.id, p.store, p.wakes)
+			}
+		}
+	}
+}
+
+// A leader that loses its leadership while followers sleep, because not all had agreed, owes them a
+// word.
+func TestFollowersAreWokenWhenTheirLeaderStepsDown(t *testing.T) {
+	w := three(t, 1, nil)
+	w.electAll()
+	lead := w.leader(1)
+	var follower, other *machine
+	for _, m := range w.stores {
+		if m != lead && follower == nil {
+			follower = m
+		} else if m != lead {
+			other = m
+		}
+	}
+	w.ticks(3)
+	w.crash(other.id)
+	for range 50 {
+		if follower.replicaOf(1).asleep {
+			break
+		}
+		w.tick()
+	}
+	if !follower.replicaOf(1).asleep || lead.replicaOf(1).asleep {
+		t.Fatalf("asleep: follower %t, leader %t", follower.replicaOf(1).asleep, lead.replicaOf(1).asleep)
+	}
+	w.cut[[2]uint64{follower.id, lead.id}] = true
+	w.sent = map[string]int{}
+	for range 40 {
+		w.tick()
+		if lead.replicaOf(1).node.BasicStatus().RaftState != raft.StateLeader {
+			break
+		}
+	}
+	w.ticks(1)
+	if follower.replicaOf(1).asleep || w.sent["wake"] == 0 {
+		t.Errorf("the follower of a leader that has stepped down sleeps: %t; wakes sent: %d", follower.replicaOf(1).asleep, w.sent["wake"])
+	}
+}
+
+// offerTo returns a follower's store and an offer that it would agree to.
+func offerTo(t *testing.T) (w *world, m *machine, offer *Batch) {
+	w = three(t, 1, nil)
+	w.electAll()
+	w.ticks(3)
+	lead := w.leader(1)
+	m = w.stores[lead.id%3]
+	st := lead.replicaOf(1).node.BasicStatus()
+	p := m.store.peers[m.store.peerOf(lead.id)]
+	return w, m, &Batch{
+		From: lead.id, To: m.id, Incarnation: p.incarnation, Number: p.number + 1,
+		Heartbeats: []Heartbeat{{Group: 1, From: lead.id, To: m.id, Term: st.Term, Commit: st.Commit, Sleep: true}},
+	}
+}
+
+func TestAFollowerAgreesOnlyToAFreshOfferOfWhatItHas(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(w *world, m *machine, b *Batch)
+		agrees bool
+	}{
+		{"as it is", func(w *world, m *machine, b *Batch) {}, true},
+		{"overtaken", func(w *world, m *machine, b *Batch) { b.Number-- }, false},
+		{"of an earlier life", func(w *world, m *machine, b *Batch) { b.Incarnation-- }, false},
+		{"of an earlier commit index", func(w *world, m *machine, b *Batch) { b.Heartbeats[0].Commit-- }, false},
+		{"of an earlier term", func(w *world, m *machine, b *Batch) { b.Heartbeats[0].Term-- }, false},
+		{"with the end of the leadership", func(w *world, m *machine, b *Batch) { b.Wakes = []uint64{1} }, false},
+		{"and the store restarts", func(w *world, m *machine, b *Batch) {
+			_ = m.store.Step(b)
+			*b = Batch{From: b.From, To: b.To, Incarnation: b.Incarnation + 1, Number: 1}
+		}, false},
+		{"and a read begins", func(w *world, m *machine, b *Batch) {
+			_ = m.store.Step(b)
+			_ = m.store.ReadIndex(1, []byte("r"))
+			*b = Batch{From: b.From, To: b.To, Incarnation: b.Incarnation, Number: b.Number + 1}
+		}, false},
+		{"of a group that may not sleep", func(w *world, m *machine, b *Batch) { m.replicaOf(1).maySleep = false }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, m, b := offerTo(t)
+			c.change(w, m, b)
+			_ = m.store.Step(b)
+			marks := 0
+			for m.store.HasReady() {
+				rd := m.store.Ready()
+				for _, b := range rd.Batches {
+					for _, r := range b.Responses {
+						if r.Sleep {
+							marks++
+						}
+					}
+				}
+				m.store.Advance(rd)
+			}
+			if got := m.replicaOf(1).asleep; got != c.agrees || marks == 1 != c.agrees {
+				t.Errorf("sleeps: %t, and says so %d times; want %t", got, marks, c.agrees)
+			}
+		})
+	}
+}
+
+func TestAnOfferDoesNotWakeWhoAgrees(t *testing.T) {
+	w, m, b := offerTo(t)
+	for range 3 {
+		_ = m.store.Step(b)
+		w.work(m)
+		if !m.replicaOf(1).asleep {
+			t.Fatal("it woke")
+		}
+		b.Number++
+	}
+	b.Heartbeats[0].Sleep = false // its leader is awake
+	_ = m.store.Step(b)
+	if m.replicaOf(1).asleep {
+		t.Error("it sleeps although its leader is awake")
+	}
+}
+
+func TestAFollowerThatDoesNotAgreeKeepsItsLeaderAwake(t *testing.T) {
+	w := three(t, 1, nil)
+	w.stores[2].store.groups[0].maySleep = false
+	w.electAll()
+	w.ticks(100)
+	if lead := w.leader(1); lead.replicaOf(1).asleep {
+		t.Error("the leader sleeps")
+	}
+	// Nor does it take another's agreement for this one's.
+	if w.stores[2].replicaOf(1).asleep {
+		t.Error("who does not agree sleeps")
+	}
+}
+
+func TestALeaderThatSleepsIsWokenByDisagreementOnly(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	st := lead.replicaOf(1).node.BasicStatus()
+	from := lead.id%3 + 1
+	p := lead.store.peers[lead.store.peerOf(from)]
+	b := Batch{
+		From: from, To: lead.id, Incarnation: p.incarnation, Number: p.number + 1,
+		Responses: []Heartbeat{{Group: 1, From: from, To: lead.id, Term: st.Term, Commit: st.Commit, Sleep: true}},
+	}
+	if _ = lead.store.Step(&b); !lead.replicaOf(1).asleep {
+		t.Error("agreement that is late wakes it")
+	}
+	b.Responses[0].Sleep = false
+	if _ = lead.store.Step(&b); lead.replicaOf(1).asleep {
+		t.Error("a member that is awake does not wake it")
+	}
+}
+
+func TestOnlyGroupsWithPreVoteAndCheckQuorumSleep(t *testing.T) {
+	for name, tune := range map[string]func(*raft.Config){
+		"pre-vote":     func(c *raft.Config) { c.PreVote = false },
+		"check-quorum": func(c *raft.Config) { c.CheckQuorum = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, 3)
+			w.tuneGroup = tune
+			w.start()
+			w.group(1, 1, 2, 3)
+			w.electAll()
+			w.ticks(60)
+			if n := w.asleep(); n != 0 {
+				t.Errorf("%d replicas sleep", n)
+			}
+		})
+	}
+}
+
+func TestNoLeaseOutlivesSleep(t *testing.T) {
+	w := newWorld(t, 1, 3)
+	w.tuneGroup = func(c *raft.Config) { c.LeaseDriftTicks = 1 }
+	w.start()
+	w.group(1, 1, 2, 3)
+	w.electAll()
+	w.ticks(3)
+	lead := w.leader(1)
+	lease := func() (ok bool) {
+		_ = lead.store.Do(1, func(n *raft.RawNode) error { _, ok = n.LeaseRead(); return nil })
+		return ok
+	}
+	if !lease() {
+		t.Fatal("an awake leader has no lease: what rides in heartbeats is lost")
+	}
+	w.fallAsleep(3)
+	w.ticks(10)
+	if lease() {
+		t.Error("a lease has outlived ten ticks of sleep")
+	}
+	w.ticks(2)
+	if !lease() {
+		t.Error("who has woken gets no lease")
+	}
+}
+
+func TestCampaignsAreBoundedInATick(t *testing.T) {
+	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxCampaigns = 5, 2 })
+	w.spread()
+	w.fallAsleep(180)
+	w.crash(1)
+	most := 0
+	for range 150 {
+		w.sent = map[string]int{}
+		w.tick()
+		most = max(most, w.sent[pb.MsgPreVote.String()])
+	}
+	if most != 2*2*2 { // two stores, two campaigns each, two members to ask
+		t.Errorf("%d requests for pre-votes in a tick", most)
+	}
+	for g := range w.history {
+		if w.leader(g) == nil {
+			t.Errorf("group %d has no leader", g)
+		}
+	}
+}
+
+func TestWakesAreBoundedInATick(t *testing.T) {
+	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxWakes = 5, 3 })
+	w.spread()
+	w.fallAsleep(180)
+	w.crash(1)
+	w.ticks(9)
+	for i := range 5 {
+		if got, want := w.asleep(), 120-6*i; got != want {
+			t.Fatalf("%d replicas sleep, want %d", got, want)
+		}
+		w.tick()
+	}
+	// If the store is heard again meanwhile, the others sleep on.
+	m := w.stores[0]
+	w.boot(m)
+	w.crash(1)
+	for id := uint64(2); id <= 3; id++ {
+		s := w.stores[id-1].store
+		p := s.peers[s.peerOf(1)]
+		_ = s.Step(&Batch{From: 1, To: id, Incarnation: p.incarnation, Number: p.number + 1})
+	}
+	before := w.asleep()
+	w.ticks(3)
+	if after := w.asleep(); after != before {
+		t.Errorf("%d replicas woke although their leader's store was heard again", before-after)
+	}
+}
+
+func TestAForgottenStoreGetsNoBeats(t *testing.T) {
+	w := sleeping(t, 9, nil)
+	w.spread()
+	w.crash(1)
+	w.stores[1].store.ForgetStore(1)
+	w.ticks(100)
+	w.batches = 0
+	toDead := 0
+	w.tamper = func(b *Batch) {
+		if b.From == 2 && b.To == 1 && len(b.Heartbeats) == 0 && len(b.Messages) == 0 {
+			toDead++
+		}
+	}
+	w.ticks(5)
+	if toDead > 0 {
+		t.Errorf("%d beats to a store that was forgotten", toDead)
+	}
+	for g := range w.history {
+		if w.leader(g) == nil {
+			t.Error(fmt.Sprint("no leader of group ", g))
+		}
+	}
+}
