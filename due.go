@@ -15,7 +15,8 @@ import (
 // The clocks are raft.clock, electionElapsed, the leader's heartbeatElapsed, transferElapsed,
 // stalledTicks with stalledAt, the silence of learners with their last answers, and the age of
 // configuration changes that are out. Each mechanism that counts ticks has a line in untilDue and,
-// if its counter is its own, one in passTicks. What tick does and untilDue leaves out comes too late.
+// if its counter is its own, one in passTicks. What tick does and untilDue leaves out comes too
+// late.
 
 // neverDue is the distance of a tick that never comes.
 const neverDue = math.MaxUint64
@@ -104,7 +105,8 @@ func (r *raft) untilLeaderDue() uint64 {
 	return due
 }
 
-// untilStalled returns the tick at which a leader gives up because of its own disk, see tickStorage.
+// untilStalled returns the tick at which a leader gives up because of its own disk, see
+// tickStorage.
 func (r *raft) untilStalled(stable uint64) uint64 {
 	if r.members.Find(r.bestVoter()) < 0 {
 		return neverDue // it would help nobody

@@ -29,8 +29,8 @@ func (rn *RawNode) MaySleep() bool {
 	return r.role == StateLeader && r.leadsAtRest()
 }
 
-// isAtRest reports whether everything in the log is committed, applied and durable here, and nothing
-// waits: no read, no snapshot, no report, no configuration change.
+// isAtRest reports whether everything in the log is committed, applied and durable here, and
+// nothing waits: no read, no snapshot, no report, no configuration change.
 func (r *raft) isAtRest() bool {
 	// What counts as applied is committed and durable.
 	return r.broken == nil && r.log.Applied() == r.log.LastIndex() && !r.log.Restores() && r.async.isAtRest(r.term) &&

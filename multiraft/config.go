@@ -11,9 +11,10 @@ import (
 type Config struct {
 	// ID is the id of this store. It is not 0.
 	ID uint64
-	// Incarnation rises with each start of the store, and is not 0: a counter that is durable before
-	// the store is made, for instance. With an incarnation that was used before, other stores may
-	// not notice a restart, and groups that this store has led may sleep on without a leader.
+	// Incarnation rises with each start of the store, and is not 0: a counter that is durable
+	// before the store is made, for instance. With an incarnation that was used before, other
+	// stores may not notice a restart, and groups that this store has led may sleep on without a
+	// leader.
 	Incarnation uint64
 	// StoreOf returns the store of a group's replica, and 0 if it is not known. It is a pure
 	// function, or at least fixed for each replica. A store has at most one replica of a group. nil
@@ -27,9 +28,9 @@ type Config struct {
 	ElectionTick int
 	// BeatTicks is the interval of beats, in ticks. 0 means 1.
 	BeatTicks int
-	// SleepTicks is how long a group has to be idle before its leader offers sleep, in ticks. 0 means
-	// that groups do not sleep. Only groups with CheckQuorum and PreVote do: a member that wakes
-	// alone would otherwise end the leader's term.
+	// SleepTicks is how long a group has to be idle before its leader offers sleep, in ticks. 0
+	// means that groups do not sleep. Only groups with CheckQuorum and PreVote do: a member that
+	// wakes alone would otherwise end the leader's term.
 	SleepTicks int
 
 	// MaxReadyGroups bounds the groups in one Ready. 0 means 1,024.
@@ -40,7 +41,8 @@ type Config struct {
 	// MaxCampaigns bounds the members whose election timeout ends in one tick. Others wait for the
 	// next tick, as if their clocks were slower. 0 means 1,024.
 	MaxCampaigns int
-	// MaxWakes bounds the groups that are woken in one tick because of another store. 0 means 4,096.
+	// MaxWakes bounds the groups that are woken in one tick because of another store. 0 means
+	// 4,096.
 	MaxWakes int
 }
 

@@ -51,12 +51,13 @@
 //   - A store that is silent for [Config.ElectionTick] ticks, or has another incarnation, wakes the
 //     groups here that it led. Their members wait for their election timeouts, as if the leader had
 //     been heard from until then.
-//   - A store that restarts has forgotten that its groups slept. So leaders here with a member there
-//     wake too, and offer sleep again. The other members sleep on.
+//   - A store that restarts has forgotten that its groups slept. So leaders here with a member
+//     there wake too, and offer sleep again. The other members sleep on.
 //   - A store that hears no other store wakes the groups that it leads. Check-quorum ends their
 //     terms.
-//   - A leader that stops to lead, is removed or is quarantined, after it has offered sleep, has its
-//     followers woken: its store repeats that in every batch until the other store has confirmed one.
+//   - A leader that stops to lead, is removed or is quarantined, after it has offered sleep, has
+//     its followers woken: its store repeats that in every batch until the other store has
+//     confirmed one.
 //
 // Batches of a store to another are numbered. A mark that arrives late, after a newer batch, counts
 // for nothing, because the leader may have lost its leadership since.

@@ -10,7 +10,8 @@ import (
 // peer is what the store knows of another store; peers[0] is the store itself.
 type peer struct {
 	store uint64
-	// incarnation and number are those of the newest batch that has arrived; heardAt is when it did.
+	// incarnation and number are those of the newest batch that has arrived; heardAt is when it
+	// did.
 	incarnation, number uint64
 	heardAt             uint64
 	silent              bool
@@ -18,8 +19,8 @@ type peer struct {
 	sent uint64
 	// wakes are the groups that this store has to wake, until it confirms a batch that says so.
 	wakes []owedWake
-	// wakeAll: every group in the waking list wakes, even if the store is heard again. On peers[0]: if
-	// not set, only those with a member on a store that has restarted.
+	// wakeAll: every group in the waking list wakes, even if the store is heard again. On peers[0]:
+	// if not set, only those with a member on a store that has restarted.
 	wakeAll bool
 	// restarted: leaders here with a member on that store have not been looked at yet.
 	restarted bool
@@ -51,8 +52,8 @@ func (s *Store) peerOf(store uint64) int {
 }
 
 // hear notes a batch as a sign of life. It reports whether the batch is the newest of its store, so
-// that its marks of sleep count. A batch of an earlier life, and one that a later one has overtaken,
-// may be very old.
+// that its marks of sleep count. A batch of an earlier life, and one that a later one has
+// overtaken, may be very old.
 func (s *Store) hear(b *Batch) (fresh bool) {
 	at := s.peerOf(b.From)
 	p := s.peers[at]
@@ -197,8 +198,8 @@ func (s *Store) oweWakes(i uint32) {
 	})
 }
 
-// ForgetStore forgets a store that will not come back, so that it gets no more beats. Groups that it
-// leads are woken first.
+// ForgetStore forgets a store that will not come back, so that it gets no more beats. Groups that
+// it leads are woken first.
 func (s *Store) ForgetStore(store uint64) {
 	for at, p := range s.peers {
 		if at == 0 || p.store != store {

@@ -63,8 +63,8 @@ type Unknown struct {
 // Ready is a batch of work of many groups, each in it once at most. Entries and snapshots are
 // immutable and may be kept for ever. Everything else is valid until Advance.
 type Ready struct {
-	// Writes are to be made in one atomic write, or in order. They have to be durable before Batches
-	// are sent, if MustSync is set.
+	// Writes are to be made in one atomic write, or in order. They have to be durable before
+	// Batches are sent, if MustSync is set.
 	Writes   []Write
 	MustSync bool
 	// Batches are to be sent after Writes are made, one for each store that there is something for.
@@ -125,8 +125,8 @@ func (s *Store) Ready() *Ready {
 	return rd
 }
 
-// Advance says that the work of a Ready is done: writes are durable, entries applied. The Ready must
-// not be used any more.
+// Advance says that the work of a Ready is done: writes are durable, entries applied. The Ready
+// must not be used any more.
 func (s *Store) Advance(rd *Ready) {
 	for j := range rd.parts {
 		p := &rd.parts[j]

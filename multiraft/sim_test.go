@@ -13,9 +13,10 @@ import (
 var simSeeds = flag.Int("simseeds", 30, "how many seeds TestStoresInASimulatedWorld tries")
 var simFirst = flag.Int("simfirst", 1, "the first of them")
 
-// Random faults on 3 to 5 stores: crashes, restarts, cuts in one direction, loss, delay, duplicates,
-// slow disks, groups that move, and long times of rest. Every property is checked in each tick. In
-// the end a minority of stores stays dead, the network is healed, and every group has to commit.
+// Random faults on 3 to 5 stores: crashes, restarts, cuts in one direction, loss, delay,
+// duplicates, slow disks, groups that move, and long times of rest. Every property is checked in
+// each tick. In the end a minority of stores stays dead, the network is healed, and every group has
+// to commit.
 func TestStoresInASimulatedWorld(t *testing.T) {
 	slept, sleepers := 0, 0
 	for seed := *simFirst; seed < *simFirst+*simSeeds; seed++ {

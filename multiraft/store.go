@@ -21,8 +21,7 @@ type Store struct {
 	peers []*peer // peers[0] is this store
 	// wakesLeft bounds the groups that are woken in this tick; waking says that some list may hold
 	// groups to wake.
-	wakesLeft int
-	waking    bool
+	waking bool
 
 	// queue holds the groups that have work, in the order in which they got it.
 	queue fifo
@@ -47,8 +46,8 @@ type Store struct {
 type group struct {
 	node *raft.RawNode
 	id   uint64
-	// at is the tick of the store up to which the node's clock was advanced; while the group sleeps,
-	// the tick at which it fell asleep.
+	// at is the tick of the store up to which the node's clock was advanced; while the group
+	// sleeps, the tick at which it fell asleep.
 	at uint64
 	// due is the tick at which the node has something to do.
 	due uint64
@@ -85,8 +84,9 @@ func New(config Config) (*Store, error) {
 	return s, nil
 }
 
-// AddGroup starts this store's replica of a group from what config.Storage holds. The store keeps no
-// reference to config. The error matches ErrGroupExists, ErrConfig, or is one of raft.NewRawNode.
+// AddGroup starts this store's replica of a group from what config.Storage holds. The store keeps
+// no reference to config. The error matches ErrGroupExists, ErrConfig, or is one of
+// raft.NewRawNode.
 //
 // A first member calls raft.RawNode.Bootstrap by Do, or its Storage begins with a snapshot.
 func (s *Store) AddGroup(id uint64, config *raft.Config) error {
@@ -207,9 +207,9 @@ func (s *Store) fail(i uint32, err error) {
 }
 
 // Do calls f with a group's node, for what Store has no method for: campaigns, transfers,
-// configuration changes, reads of the status that need the present time. The group wakes. f must not
-// keep the node, nor call Tick, TickN, SkipTicks, Ready or Advance. The error is one of f, matches
-// ErrNoGroup, or is that of a quarantined node; it is wrapped in a *GroupError.
+// configuration changes, reads of the status that need the present time. The group wakes. f must
+// not keep the node, nor call Tick, TickN, SkipTicks, Ready or Advance. The error is one of f,
+// matches ErrNoGroup, or is that of a quarantined node; it is wrapped in a *GroupError.
 func (s *Store) Do(id uint64, f func(node *raft.RawNode) error) error {
 	i, err := s.find(id)
 	if err != nil {

@@ -1,13 +1,13 @@
 package multiraft
 
-// Groups are linked in lists, each group in one list at most. A group that is awake is in the bucket
-// of a tick, and a group that sleeps is in the list of the store that leads it:
+// Groups are linked in lists, each group in one list at most. A group that is awake is in the
+// bucket of a tick, and a group that sleeps is in the list of the store that leads it:
 //
 //	lists: | bucket 0 | ... | bucket 255 | led by store 0 | waking | led by store 1 | waking | ...
 //
 // A bucket holds groups whose next tick may be due when the clock gets there. A due tick that moves
-// away leaves its group where it is, so that a follower's heartbeats cost nothing here; the group is
-// put in a later bucket when its bucket comes up. A tick that is further away than the wheel is
+// away leaves its group where it is, so that a follower's heartbeats cost nothing here; the group
+// is put in a later bucket when its bucket comes up. A tick that is further away than the wheel is
 // large is in the last bucket.
 
 const (

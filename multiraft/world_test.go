@@ -44,7 +44,6 @@ type machine struct {
 	held        []heldReady
 	failures    []Failure
 	reads       []Read
-	dead        bool // for ever
 }
 
 type heldReady struct {
