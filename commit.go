@@ -42,6 +42,9 @@ func (r *raft) advanceOwnMatch() {
 
 // commitAsTold moves the commit index to the one that the leader of this term reports.
 func (r *raft) commitAsTold(index uint64) error {
+	if index <= r.log.Committed() {
+		return nil
+	}
 	term, _ := r.log.Term(r.log.Stable())
 	return r.commitOnWord(index, term == r.term)
 }

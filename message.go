@@ -126,9 +126,9 @@ func readContext(m *pb.Message) []byte { return m.Entries[0].Data }
 func transferTarget(m *pb.Message) uint64 { return m.From }
 
 // isFromLeader: only the leader of m.Term sends these, so m.From is it.
-func isFromLeader(t pb.MessageType) bool {
-	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap || t == pb.MsgTimeoutNow
-}
+func isFromLeader(t pb.MessageType) bool { return leaderMsgs.has(t) }
+
+const leaderMsgs typeSet = 1<<pb.MsgApp | 1<<pb.MsgHeartbeat | 1<<pb.MsgSnap | 1<<pb.MsgTimeoutNow
 
 // addressing says what a message type may look like on the outside.
 type addressing uint8
@@ -141,20 +141,28 @@ const (
 	inputType              // from the application, or forwarded by a peer
 )
 
+const (
+	peerMsgs typeSet = 1<<pb.MsgApp | 1<<pb.MsgAppResp | 1<<pb.MsgVote | 1<<pb.MsgVoteResp | 1<<pb.MsgSnap |
+		1<<pb.MsgHeartbeat | 1<<pb.MsgHeartbeatResp | 1<<pb.MsgPreVote | 1<<pb.MsgPreVoteResp | 1<<pb.MsgTimeoutNow
+
+	inputMsgs typeSet = 1<<pb.MsgProp | 1<<pb.MsgReadIndex | 1<<pb.MsgReadIndexResp | 1<<pb.MsgTransferLeader |
+		1<<pb.MsgForgetLeader
+
+	replyMsgs typeSet = 1<<pb.MsgStorageAppendResp | 1<<pb.MsgStorageApplyResp
+)
+
 func addressingOf(t pb.MessageType) addressing {
-	switch t {
-	case pb.MsgApp, pb.MsgAppResp, pb.MsgVote, pb.MsgVoteResp, pb.MsgSnap, pb.MsgHeartbeat, pb.MsgHeartbeatResp,
-		pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
+	switch {
+	case peerMsgs.has(t):
 		return peerType
-	case pb.MsgProp, pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgTransferLeader, pb.MsgForgetLeader:
+	case inputMsgs.has(t):
 		return inputType
-	case pb.MsgHup, pb.MsgBeat, pb.MsgUnreachable, pb.MsgSnapStatus, pb.MsgCheckQuorum, pb.MsgStorageAppend, pb.MsgStorageApply:
-		return localType
-	case pb.MsgStorageAppendResp, pb.MsgStorageApplyResp:
+	case replyMsgs.has(t):
 		return localReply
-	default:
-		return unknownType
+	case localMsgs.has(t):
+		return localType
 	}
+	return unknownType
 }
 
 // checkMessage is the front door: what m may look like by itself, whatever state the

@@ -484,10 +484,10 @@ func (rn *RawNode) lend(rd *Ready, w *write) {
 func (rn *RawNode) addStorageMessages(rd *Ready, w write, tells bool) {
 	r := &rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.Snapshot != 0 || r.async.hasGated() {
-		r.local(r.storageAppend(rd, w, tells))
+		r.storageAppend(rd, w, tells)
 	}
 	if len(rd.CommittedEntries) > 0 {
-		r.local(r.storageApply(rd.CommittedEntries))
+		r.storageApply(rd.CommittedEntries)
 	}
 }
 

@@ -190,7 +190,7 @@ const (
 )
 
 // IsLocalMsgTarget reports whether id is LocalAppendThread or LocalApplyThread.
-func IsLocalMsgTarget(id uint64) bool { return id == LocalAppendThread || id == LocalApplyThread }
+func IsLocalMsgTarget(id uint64) bool { return id >= LocalApplyThread }
 
 // typeSet has a bit for each message type in it.
 type typeSet uint64

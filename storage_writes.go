@@ -159,11 +159,10 @@ func (r *raft) tickStorage() {
 // storageAppend makes the message that carries a write to the append thread, with every response
 // that waits for the write. What the message refers to stays valid. With sync, the write has to be
 // durable even if no response waits for it.
-func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
-	m := pb.Message{Type: pb.MsgStorageAppend, From: r.id, To: LocalAppendThread, Entries: rd.Entries}
-	if !IsEmptyHardState(rd.HardState) {
-		m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
-	}
+func (r *raft) storageAppend(rd *Ready, w write, sync bool) {
+	m := r.send(pb.MsgStorageAppend, LocalAppendThread)
+	m.Entries = rd.Entries
+	m.Term, m.Vote, m.Commit = rd.HardState.Term, rd.HardState.Vote, rd.HardState.Commit
 	ack := pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: r.id, Term: r.term, RejectHint: w.Generation}
 	last := r.log.Last()
 	unacknowledged := r.log.Stable() < last.Index
@@ -184,13 +183,13 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) pb.Message {
 	}
 	// As in v3.6, a message without responses need not be durable. A pool needs an
 	// acknowledgement to get its array back.
+	gated := r.async.hasGated()
 	switch {
-	case unacknowledged || w.Snapshot != 0 || sync || r.async.appendResponses != nil || r.async.echoWaits(r.term):
+	case unacknowledged || w.Snapshot != 0 || sync || gated && (r.async.appendResponses != nil || r.async.echoWaits(r.term)):
 		m.Responses = r.appendResponses(&ack)
-	case r.async.hasGated():
+	case gated:
 		m.Responses = r.async.gated.take(false)
 	}
-	return m
 }
 
 // appendResponses returns every response that waits for a write, the acknowledgement last.
@@ -199,9 +198,6 @@ func (r *raft) appendResponses(ack *pb.Message) []pb.Message {
 	responses := r.async.gated.drain(pool.take(len(r.async.gated.filling) + 1))
 	return pool.lend(append(responses, *ack))
 }
-
-// local adds a message to a storage thread.
-func (r *raft) local(m pb.Message) { *r.send(m.Type, m.To) = m }
 
 // handleStorageAppendResp is the append thread's acknowledgement.
 func (r *raft) handleStorageAppendResp(m *pb.Message) error {
@@ -215,13 +211,13 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 }
 
 // storageApply makes the message that carries committed entries to the apply thread.
-func (r *raft) storageApply(entries []pb.Entry) pb.Message {
+func (r *raft) storageApply(entries []pb.Entry) {
 	r.async.applyingBytes += raftlog.EncodedBytes(entries)
 	r.async.applyFull = r.log.Applying()+1 < r.log.ApplyEnd(false)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
 	pool := r.async.applyResponses
-	responses := pool.lend(append(pool.take(1), ack))
-	return pb.Message{Type: pb.MsgStorageApply, From: r.id, To: LocalApplyThread, Entries: entries, Responses: responses}
+	m := r.send(pb.MsgStorageApply, LocalApplyThread)
+	m.Term, m.Entries, m.Responses = 0, entries, pool.lend(append(pool.take(1), ack))
 }
 
 // handleStorageApplyResp is the apply thread's acknowledgement.

@@ -133,6 +133,10 @@ func (c *Chunks) fit(lo, hi, maxSize uint64) uint64 {
 	if maxSize == NoLimit {
 		return hi
 	}
+	// An array counts more bytes for its entries than their encodings take.
+	if c := c.at(c.chunk(lo)); c.bytes <= maxSize && hi-c.entries[0].Index <= uint64(len(c.entries)) {
+		return hi
+	}
 	size := uint64(0)
 	for at := lo; at < hi; {
 		entries := c.part(at, hi)
