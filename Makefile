@@ -12,7 +12,7 @@ OLDEST      := $(shell sed -n 's/^go //p' go.mod)
 # The tests of these need a browser: see the target browser.
 BROWSER     := ./cmd/raftpage/browser ./examples/kv/browser
 
-.PHONY: all test lint unit browser oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
+.PHONY: all test lint unit browser stories oldest race fuzz programs programs-short load fuzz-long planted prove mutate bench run
 
 all: test
 
@@ -34,7 +34,12 @@ unit:
 	go vet -tags with_tla . ./cmd/raftscript && go test -tags with_tla -run Trace . ./cmd/raftscript
 	cd interop && go vet -tags with_tla ./scripts && go test -tags with_tla -run Trace ./scripts
 
-# The pages of the example and of raftpage in headless Chromium, which is installed if there is none.
+# A page with a picture for each script in testdata, and an index: begin with site/index.html.
+stories:
+	go run ./cmd/raftscript stories -o site testdata/*.txt
+
+# The pages of the example and of raftpage, and pictures of runs, in headless Chromium, which is
+# installed if there is none.
 browser:
 	@./.ci/browser
 

@@ -4,6 +4,7 @@
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
 //	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE | -seed N [-nodes N] [-events N]
+//	raftscript stories -o FOLDER SCRIPT...
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //	raftscript help
 //
@@ -25,7 +26,10 @@
 // that needs no other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws
 // what happens, not what the script expects.
 //
-// The fourth form needs a binary that was built with -tags with_tla; any other binary exits with 1.
+// The fourth form writes a site: a page with a picture for each script, and an index by subject and
+// by section of the thesis. Both stand in the comment at the top of a script.
+//
+// The fifth form needs a binary that was built with -tags with_tla; any other binary exits with 1.
 // It writes the state trace of a script, a recording or a simulated cluster to its output, as
 // NDJSON that Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error
 // whether the trace is a run of that specification, as far as it can check. The exit status is 1 if
@@ -70,6 +74,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "show" {
 		return runShow(args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "stories" {
+		return runStories(args[1:], stdout, stderr)
+	}
 	if len(args) == 1 && args[0] == "help" {
 		fmt.Fprint(stdout, rafttest.Reference())
 		return exitSame
@@ -85,7 +92,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&opts.rewrite, "rewrite", false, "write what happened into the files as their new expectations")
 	flags.BoolVar(&opts.ignoreLog, "ignore-log", false, "do not compare log lines")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+showUsage+"\n       "+traceUsage+"\n       raftscript help")
+		fmt.Fprintln(stderr, "usage: raftscript [-rewrite] [-ignore-log] FILE...\n       raftscript replay|step|export [-life N] RECORDING...\n       "+showUsage+"\n       "+storiesUsage+"\n       "+traceUsage+"\n       raftscript help")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -134,7 +134,7 @@ func recordFile(path string, rec *picture.Recorder) error {
 	if err != nil {
 		return err
 	}
-	rec.Title(name, script.Header())
+	rec.Title(titleOf(name), withoutSubject(script.Header()))
 	script.Run(&rafttest.InteractionOpts{Picture: rec})
 	return nil
 }

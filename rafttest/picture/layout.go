@@ -83,7 +83,7 @@ func (p *Picture) place() *layout {
 	if words == 0 {
 		words = 110 // times and partitions
 	}
-	width := min(max(1190/max(len(p.Nodes), 1), 165), 250)
+	width := min(max(1080/max(len(p.Nodes), 1), 165), 250)
 	x := margin + words
 	for _, id := range p.Nodes {
 		l.lanes = append(l.lanes, lane{id: id, x: x + laneInset, width: width})

@@ -94,24 +94,39 @@ function head(x1, y1, x2, y2, looks) {
 
 const name = id => data.lanes.find(lane => lane.id === id).name;
 
-// states are the nodes after a row: all changes up to it, one after the other.
+// A past is the nodes after some changes. Pasts are kept at intervals, and the last one besides, so
+// that a step needs few changes.
+const interval = 400;
+let pasts, now;
+
+const clone = past => ({at: past.at, nodes: new Map([...past.nodes].map(([id, n]) => [id, {...n, log: n.log.slice()}]))});
+
+// states are the nodes after a row.
 function states(row) {
-	const nodes = new Map(data.lanes.map(lane => [lane.id, {first: 1, log: [], before: 0}]));
-	for (const c of data.states) {
-		if (c.i > row) break;
-		const n = nodes.get(c.n);
-		if (c.s) n.status = c.s;
-		if (c.l) {
-			const kept = [];
-			for (let index = c.l.f; index < c.l.a; index++) {
-				if (n.log[index - n.first]) kept.push(n.log[index - n.first]);
-			}
-			n.log = kept.concat((c.l.e ?? []).map((term, i) => [term, c.l.x[i]]));
-			n.first = c.l.f;
-			n.before = c.l.t;
-		}
+	if (now.at > 0 && data.states[now.at - 1].i > row) {
+		let last = pasts.length - 1;
+		while (last > 0 && data.states[pasts[last].at - 1].i > row) last--;
+		now = clone(pasts[last]);
 	}
-	return nodes;
+	for (; now.at < data.states.length && data.states[now.at].i <= row; ) {
+		change(now.nodes.get(data.states[now.at].n), data.states[now.at]);
+		now.at++;
+		if (now.at === pasts.length * interval) pasts.push(clone(now));
+	}
+	return now.nodes;
+}
+
+// change applies a change to a node: of its log, what is before the first index or from the place of
+// the change on goes.
+function change(n, c) {
+	if (c.s) n.status = c.s;
+	if (!c.l) return;
+	if (c.l.f > n.first) n.log.splice(0, c.l.f - n.first);
+	else if (c.l.f < n.first) n.log = [];
+	n.log.length = Math.min(n.log.length, c.l.a - c.l.f);
+	(c.l.e ?? []).forEach((term, i) => n.log.push([term, c.l.x[i]]));
+	n.first = c.l.f;
+	n.before = c.l.t;
 }
 
 // showState shows the nodes after the step in a table: a column for each index of the log.
@@ -190,6 +205,8 @@ document.addEventListener("keydown", event => {
 // choose shows a group.
 function choose(group) {
 	data = groups.find(g => g.group === group) ?? groups[0];
+	pasts = [{at: 0, nodes: new Map(data.lanes.map(lane => [lane.id, {first: 1, log: [], before: 0}]))}];
+	now = clone(pasts[0]);
 	$("group").value = data.group;
 	$("nodes").innerHTML = data.lanes.map(lane => `<label><input type="checkbox" value="${lane.id}" checked> ${lane.name.slice(5)}</label>`).join("");
 	const types = [...new Set(data.rows.flatMap(row => row.t ?? []))].sort();

@@ -83,6 +83,9 @@ func (p *Picture) formatClock(clock map[uint64]int) string {
 // oneLine is an event in one line, for a log.
 func (e *Event) oneLine(p *Picture) string {
 	words := []string{e.words(p)}
+	if len(e.Lost) > 0 {
+		words = append(words, fmt.Sprintf("%d lost", len(e.Lost)))
+	}
 	if e.Refused != "" {
 		words = append(words, "refuses: "+e.Refused)
 	}
@@ -94,8 +97,11 @@ func (e *Event) oneLine(p *Picture) string {
 		words = append(words, fmt.Sprintf("sends to %d: %s", m.To, m.Text))
 	}
 	text := strings.Trim(strings.Join(words, "; "), "; ")
-	if text == "" {
-		return "(nothing that is shown)"
+	switch {
+	case text != "":
+		return text
+	case e.Command != "":
+		return e.Command
 	}
-	return text
+	return "nothing that is shown changes"
 }
