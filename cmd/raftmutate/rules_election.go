@@ -128,7 +128,7 @@ func electionRemovals() []removal {
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
 			`if r.log.Restores() || r.term+1`, `if r.term+1`}}},
 		{"campaign-limit", "nobody campaigns into a term or an index that could wrap", "bounds", []edit{{"election.go",
-			`if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {`, `if r.log.Restores() {`}}},
+			`if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {`, `if r.log.Restores() || false && r.term+1 >= raftlog.MaxCounter {`}}},
 		{"learner-campaigns", "only voters campaign", "§4.2.1; bug 38", []edit{
 			{"election.go", `	if r.role == StateLeader || !r.mayCampaign {`, `	if r.role == StateLeader {`},
 			{"tick.go", `	if r.mayCampaign {

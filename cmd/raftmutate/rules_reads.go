@@ -42,7 +42,7 @@ func readRemovals() []removal {
 			`from == r.id && r.reads.isQuestion(context)`, `from == 0 && r.reads.isQuestion(context)`}}},
 		{"read-dropped-apart", "a dropped read is no answer, and makes no Ready", "drop-in", []edit{{"read.go",
 			`		rs.dropped = append(rs.dropped, context)
-`, `		r.answer(ReadState{Index: raftlog.NoLimit, RequestCtx: context})
+`, `		r.answer(ReadState{Index: ^uint64(0), RequestCtx: context})
 `}}},
 		{"read-dropped-bound", "the contexts of dropped reads are bounded", "bounds", []edit{{"read.go",
 			`from == r.id && len(rs.dropped) < rs.most`, `from == r.id`}}},
