@@ -9,6 +9,94 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
+// appendsDue reports whether some follower is owed an append.
+func (r *raft) appendsDue() bool {
+	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.log.Committed())
+}
+
+// buildAppends turns what followers are owed into messages: this is the only place that
+// makes MsgApp, and it runs once per Ready, so that an append carries all entries
+// and commit index that the steps before it brought. A follower gets more than one
+// only if size limits split it.
+func (r *raft) buildAppends() error {
+	if r.role != StateLeader {
+		return nil
+	}
+	last, commit := r.log.LastIndex(), r.log.Committed()
+	for _, i := range r.members.MayBeDue(last, commit) {
+		id := r.members.ID(int(i))
+		if id == r.id {
+			continue
+		}
+		// Ends: each round advances Next, fills the window, or pauses the follower.
+		for pr := r.members.Progress(int(i)); pr.AppendDue(last, commit); {
+			if err := r.buildAppend(id, pr); err != nil {
+				return r.quarantine("building an append", err)
+			}
+		}
+	}
+	r.members.AppendDue(r.id, last, commit) // none is; this examines the members that were sent to
+	return nil
+}
+
+// buildAppend makes one append, or a snapshot if the entries are gone. A
+// Storage that cannot answer never leads to an append (the error is returned).
+func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
+	prev := raftlog.EntryID{Index: pr.Next - 1}
+	term, ok := r.log.Term(prev.Index)
+	if !ok {
+		return r.buildSnapshot(to, pr)
+	}
+	prev.Term = term
+	var entries []pb.Entry
+	// An append without entries asks whether prev is there: whether what is in flight was lost, or
+	// whether the logs agree up to there.
+	if pr.TakesEntries() {
+		var err error
+		entries, err = r.log.Entries(pr.Next, r.log.LastIndex()+1, r.limits.messageBytes)
+		switch {
+		case errors.Is(err, ErrCompacted):
+			return r.buildSnapshot(to, pr)
+		case errors.Is(err, ErrUnavailable):
+			r.hinder(pr, "%x: entries from %d are not available for %x: %v", r.id, pr.Next, to, err)
+			return nil
+		case err != nil:
+			return err
+		}
+		if len(entries) == 0 && pr.Next <= r.log.LastIndex() {
+			// The loop that builds appends ends because each one makes progress.
+			return fmt.Errorf("%w: no entries from %d on, last index %d", ErrInvariant, pr.Next, r.log.LastIndex())
+		}
+	}
+	m := r.send(pb.MsgApp, to)
+	m.LogTerm, m.Index = prev.Term, prev.Index
+	m.Entries = entries
+	m.Commit = r.log.Committed()
+	traceSend(r, m)
+	pr.SentAppend(len(entries), raftlog.PayloadBytes(entries), r.log.Committed(), r.limits.inflight())
+	return nil
+}
+
+// hinder leaves a follower alone until its next sign of life, because what it needs cannot be sent.
+// The reason is logged once, until something is sent again.
+func (r *raft) hinder(pr *tracker.Progress, format string, args ...any) {
+	if pr.Hinder() {
+		r.logger.Warningf(format, args...)
+	}
+}
+
+// resumeHindered tries again to send what could not be sent.
+func (r *raft) resumeHindered() {
+	if r.role != StateLeader {
+		return
+	}
+	for i := range r.members.Len() {
+		if r.members.Progress(i).Resume() {
+			r.members.Change(i)
+		}
+	}
+}
+
 // handleAppend is a follower's receipt of an append (thesis Figure 3.1, AppendEntries).
 func (r *raft) handleAppend(m *pb.Message) error {
 	req := appendReq{m}

@@ -1,12 +1,83 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
+
+// maxSnapshotWait bounds the time between snapshots to a follower that takes none, in election
+// timeouts.
+const maxSnapshotWait = 8
+
+// manySnapshots is how many snapshots a follower is sent in vain before that is a warning.
+const manySnapshots = 3
+
+// buildSnapshot sends the newest snapshot to a follower that needs entries which
+// are gone (thesis §5.3). If there is none to send, or it is too early for another one, the
+// follower is left alone until its next sign of life.
+func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
+	l := &r.limits
+	if !pr.RecentActive || !pr.MaySendSnapshot(r.clock, uint32(l.heartbeat), maxSnapshotWait*uint32(l.election)) {
+		pr.Pause()
+		return nil
+	}
+	snapshot, err := r.log.Snapshot()
+	if errors.Is(err, ErrSnapshotTemporarilyUnavailable) {
+		r.logger.Debugf("%x: no snapshot for %x yet", r.id, to)
+		pr.Hinder()
+		return nil
+	}
+	if err != nil {
+		return wrapStorage("snapshot", err)
+	}
+	id := snapshotID(&snapshot)
+	if id.Index == 0 {
+		r.hinder(pr, "%x: %x needs a snapshot, and the storage has none: its first entry is %d. Create one", r.id, to, r.log.First())
+		return nil
+	}
+	if id.Index > r.log.LastIndex() {
+		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.Index, r.log.First(), r.log.LastIndex()))
+	}
+	if id.Index > r.log.Committed() {
+		// A commit index is not synced, so that it may be behind after a crash. It catches up with the first commit of the term.
+		pr.Pause()
+		return nil
+	}
+	if id.Index+1 < r.log.First() {
+		// It would not connect with the log: the follower would need the next one at once.
+		r.hinder(pr, "%x: the snapshot at %v for %x is older than the first entry %d", r.id, id, to, r.log.First())
+		return nil
+	}
+	if splits, err := endsInFirstConfiguration(&r.log, &snapshot.Metadata); err != nil {
+		return err
+	} else if splits {
+		r.hinder(pr, "%x: the snapshot at %v for %x ends within the first configuration", r.id, id, to)
+		return nil
+	}
+	m := r.send(pb.MsgSnap, to)
+	m.Snapshot = &snapshot
+	traceSend(r, m)
+	pr.BecomeSnapshot(id.Index)
+	r.logSnapshot(to, id, pr)
+	return nil
+}
+
+// logSnapshot counts a snapshot that is sent. It says once that a follower takes none.
+func (r *raft) logSnapshot(to uint64, id raftlog.EntryID, pr *tracker.Progress) {
+	switch n := pr.SnapshotSent(r.clock); n {
+	case 1:
+		r.logger.Infof("%x sends the snapshot at %v to %x, which has matched %d", r.id, id, to, pr.Match)
+	case manySnapshots:
+		r.logger.Warningf("%x sends the snapshot at %v to %x, which has taken none of %d before; the next ones wait longer", r.id, id, to, n-1)
+	default:
+		r.logger.Debugf("%x sends snapshot number %d, at %v, to %x", r.id, n, id, to)
+	}
+}
 
 // handleSnapshot is a follower's receipt of a snapshot (thesis §5, Figure 5.3). What
 // it acknowledges is what it now has for certain.

@@ -20,8 +20,8 @@ var layers = [][]string{
 	{"raft.go", "changes_out.go", "first_configuration.go", "recovery.go", "alone.go", "send.go", "read.go", "lease.go", "catchup.go", "state_trace.go", "state_trace_nop.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go", "transfer.go"},
 	{"role.go"},
-	{"membership.go", "append.go", "heartbeat.go"},
-	{"propose.go", "snapshot.go"},
+	{"membership.go", "append.go", "snapshot.go", "heartbeat.go"},
+	{"propose.go"},
 	{"election.go", "storage_writes.go", "add_server.go"},
 	{"step.go", "tick.go", "due.go", "bootstrap.go", "invariants.go"},
 	{"rawnode.go", "inspect.go", "sleep.go"},

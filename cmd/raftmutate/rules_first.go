@@ -29,7 +29,7 @@ func firstRemovals() []removal {
 			`	end = min(end, hi-1)`, `	_ = hi`}}},
 		{"first-active", "and active before a part of it is applied", "§4.1; §5", []edit{{"rawnode.go",
 			`		if committed[0].Index == 1 && r.members.Len() == 0 {`, `		if false {`}}},
-		{"first-snapshot", "a snapshot that ends within it is not sent", "§4.1; §5", []edit{{"send.go",
+		{"first-snapshot", "a snapshot that ends within it is not sent", "§4.1; §5", []edit{{"snapshot.go",
 			`	} else if splits {`, `	} else if splits && false {`}}},
 		{"first-snapshot-only", "others are, before a change of the first term too", "§5", []edit{{"first_configuration.go",
 			` && slices.Contains(s.ConfState.Voters, cc.NodeID)`, ` || slices.Contains(s.ConfState.Voters, cc.NodeID)`}}},

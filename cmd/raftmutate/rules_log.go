@@ -78,14 +78,14 @@ func logRemovals() []removal {
 		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
 			`		pr.Quiet(r.log.LastIndex(), r.log.Committed())
 `, ``}}},
-		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"send.go",
+		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"append.go",
 			`		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
 			pr.Pause()
 			return nil`}}},
 		{"compaction-noticed", "that the log was compacted is noticed", "§5; bug 19", []edit{{"internal/raftlog/log.go",
 			`	if first > l.first && first <= l.unstable.stable {`, `	if false {`}}},
-		{"read-error", "a read that fails never becomes an append", "bug 20", []edit{{"send.go",
+		{"read-error", "a read that fails never becomes an append", "bug 20", []edit{{"append.go",
 			`		case err != nil:
 			return err
 		}

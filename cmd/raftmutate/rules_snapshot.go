@@ -39,9 +39,9 @@ func snapshotRemovals() []removal {
 `, `	pr.PendingSnapshot = index
 	pr.Match = max(pr.Match, index)
 `}}},
-		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"send.go",
+		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"snapshot.go",
 			`	if id.Index+1 < r.log.First() {`, `	if false {`}}},
-		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"send.go",
+		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"snapshot.go",
 			`	if id.Index > r.log.Committed() {
 		// A`, `	if false {
 		// A`}}},
@@ -65,12 +65,12 @@ func snapshotRemovals() []removal {
 		{"snapshot-wait-ends", "nobody waits when the follower has taken one", "§5", []edit{{"progress/progress.go",
 			`	pr.snapshots = 0
 `, ``}}},
-		{"snapshot-missing", "a leader without a snapshot goes on", "§5", []edit{{"send.go",
+		{"snapshot-missing", "a leader without a snapshot goes on", "§5", []edit{{"snapshot.go",
 			`	if id.Index == 0 {
 		r.hinder`, `	if id.Index == 0 {
 		return wrapStorage("snapshot", errBadSnapshot)
 		r.hinder`}}},
-		{"hindered-once", "what a follower cannot be sent is logged once", "bounds", []edit{{"send.go",
+		{"hindered-once", "what a follower cannot be sent is logged once", "bounds", []edit{{"append.go",
 			`	if pr.Hinder() {
 `, `	if pr.Hinder() || true {
 `}}},
