@@ -113,12 +113,12 @@ func doorRemovals() []removal {
 			}
 `, ``}}},
 		{"quarantine", "a node that is quarantined takes no further part", "bug 25", []edit{{"step.go",
-			`	if r.err != nil {
-		return r.err
+			`	if r.err() != nil {
+		return r.err()
 	}
 	if r.record != nil {`, `	if r.record != nil {`}}},
 		{"quarantine-recorded", "a recording ends with the input that broke the node", "replay", []edit{{"rawnode.go",
-			`	if r.err == nil {
+			`	if r.err() == nil {
 		r.record.note(kind, numbers...)
 	}`, `	r.record.note(kind, numbers...)`}}},
 		{"node-step-left", "through a Node, the caller of Step may hold a lock of its Storage", "v3.6", []edit{{"node.go",

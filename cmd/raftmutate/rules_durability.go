@@ -12,9 +12,9 @@ func durabilityRemovals() []removal {
 		{"sync-term", "a term is synced", "§3.8; bug 27", []edit{{"ready.go",
 			`return entsnum != 0 || st.Vote != prevst.Vote || st.Term != prevst.Term`, `return entsnum != 0 || st.Vote != None && st.Vote != prevst.Vote`}}},
 		{"sync-entries", "entries are synced", "§3.8; bug 27", []edit{{"rawnode.go",
-			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0`, `rd.MustSync = rd.MustSync || rn.write.Snapshot != 0`}}},
+			`rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || w.Snapshot != 0`, `rd.MustSync = rd.MustSync || w.Snapshot != 0`}}},
 		{"sync-snapshot", "a snapshot is synced", "§5", []edit{
-			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || rn.write.Snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
+			{"rawnode.go", `rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || w.Snapshot != 0`, `rd.MustSync = rd.MustSync || len(rd.Entries) > 0`},
 			{"rawnode.go", `return r.log.MayHaveConfChange(`, `return !r.log.Restores() && r.log.MayHaveConfChange(`}}},
 		{"applied-durable", "what is applied is durable, whatever has become of the log behind it", "§10.2.1", []edit{{"internal/raftlog/log.go",
 			`u.stable <= index && index < u.taken {`, `false && index < u.taken {`}}},
@@ -121,8 +121,8 @@ func durabilityRemovals() []removal {
 			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
 		{"handed-out-messages", "messages that were handed out are never written again", "ownership", []edit{{"send.go",
 			`	case reuse:
-		o.filling, o.lent`, `	case true:
-		o.filling, o.lent`}}},
+		if o.lent == nil`, `	case true:
+		if o.lent == nil`}}},
 		{"handed-out-reads", "read states that were handed out are never written again", "ownership", []edit{{"read.go",
 			`	if !reuse {`, `	if false {`}}},
 		{"handed-out-responses", "responses that were handed out are never written again", "ownership", []edit{{"send.go",

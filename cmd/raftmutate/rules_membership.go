@@ -153,8 +153,8 @@ func membershipRemovals() []removal {
 			`		r.tickTransfer()
 `, ``}}},
 		{"transfer-dies", "a transfer ends with the role and the term", "§3.10; bug 8", []edit{{"raft.go",
-			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}}`,
-			`*l = leadership{catching: l.catching, lease: lease{sent: l.lease.sent[:0]}, transferee: l.transferee}`}}},
+			`*l = leadership{catching: l.catching, lease: l.lease}`,
+			`*l = leadership{catching: l.catching, lease: l.lease, transferee: l.transferee}`}}},
 		{"transfer-stops-proposals", "nothing is proposed while the leadership is handed over", "§3.10", []edit{{"propose.go",
 			`	case r.transferee != None:
 		return ErrTransferring

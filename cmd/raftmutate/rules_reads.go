@@ -60,9 +60,9 @@ func readRemovals() []removal {
 `, `		for j := range q.Len() {
 `}}},
 		{"read-questions", "questions do not pile up while nobody calls Ready", "bounds", []edit{{"read.go",
-			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower ||`}}},
+			`r.role != StateFollower || r.outbox.asks ||`, `r.role != StateFollower ||`}}},
 		{"ask-besides", "a question that may be lost is repeated, whatever else is to be sent", "§6.4", []edit{{"read.go",
-			`r.role != StateFollower || r.outbox != nil && r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
+			`r.role != StateFollower || r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case rs.queue.Len() >= rs.most || len(rs.answers) >= rs.most:`, `	case false:`}}},
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
