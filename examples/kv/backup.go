@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -25,27 +24,10 @@ var backupKind = imageKind{
 	magic: "kv backup 1\n", prefixes: []byte{dataPrefix, sessionPrefix}, broken: errBadBackup,
 }
 
-// imageSlot hands an image of the store over to a client that may have gone when it is there.
-// Whoever comes second closes it.
-type imageSlot struct {
-	atomic.Pointer[pebble.Snapshot]
-}
-
-// abandoned stands in a slot that nobody waits for any more.
-var abandoned = &pebble.Snapshot{}
-
-// fill puts an image of the store into the slot. The store stays open until it is closed.
-func (slot *imageSlot) fill(s *store) {
+// openImage makes an image of the store, which stays open until the image is closed.
+func (s *store) openImage() *pebble.Snapshot {
 	s.snapshots.running.Add(1)
-	if made := s.db.NewSnapshot(); !slot.CompareAndSwap(nil, made) {
-		s.closeImage(made)
-	}
-}
-
-func (slot *imageSlot) close(s *store) {
-	if made := slot.Swap(abandoned); made != nil {
-		s.closeImage(made)
-	}
+	return s.db.NewSnapshot()
 }
 
 func (s *store) closeImage(made *pebble.Snapshot) {
@@ -55,19 +37,19 @@ func (s *store) closeImage(made *pebble.Snapshot) {
 
 // backup answers GET /backup with what was committed when the request came.
 func (r *replica) backup(w http.ResponseWriter, req *http.Request) {
-	var slot imageSlot
-	defer slot.close(r.store)
+	var image *pebble.Snapshot
 	_, err := r.read(req.Context(), consistency{mode: readSafe}, func(s *store) (outcome, error) {
-		slot.fill(s)
+		image = s.openImage()
 		return outcome{found: true}, nil
 	})
 	if err != nil {
 		unavailable(w, err)
 		return
 	}
+	defer r.store.closeImage(image)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	out := bufio.NewWriterSize(&paced{w, http.NewResponseController(w)}, 256<<10)
-	if err := errors.Join(backupKind.write(out, slot.Load()), out.Flush()); err != nil {
+	if err := errors.Join(backupKind.write(out, image), out.Flush()); err != nil {
 		// The end is missing, so the client knows.
 		r.opts.log.Warn("a backup was broken off", "err", err)
 	}

@@ -150,11 +150,10 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	for i := range 3 {
 		must(t, s.db.Set(dataKey(fmt.Append(nil, i)), encodeRow(uint64(i+1), []byte("value")), nil))
 	}
-	var slot imageSlot
-	slot.fill(s)
+	image := s.openImage()
 	var whole bytes.Buffer
-	must(t, backupKind.write(&whole, slot.Load()))
-	slot.close(s)
+	must(t, backupKind.write(&whole, image))
+	s.closeImage(image)
 	must(t, s.close())
 
 	file, dir := filepath.Join(t.TempDir(), "file"), t.TempDir()
@@ -203,13 +202,12 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	}
 	applied := entryID{term: 2, index: 9} // as it is while a snapshot from the leader is written
 	must(t, s.db.Set(keyApplied, encodeID(applied), nil))
-	var slot imageSlot
-	slot.fill(s)
-	defer slot.close(s)
+	image := s.openImage()
+	defer s.closeImage(image)
 	file, dir := filepath.Join(t.TempDir(), "file"), t.TempDir()
 	f, err := os.Create(file)
 	must(t, err)
-	must(t, errors.Join(backupKind.write(f, slot.Load()), f.Close()))
+	must(t, errors.Join(backupKind.write(f, image), f.Close()))
 	carryOut(t, "restore", "-from", file, "-id", "1", "-address", "http://a:1", "-data", dir)
 	to := openTest(t, filepath.Join(dir, "1"))
 	defer to.close()
@@ -222,17 +220,6 @@ func TestALargeBackupIsRestoredWhole(t *testing.T) {
 	if rows != 12 {
 		t.Errorf("%d rows, want 12", rows)
 	}
-}
-
-// TestAnImageThatNobodyTakesIsClosed: the store could not close otherwise.
-func TestAnImageThatNobodyTakesIsClosed(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	var late, unused imageSlot
-	late.close(s)
-	late.fill(s)
-	unused.fill(s)
-	unused.close(s)
-	must(t, s.close())
 }
 
 // deadlines is an answer that notes its deadlines.

@@ -73,8 +73,12 @@ func (e *engine) open(fs vfs.FS, dir string) (err error) {
 	return nil
 }
 
+// cacheSize bounds the blocks of tables that are kept in memory. Pebble takes its memtables off it,
+// which leaves next to nothing of the 8 MiB that are its default.
+const cacheSize = 64 << 20
+
 func (e *engine) options(fs vfs.FS) *pebble.Options {
-	return &pebble.Options{FS: fs, Lock: e.lock, Logger: e, EventListener: &pebble.EventListener{
+	return &pebble.Options{FS: fs, CacheSize: cacheSize, Lock: e.lock, Logger: e, EventListener: &pebble.EventListener{
 		DataCorruption:  func(info pebble.DataCorruptionInfo) { e.fail(fmt.Errorf("%s: %w", info.Path, info.Details)) },
 		BackgroundError: func(err error) { e.halt(err) }, // Pebble would try again at once, for ever
 	}}

@@ -92,20 +92,45 @@ func TestAReadWaitsForTheIndexThatItsClientHasSeen(t *testing.T) {
 	}
 }
 
-// TestAConfirmedReadWaitsForItsOwnIndexAlone: reads that share a read index are answered apart when
-// one of them needs a higher index.
+// TestAConfirmedReadWaitsForItsOwnIndexAlone: of reads that share a read index, those that need a
+// higher one wait for it without the others.
 func TestAConfirmedReadWaitsForItsOwnIndexAlone(t *testing.T) {
 	q := newReadQueue()
-	high, low := &readRequest{consistency: consistency{readSafe, 12}}, &readRequest{consistency: consistency{readSafe, 9}}
-	q.confirm(&readBatch{requests: []*readRequest{high, low}, mode: readSafe, index: 10})
-	at := map[*readRequest]uint64{}
-	for _, batch := range q.confirmed {
-		for _, req := range batch.requests {
-			at[req] = batch.index
-		}
+	const many = 2
+	type confirmed struct {
+		atLeast uint64
+		mode    readMode
+		err     error
 	}
-	if len(at) != 2 || at[high] != 12 || at[low] != 10 {
-		t.Errorf("they wait for %v", at)
+	went := make(chan confirmed, many)
+	for _, atLeast := range []uint64{12, 9} {
+		go func() {
+			mode, err := q.confirm(context.Background(), consistency{readLease, atLeast})
+			went <- confirmed{atLeast, mode, err}
+		}()
+	}
+	var batch *readBatch
+	take := func(as consistency) {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		batch = q.fresh[as]
+		delete(q.fresh, as)
+	}
+	until(t, "both reads", func() bool { return q.waiting() == many })
+	take(consistency{mode: readLease})
+	batch.index, batch.mode = 10, readSafe
+	close(batch.done)
+	if got, want := <-went, (confirmed{9, readSafe, nil}); got != want {
+		t.Errorf("%v goes on, want %v", got, want)
+	}
+	until(t, "the other read", func() bool { return q.waiting() == 1 })
+	if len(went) > 0 {
+		t.Error("the read at 12 goes on at 10")
+	}
+	take(consistency{readStale, 12})
+	close(batch.done)
+	if got, want := <-went, (confirmed{12, readSafe, nil}); got != want {
+		t.Errorf("%v goes on, want %v", got, want)
 	}
 }
 
@@ -117,15 +142,15 @@ func TestAReadDuringAnInstallationHasTheIndexOfTheSnapshot(t *testing.T) {
 	snap, image := imageStore(t)
 	must(t, s.putImage(string(snap.Data), image))
 	w := newWriter(s)
-	if got := w.visibleIndex(); got != 1 {
+	if got := s.visible.Load(); got != 1 {
 		t.Errorf("before: %d", got)
 	}
 	must(t, w.add(&raftpb.Message{Snapshot: &snap, Term: 3, Commit: 30}, true))
 	w.start()
 	writes := <-w.begin
 	must(t, s.perform(writes))
-	if o, err := s.read([]byte("k30")); err != nil || !o.found || s.applied.index != 1 || w.visibleIndex() != 30 {
-		t.Errorf("k30 is there: %v, %v; applied %d, visible %d", o.found, err, s.applied.index, w.visibleIndex())
+	if o, err := s.read([]byte("k30")); err != nil || !o.found || s.applied.index != 1 || s.visible.Load() != 30 {
+		t.Errorf("k30 is there: %v, %v; applied %d, visible %d", o.found, err, s.applied.index, s.visible.Load())
 	}
 }
 

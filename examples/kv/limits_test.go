@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -56,7 +57,7 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 func bareReplica() *replica {
 	r := &replica{
 		opts: options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes(), space: &space{}}},
-		loop:        &loop{readers: make(chan *readRequest), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
+		loop:        &loop{reads: newReadQueue(), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
 	r.peers = newTransport(1, "")
@@ -118,12 +119,17 @@ func post(path string, n int) string {
 
 // TestAClientThatDoesNotReadLosesItsConnection asks for a large value and looks away for a while.
 func TestAClientThatDoesNotReadLosesItsConnection(t *testing.T) {
+	s, err := openStoreIn(vfs.NewMem(), "1")
+	must(t, err)
+	defer func() { must(t, s.close()) }()
+	must(t, s.db.Set(dataKey([]byte("k")), encodeRow(1, make([]byte, maxValue)), nil))
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		r.store = s
 		conn := p.dial()
 		_, err := io.WriteString(conn, "GET /kv/k HTTP/1.1\r\nHost: h\r\n\r\n")
 		must(t, err)
-		req := <-r.loop.readers
-		req.done <- result{outcome: outcome{found: true, value: make([]byte, maxValue)}}
+		<-r.loop.reads.came
+		close(r.loop.reads.fresh[consistency{mode: readSafe}].done)
 		time.Sleep(r.opts.timeout + answerTimeout + time.Millisecond)
 		got, err := io.ReadAll(conn)
 		if err != nil || len(got) > maxValue/2 {

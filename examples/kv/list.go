@@ -17,7 +17,7 @@ import (
 
 const (
 	maxPage      = 1000     // keys in a page
-	maxPageBytes = maxValue // of the rows behind a page: the loop reads no longer than for a value
+	maxPageBytes = maxValue // of the rows behind a page: so many are in memory for a page
 )
 
 // listing asks for the keys with a prefix in order, the first of them after a key.

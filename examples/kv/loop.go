@@ -24,7 +24,6 @@ type loop struct {
 	inbox       chan raftpb.Message // from peers
 	proposals   chan *request       // from clients
 	cancelled   chan *request       // requests that nobody waits for any more
-	readers     chan *readRequest   // from clients
 	unreachable chan uint64         // peers that messages did not reach
 	snapshots   chan snapshotReport // how sending a snapshot ended
 	queries     chan func()         // run on the loop, to look at the node
@@ -42,7 +41,7 @@ type loop struct {
 	waiting map[requestID]*request
 	// answeredTerm is the applied term for which answerOlder has run.
 	answeredTerm uint64
-	reads        readQueue
+	reads        *readQueue
 	departure    departure
 	offered      string // name of the image of a snapshot that the node has got
 	contacts     contacts
@@ -111,8 +110,7 @@ func (l *loop) drive() error {
 			l.propose(req)
 		case req := <-l.cancelled:
 			l.cancel(req)
-		case req := <-l.readers:
-			l.reads.add(req)
+		case <-l.reads.came:
 		case id := <-l.unreachable:
 			l.node.ReportUnreachable(id)
 		case id := <-l.removals:
@@ -172,8 +170,6 @@ func (l *loop) drain() {
 			l.step(m)
 		case req := <-l.proposals:
 			l.propose(req)
-		case req := <-l.readers:
-			l.reads.add(req)
 		default:
 			return
 		}

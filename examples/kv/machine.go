@@ -62,6 +62,7 @@ func (s *store) apply(entries []raftpb.Entry, changeConf func(raftpb.ConfChangeI
 	if err != nil {
 		return nil, err
 	}
+	s.reveal(next.applied.index)
 	if err := s.commit(b, false); err != nil {
 		return nil, err
 	}

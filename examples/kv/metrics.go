@@ -148,7 +148,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	e.queue("inbox", len(c.loop.inbox))
 	e.queue("proposals", len(c.loop.proposals))
-	e.queue("reads", len(c.loop.readers))
+	e.queue("reads", c.loop.reads.waiting())
 	for _, h := range []hindrance{noLeader, noQuorum, ownDisk, diskFull, noApply} {
 		e.gauge("kv_no_progress", "1 for the reason why no progress is made.", number(h == c.hindrance.Load()), "reason", string(h))
 	}

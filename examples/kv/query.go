@@ -37,6 +37,10 @@ func takeKey(next http.Handler) http.Handler {
 // checkQuery refuses a request with query parameters other than those named.
 func checkQuery(handle http.HandlerFunc, names []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.RawQuery == "" {
+			handle(w, req)
+			return
+		}
 		query, err := url.ParseQuery(req.URL.RawQuery)
 		for name, values := range query {
 			switch {

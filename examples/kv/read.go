@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ffd200af/raft"
@@ -46,86 +47,102 @@ var (
 	errReadBehind  = errors.New("kv: this replica is too far behind")
 )
 
-// look is what a read does when it is confirmed. It runs on the loop.
+// look is what a read does when it is confirmed. It runs on the goroutine of the request: the loop
+// does not wait for the disk.
 type look func(*store) (outcome, error)
 
-// readRequest is a read and the place for its outcome, which has room for one.
-type readRequest struct {
-	consistency
-	look look
-	done chan result
-}
-
-// readBatch are reads that share a read index.
+// readBatch are reads that go on together. All but done belongs to the loop until done is closed.
 type readBatch struct {
-	requests []*readRequest
-	mode     readMode // how it is confirmed
-	index    uint64   // 0 until it is known
-	ticks    int      // since it came, or was confirmed
+	mode  readMode // how it is confirmed
+	index uint64   // what must be applied here; 0 until it is known
+	err   error    // why the reads cannot go on
+	reads int      // how many they are
+	ticks int      // since it came, or was confirmed
+	done  chan struct{}
 }
 
-// readQueue are a loop's reads, oldest first where there is an order.
+// readQueue are the reads that wait. Clients join fresh batches; the rest is the loop's.
 type readQueue struct {
-	fresh     map[readMode][]*readRequest // to be asked for
-	asked     map[requestID]*readBatch    // without an index
-	confirmed []*readBatch                // with an index that may not be applied here yet
+	mu    sync.Mutex
+	fresh map[consistency]*readBatch // to be asked for, unless they are stale
+	ended error                      // of the loop
+	came  chan struct{}              // has a token after a fresh batch was made
+
+	asked     map[requestID]*readBatch // without an index
+	confirmed []*readBatch             // with an index that may not be applied here yet
 }
 
-func newReadQueue() readQueue {
-	return readQueue{fresh: map[readMode][]*readRequest{}, asked: map[requestID]*readBatch{}}
-}
-
-// add takes a read in. Nobody has to be asked for the index of a stale one.
-func (q *readQueue) add(req *readRequest) {
-	if req.mode == readStale {
-		q.confirm(&readBatch{requests: []*readRequest{req}, mode: readStale})
-		return
+func newReadQueue() *readQueue {
+	return &readQueue{
+		fresh: map[consistency]*readBatch{}, came: make(chan struct{}, 1), asked: map[requestID]*readBatch{},
 	}
-	q.fresh[req.mode] = append(q.fresh[req.mode], req)
 }
 
-// confirm takes a batch whose index is known. A request that needs a higher one leaves the batch:
-// the others do not wait with it.
-func (q *readQueue) confirm(batch *readBatch) {
-	rest := batch.requests[:0]
-	for _, req := range batch.requests {
-		if req.atLeast <= batch.index {
-			rest = append(rest, req)
-			continue
+// join adds a read to a fresh batch.
+func (q *readQueue) join(as consistency) *readBatch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	batch := q.fresh[as]
+	if batch == nil {
+		batch = &readBatch{mode: as.mode, index: as.atLeast, done: make(chan struct{})}
+		if q.ended != nil {
+			batch.fail(q.ended)
+			return batch
 		}
-		q.confirmed = append(q.confirmed, &readBatch{requests: []*readRequest{req}, index: req.atLeast, mode: batch.mode})
+		q.fresh[as] = batch
+		select {
+		case q.came <- struct{}{}:
+		default:
+		}
 	}
-	batch.requests = rest
-	q.confirmed = append(q.confirmed, batch)
+	batch.reads++
+	return batch
+}
+
+// waiting is the number of reads that the loop has not taken.
+func (q *readQueue) waiting() (reads int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, batch := range q.fresh {
+		reads += batch.reads
+	}
+	return reads
 }
 
 // askReads asks for the read index of the reads that have arrived. The id is unique, so that a late
 // answer to an earlier question confirms nothing.
 func (l *loop) askReads() {
-	for mode, requests := range l.reads.fresh {
-		if len(requests) == 0 {
+	q := l.reads
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for as, batch := range q.fresh {
+		switch index, ok := l.readIndex(as); {
+		case ok:
+			batch.index = index
+			q.confirmed = append(q.confirmed, batch)
+		case l.node.BasicStatus().Lead == raft.None:
+			batch.fail(errReadDropped) // without waiting for DroppedReads of the next Ready
+		case q.gather():
 			continue
+		default:
+			id := l.ids.next()
+			batch.mode = readSafe
+			q.asked[id] = batch
+			l.node.ReadIndex(id[:])
 		}
-		if mode == readLease {
-			if index, ok := l.leaseRead(); ok {
-				l.reads.fresh[mode] = nil
-				l.reads.confirm(&readBatch{requests: requests, index: index, mode: mode})
-				continue
-			}
-		}
-		if l.node.BasicStatus().Lead == raft.None {
-			l.reads.fresh[mode] = nil
-			(&readBatch{requests: requests}).fail(errReadDropped) // without waiting for DroppedReads of the next Ready
-			continue
-		}
-		if l.reads.gather() {
-			continue
-		}
-		l.reads.fresh[mode] = nil
-		id := l.ids.next()
-		l.reads.asked[id] = &readBatch{requests: requests, mode: readSafe}
-		l.node.ReadIndex(id[:])
+		delete(q.fresh, as)
 	}
+}
+
+// readIndex returns the index that must be applied for a read, if nobody has to be asked for it.
+func (l *loop) readIndex(as consistency) (index uint64, ok bool) {
+	switch as.mode {
+	case readStale:
+		return as.atLeast, true
+	case readLease:
+		return l.leaseRead()
+	}
+	return 0, false
 }
 
 // gather reports whether later reads wait for the answer to a question, so that they share the next
@@ -151,7 +168,7 @@ func (l *loop) confirmReads(states []raft.ReadState) {
 	for i := range states {
 		if batch := l.askedFor(states[i].RequestCtx); batch != nil {
 			batch.index, batch.ticks = states[i].Index, 0
-			l.reads.confirm(batch)
+			l.reads.confirmed = append(l.reads.confirmed, batch)
 		}
 	}
 }
@@ -174,22 +191,15 @@ func (l *loop) askedFor(context []byte) *readBatch {
 	return batch
 }
 
-// serveReads answers the reads whose index is applied.
+// serveReads lets those reads go on whose index is applied.
 func (l *loop) serveReads() {
-	rest := l.reads.confirmed[:0]
-	for _, batch := range l.reads.confirmed {
+	l.reads.confirmed = slices.DeleteFunc(l.reads.confirmed, func(batch *readBatch) bool {
 		if batch.index > l.store.applied.index {
-			rest = append(rest, batch)
-			continue
+			return false
 		}
-		for _, req := range batch.requests {
-			o, err := req.look(l.store)
-			o.mode, o.index = batch.mode, l.writer.visibleIndex()
-			req.done <- result{outcome: o, err: err}
-		}
-	}
-	clear(l.reads.confirmed[len(rest):])
-	l.reads.confirmed = rest
+		close(batch.done)
+		return true
+	})
 }
 
 // tickReads gives up the reads without an answer, and those whose clients have gone while this
@@ -215,24 +225,27 @@ func (l *loop) tickReads() {
 	}
 }
 
-// abandonReads ends all reads.
+// abandonReads ends all reads, and those that come later.
 func (l *loop) abandonReads(err error) {
-	for _, requests := range l.reads.fresh {
-		(&readBatch{requests: requests}).fail(err)
-	}
-	for _, batch := range l.reads.asked {
+	q := l.reads
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = err
+	for _, batch := range q.fresh {
 		batch.fail(err)
 	}
-	for _, batch := range l.reads.confirmed {
+	for _, batch := range q.asked {
 		batch.fail(err)
 	}
-	l.reads = newReadQueue()
+	for _, batch := range q.confirmed {
+		batch.fail(err)
+	}
+	q.fresh, q.asked, q.confirmed = nil, nil, nil
 }
 
 func (b *readBatch) fail(err error) {
-	for _, req := range b.requests {
-		req.done <- result{err: err}
-	}
+	b.err = err
+	close(b.done)
 }
 
 // read answers a read in the given mode. It asks again until there is an answer or the time
@@ -240,10 +253,12 @@ func (b *readBatch) fail(err error) {
 func (r *replica) read(ctx context.Context, as consistency, look look) (o outcome, err error) {
 	defer func() { r.loop.counters.countRead(as.mode, o, err) }()
 	for {
-		req := &readRequest{consistency: as, look: look, done: make(chan result, 1)}
-		o, err := r.readOnce(ctx, req)
+		mode, err := r.loop.reads.confirm(ctx, as)
+		if err == nil {
+			return r.store.look(mode, look)
+		}
 		if !errors.Is(err, errReadDropped) && !errors.Is(err, errReadLost) {
-			return o, err
+			return outcome{}, err
 		}
 		select {
 		case <-time.After(retryPause):
@@ -253,20 +268,53 @@ func (r *replica) read(ctx context.Context, as consistency, look look) (o outcom
 	}
 }
 
-func (r *replica) readOnce(ctx context.Context, req *readRequest) (outcome, error) {
-	select {
-	case r.loop.readers <- req:
-	case <-r.loop.ended:
-		return outcome{}, r.loop.cause
-	case <-ctx.Done():
-		return outcome{}, ctx.Err()
+// confirm waits until this replica has applied all that a read has to see. It returns how that was
+// confirmed.
+func (q *readQueue) confirm(ctx context.Context, as consistency) (readMode, error) {
+	if as.mode == readStale {
+		_, err := q.wait(ctx, as)
+		return readStale, err
 	}
+	batch, err := q.wait(ctx, consistency{mode: as.mode})
+	if err != nil {
+		return "", err
+	}
+	if as.atLeast > batch.index {
+		_, err = q.wait(ctx, consistency{readStale, as.atLeast})
+	}
+	return batch.mode, err
+}
+
+// wait waits in a batch until that is done.
+func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error) {
+	batch := q.join(as)
 	select {
-	case res := <-req.done:
-		return res.outcome, res.err
-	case <-r.loop.ended:
-		return outcome{}, r.loop.cause
+	case <-batch.done:
+		return batch, batch.err
 	case <-ctx.Done():
-		return outcome{}, ctx.Err()
+		return nil, ctx.Err()
+	}
+}
+
+// look has a read see the data while the store is open. The outcome has the last index that the read
+// may have seen.
+func (s *store) look(mode readMode, look look) (outcome, error) {
+	s.lookers.RLock()
+	defer s.lookers.RUnlock()
+	if s.closed {
+		return outcome{}, errStopped
+	}
+	o, err := look(s)
+	o.mode, o.index = mode, s.visible.Load()
+	return o, err
+}
+
+// reveal raises the last index that a read may see, before the data changes.
+func (s *store) reveal(index uint64) {
+	for {
+		was := s.visible.Load()
+		if was >= index || s.visible.CompareAndSwap(was, index) {
+			return
+		}
 	}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -158,7 +160,7 @@ func TestReadsGatherWhileAQuestionIsUnderWay(t *testing.T) {
 	gathered := func(fresh, asked int) {
 		t.Helper()
 		until(t, fmt.Sprintf("%d reads that wait, and %d questions", fresh, asked), func() (ok bool) {
-			h.onLoop(func() { ok = len(h.loop.reads.fresh[readSafe]) == fresh && len(h.loop.reads.asked) == asked })
+			h.onLoop(func() { ok = h.loop.reads.waiting() == fresh && len(h.loop.reads.asked) == asked })
 			return ok
 		})
 	}
@@ -186,5 +188,84 @@ func TestReadsGatherWhileAQuestionIsUnderWay(t *testing.T) {
 	}
 	if len(h.questions) > 0 {
 		t.Errorf("%d more questions", len(h.questions))
+	}
+}
+
+// TestTheStoreStaysOpenForReads that look at it, and later ones see that it is closed.
+func TestTheStoreStaysOpenForReads(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	looking, seen, closed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := s.look(readStale, func(s *store) (outcome, error) {
+			close(looking)
+			<-seen
+			return s.read([]byte("k"))
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	<-looking
+	go func() { closed <- s.close() }()
+	until(t, "a store that is being closed", func() bool {
+		if !s.lookers.TryRLock() {
+			return true
+		}
+		s.lookers.RUnlock()
+		return false
+	})
+	if len(closed) > 0 {
+		t.Error("the store is closed while a read looks at it")
+	}
+	close(seen)
+	must(t, <-closed)
+	if _, err := s.look(readStale, func(s *store) (outcome, error) { return s.read([]byte("k")) }); !errors.Is(err, errStopped) {
+		t.Errorf("a read of a closed store: %v", err)
+	}
+}
+
+// TestNoReadShowsMoreThanItsIndex, while entries are applied.
+func TestNoReadShowsMoreThanItsIndex(t *testing.T) {
+	s, err := openFirst(vfs.NewMem(), "1", threeReplicas)
+	must(t, err)
+	defer func() { must(t, s.close()) }()
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				o, err := s.look(readStale, func(s *store) (outcome, error) { return s.read([]byte("k")) })
+				if err != nil || o.revision > o.index {
+					t.Errorf("revision %d at index %d, %v", o.revision, o.index, err)
+					return
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for index := uint64(2); index < 3000; index++ {
+		_, err := s.apply([]raftpb.Entry{put(index, 1, "k", "v")}, nil)
+		must(t, err)
+	}
+	close(stop)
+	readers.Wait()
+}
+
+// TestAReadAfterTheLoopHasEnded fails at once, like those that wait.
+func TestAReadAfterTheLoopHasEnded(t *testing.T) {
+	h := startHeard(t)
+	h.read()
+	<-h.questions
+	h.loop.stop <- struct{}{}
+	<-h.loop.ended
+	h.read()
+	for range 2 {
+		if code := <-h.answers; code != http.StatusServiceUnavailable {
+			t.Errorf("a read is answered with %d", code)
+		}
 	}
 }

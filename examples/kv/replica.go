@@ -155,7 +155,7 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 	l := &loop{
 		node: node, id: opts.id, store: s, writer: newWriter(s), peers: peers,
 		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan *request, 1024),
-		readers: make(chan *readRequest, 1024), unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
+		unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{}, contacts: contacts{},
 		log: opts.log, counters: newCounters(), clock: newClock(opts.tick, time.Now()), readPatience: int(opts.timeout / opts.tick), retention: retention{after: opts.compactAfter},

@@ -28,6 +28,7 @@ func (s *store) position() *position {
 }
 
 func (s *store) moveTo(p *position) {
+	s.reveal(p.applied.index)
 	s.hard, s.prev, s.applied, s.last = p.hard, p.prev, p.applied, p.last
 	s.conf, s.members, s.cluster = p.conf, p.members, p.cluster
 	s.sessions, s.savedSessions = p.sessions, p.sessions.Applied()

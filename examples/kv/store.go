@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -33,7 +35,7 @@ import (
 //
 // The last four are what replicas agree on, and make up a snapshot.
 //
-// It implements raft.Storage. All methods but perform and those of images are called by the
+// It implements raft.Storage. All methods but perform, look and those of images are called by the
 // replica's loop only.
 //
 // Pebble writes one log of its own in order, so a batch that is durable implies that
@@ -51,6 +53,8 @@ type store struct {
 	end uint64
 
 	applied entryID
+	// visible is the last index that a read may see now. See reveal.
+	visible atomic.Uint64
 	conf    raftpb.ConfState
 	members members // as of applied
 
@@ -71,7 +75,12 @@ type store struct {
 	snapshots  snapshots
 	incoming   incoming
 	installing string // name of the image that the writer is to install
-	log        *slog.Logger
+
+	// lookers are the goroutines that look at the data. The database stays open for them.
+	lookers sync.RWMutex
+	closed  bool
+
+	log *slog.Logger
 }
 
 type entryID struct{ term, index uint64 }
@@ -122,6 +131,9 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 
 func (s *store) close() error {
 	return s.guard(func() error {
+		s.lookers.Lock()
+		s.closed = true
+		s.lookers.Unlock()
 		s.closeImages()
 		return s.engine.close()
 	})
@@ -170,6 +182,7 @@ func (s *store) load() error {
 	if err := checkRevisions(s.db); err != nil {
 		return err
 	}
+	s.reveal(s.applied.index)
 	if s.members, err = readMembers(s.db); err != nil {
 		return err
 	}

@@ -80,16 +80,6 @@ func (w *writer) finish(f func([]raftpb.Message)) {
 	w.current, w.ticks = w.current[:0], 0
 }
 
-// visibleIndex is the last index that a read may see now. The database has a snapshot shortly
-// before the store knows that it is written.
-func (w *writer) visibleIndex() uint64 {
-	index := w.store.applied.index
-	for i := range w.current {
-		index = max(index, w.current[i].next.applied.index)
-	}
-	return index
-}
-
 // stop waits until the write under way has ended, or never can.
 func (w *writer) stop() {
 	close(w.begin)
@@ -157,6 +147,7 @@ func (s *store) perform(writes []write) error {
 	for i := range writes {
 		w := &writes[i]
 		if w.snapshot != "" {
+			s.reveal(w.next.applied.index)
 			if err := s.install(w); err != nil {
 				return err
 			}
