@@ -23,10 +23,7 @@ const (
 func (r *replica) routes() http.Handler {
 	mux := &router{}
 	handle := mux.handle
-	handle("PUT "+keyPath, r.withKey(r.put), "expect", "absent")
-	handle("GET "+keyPath, r.withKey(r.get), "read", "stale")
 	handle("GET "+keyPath+"/{$}", r.listKeys, "prefix", "after", "limit", "read", "stale")
-	handle("DELETE "+keyPath, r.withKey(r.delete), "expect")
 	handle("GET /{$}", servePage("page.html"))
 	handle("GET /page.css", servePage("page.css"))
 	handle("GET /page.js", servePage("page.js"))
@@ -44,7 +41,11 @@ func (r *replica) routes() http.Handler {
 		mux.HandleFunc(raftPath, r.notHere)
 		mux.HandleFunc(raftPath+"/", r.notHere)
 	}
-	return r.wrap(mux)
+	return r.wrap(handleKeys(map[string]http.HandlerFunc{
+		http.MethodPut:    checkQuery(r.withKey(r.put), []string{"expect", "absent"}),
+		http.MethodGet:    checkQuery(r.withKey(r.get), []string{"read", "stale"}),
+		http.MethodDelete: checkQuery(r.withKey(r.delete), []string{"expect"}),
+	}, mux))
 }
 
 // peerRoutes is the HTTP interface of the port for other replicas.
@@ -86,8 +87,8 @@ func (r *replica) notHere(w http.ResponseWriter, _ *http.Request) {
 }
 
 // wrap is around all requests.
-func (r *replica) wrap(mux http.Handler) http.Handler {
-	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(takeKey(mux))))))
+func (r *replica) wrap(handler http.Handler) http.Handler {
+	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(handler)))))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.
@@ -106,7 +107,7 @@ type keyHandler func(w http.ResponseWriter, req *http.Request, key []byte)
 // withKey checks the key.
 func (r *replica) withKey(handle keyHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		key := req.PathValue(keyName)
+		key := keyIn(req.URL.Path)
 		if key == "" || len(key) > maxKey {
 			http.Error(w, "the key must have 1 to "+strconv.Itoa(maxKey)+" bytes", http.StatusBadRequest)
 			return

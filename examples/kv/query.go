@@ -12,25 +12,35 @@ import (
 // What a request's URL says: the key, and query parameters. Nothing in it is ignored or changed: a
 // condition with a typing error must not become a write without a condition, nor one key another.
 
-const (
-	// keyPath is where requests for any key are handled; keyName is the key's path value there.
-	keyPath = "/kv"
-	keyName = "key"
-)
+// keyPath is where requests for keys are handled.
+const keyPath = "/kv"
 
-// takeKey moves the key out of the path. http.ServeMux would redirect a path with empty segments or
-// dots to another one, which is another key. A GET without a key lists keys, and keeps its path.
-func takeKey(next http.Handler) http.Handler {
+// keyIn returns the key of a path; empty if there is none.
+func keyIn(path string) string {
+	if key, ok := strings.CutPrefix(path, keyPath+"/"); ok {
+		return key
+	}
+	return ""
+}
+
+// handleKeys has requests for a key handled by their method, and all others by next. http.ServeMux
+// would redirect a path with empty segments or dots to another one, which is another key. A GET
+// without a key lists keys, and goes to next.
+func handleKeys(byMethod map[string]http.HandlerFunc, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		key, ok := strings.CutPrefix(req.URL.Path, keyPath+"/")
-		if lists := req.Method == http.MethodGet || req.Method == http.MethodHead; ok && (key != "" || !lists) {
-			rewritten, at := *req, *req.URL
-			at.Path, at.RawPath = keyPath, ""
-			rewritten.URL = &at
-			req = &rewritten
-			req.SetPathValue(keyName, key)
+		method := req.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
 		}
-		next.ServeHTTP(w, req)
+		switch path := req.URL.Path; {
+		case path != keyPath && !strings.HasPrefix(path, keyPath+"/"), path == keyPath+"/" && method == http.MethodGet:
+			next.ServeHTTP(w, req)
+		case byMethod[method] == nil:
+			w.Header().Set("Allow", "DELETE, GET, HEAD, PUT")
+			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		default:
+			byMethod[method](w, req)
+		}
 	})
 }
 

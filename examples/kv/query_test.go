@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,25 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 	for _, path := range []string{"/kv/", "/kv"} {
 		if code, _ := r.insist(t, http.MethodPut, path, "x"); code != http.StatusBadRequest {
 			t.Errorf("PUT %s: %d", path, code)
+		}
+	}
+}
+
+// TestAKeyHasTheMethodsOfAResource: those that it has not are refused, and named.
+func TestAKeyHasTheMethodsOfAResource(t *testing.T) {
+	h := bareReplica().routes()
+	for _, path := range []string{"/kv", "/kv/", "/kv/k", "/kv/a/../b"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") == "" {
+			t.Errorf("POST %s: %d, allowed %q", path, w.Code, w.Header().Get("Allow"))
+		}
+	}
+	l := startSoloLeader(t, 3, 2, 3)
+	l.want(http.MethodPut, "/kv/k", "v", http.StatusNoContent)
+	for path, code := range map[string]int{"/kv/k?stale": http.StatusOK, "/kv/none?stale": http.StatusNotFound, "/kv/?stale": http.StatusOK, "/kv": http.StatusBadRequest} {
+		if w := l.ask(http.MethodHead, path, ""); w.Code != code {
+			t.Errorf("HEAD %s: %d, want %d", path, w.Code, code)
 		}
 	}
 }
