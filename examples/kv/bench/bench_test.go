@@ -46,9 +46,9 @@ func TestEachLoadIsMeasuredOnBothSides(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc")
 	}
-	got := runBench(t, "-turns", "1", "-length", "300ms", "-clients", "3", "-keys", "20", "-spread")
+	got := runBench(t, "-turns", "1", "-length", "300ms", "-clients", "3", "-keys", "20", "-fill", "50", "-spread")
 	for _, want := range []string{"| 1 writer | example |", "| 3 writers | example |", "| 3 readers | example |",
-		"spread over the three servers", "20 keys", "etcd 3.6."} {
+		"spread over the three servers", "20 keys", "after 50 writes", "etcd 3.6."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

@@ -15,7 +15,7 @@ func check(ctx context.Context, c *cluster, n int, data *values) error {
 		return err
 	}
 	defer closeAll(writers)
-	if err := data.fill(ctx, writers); err != nil {
+	if err := data.fill(ctx, writers, 0); err != nil {
 		return err
 	}
 	readers, err := c.connectAll()

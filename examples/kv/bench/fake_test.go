@@ -199,3 +199,19 @@ func TestAnUnexpectedAnswerIsAnError(t *testing.T) {
 		t.Errorf("get of no key: %v", err)
 	}
 }
+
+// TestFillWritesAsOftenAsItIsTold, and each key at least once.
+func TestFillWritesAsOftenAsItIsTold(t *testing.T) {
+	for _, tc := range []struct{ keys, fill, want int }{{10, 35, 35}, {10, 0, 10}} {
+		f, writes := newFake(), 0
+		f.onPut = func(f *fake, key string, value []byte) error {
+			writes++
+			f.stored[key] = string(value)
+			return nil
+		}
+		err := fillAll(t.Context(), f.cluster, settings{clients: 4, keys: tc.keys, fill: tc.fill}, newValues(tc.keys, 8))
+		if err != nil || writes != tc.want || len(f.stored) != tc.keys {
+			t.Errorf("%d writes of %d keys, %v, want %d of %d", writes, len(f.stored), err, tc.want, tc.keys)
+		}
+	}
+}

@@ -59,11 +59,11 @@ func (v *values) read(ctx context.Context, c client, key int) error {
 	return err
 }
 
-// fill writes each key once.
-func (v *values) fill(ctx context.Context, clients []client) error {
+// fill writes so often, and each key at least once.
+func (v *values) fill(ctx context.Context, clients []client, writes int) error {
 	return each(clients, func(i int, c client) error {
-		for key := i; key < v.keys; key += len(clients) {
-			if err := v.write(ctx, stubborn{c}, key); err != nil {
+		for n := i; n < max(writes, v.keys); n += len(clients) {
+			if err := v.write(ctx, stubborn{c}, n%v.keys); err != nil {
 				return err
 			}
 		}

@@ -58,6 +58,7 @@ type settings struct {
 	clients int
 	size    int
 	keys    int
+	fill    int
 	dir     string
 	spread  bool
 	check   bool
@@ -72,6 +73,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.clients, "clients", 64, "number of clients of the loads with many, and of connections")
 	flags.IntVar(&s.size, "size", 128, "bytes of a value")
 	flags.IntVar(&s.keys, "keys", 10000, "number of keys, all of which exist from the start")
+	flags.IntVar(&s.fill, "fill", 60000, "writes to each side before the first turn; each key is written at least once")
 	flags.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to use; the data is in a temporary folder in it")
 	flags.BoolVar(&s.spread, "spread", false, "spread the clients over the three servers, instead of all at the leader")
 	flags.BoolVar(&s.check, "check", false, "measure nothing: write with all clients, and read everything on each server")

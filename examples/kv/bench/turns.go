@@ -20,7 +20,7 @@ func measureAll(ctx context.Context, s settings, clusters []*cluster, data *valu
 		return err
 	}
 	for _, c := range clusters {
-		if err := fillAll(ctx, c, s.clients, data); err != nil {
+		if err := fillAll(ctx, c, s, data); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
@@ -51,7 +51,8 @@ func (s settings) String() string {
 	if s.spread {
 		where = "spread over the three servers"
 	}
-	return fmt.Sprintf("Values of %d bytes, %d keys, clients %s, %d turns of %v.", s.size, s.keys, where, s.turns, s.length)
+	return fmt.Sprintf("Values of %d bytes, %d keys, clients %s, %d turns of %v after %d writes to each side.",
+		s.size, s.keys, where, s.turns, s.length, max(s.fill, s.keys))
 }
 
 // order returns who begins: the sides take turns in that too.
@@ -63,20 +64,20 @@ func order(turn, sides int) []int {
 	return all
 }
 
-// fillAll writes each key once, through the leader.
-func fillAll(ctx context.Context, c *cluster, n int, data *values) error {
+// fillAll brings a cluster to the state that it is measured in, through the leader.
+func fillAll(ctx context.Context, c *cluster, s settings, data *values) error {
 	leader, err := c.leader(ctx)
 	if err != nil {
 		return err
 	}
-	clients, err := c.connectTo(n, func(int) int { return leader })
+	clients, err := c.connectTo(s.clients, func(int) int { return leader })
 	if err != nil {
 		return err
 	}
 	defer closeAll(clients)
 	ctx, cancel := context.WithTimeout(ctx, 5*patience)
 	defer cancel()
-	return data.fill(ctx, clients)
+	return data.fill(ctx, clients, s.fill)
 }
 
 // attempts bounds the runs of one load on one side in one turn. A run is repeated after an election
