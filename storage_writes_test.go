@@ -350,3 +350,32 @@ func TestWhatIsAcknowledgedIsLetGo(t *testing.T) {
 		}
 	}
 }
+
+// A commit index alone need not be durable, and nothing waits for it: its write has no responses,
+// whether or not arrays of responses are used again.
+func TestTheWriteOfACommitIndexAloneHasNoResponses(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		c := newTestCluster(t, 1, func(cfg *Config) { cfg.AsyncStorageWrites, cfg.ReuseMemory = true, reuse })
+		n := c.node(1)
+		if err := n.Campaign(); err != nil {
+			t.Fatal(err)
+		}
+		writes := 0
+		for n.HasReady() {
+			rd := n.Ready()
+			for i := range rd.Messages {
+				m := &rd.Messages[i]
+				if m.Type == pb.MsgStorageAppend && len(m.Entries) == 0 && m.Commit > 1 && !rd.MustSync {
+					writes++
+					if len(m.Responses) > 0 {
+						t.Errorf("reuse %t: %d responses", reuse, len(m.Responses))
+					}
+				}
+				c.deliverOrStore(n, m)
+			}
+		}
+		if writes == 0 {
+			t.Errorf("reuse %t: no such write", reuse)
+		}
+	}
+}
