@@ -105,14 +105,6 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learn
 	}
 }
 
-// ignoresCandidate is stickiness (thesis §4.2.3): a node that has heard from a
-// leader within the minimum election timeout takes no part in an election, does not even
-// learn its term, unless the leader itself ordered it.
-func (r *raft) ignoresCandidate(req voteReq) bool {
-	heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()
-	return r.checkQuorum && !req.transfer && (heard || r.hasPromised())
-}
-
 // handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule
 // has been applied: a vote is asked for in this node's term, a pre-vote possibly in a
 // later one, in which no vote can have been cast yet. Learners vote too: they may have been
@@ -276,30 +268,6 @@ func (r *raft) startLeading() {
 	r.log.AppendOwn(r.term, noop[:], 0)
 }
 
-// handleTransferLeader starts a transfer to the sender, or forwards the order to the leader. A
-// target that may not lead is ignored. An order is ignored where no leader is known.
-func (r *raft) handleTransferLeader(m *pb.Message) {
-	switch {
-	case r.role == StateLeader:
-		if err := r.startTransfer(transferTarget(m)); err != nil {
-			r.logger.Infof("%x does not transfer the leadership: %v", r.id, err)
-		}
-		r.retire()
-	case r.lead == None:
-		r.logger.Infof("%x does not transfer the leadership: %v", r.id, ErrNoLeader)
-	default:
-		r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
-	}
-}
-
-// hearTransferRefusal ends the transfer to a node that cannot campaign.
-func (r *raft) hearTransferRefusal(from uint64) {
-	if r.transferee == from {
-		r.abortTransfer("the target refuses")
-		r.retire()
-	}
-}
-
 // handleForgetLeader makes a follower forget its leader, so that it does not stick to it any
 // more: the application knows that it is gone (thesis §4.2.3). With leases that is a promise, and kept.
 func (r *raft) handleForgetLeader() error {
@@ -307,49 +275,4 @@ func (r *raft) handleForgetLeader() error {
 		r.forgetLeader()
 	}
 	return nil
-}
-
-// handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
-// without a pre-vote: the leader is alive, and voters would refuse one.
-//
-// An order without a term may be old, or not from a leader. With leases it starts an ordinary
-// campaign: voters would grant a transfer's request in spite of a lease.
-func (r *raft) handleTimeoutNow(m *pb.Message) error {
-	switch {
-	case m.Term != 0:
-		r.heardFromLeader(m.From)
-	case r.role != StateFollower:
-		r.logger.Infof("%x ignores an order to campaign without a term: %s", r.id, r.role)
-		return nil
-	case r.leases():
-		return r.campaign()
-	}
-	if !r.mayCampaign {
-		if m.Term != 0 && m.From != None {
-			resp := r.echo(pb.MsgVoteResp, m.From)
-			resp.Reject, resp.Context = true, []byte(contextTransfer)
-		}
-		return nil
-	}
-	r.postponeCampaign()
-	return r.campaignAsOrdered()
-}
-
-// postponeCampaign makes the leader's order to campaign good for an election timeout, like the transfer.
-func (r *raft) postponeCampaign() {
-	r.openPostponed().campaignUntil = r.clock + uint64(r.limits.electionTicks())
-}
-
-// campaignAsOrdered obeys the leader's order as soon as all committed configuration changes are
-// applied. A removed leader hands over right after the change that removes it, so the target often
-// has to apply that change first.
-func (r *raft) campaignAsOrdered() error {
-	if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {
-		r.postponed.campaignUntil = 0
-		return nil
-	}
-	if ready, err := r.readyToCampaign(); err != nil || !ready {
-		return err
-	}
-	return r.campaignForVotes(contextTransfer, false)
 }

@@ -76,19 +76,3 @@ func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	}
 	return nil
 }
-
-// checkQuorumActive makes a leader step down that has not heard from a quorum
-// since the last check, an election timeout ago (thesis §6.2).
-func (r *raft) checkQuorumActive() {
-	if i := r.members.Find(r.id); i >= 0 {
-		r.members.Progress(i).RecentActive = true
-	}
-	if !r.members.QuorumActive() {
-		r.logger.Warningf("%x has not heard from a quorum and steps down", r.id)
-		r.becomeFollower(r.term, None)
-		return
-	}
-	for i := range r.members.Len() {
-		r.members.Progress(i).RecentActive = r.members.ID(i) == r.id
-	}
-}

@@ -132,30 +132,6 @@ func (r *raft) applyRoom() (bytes uint64, any bool) {
 	return r.limits.applyBytes - r.async.applyingBytes, true
 }
 
-// tickStorage watches the leader's own disk: how long it has had something to write and has
-// acknowledged nothing. The others may commit without it meanwhile, but what a leader with a dead
-// disk adds is little, so with check-quorum it steps down after an election timeout, after
-// an order to a voter that has everything. Where nobody else votes that would help nobody.
-func (r *raft) tickStorage() {
-	stable := r.log.Stable()
-	if stable == r.log.LastIndex() || stable != r.stalledAt {
-		r.stalledAt, r.stalledTicks = stable, 0
-		return
-	}
-	if r.stalledTicks < neverTicks-1 {
-		r.stalledTicks++
-	}
-	successor := r.members.Find(r.bestVoter())
-	if int(r.stalledTicks) < r.limits.electionTicks() || !r.checkQuorum || successor < 0 {
-		return
-	}
-	r.logger.Warningf("%x has had no acknowledgement of its disk for %d ticks and steps down", r.id, r.stalledTicks)
-	if r.members.Progress(successor).Match == r.log.LastIndex() {
-		r.send(pb.MsgTimeoutNow, r.members.ID(successor))
-	}
-	r.becomeFollower(r.term, None)
-}
-
 // storageAppend makes the message that carries a write to the append thread, with every response
 // that waits for the write. What the message refers to stays valid. With sync, the write has to be
 // durable even if no response waits for it.

@@ -21,6 +21,22 @@ func (r *raft) checkTransfer(target uint64) error {
 	return nil
 }
 
+// handleTransferLeader starts a transfer to the sender, or forwards the order to the leader. A
+// target that may not lead is ignored. An order is ignored where no leader is known.
+func (r *raft) handleTransferLeader(m *pb.Message) {
+	switch {
+	case r.role == StateLeader:
+		if err := r.startTransfer(transferTarget(m)); err != nil {
+			r.logger.Infof("%x does not transfer the leadership: %v", r.id, err)
+		}
+		r.retire()
+	case r.lead == None:
+		r.logger.Infof("%x does not transfer the leadership: %v", r.id, ErrNoLeader)
+	default:
+		r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
+	}
+}
+
 // startTransfer begins to hand the leadership to a voter. An earlier transfer to somebody else is
 // given up; asking again for the same target does not prolong it; asking for
 // the leader itself ends it.
@@ -111,9 +127,62 @@ func (r *raft) tickTransfer() {
 	}
 }
 
+// hearTransferRefusal ends the transfer to a node that cannot campaign.
+func (r *raft) hearTransferRefusal(from uint64) {
+	if r.transferee == from {
+		r.abortTransfer("the target refuses")
+		r.retire()
+	}
+}
+
 func (r *raft) abortTransfer(why string) {
 	if r.transferee != None {
 		r.logger.Infof("%x gives up the transfer to %x: %s", r.id, r.transferee, why)
 		r.transferee = None
 	}
+}
+
+// handleTimeoutNow campaigns at once because the leader asks for it (thesis §3.10),
+// without a pre-vote: the leader is alive, and voters would refuse one.
+//
+// An order without a term may be old, or not from a leader. With leases it starts an ordinary
+// campaign: voters would grant a transfer's request in spite of a lease.
+func (r *raft) handleTimeoutNow(m *pb.Message) error {
+	switch {
+	case m.Term != 0:
+		r.heardFromLeader(m.From)
+	case r.role != StateFollower:
+		r.logger.Infof("%x ignores an order to campaign without a term: %s", r.id, r.role)
+		return nil
+	case r.leases():
+		return r.campaign()
+	}
+	if !r.mayCampaign {
+		if m.Term != 0 && m.From != None {
+			resp := r.echo(pb.MsgVoteResp, m.From)
+			resp.Reject, resp.Context = true, []byte(contextTransfer)
+		}
+		return nil
+	}
+	r.postponeCampaign()
+	return r.campaignAsOrdered()
+}
+
+// postponeCampaign makes the leader's order to campaign good for an election timeout, like the transfer.
+func (r *raft) postponeCampaign() {
+	r.openPostponed().campaignUntil = r.clock + uint64(r.limits.electionTicks())
+}
+
+// campaignAsOrdered obeys the leader's order as soon as all committed configuration changes are
+// applied. A removed leader hands over right after the change that removes it, so the target often
+// has to apply that change first.
+func (r *raft) campaignAsOrdered() error {
+	if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {
+		r.postponed.campaignUntil = 0
+		return nil
+	}
+	if ready, err := r.readyToCampaign(); err != nil || !ready {
+		return err
+	}
+	return r.campaignForVotes(contextTransfer, false)
 }

@@ -57,7 +57,7 @@ func doorRemovals() []removal {
 `, ``}}},
 		{"termless-presumed", "whom it names gives way to a leader that names the term", "§3.4", []edit{{"step.go",
 			`r.lead != None && r.lead != m.From && !r.leadPresumed {`, `r.lead != None && r.lead != m.From {`}}},
-		{"termless-refusal", "an order that names no term or no sender is not answered", "drop-in", []edit{{"election.go",
+		{"termless-refusal", "an order that names no term or no sender is not answered", "drop-in", []edit{{"transfer.go",
 			`if m.Term != 0 && m.From != None {`, `if true {`}}},
 		{"termless-anonymous", "and not to a message with the term that names nobody", "§3.4", []edit{{"step.go",
 			`r.leadPresumed = r.leadPresumed && m.From == None`, `r.leadPresumed = false`}}},
@@ -73,7 +73,7 @@ func doorRemovals() []removal {
 	}
 `, `	r.echoedRound(m.From, m.Context)
 `}}},
-		{"termless-order", "an order to campaign without a term does not end a lease", "§6.4.1; bug 46", []edit{{"election.go",
+		{"termless-order", "an order to campaign without a term does not end a lease", "§6.4.1; bug 46", []edit{{"transfer.go",
 			`	case r.leases():
 		return r.campaign()
 `, ``}}},

@@ -113,11 +113,11 @@ func electionRemovals() []removal {
 			`		if m.Type == pb.MsgVoteResp {
 			return`, `		if m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp {
 			return`}}},
-		{"stickiness", "who hears from a leader takes no part in an election", "§4.2.3; bug 40", []edit{{"election.go",
+		{"stickiness", "who hears from a leader takes no part in an election", "§4.2.3; bug 40", []edit{{"check_quorum.go",
 			`return r.checkQuorum && !req.transfer && (heard || r.hasPromised())`, `return r.checkQuorum && !req.transfer && heard && false`}}},
-		{"stickiness-transfer", "unless the leader itself has ordered it", "§4.2.3", []edit{{"election.go",
+		{"stickiness-transfer", "unless the leader itself has ordered it", "§4.2.3", []edit{{"check_quorum.go",
 			`return r.checkQuorum && !req.transfer &&`, `return r.checkQuorum &&`}}},
-		{"stickiness-ends", "a leader that was silent for an election timeout keeps nobody from voting", "§4.2.3", []edit{{"election.go",
+		{"stickiness-ends", "a leader that was silent for an election timeout keeps nobody from voting", "§4.2.3", []edit{{"check_quorum.go",
 			`heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()`, `heard := r.lead != None`}}},
 		{"silent-leader-forgotten", "who may not campaign forgets a silent leader all the same", "§4.2.3", []edit{{"tick.go",
 			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
@@ -154,15 +154,15 @@ func electionRemovals() []removal {
 			`	noop := [1]pb.Entry{}
 	traceAppend(r, noop[:])
 	r.log.AppendOwn(r.term, noop[:], 0)`, `	r.termStart = r.log.LastIndex()`}}},
-		{"check-quorum", "a leader that hears from no quorum steps down", "§6.2", []edit{{"heartbeat.go",
+		{"check-quorum", "a leader that hears from no quorum steps down", "§6.2", []edit{{"check_quorum.go",
 			`if !r.members.QuorumActive() {`, `if false {`}}},
-		{"check-quorum-again", "what was heard before the last look does not count in the next", "§6.2", []edit{{"heartbeat.go",
+		{"check-quorum-again", "what was heard before the last look does not count in the next", "§6.2", []edit{{"check_quorum.go",
 			`r.members.Progress(i).RecentActive = r.members.ID(i) == r.id`, `_ = i`}}},
 		{"leader-ends-campaign", "a candidate follows the leader of its term", "§3.4", []edit{{"role.go",
 			`	if r.role != StateFollower {
 		r.becomeFollower(r.term, from)
 	}`, ``}}},
-		{"order-waits", "an order to campaign waits for configuration changes to be applied", "§3.10; bug 36", []edit{{"election.go",
+		{"order-waits", "an order to campaign waits for configuration changes to be applied", "§3.10; bug 36", []edit{{"transfer.go",
 			`		r.postponed.campaignUntil = 0
 		return nil
 	}
@@ -170,12 +170,12 @@ func electionRemovals() []removal {
 		return nil
 	}
 	if ready, err := r.readyToCampaign(); err != nil && !ready {`}}},
-		{"order-expires", "an order to campaign is good for an election timeout", "§3.10; bug 8", []edit{{"election.go",
+		{"order-expires", "an order to campaign is good for an election timeout", "§3.10; bug 8", []edit{{"transfer.go",
 			`if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if !r.mayCampaign {`}}},
 		{"order-by-voters", "a learner obeys no order to campaign", "§3.10", []edit{
-			{"election.go", `	if !r.mayCampaign {
+			{"transfer.go", `	if !r.mayCampaign {
 		if m.Term`, `	if false {
 		if m.Term`},
-			{"election.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
+			{"transfer.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
 	}
 }

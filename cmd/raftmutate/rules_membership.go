@@ -159,7 +159,7 @@ func membershipRemovals() []removal {
 			`	case r.transferee != None:
 		return ErrTransferring
 `, ``}}},
-		{"transfer-sender", "a forwarded order to transfer names the target", "§3.10", []edit{{"election.go",
+		{"transfer-sender", "a forwarded order to transfer names the target", "§3.10", []edit{{"transfer.go",
 			`	r.send(pb.MsgTransferLeader, r.lead).From = transferTarget(m)
 `, `	r.send(pb.MsgTransferLeader, r.lead)
 `}}},

@@ -100,7 +100,7 @@ func readRemovals() []removal {
 		// A new`}}},
 		{"lease-promise-vote", "a promise keeps from voting", "§6.4.1; bug 46", []edit{
 			{"election.go", `	if r.hasPromised() && !req.transfer {`, `	if false {`},
-			{"election.go", `(heard || r.hasPromised())`, `heard`}}},
+			{"check_quorum.go", `(heard || r.hasPromised())`, `heard`}}},
 		{"lease-promise-campaign", "a promise keeps from campaigning", "§6.4.1; bug 46", []edit{{"election.go",
 			`	if r.hasPromised() {
 		r.logger`, `	if false {
