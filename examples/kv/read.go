@@ -296,8 +296,8 @@ func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error
 	}
 }
 
-// look has a read see the data while the store is open. The outcome has the last index that the read
-// may have seen.
+// look lets a read see the data while the store is open. The outcome has the last index that the
+// read may have seen.
 func (s *store) look(mode readMode, look look) (outcome, error) {
 	s.lookers.RLock()
 	defer s.lookers.RUnlock()
