@@ -69,7 +69,8 @@ func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
 	}
 	t.Logf("%d inputs, %d bytes each", replayed, bytes/replayed)
 	for k := recording.Start; k <= recording.Batch; k++ { // the others are not for a stream
-		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.AwaitCatchUp || k == recording.SetTimeout || k == recording.StorageAvailable
+		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.TickN ||
+			k == recording.AwaitCatchUp || k == recording.SetTimeout || k == recording.StorageAvailable
 		if kinds[k] == 0 && !unseen && k.String()[:1] != "K" && seeds > 10 {
 			t.Errorf("there was no %s", k)
 		}
@@ -112,9 +113,8 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	}
 	n.TickQuiesced()
 	n.SkipTicks(7)
-	for range 3 {
-		n.Tick()
-	}
+	n.TickN(2)
+	n.Tick()
 	work()
 	if err := n.ProposeConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2}); err != nil {
 		t.Fatal(err)
