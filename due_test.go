@@ -161,24 +161,24 @@ func noteDue(seen map[string]int, n *testNode) {
 func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 	states := map[string]func(c *testCluster, n *testNode){
 		"a change is out": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied()}}
+			n.raft.postponed = &postponed{lasting: lasting{out: changesOut{count: 1, end: n.raft.log.Applied()}}}
 		},
 		"a change is out for long": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied(), ticks: 7}}
+			n.raft.postponed = &postponed{lasting: lasting{out: changesOut{count: 1, end: n.raft.log.Applied(), ticks: 7}}}
 		},
 		"a change is not applied": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{out: changesOut{count: 1, end: n.raft.log.Applied() + 1}}
+			n.raft.postponed = &postponed{lasting: lasting{out: changesOut{count: 1, end: n.raft.log.Applied() + 1}}}
 		},
 		"entries cannot be read": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{reading: unreadable}
+			n.raft.postponed = &postponed{lasting: lasting{reading: unreadable}}
 		},
 		"a report waits": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{commit: n.raft.log.Committed()}
+			n.raft.postponed = &postponed{lasting: lasting{commit: n.raft.log.Committed()}}
 		},
 		"a proof waits": func(c *testCluster, n *testNode) {
-			n.raft.postponed = &postponed{proven: n.raft.log.Committed()}
+			n.raft.postponed = &postponed{lasting: lasting{proven: n.raft.log.Committed()}}
 		},
-		"the first configuration waits": func(c *testCluster, n *testNode) { n.raft.postponed = &postponed{first: true} },
+		"the first configuration waits": func(c *testCluster, n *testNode) { n.raft.postponed = &postponed{lasting: lasting{first: true}} },
 		"the disk is stuck": func(c *testCluster, n *testNode) {
 			c.propose(1, "x")
 			n.tick(c, 3)

@@ -63,7 +63,7 @@ type raft struct {
 	clock uint64
 	// heardLeaderAt is where the clock stood at the last sign of a leader, of whatever term.
 	heardLeaderAt uint64
-	// postponed waits for entries to be applied; nil if nothing does.
+	// postponed is what waits on this node; nil if nothing does.
 	postponed *postponed
 
 	// reads are the linearizable reads that wait on this node; nil until there are some, or a
@@ -145,89 +145,6 @@ func (l *leadership) news() []CatchUp {
 		return nil
 	}
 	return l.catching.news
-}
-
-// postponed is what has come and has to wait until the application has applied what it has in hand. Most nodes have
-// nothing of the kind.
-type postponed struct {
-	// campaignUntil: a campaign that the leader has ordered waits for committed configuration
-	// changes to be applied, until the clock stands here; 0 if none does.
-	campaignUntil uint64
-	// snapshot of the leader of this term waits for entries that were handed out before it: they would be
-	// applied after it, and a configuration change among them would take back the snapshot's configuration.
-	snapshot *pb.Snapshot
-	from     uint64
-	// commit is up to where the log was reported to be committed, by another node or by its own
-	// entries at the start, if that could not be acted upon: the first configuration is not durable,
-	// or Storage cannot give the configuration changes now. proven is the same for a report with
-	// proof, see beforeAlone. Whoever made the report may be gone.
-	commit, proven uint64
-	// first: the first configuration has to be looked at again. Storage could not give it, or it
-	// holds back what a leader has counted.
-	first bool
-	// reading says how the reading of entries to apply stands.
-	reading reading
-	// out counts the configuration changes that may not be in effect yet.
-	out changesOut
-}
-
-// reading is how a node stands with entries to apply that Storage cannot give at the moment.
-type reading uint8
-
-const (
-	readable    reading = iota
-	unreadable          // they are not asked for until the next tick, or StorageAvailable
-	tryToReread         // they may be there by now
-)
-
-// retry lets entries to apply that were not available be asked for again.
-func (p *postponed) retry() {
-	if p != nil && p.reading == unreadable {
-		p.reading = tryToReread
-	}
-}
-
-// lasting is what a new term or role changes nothing about.
-func (p *postponed) lasting() *postponed {
-	if p == nil {
-		return nil
-	}
-	lasting := postponed{commit: p.commit, proven: p.proven, first: p.first, reading: p.reading, out: p.out}
-	return lasting.orNil()
-}
-
-// orNil returns p, or nil if nothing is postponed.
-func (p *postponed) orNil() *postponed {
-	if p == nil || *p == (postponed{}) {
-		return nil
-	}
-	return p
-}
-
-// openPostponed returns what is postponed, to be added to.
-func (r *raft) openPostponed() *postponed {
-	if r.postponed == nil {
-		r.postponed = &postponed{}
-	}
-	return r.postponed
-}
-
-// postponeCommit remembers a report that cannot be acted upon now.
-func (r *raft) postponeCommit(index uint64, proof bool) {
-	p := r.openPostponed()
-	if proof {
-		p.proven = max(p.proven, index)
-	} else {
-		p.commit = max(p.commit, index)
-	}
-}
-
-// hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
-func (p *postponed) hasSnapshot() bool { return p != nil && p.snapshot != nil }
-
-// mayRead reports whether entries to apply may be handed out, as far as nothing waits.
-func (p *postponed) mayRead() bool {
-	return p == nil || p.snapshot == nil && p.reading != unreadable
 }
 
 // limits are the bounds that Config sets: ticks, bytes, messages.

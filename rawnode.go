@@ -1,8 +1,6 @@
 package raft
 
 import (
-	"errors"
-
 	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/recording"
@@ -335,14 +333,6 @@ func (rn *RawNode) writeDue() bool {
 	return r.log.WriteDue() || rn.hard != r.hardState()
 }
 
-// applyDue reports whether there are entries to hand out for applying, and room for them.
-func (r *raft) applyDue() bool { return r.log.Applying() < r.log.Committed() && r.mayApply() }
-
-func (r *raft) mayApply() bool {
-	_, room := r.applyRoom()
-	return room && r.postponed.mayRead() && r.log.Applying()+1 < r.log.ApplyEnd(r.async == nil)
-}
-
 // Ready returns the next batch of work, see the type. Without async storage writes it
 // must be followed by Advance once the batch is persisted, applied and sent; until
 // then Ready returns an empty batch, while all other methods may be called. With async
@@ -369,7 +359,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	if r.buildAppends() != nil {
 		return
 	}
-	if r.applyDue() && rn.fillCommitted(rd) != nil {
+	if r.applyDue() && r.fillCommitted(rd) != nil {
 		return
 	}
 	if rn.softStateDue() {
@@ -425,41 +415,6 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 	if len(r.news()) > 0 {
 		rd.CatchUps = r.catching.take()
 	}
-}
-
-// fillCommitted hands out entries to apply. An error has quarantined the node.
-func (rn *RawNode) fillCommitted(rd *Ready) error {
-	r := &rn.raft
-	room, _ := r.applyRoom()
-	committed, err := r.toApply(room)
-	if err != nil {
-		if errors.Is(err, ErrUnavailable) {
-			r.postponeReading(err)
-			return nil
-		}
-		return r.quarantine("reading entries to apply", err)
-	}
-	if r.postponed != nil {
-		r.postponed.reading = readable
-	}
-	if n := len(committed); n > 0 {
-		rd.CommittedEntries = committed
-		rd.MustSync = r.noteChangesOut(committed)
-		r.log.HandedOut(committed[n-1].Index)
-		if committed[0].Index == 1 && r.members.Len() == 0 {
-			r.adoptFirstConfiguration(committed)
-		}
-	}
-	return nil
-}
-
-// postponeReading waits with entries to apply that Storage cannot give now, and says so once.
-func (r *raft) postponeReading(err error) {
-	p := r.openPostponed()
-	if p.reading == readable {
-		r.logger.Warningf("%x waits for entries to apply: %v", r.id, err)
-	}
-	p.reading = unreadable
 }
 
 // tellsConfChange reports whether the commit index moves over a configuration change that is not

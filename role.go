@@ -32,7 +32,7 @@ func (r *raft) resetVolatile() {
 	r.members.ResetVotes()
 	r.members.Untrack()
 	r.ownVotePending = false
-	r.postponed = r.postponed.lasting()
+	r.postponed = r.postponed.beyondTerm()
 	r.leadership.end()
 }
 

@@ -94,7 +94,7 @@ func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 		}},
 		"a round of catching up": {1, func(c *testCluster) { c.change(1, "l3") }},
 		"a change that is out": {2, func(c *testCluster) {
-			c.node(2).raft.postponed = &postponed{out: changesOut{count: 1}}
+			c.node(2).raft.postponed = &postponed{lasting: lasting{out: changesOut{count: 1}}}
 		}},
 		"a snapshot that is not durable": {2, func(c *testCluster) {
 			r := &c.node(2).raft

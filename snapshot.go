@@ -132,12 +132,29 @@ func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.logger.Infof("%x restores the snapshot at %v, %s", r.id, snapshotID(s), cfg)
 }
 
+// resumeSnapshot restores the snapshot that has waited, if the node may now. Otherwise the leader
+// sends another one.
+func (r *raft) resumeSnapshot() {
+	p := r.postponed
+	if p.snapshot == nil || !r.mayRestore() {
+		return
+	}
+	from, s := p.from, p.snapshot
+	p.from, p.snapshot = None, nil
+	if r.role == StateFollower {
+		_ = r.takeSnapshot(from, s) // an error has quarantined the node, or the snapshot is as good as lost
+	}
+}
+
 // postponeSnapshot keeps a snapshot until the node may restore it. A later one takes its place.
 func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
 	p := r.openPostponed()
 	p.from, p.snapshot = leader, s
 	r.logger.Infof("%x: the snapshot at %v waits until %d is applied", r.id, snapshotID(s), r.log.Applying())
 }
+
+// hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
+func (p *postponed) hasSnapshot() bool { return p != nil && p.snapshot != nil }
 
 // reportSnapshot ends the wait for a snapshot: sent, the follower will acknowledge it;
 // failed, it will be sent again if still needed. Either way the follower is probed after

@@ -17,14 +17,14 @@ var layers = [][]string{
 	{"doc.go", "errors.go", "timeout.go", "logger.go", "tracing_event.go", "tracing_event_nop.go"},
 	{"ready.go", "storage.go", "memory_storage.go", "packed_snapshot.go"},
 	{"describe.go", "status.go", "config.go", "message.go", "recorder.go"},
-	{"raft.go", "changes_out.go", "first_configuration.go", "recovery.go", "alone.go", "send.go", "read.go", "lease.go", "catchup.go", "state_trace.go", "state_trace_nop.go"}, // the state holds an outbox, a queue of reads, and learners
+	{"raft.go", "postponed.go", "changes_out.go", "first_configuration.go", "recovery.go", "alone.go", "send.go", "read.go", "lease.go", "catchup.go", "state_trace.go", "state_trace_nop.go"}, // the state holds an outbox, a queue of reads, and learners
 	{"commit.go"},
 	{"role.go"},
 	{"election.go"},
 	{"transfer.go", "membership.go"},
 	{"append.go", "snapshot.go", "heartbeat.go", "check_quorum.go"},
 	{"propose.go"},
-	{"storage_writes.go", "add_server.go"},
+	{"storage_writes.go", "apply.go", "add_server.go"},
 	{"step.go", "tick.go", "due.go", "bootstrap.go", "invariants.go"},
 	{"rawnode.go", "inspect.go", "sleep.go"},
 	{"node_calls.go", "operator.go", "node.go"},

@@ -9,7 +9,7 @@ func changeRemovals() []removal {
 			`r.hasChangesOut() && r.pendingConfIndex > r.log.Committed() {
 		index = min(index, r.pendingConfIndex-1)`, `r.hasChangesOut() {
 		index = 0`}}},
-		{"out-commit-later", "it is committed when the earlier one is in effect", "§4.1; drop-in", []edit{{"storage_writes.go",
+		{"out-commit-later", "it is committed when the earlier one is in effect", "§4.1; drop-in", []edit{{"apply.go",
 			`		if r.members.Committed() > r.log.Committed() {
 			r.advanceCommit()
 		}
@@ -17,7 +17,7 @@ func changeRemovals() []removal {
 		{"out-campaign", "a node does not campaign with a change that is not in effect", "§4.1; bug 36", []edit{{"election.go",
 			`	pending = pending || r.hasChangesOut()
 `, ``}}},
-		{"out-order", "an order to campaign is obeyed when all changes are in effect", "§3.10; §4.1", []edit{{"storage_writes.go",
+		{"out-order", "an order to campaign is obeyed when all changes are in effect", "§3.10; §4.1", []edit{{"apply.go",
 			`	if r.log.Applied() == r.log.Applying() { // otherwise endApply does it
 		r.resumePostponed()
 	}
@@ -41,8 +41,11 @@ func changeRemovals() []removal {
 			`	return out.count+out.first == 0
 `, `	return true
 `}}},
-		{"out-role", "changes stay out over terms and roles", "§4.1; bug 36", []edit{{"raft.go",
-			`reading: p.reading, out: p.out}`, `reading: p.reading}`}}},
+		{"out-role", "changes stay out over terms and roles", "§4.1; bug 36", []edit{{"postponed.go",
+			`	rest := postponed{lasting: p.lasting}
+`, `	rest := postponed{lasting: p.lasting}
+	rest.out = changesOut{}
+`}}},
 		{"out-ends", "a change without a call is waited for during an election timeout", "drop-in", []edit{{"changes_out.go",
 			`	r.postponed.out.ticks++
 `, ``}}},

@@ -18,7 +18,7 @@ func durabilityRemovals() []removal {
 			{"rawnode.go", `return r.log.MayHaveConfChange(`, `return !r.log.Restores() && r.log.MayHaveConfChange(`}}},
 		{"applied-durable", "what is applied is durable, whatever has become of the log behind it", "§10.2.1", []edit{{"internal/raftlog/log.go",
 			`u.stable <= index && index < u.taken {`, `false && index < u.taken {`}}},
-		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"rawnode.go",
+		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"apply.go",
 			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
 			` || r.tellsConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
@@ -68,32 +68,29 @@ func durabilityRemovals() []removal {
 			`			return last >= l.first, err`, `			return true, err`}}},
 		{"compacted-unread", "and is not looked at", "§4.1", []edit{{"internal/raftlog/config_entries.go",
 			`		if errors.Is(err, ErrCompacted) && l.first > at {`, `		if false {`}}},
-		{"apply-later", "entries to apply that are not available are waited for", "door", []edit{{"rawnode.go",
+		{"apply-later", "entries to apply that are not available are waited for", "door", []edit{{"apply.go",
 			`		if errors.Is(err, ErrUnavailable) {
 			r.postponeReading(err)`, `		if errors.Is(err, ErrUnavailable) && false {
 			r.postponeReading(err)`}}},
-		{"apply-later-quiet", "and are not asked for again and again", "bounds", []edit{{"rawnode.go",
+		{"apply-later-quiet", "and are not asked for again and again", "bounds", []edit{{"apply.go",
 			`	p.reading = unreadable
 `, `	p.reading = tryToReread
 `}}},
 		{"apply-later-tick", "but at the next tick", "door", []edit{{"tick.go",
 			`		r.postponed.retry()
 `, ``}}},
-		{"storage-available", "and when the program says that they are there", "door", []edit{{"storage_writes.go",
+		{"storage-available", "and when the program says that they are there", "door", []edit{{"apply.go",
 			`	r.postponed.retry()
 `, ``}}},
-		{"storage-available-appends", "which is when appends are tried again", "door", []edit{{"storage_writes.go",
+		{"storage-available-appends", "which is when appends are tried again", "door", []edit{{"apply.go",
 			`	r.resumeHindered()
 `, ``}}},
-		{"storage-available-order", "and a campaign that was ordered", "door", []edit{{"storage_writes.go",
-			`		_ = r.campaignAsOrdered() // an error has quarantined the node
+		{"storage-available-order", "and a campaign that was ordered", "door", []edit{{"apply.go",
+			`		return // the node is quarantined
 	}
-}
-
-// applyRoom`, `	}
-}
-
-// applyRoom`}}},
+	if r.postponed != nil && r.postponed.campaignUntil != 0 {`, `		return // the node is quarantined
+	}
+	if false {`}}},
 		{"campaign-later", "a campaign waits for entries that it has to look at", "door", []edit{{"election.go",
 			`			r.electionElapsed = r.electionTimeout // it tries again at the next tick
 `, ``}}},

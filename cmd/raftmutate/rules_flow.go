@@ -20,10 +20,10 @@ func flowRemovals() []removal {
 			`		if size > max-bytes {`, `		if false {`}}},
 		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",
 			`	case bytes > 0 && r.unappliedBytes > 0 && !r.limits.admitsUnapplied(r.unappliedBytes+bytes):`, `	case false:`}}},
-		{"uncommitted-freed", "what is applied makes room", "§10.2", []edit{{"storage_writes.go",
+		{"uncommitted-freed", "what is applied makes room", "§10.2", []edit{{"apply.go",
 			`	r.proposalApplied(bytes)
 `, ``}}},
-		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"storage_writes.go",
+		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"apply.go",
 			`	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
 		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"internal/raftlog/chunks.go",
 			`return max(at, lo+1)`, `return at`}}},

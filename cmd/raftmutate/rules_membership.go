@@ -7,7 +7,7 @@ func membershipRemovals() []removal {
 			`	if pending > max(r.log.Applied(), r.effective) {`, `	if false {`}}},
 		{"change-effective", "it is under way until ApplyConfChange, not until Advance", "§4.1; drop-in", []edit{{"membership.go",
 			`	if pending > max(r.log.Applied(), r.effective) {`, `	if pending > r.log.Applied() {`}}},
-		{"change-effective-handed-out", "no change is in effect that was not handed out", "§4.1; bug 35", []edit{{"storage_writes.go",
+		{"change-effective-handed-out", "no change is in effect that was not handed out", "§4.1; bug 35", []edit{{"apply.go",
 			`		r.effective = r.log.Applying()
 `, `		r.effective = r.log.LastIndex()
 `}}},
@@ -73,7 +73,7 @@ func membershipRemovals() []removal {
 		return fmt.Errorf("%w: %s", ErrNoVoters, Describe(ccs...))
 	}
 `, ``}}},
-		{"joint-left", "a joint configuration is left, whoever leads", "§4.3; bug 39", []edit{{"storage_writes.go",
+		{"joint-left", "a joint configuration is left, whoever leads", "§4.3; bug 39", []edit{{"apply.go",
 			`	r.leaveJoint()
 `, ``}}},
 		{"joint-left-once", "and once", "§4.3; bug 39", []edit{{"membership.go",

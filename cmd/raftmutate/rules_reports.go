@@ -25,7 +25,7 @@ func reportRemovals() []removal {
 		{"report-kept", "a report of what is committed is kept while Storage cannot give the changes", "§3.6; §4.1", []edit{{"commit.go",
 			`		r.postponeCommit(index, proof)
 		return nil`, `		return nil`}}},
-		{"report-kept-proof", "with its proof", "§3.6; bug 41", []edit{{"raft.go",
+		{"report-kept-proof", "with its proof", "§3.6; bug 41", []edit{{"postponed.go",
 			`	if proof {
 		p.proven`, `	if false {
 		p.proven`}}},
@@ -34,7 +34,7 @@ func reportRemovals() []removal {
 `, ``}}},
 		{"report-tried", "it is acted upon at the next tick", "§3.6; §4.1", []edit{{"tick.go",
 			`		if r.resumeCommit() == nil && r.tickChangesOut() {`, `		if r.tickChangesOut() {`}}},
-		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"storage_writes.go",
+		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"apply.go",
 			`	if r.resumeCommit() != nil {
 		return // the node is quarantined
 	}
