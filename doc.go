@@ -124,6 +124,7 @@
 //     tracker.Inflights.Bytes.
 //   - Many groups: [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].
+//   - Many groups: [RawNode.NextDue], [RawNode.TickN], package multiraft.
 //   - [Operator], the interface of every Node for what v3.6's Node lacks; package session.
 //
 // # Differences from v3.6
