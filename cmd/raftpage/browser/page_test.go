@@ -66,6 +66,7 @@ func (v *visit) pick(selector, value string) {
 func (v *visit) loads(*testing.T) {
 	v.want(count(".node") + " === 5")
 	v.wantText("#says", "There is no leader. A follower that hears from none for 10 to 19 ticks")
+	v.wantText("#coach", "1 of 6. Press play.")
 	v.shoot("begin")
 }
 
@@ -79,38 +80,52 @@ func (v *visit) elects(*testing.T) {
 	v.shoot("leader")
 }
 
+// commits begins anew, with a cluster that only passes beats when it is told to.
 func (v *visit) commits(*testing.T) {
+	v.click("#new-button")
+	v.click("#new-form [type=submit]")
+	v.beats(24)
+	v.wantText("#now", "Beat 23,")
 	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "x"+kb.Enter))
 	v.click("#beat")
 	v.wantText("#says", "Entry 4 (“x”, term 1) of S1 is not committed. It is on the disks of S1: 1 of 5, needs 3.")
 	v.want(`[...document.querySelectorAll(".message text")].filter(text => text.textContent === "A 4").length === 4`)
 	v.shoot("travels")
-	for range 4 {
-		v.click("#beat")
-	}
+	v.beats(4)
 	v.want(`[...document.querySelectorAll("#logs tbody tr")].every(row => row.querySelectorAll("td")[2].textContent.startsWith("x 1●"))`)
 }
 
 // survives draws a line between S1 and S2 on one side, and the others.
 func (v *visit) survives(*testing.T) {
-	v.drag(180, 90, 565, 290)
+	v.drag(180, 80, 565, 270)
 	v.want(count(".link.cut") + " === 6")
 	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "y"+kb.Enter))
-	v.click("#play")
+	v.beats(8)
 	v.wantText("#says", "It is on the disks of S1 and S2: 2 of 5, needs 3")
 	v.wantText("#says", "the link between S1 and S3 is cut")
-	v.click("#play")
+	v.wantText("#coach", "4 of 6. “What waits for what” says why")
+	v.click(`#panel [data-key="with a round"]`)
+	v.click(`#panel [data-key="by lease"]`)
+	v.wantText("#notice", "lease-read 1: no lease")
+	v.click(`#panel [data-key="own state"]`)
+	v.wantText("#notice", "S1 answers from index 4, which is the newest by chance")
+	v.wantText("#says", "Read r1 at S1 waits for its index")
 	v.shoot("partition")
-	v.click("#play")
+	v.beats(40)
 	v.want(count(".node.leader") + ` === 1 && Number(document.querySelector(".node.leader").dataset.id) > 2`)
-	v.click("#play")
 	v.shoot("others")
-	v.drag(565, 290, 180, 90)
+	v.drag(565, 270, 180, 80)
 	v.want(count(".link.cut") + " === 0")
-	v.click("#play")
+	v.beats(20)
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "x" && n.commit === 5)`)
-	v.click("#play")
 	v.want("document.querySelector('#broken').hidden")
+	v.wantText("#coach", "6 of 6. Break a rule")
+}
+
+// beats lets so many beats pass.
+func (v *visit) beats(n int) {
+	v.t.Helper()
+	eval[bool](v.tab, fmt.Sprintf(`(() => { for (let i = 0; i < %d; i++) document.querySelector("#beat").click(); return true; })()`, n))
 }
 
 // drag draws a line on the stage, in its own units.

@@ -41,15 +41,15 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 		list = append(list, e)
 	}
 	highest := uint64(0)
-	for _, l := range before.nodes {
+	for _, l := range before {
 		highest = max(highest, l.commit)
 	}
 	for i := range env.Nodes {
 		was, is := nodeLook{}, lookAt(&env.Nodes[i])
-		if i < len(before.nodes) {
-			was = before.nodes[i]
+		if i < len(before) {
+			was = before[i]
 		} else {
-			was.voters, was.commit = is.voters, is.commit
+			was.machine, was.commit = is.machine, is.commit
 			highest = max(highest, is.commit)
 		}
 		id := i + 1
@@ -71,8 +71,10 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 			add(Commits, "S%d commits up to entry %d", id, is.commit)
 			highest = is.commit
 		}
-		if is.voters != was.voters {
-			add(Member, "S%d takes on the configuration %s", id, configText(&newest(&env.Nodes[i]).Metadata.ConfState))
+		if is.machine != was.machine {
+			if now := configText(&is.machine.Metadata.ConfState); now != configText(&was.machine.Metadata.ConfState) {
+				add(Member, "S%d takes on the configuration %s", id, now)
+			}
 		}
 		if is.failed && !was.failed {
 			add(Fault, "S%d stops itself: %v", id, env.Nodes[i].Err())

@@ -170,19 +170,23 @@ func (r *Run) Beat() error {
 func (r *Run) carryOut() {
 	rec := &r.records[r.at]
 	r.at++
-	before := r.world.look(r.env)
+	messages := slices.Clone(r.env.Messages)
+	var before look
+	if !rec.done {
+		before = lookAtAll(r.env)
+	}
 	output := ""
 	if rec.Command == "" {
 		output = r.world.note(r.env, rec.Note)
 	} else {
 		output = r.env.Run(rec.data)
 	}
-	events := r.world.observe(r.env, before, rec, output)
+	r.world.observe(r.env, messages, rec, output)
 	r.world.cursor = rec.after
 	if rec.done {
-		return
+		return // and says the same as before
 	}
-	rec.done, rec.Output, rec.Events = true, output, events
+	rec.done, rec.Output, rec.Events = true, output, events(r.env, before, rec, output)
 	rec.Broken = r.broken(r.at - 1)
 	if err := r.env.Check(); err != nil {
 		for what := range strings.SplitSeq(err.Error(), "\n") {

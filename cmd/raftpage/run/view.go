@@ -125,7 +125,7 @@ func (r *Run) View() *View {
 	v := &View{
 		At: r.at, Len: len(r.records), Beat: w.cursor.beat, Without: r.without,
 		Record: r.RecordView(r.at), Cut: w.severed(len(r.env.Nodes)), Broken: r.broken(r.at),
-		Messages: []MessageView{}, Nodes: []NodeView{}, Reads: w.reads[max(0, len(w.reads)-latestReads):],
+		Messages: []MessageView{}, Nodes: []NodeView{}, Reads: append([]Read{}, w.reads[max(0, len(w.reads)-latestReads):]...),
 	}
 	v.Comment, v.Said = r.comment()
 	v.configure(r.env)

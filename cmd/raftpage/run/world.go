@@ -2,7 +2,6 @@ package run
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -40,11 +39,8 @@ func isLocalTo(id uint64) func(pb.Message) bool {
 
 func isLocal(m *pb.Message) bool { return raft.IsLocalMsgTarget(m.From) || m.From == m.To }
 
-// look is what observe compares the nodes with.
-type look struct {
-	messages []pb.Message
-	nodes    []nodeLook
-}
+// look is how the nodes were before a record.
+type look []nodeLook
 
 type nodeLook struct {
 	up      bool
@@ -52,21 +48,19 @@ type nodeLook struct {
 	role    raft.StateType
 	term    uint64
 	commit  uint64
-	applied uint64
-	voters  string
+	machine *pb.Snapshot
 }
 
-func (w *world) look(env *rafttest.InteractionEnv) look {
-	l := look{messages: slices.Clone(env.Messages), nodes: make([]nodeLook, len(env.Nodes))}
+func lookAtAll(env *rafttest.InteractionEnv) look {
+	l := make(look, len(env.Nodes))
 	for i := range env.Nodes {
-		l.nodes[i] = lookAt(&env.Nodes[i])
+		l[i] = lookAt(&env.Nodes[i])
 	}
 	return l
 }
 
 func lookAt(n *rafttest.Node) nodeLook {
-	machine := newest(n)
-	l := nodeLook{applied: machine.Metadata.Index, voters: raft.DescribeConfState(machine.Metadata.ConfState)}
+	l := nodeLook{machine: newest(n)}
 	if n.RawNode == nil {
 		return l
 	}
@@ -79,8 +73,8 @@ func lookAt(n *rafttest.Node) nodeLook {
 // newest is the state machine of a node.
 func newest(n *rafttest.Node) *pb.Snapshot { return &n.History[len(n.History)-1] }
 
-// observe takes in what a record has done, and tells of it.
-func (w *world) observe(env *rafttest.InteractionEnv, before look, rec *Record, output string) []Event {
+// observe takes in what a record has done.
+func (w *world) observe(env *rafttest.InteractionEnv, before []pb.Message, rec *Record, output string) {
 	for len(w.disks) < len(env.Nodes) {
 		w.disks, w.clocks, w.heard = append(w.disks, disk{}), append(w.clocks, clock{}), append(w.heard, 0)
 	}
@@ -94,13 +88,12 @@ func (w *world) observe(env *rafttest.InteractionEnv, before look, rec *Record, 
 			w.disks[idx].kept = keep(&env.Nodes[idx])
 		}
 	}
-	arrived := w.follow(env, before.messages, rec.beat)
+	arrived := w.follow(env, before, rec.beat)
 	for i := range env.Nodes {
 		w.disks[i].follow(&env.Nodes[i], rec.beat)
 	}
 	w.listen(rec, arrived)
 	w.answerReads(env, rec, output)
-	return events(env, before, rec, output)
 }
 
 // follow brings flights up to date, and returns the messages that are in flight no more. Messages

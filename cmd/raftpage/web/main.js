@@ -7,10 +7,12 @@ import * as says from "./says.js";
 import * as panel from "./panel.js";
 import * as record from "./record.js";
 import * as time from "./time.js";
+import * as coach from "./coach.js";
 import * as menu from "./menu.js";
 
-for (const part of [stage, logs, says, panel, record, time]) onChange(part.draw);
+for (const part of [stage, logs, says, panel, record, time, coach]) onChange(part.draw);
 menu.listen();
+coach.listen();
 try {
   await menu.begin();
   time.start();

@@ -6,7 +6,7 @@ import { label, describe } from "./messages.js";
 import { enableCutting } from "./cutting.js";
 
 const stage = document.querySelector("#stage");
-const middle = { x: 320, y: 235 };
+const middle = { x: 320, y: 215 };
 const radius = 32;
 const layers = { links: svg("g"), messages: svg("g"), nodes: svg("g"), pen: svg("g") };
 stage.append(layers.links, layers.nodes, layers.messages, layers.pen);
@@ -14,7 +14,7 @@ stage.append(layers.links, layers.nodes, layers.messages, layers.pen);
 // place is where a node of n stands, the first one at the top.
 export function place(id, n) {
   const angle = ((id - 1) / n) * 2 * Math.PI - Math.PI / 2;
-  return { x: middle.x + 235 * Math.cos(angle), y: middle.y + 168 * Math.sin(angle) };
+  return { x: middle.x + 235 * Math.cos(angle), y: middle.y + 158 * Math.sin(angle) };
 }
 
 // draw draws the stage.

@@ -28,6 +28,7 @@ export function changed() {
 export function ask(method, argument) {
   const answer = call(method, argument);
   showError(answer.error);
+  if (method !== "beat" && method !== "do") showNotice("");
   if (answer.view) {
     state.view = answer.view;
     state.began = performance.now();
@@ -46,9 +47,18 @@ function choose(view) {
   if (state.selected > view.nodes.length) state.selected = 1;
 }
 
-// act does something to the cluster.
+// act does something to the cluster. What a client is told is shown.
 export function act(action) {
-  ask("do", JSON.stringify(action));
+  const { view, error } = ask("do", JSON.stringify(action));
+  const { command, note, output } = view?.record ?? {};
+  const told = /^(propose|campaign|transfer|add-server|step-down|read-index|lease-read|restart)/.test(command) || note.startsWith("stale-read");
+  showNotice(!error && told && output.trim() !== "ok" ? `${command || "A read"}: ${output.trim()}` : "");
+}
+
+function showNotice(text) {
+  const place = document.querySelector("#notice");
+  place.hidden = !text;
+  place.textContent = text;
 }
 
 // select shows a node.
