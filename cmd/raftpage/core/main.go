@@ -123,5 +123,5 @@ func (b *bridge) begin(r *run.Run, err error) error {
 	}
 	r.SetWithout(b.without)
 	b.run = r
-	return nil
+	return r.Begin()
 }

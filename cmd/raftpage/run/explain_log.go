@@ -37,7 +37,7 @@ func (v *View) explainEntries(l *NodeView) []Statement {
 		s.Because = v.unheard(l, e)
 	}
 	if more := len(l.Entries) - i - 1; more > 0 {
-		s.Text += fmt.Sprintf(" %d more wait behind it.", more)
+		s.Text += fmt.Sprintf(" Entries behind it that wait: %d.", more)
 	}
 	return []Statement{s}
 }

@@ -70,7 +70,10 @@ func TestTheLastCommentStaysUntilTheRunTakesItsOwnWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beats(t, r, 2)
+	if err := r.Begin(); err != nil || r.At() != 1 {
+		t.Fatalf("begins at %d: %v", r.At(), err)
+	}
+	beats(t, r, 1)
 	if v := r.View(); v.Comment != "About it." || v.Said != 1 {
 		t.Errorf("%q, said at %d", v.Comment, v.Said)
 	}

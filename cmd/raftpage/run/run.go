@@ -131,6 +131,21 @@ func (r *Run) Goto(n int) error {
 	return nil
 }
 
+// Begin carries out records until there is something to see: nodes, and the first thing that a
+// script or a lesson says, if it says anything.
+func (r *Run) Begin() error {
+	silent := !slices.ContainsFunc(r.records, func(rec Record) bool { return rec.Comment != "" })
+	for r.at < len(r.records) {
+		if text, _ := r.comment(); len(r.env.Nodes) > 0 && (silent || text != "") {
+			return nil
+		}
+		if err := r.Step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Step carries out the next record. At the end of the list it first adds the one that time brings.
 func (r *Run) Step() error {
 	if r.at == len(r.records) {

@@ -47,22 +47,15 @@ function newCluster() {
 function start(method, argument) {
   Object.assign(state, { playing: false, selected: 1, chosen: false, message: 0 });
   forget();
-  const { error } = ask(method, argument);
+  ask(method, argument);
   drawLacks();
-  return !error;
-}
-
-// toFirstComment goes to where there are nodes and something is said.
-function toFirstComment() {
-  while (state.view.at < state.view.len && !(state.view.comment && state.view.nodes.length > 0)) ask("step");
-  if (!state.view.comment) ask("goto", "1");
 }
 
 async function openStory(file) {
   const response = await fetch("stories/" + encodeURIComponent(file));
   if (!response.ok) return showError(await response.text());
   lesson = null;
-  if (start("open", await response.text())) toFirstComment();
+  start("open", await response.text());
 }
 
 // openFile opens a script with the library that it was saved with.
@@ -73,14 +66,14 @@ async function openFile(script) {
     await use(rule);
   }
   lesson = null;
-  if (start("open", script)) toFirstComment();
+  start("open", script);
 }
 
 async function teach(chosen, rule) {
   setPlaying(false);
   await use(rule);
   lesson = chosen;
-  if (start("lesson", chosen.rule)) toFirstComment();
+  start("lesson", chosen.rule);
 }
 
 // drawLacks says which rule the library lacks.
@@ -113,14 +106,19 @@ const guarded = (f) => async (event) => {
   }
 };
 
+function showForm(shown) {
+  $("new-form").hidden = !shown;
+  $("new-button").setAttribute("aria-expanded", String(shown));
+}
+
 // listen connects the menu.
 export function listen() {
   $("new-button").addEventListener("click", () => {
-    $("new-form").hidden = !$("new-form").hidden;
-    $("new-button").setAttribute("aria-expanded", String(!$("new-form").hidden));
+    showForm($("new-form").hidden);
   });
   $("new-form").addEventListener("submit", (event) => {
     event.preventDefault();
+    showForm(false);
     newCluster();
   });
   $("story").addEventListener("change", guarded(async (event) => {

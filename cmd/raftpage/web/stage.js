@@ -94,7 +94,7 @@ function outline(n) {
 // timer is an arc that grows while a follower hears of no leader. When it is full, the shortest
 // election timeout has passed.
 function timer(n) {
-  if (n.role !== "follower" || n.member === "none" || n.member === "learner") return null;
+  if (n.heard === 0 || n.role !== "follower" || n.member === "none" || n.member === "learner") return null;
   const part = Math.min(n.heard / n.timeout, 1);
   const r = radius + 6;
   if (part >= 1) return svg("circle", { class: "timer full", r });

@@ -28,12 +28,18 @@ const signs = { elected: "★", fault: "✂", broken: "!", member: "±" };
 
 function drawMarks() {
   const { view } = state;
-  const marks = notable().map((r) => ({ r, event: r.events.find((e) => e.kind === "broken") ?? r.events.find((e) => signs[e.kind]) }));
-  $("marks").replaceChildren(...marks.filter((m) => m.event).map(({ r, event }) => {
+  const marks = [];
+  const ends = {}; // where the last mark of each kind stands, in percent
+  for (const r of notable()) {
+    const event = r.events.find((e) => e.kind === "broken") ?? r.events.find((e) => signs[e.kind]);
+    const at = (100 * r.step) / Math.max(view.len, 1);
+    if (!event || at - (ends[event.kind] ?? -9) < 1.5) continue;
+    ends[event.kind] = at;
     const mark = html("span", { class: "mark " + event.kind, title: event.text }, signs[event.kind]);
-    mark.style.left = `${(100 * r.step) / Math.max(view.len, 1)}%`;
-    return mark;
-  }));
+    mark.style.left = `${at}%`;
+    marks.push(mark);
+  }
+  $("marks").replaceChildren(...marks);
 }
 
 // setPlaying starts or stops time.
