@@ -156,8 +156,10 @@ func lists(all []*story) (special, bySubject, bySection []list) {
 		}
 		return l
 	}
+	figures := pick("Figures of the thesis", "figures", func(s *story) bool { return s.Figure })
+	slices.SortFunc(figures.Stories, func(a, b *story) int { return strings.Compare(a.Title, b.Title) })
 	special = []list{
-		pick("Figures of the thesis", "figures", func(s *story) bool { return s.Figure }),
+		figures,
 		pick("Bugs that Raft systems have had", "bugs", func(s *story) bool { return s.Bug }),
 	}
 	for _, subject := range subjects() {
@@ -175,13 +177,19 @@ func lists(all []*story) (special, bySubject, bySection []list) {
 	return special, bySubject, bySection
 }
 
-// Opening is the first sentence of the header.
+// Opening is the first sentence of the header, with the second one if the first one is short.
 func (s *story) Opening() string {
+	const short = 60
 	words := strings.Join(strings.Fields(s.Header), " ")
-	if at := strings.Index(words, ". "); at > 0 {
-		return words[:at+1]
+	end := 0
+	for end <= short {
+		at := strings.Index(words[end:], ". ")
+		if at < 0 {
+			return words
+		}
+		end += at + 2
 	}
-	return words
+	return words[:end-1]
 }
 
 // writeSite writes the pages into a folder, and returns the number of stories.

@@ -49,20 +49,25 @@ function firstShown(y) {
 }
 
 // draw draws the rows around what is visible, if they are not drawn already.
-function draw(everything) {
+function draw() {
 	const offset = $("picture").getBoundingClientRect().top - $("scroll").getBoundingClientRect().top;
 	let first = Math.max(firstShown(-offset) - data.lanes.length, 0), last = firstShown(-offset + $("scroll").clientHeight) + 1;
-	if (everything) { first = 0; last = shown.length; }
-	if (!everything && first >= drawn[0] && Math.min(last, shown.length) <= drawn[1]) return;
+	if (first >= drawn[0] && Math.min(last, shown.length) <= drawn[1]) return;
 	first = Math.max(first - overscan, 0);
 	last = Math.min(last + overscan, shown.length);
 	drawn = [first, last];
+	[$("lines").innerHTML, $("arrows").innerHTML, $("rows").innerHTML] = drawRows(first, last);
+}
+
+// drawRows draws rows, and the lines and arrows that belong to them.
+function drawRows(first, last) {
 	const from = shown[first] ?? 0, to = last > first ? shown[last - 1] + 1 : 0;
-	$("rows").innerHTML = shown.slice(first, last).map(i => `<g id="row-${i + 1}" transform="translate(0 ${tops[i]})">${data.rows[i].s}</g>`).join("");
-	$("lines").innerHTML = data.lines.filter(line => line.f < to && line.t > from).map(line => drawLine(line, from, to)).join("");
 	const nodes = new Set([...document.querySelectorAll("#nodes input:checked")].map(box => Number(box.value))), type = $("type").value;
-	$("arrows").innerHTML = data.arrows.filter(a => a.f < to && a.t >= from && (!type || a.m === type) && a.n.some(id => nodes.has(id)))
-		.map(drawArrow).join("");
+	return [
+		data.lines.filter(line => line.f < to && line.t > from).map(line => drawLine(line, from, to)),
+		data.arrows.filter(a => a.f < to && a.t >= from && (!type || a.m === type) && a.n.some(id => nodes.has(id))).map(drawArrow),
+		shown.slice(first, last).map(i => `<g id="row-${i + 1}" transform="translate(0 ${tops[i]})">${data.rows[i].s}</g>`),
+	].map(parts => parts.join(""));
 }
 
 // drawLine draws a part of a node's line, cut to the rows that are drawn.
@@ -90,6 +95,23 @@ function head(x1, y1, x2, y2, looks) {
 	if (is("in-flight")) return `M${at(-3, -3)}L${at(1, 0)}L${at(-3, 3)}`;
 	if (is("reject") || is("refused")) return `M${at(-8, -4)}L${at(-2, 0)}L${at(-8, 4)}M${at(-1, -5)}L${at(-1, 5)}`;
 	return `M${at(-9, -4)}L${at(-2, 0)}L${at(-9, 4)}Z`;
+}
+
+// toPaper draws everything, in pieces that end where a row ends and fit on a sheet of paper. Each has
+// the names of the nodes.
+function toPaper() {
+	const most = data.width * 1.3, pieces = [];
+	for (let first = 0; first < shown.length;) {
+		const top = tops[shown[first]], room = first ? most : most * .8; // the first one is below the words
+		let last = first + 1;
+		while (last < shown.length && tops[shown[last]] + data.rows[shown[last]].h - top <= room) last++;
+		while (last < shown.length && last > first + 1 && tops[shown[last]] === tops[shown[last - 1]]) last--; // rows side by side stay together
+		const end = last < shown.length ? tops[shown[last]] : tops.at(-1);
+		pieces.push(`<svg class="raft" viewBox="0 ${top - 26} ${data.width} ${end - top + 26}">${drawRows(first, last).join("")}
+			<rect class="ground" y="${top - 26}" width="${data.width}" height="26"/><g transform="translate(0 ${top - 26})">${$("names").innerHTML}</g></svg>`);
+		first = last;
+	}
+	$("pages").innerHTML = pieces.join("");
 }
 
 const name = id => data.lanes.find(lane => lane.id === id).name;
@@ -239,7 +261,7 @@ $("picture").addEventListener("click", event => {
 });
 addEventListener("resize", () => draw());
 addEventListener("hashchange", follow);
-addEventListener("beforeprint", () => draw(true));
-addEventListener("afterprint", () => { drawn = [0, 0]; draw(); });
+addEventListener("beforeprint", toPaper);
+addEventListener("afterprint", () => { $("pages").innerHTML = ""; drawn = [0, 0]; draw(); });
 follow();
 $("scroll").focus();

@@ -74,7 +74,14 @@ func TestAPictureOfAScript(t *testing.T) {
 
 	// Paper gets all of it.
 	eval[any](b, `dispatchEvent(new Event("beforeprint")); null`)
-	b.want(rows + " === data.rows.length && " + arrows + " === data.arrows.length")
+	b.want(`(() => {
+		const pieces = [...document.querySelectorAll("#pages svg")];
+		return pieces.length >= 2 && pieces.every(piece => piece.querySelectorAll(".lane-name").length === 5) &&
+			document.querySelectorAll("#pages g[id^=row-]").length === data.rows.length &&
+			pieces.reduce((sum, piece) => sum + piece.viewBox.baseVal.height - 26, 0) === tops.at(-1);
+	})()`)
+	eval[any](b, `dispatchEvent(new Event("afterprint")); null`)
+	b.want(rows + ` > 0 && document.querySelectorAll("#pages svg").length === 0`)
 	b.wantErrors()
 	for _, r := range b.requests {
 		if !strings.HasPrefix(r.URL, page) && r.URL != "about:blank" && r.URL != "data:," {
