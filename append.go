@@ -14,10 +14,9 @@ func (r *raft) appendsDue() bool {
 	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.log.Committed())
 }
 
-// buildAppends turns what followers are owed into messages: this is the only place that
-// makes MsgApp, and it runs once per Ready, so that an append carries all entries
-// and commit index that the steps before it brought. A follower gets more than one
-// only if size limits split it.
+// buildAppends builds the appends that followers are owed. It runs once per Ready. So one append
+// carries all new entries and the commit index, however many steps have brought them. A follower
+// gets more than one append only if size limits split it. Nothing else makes a MsgApp.
 func (r *raft) buildAppends() error {
 	if r.role != StateLeader {
 		return nil
@@ -35,12 +34,12 @@ func (r *raft) buildAppends() error {
 			}
 		}
 	}
-	r.members.AppendDue(r.id, last, commit) // none is; this examines the members that were sent to
+	r.members.AppendDue(r.id, last, commit) // examines the members that were sent to; none is due an append now
 	return nil
 }
 
-// buildAppend makes one append, or a snapshot if the entries are gone. A
-// Storage that cannot answer never leads to an append (the error is returned).
+// buildAppend makes one append, or a snapshot if the entries are compacted. If Storage fails, it
+// returns the error and makes no append.
 func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	prev := raftlog.EntryID{Index: pr.Next - 1}
 	term, ok := r.log.Term(prev.Index)
@@ -49,8 +48,8 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	}
 	prev.Term = term
 	var entries []pb.Entry
-	// An append without entries asks whether prev is there: whether what is in flight was lost, or
-	// whether the logs agree up to there.
+	// An append without entries asks whether the follower has prev. The answer shows whether
+	// appends in flight were lost, and whether the logs agree up to prev.
 	if pr.TakesEntries() {
 		var err error
 		entries, err = r.log.Entries(pr.Next, r.log.LastIndex()+1, r.limits.messageBytes)
@@ -77,15 +76,15 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	return nil
 }
 
-// hinder leaves a follower alone until its next sign of life, because what it needs cannot be sent.
-// The reason is logged once, until something is sent again.
+// hinder pauses a follower until its next sign of life, because what it needs cannot be sent. The
+// reason is not logged again until something has been sent.
 func (r *raft) hinder(pr *tracker.Progress, format string, args ...any) {
 	if pr.Hinder() {
 		r.logger.Warningf(format, args...)
 	}
 }
 
-// resumeHindered tries again to send what could not be sent.
+// resumeHindered ends the pauses that hinder has begun.
 func (r *raft) resumeHindered() {
 	if r.role != StateLeader {
 		return
@@ -106,14 +105,14 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	}
 	r.heardCommit = max(r.heardCommit, req.commit())
 	if req.prev().Index < r.log.Committed() {
-		// An old append, or one sent before a snapshot arrived: what is committed
-		// matches every leader, so this much is known without a look at its entries.
+		// The append is old, or was sent before a snapshot arrived. Committed entries match every
+		// leader's log, so they are acknowledged without a look at the append's entries.
 		r.acknowledge(req.From, r.log.Committed(), req.commit())
 		return nil
 	}
 	if !r.log.Has(req.prev()) && !r.isForgotten(req.prev().Index) {
 		if r.postponed.hasSnapshot() && req.prev().Index <= r.postponed.snapshot.Metadata.Index {
-			return nil // the snapshot that waits will answer it; a rejection would bring it again and again
+			return nil // the postponed snapshot will be acknowledged; a rejection would make the leader send it again
 		}
 		r.rejectAppend(req)
 		return nil
@@ -123,8 +122,8 @@ func (r *raft) handleAppend(m *pb.Message) error {
 			return r.quarantine("handling an append", err)
 		}
 	}
-	// What this append matched, not this log's own end: behind it there may be entries of
-	// an earlier term that the leader does not have.
+	// Acknowledge what this append matched, not this log's last index. Entries beyond the match may
+	// be of an earlier term, and the leader may not have them.
 	matched := req.last().Index
 	if err := r.commitAsTold(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
@@ -166,8 +165,9 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 }
 
 // acknowledge tells the leader that this log equals the leader's log up to index. The message waits
-// until everything appended so far is durable. It names this node's commit index if a configuration
-// change after named, the leader's, is committed here, or may be.
+// until everything appended so far is durable. The leader's message named the commit index named.
+// If a configuration change after that index is committed here, or may be, the response names this
+// node's last committed entry: the leader may use an outdated configuration.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.respond(pb.MsgAppResp, to)
 	m.Index = index
@@ -184,9 +184,9 @@ func (r *raft) acknowledge(to, index, named uint64) {
 	traceSend(r, m)
 }
 
-// rejectAppend tells the leader that the append's prev is not here, and the last place
-// at which the logs can agree: not behind this log's end, and not where this
-// log has a later term than the leader has at prev (thesis §3.5).
+// rejectAppend tells the leader that this log does not have the append's prev. The hint is the last
+// entry at which the logs can agree. It is not beyond this log's last index, and its term is not
+// later than the leader's term at prev (thesis §3.5).
 func (r *raft) rejectAppend(req appendReq) {
 	prev := req.prev()
 	hint := raftlog.EntryID{Index: min(prev.Index, r.log.LastIndex())}
@@ -217,9 +217,9 @@ func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 	return nil
 }
 
-// handleRejection moves Next back to where the logs can agree: not behind the
-// follower's hint, and not where the leader's own log has a later term than the
-// follower has at its hint. A hint is a place to try, never a match.
+// handleRejection moves Next back to where the logs can agree: not beyond the follower's hint, and
+// not where the leader's own log has a later term than the hint. A hint is a place to try, never a
+// match.
 func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 	if pr.State == tracker.StateSnapshot {
 		return // the snapshot will answer it
@@ -245,7 +245,8 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	case tracker.StateProbe:
 		pr.BecomeReplicate()
 	case tracker.StateSnapshot:
-		// Wherever the follower got it from, it now connects with the log.
+		// The follower may have got a snapshot from elsewhere. What counts is that its log now
+		// reaches this one's first entry.
 		if pr.Match+1 >= r.log.First() {
 			pr.BecomeProbe()
 			pr.BecomeReplicate()
@@ -276,8 +277,8 @@ func (r *raft) reportUnreachable(id uint64) {
 	}
 }
 
-// progressOf returns what the leader knows of another member, to be changed; nil if this node is
-// not the leader, or id is not another member.
+// progressOf returns what the leader knows of another member. The caller may change it. It is nil
+// if this node is not the leader, or id is not another member.
 func (r *raft) progressOf(id uint64) *tracker.Progress {
 	if r.role != StateLeader || id == r.id {
 		return nil

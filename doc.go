@@ -47,15 +47,15 @@
 // [RawNode.Step] refuses a message that is malformed, out of range, or addressed to another node.
 // It then returns a [*MessageError], and the state is unchanged.
 //
-// A node whose own state is in doubt cannot refuse: its commit index is beyond its log, a committed
-// entry is contradicted, or its [Storage] fails. Such a node is quarantined. It takes no further
-// part, and [RawNode.Err] returns a [*QuarantineError]. No input from outside makes the library
-// panic.
+// Refusing a message does not help a node whose own state is in doubt: its commit index is beyond
+// its log, a committed entry is contradicted, or its [Storage] fails. Such a node is quarantined.
+// It takes no further part, and [RawNode.Err] returns a [*QuarantineError]. No input from outside
+// makes the library panic.
 //
 // # Membership
 //
 // A configuration takes effect when [RawNode.ApplyConfChange] applies it. (In thesis §4.1 it takes
-// effect when it is appended; here a change that is truncated has changed nothing.) One change is
+// effect when it is appended. Here a change that is truncated was never in effect.) One change is
 // under way at a time.
 //
 // [RawNode.AddServer] adds a server as a learner, and promotes it when it has caught up (thesis
@@ -63,7 +63,7 @@
 // promotion. Both grant votes when asked.
 //
 // A leader that is no longer a voter hands over and steps down (thesis §4.2.2). Keep a removed node
-// running until the others have applied its removal: they may need its vote to find a leader that
+// running until the others have applied its removal: they may need its vote to elect a leader that
 // knows of the removal. Never use an id again.
 //
 // # Reads
@@ -72,22 +72,22 @@
 // the read (thesis §6.4). With [Config.LeaseDriftTicks] the leader also holds a lease (thesis
 // §6.4.1). [RawNode.LeaseRead], and ReadIndex with [ReadOnlyLeaseBased], then need no message.
 //
-// Leases count ticks. So deliver every tick that is due before any message that comes after it,
+// Leases count ticks. So deliver every tick that is due before any message that arrives after it,
 // including the ticks that a time.Ticker drops while the process is paused. Configure all members
 // alike. A [Node] keeps the order itself.
 //
 // # Asynchronous storage writes
 //
 // With [Config.AsyncStorageWrites] there is no Advance. Messages to [LocalAppendThread] and
-// [LocalApplyThread] carry the work. Their Responses are to be sent when the work is done (thesis
+// [LocalApplyThread] carry the work. Send the Responses of a message when its work is done (thesis
 // §10.2.1). Write the content of each message in one atomic step, in order. Either thread may lag:
 // [Config.MaxCommittedSizePerReady] bounds the work of the apply thread, and
 // [BasicStatus.StalledTicks] shows a leader whose own disk does not acknowledge.
 //
-// With [Config.ReuseMemory] the array of Responses belongs to the node. The node reuses it after it
-// has stepped its own response of the next message to the same thread. Copy Responses, or send them
-// before you step that response. The node's own response, the last one, loses its Snapshot and
-// Entries when it is stepped.
+// With [Config.ReuseMemory] the array of Responses belongs to the node. The last response in it is
+// addressed to this node, and loses its Snapshot and Entries when it is stepped. When the last
+// response of the next message to the same thread is stepped, the node takes the array back. Copy
+// Responses, or send them before that.
 //
 // # Recordings
 //
@@ -154,10 +154,10 @@
 // Elections:
 //
 //   - A later term alone does not restart the election timer; a sign of the leader or a granted
-//     vote does (thesis Figure 3.1). So a candidate that cannot win keeps no other from
+//     vote does (thesis Figure 3.1). So a candidate that cannot win does not keep other nodes from
 //     campaigning.
-//   - A candidate leads only when its own vote is durable. With asynchronous storage writes it asks
-//     for votes only then, and does not campaign again before.
+//   - A candidate leads only when its own vote is durable. With asynchronous storage writes it also
+//     asks for votes only then, and does not campaign again before that.
 //   - With PreVote, a single voter is a candidate at once.
 //   - A campaign that follows an undecided one asks learners too: they may know a newer
 //     configuration.
@@ -167,9 +167,9 @@
 //     drops its reads.
 //   - With CheckQuorum, a leader steps down if its own disk acknowledges nothing for an election
 //     timeout.
-//   - Messages about votes, and some acknowledgements, name a committed entry in Context. Without
-//     it, a configuration change that few nodes know to be committed could block elections. Members
-//     that run v3.6 ignore it.
+//   - Messages about votes, and some acknowledgements, name a committed entry in Context. Otherwise
+//     a configuration change that few nodes know to be committed could block elections. Members
+//     that run v3.6 ignore the Context.
 //
 // Replication:
 //
@@ -177,7 +177,7 @@
 //   - A follower whose snapshot is never reported is probed again after [Config.SnapshotTicks].
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds
 //     it may come later in the log.
-//   - A snapshot waits until everything that was handed out before it is applied.
+//   - A follower restores a snapshot only when everything that was handed out before is applied.
 //
 // Membership:
 //
@@ -194,7 +194,7 @@
 //   - One round of heartbeats confirms all reads that were queued before it. [Ready.DroppedReads]
 //     reports the reads that cannot be answered.
 //   - A follower adds 16 bytes to the context that it sends, so that a duplicated answer answers
-//     one read only. It asks again for what may be lost.
+//     one read only. It asks again if the question or its answer may be lost.
 //   - A single voter, too, answers reads only after the first commit of its term.
 //   - [ReadOnlyLeaseBased] keeps a lease that allows for clock drift. Without a lease, a round
 //     confirms the read.
@@ -207,10 +207,10 @@
 //     while it handles messages.
 //   - Only the node's own batches may append to Storage. Compaction is allowed at any time.
 //   - [Ready.MustSync] is also set for a snapshot, because the acknowledgement in the same batch
-//     promises it. It is also set with a committed configuration change, because no other node may
-//     know of the change after a crash.
-//   - A node starts at least in the term of its last entry or snapshot. So a write of entries whose
-//     hard state is lost in a crash loses nothing.
+//     promises it. It is also set with a committed configuration change: other nodes learn from
+//     this one that the change is committed, and a crash must not make this node forget it.
+//   - A node starts at least in the term of its last entry or snapshot. So nothing is lost if a
+//     crash keeps the entries of a write and loses their hard state.
 //
 // Bootstrap:
 //

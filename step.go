@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// step is the one door for messages: check the shape, apply the term rule, call the
-// role. A refused message has changed nothing.
+// step is the only entry for messages. It checks the message, applies the term rule, and calls the
+// handler of the role. A refused message has changed nothing.
 func (r *raft) step(m *pb.Message) error {
 	if r.err() != nil {
 		return r.err()
@@ -46,13 +46,13 @@ func (r *raft) step(m *pb.Message) error {
 	return nil
 }
 
-// namesTerm reports whether the term of m counts. A forwarded input belongs to no term: the leader
-// may change while it is under way.
+// namesTerm reports whether the term rule applies to m. A forwarded proposal or read belongs to no
+// term: the leader may change while it is under way.
 func namesTerm(m *pb.Message) bool {
 	return m.Term != 0 && !IsLocalMsgTarget(m.From) && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex
 }
 
-// refusal wraps the causes that are about the message itself.
+// refusal wraps err in a MessageError if the message itself is the cause.
 func refusal(m *pb.Message, err error) error {
 	if err := asDropped(err); err == ErrProposalDropped || errors.Is(err, ErrQuarantined) || errors.Is(err, ErrStepLocalMsg) {
 		return err
@@ -60,8 +60,8 @@ func refusal(m *pb.Message, err error) error {
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
 }
 
-// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A leader that
-// was presumed gives way to one that names the term.
+// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A presumed
+// leader gives way to a leader whose message has the term, see presumeLeader.
 func (r *raft) checkLeader(m *pb.Message) error {
 	if isFromLeader(m.Type) && m.Term == r.term && m.From != None &&
 		r.lead != None && r.lead != m.From && !r.leadPresumed {
@@ -70,16 +70,16 @@ func (r *raft) checkLeader(m *pb.Message) error {
 	return nil
 }
 
-// presumeLeader reports whether a leader's message may be one of this term's leader. A message
-// without a term may come from an earlier leader. It names the leader of this term only while no
-// other leader is known, until a message with the term names the leader.
+// presumeLeader reports whether m may come from the leader of this term. A message without a term
+// may come from an earlier leader. If no leader is known, its sender is presumed to be the leader
+// until a message with the term names one.
 func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
 		r.leadPresumed = r.leadPresumed && m.From == None
 		return true
 	}
 	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).Term > r.term {
-		r.becomeFollower(snapshotID(m.Snapshot).Term, None) // there was a leader in that term
+		r.becomeFollower(snapshotID(m.Snapshot).Term, None) // that term has had a leader
 	}
 	if r.role == StateLeader || m.From == None || m.From == r.lead || m.Type == pb.MsgTimeoutNow {
 		return true
@@ -92,14 +92,14 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 }
 
 // checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log's
-// entry has a term: the sender left the term out.
+// entry has a term. Its sender left the term out.
 func (r *raft) checkPrehistory(m *pb.Message) error {
 	var id raftlog.EntryID
 	switch m.Type {
 	case pb.MsgApp:
 		id = appendReq{m}.prev()
 		if id.Index == 0 && len(m.Entries) > 0 {
-			id = raftlog.IDOf(&m.Entries[0]) // terms do not fall
+			id = raftlog.IDOf(&m.Entries[0]) // terms never decrease along a log
 		}
 	case pb.MsgSnap:
 		id = snapshotID(m.Snapshot)
@@ -113,15 +113,16 @@ func (r *raft) checkPrehistory(m *pb.Message) error {
 	return nil
 }
 
-// applyTermRule compares the terms of a message from another term and of this node
-// (thesis §3.3), and is the only place that does. It reports whether the message is to
-// be handled, with this node in its term if the message may move it there.
+// applyTermRule handles the term of a message from another term than this node's (thesis §3.3). It
+// moves this node to a later term if the message may do that. It reports whether the message is to
+// be handled further.
 func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
 		if isVoteAnswer(m) {
-			// It no longer decides anything. But the entry that it names is committed
-			// in every term, and a node that is no voter may stay in its term for ever.
+			// The answer decides no election any more. But the entry that it names is committed in
+			// every term. A sender that is no voter may stay in its term for ever, and never name
+			// the entry in a later one.
 			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)
@@ -134,10 +135,10 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 			return false
 		}
 		if m.Type == pb.MsgPreVote {
-			return true // asks about a later term, and nobody enters it
+			return true // it only asks about the later term
 		}
 	case m.Type == pb.MsgPreVoteResp && !m.Reject:
-		return true // grants a later term, which begins with the vote itself
+		return true // the later term begins with the vote itself
 	}
 	traceReceive(r, m)
 	lead := None
@@ -149,18 +150,17 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 }
 
 // isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread
-// returns, names no committed entry.
+// returns, is an answer that names no committed entry.
 func isVoteAnswer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp
 }
 
-// answerStale tells the sender of a request from an earlier term about this one. An old
-// leader steps down, an old candidate can try again; a pre-candidate cannot get
-// stuck in a term that is over.
+// answerStale answers a request from an earlier term with this node's term. So an old leader steps
+// down, and an old candidate or pre-candidate can campaign in a later term.
 func (r *raft) answerStale(m *pb.Message) {
 	switch m.Type {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
-		// An acknowledgement of nothing: only its term counts.
+		// Index 0 acknowledges nothing: only the term of the response counts.
 		traceSend(r, r.respond(pb.MsgAppResp, m.From))
 	case pb.MsgVote:
 		r.answerCandidate(pb.MsgVoteResp, m.From, false)
@@ -169,7 +169,8 @@ func (r *raft) answerStale(m *pb.Message) {
 	}
 }
 
-// route hands a message of this term, or of none, to its handler.
+// route hands a message to its handler. The message is of this term or has no term; a pre-vote may
+// be of a later term.
 func (r *raft) route(m *pb.Message) error {
 	switch m.Type {
 	case pb.MsgVote, pb.MsgPreVote:
@@ -214,7 +215,8 @@ func (r *raft) route(m *pb.Message) error {
 	return r.routeToFollower(m)
 }
 
-// routeVoteResp: the own vote comes back when it is durable.
+// routeVoteResp separates this node's own vote, which arrives once it is durable, from the answers
+// of other nodes.
 func (r *raft) routeVoteResp(m *pb.Message) error {
 	if m.From == r.id {
 		return r.countOwnVote(m.Term)
@@ -243,8 +245,8 @@ func (r *raft) routeToLeader(m *pb.Message) error {
 	return nil
 }
 
-// routeToFollower serves candidates too: a message of the term's leader ends their
-// campaign, and anything else means nothing to either.
+// routeToFollower also handles messages to candidates: a message of the term's leader ends a
+// campaign. Followers and candidates ignore all other messages.
 func (r *raft) routeToFollower(m *pb.Message) error {
 	switch m.Type {
 	case pb.MsgApp:
