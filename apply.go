@@ -49,8 +49,8 @@ func (r *raft) fillCommitted(rd *Ready) error {
 		rd.CommittedEntries = committed
 		rd.MustSync = r.noteChangesOut(committed)
 		r.log.HandedOut(committed[n-1].Index)
-		if committed[0].Index == 1 && r.members.Len() == 0 {
-			r.adoptFirstConfiguration(committed)
+		if cfg, ok := r.firstInEffect(committed); ok {
+			r.switchConfig(cfg)
 		}
 	}
 	return nil

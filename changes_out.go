@@ -43,7 +43,7 @@ func (r *raft) noteChangesOut(entries []pb.Entry) bool {
 		return false
 	}
 	out := &r.openPostponed().out
-	if e := &entries[0]; e.Index == 1 && e.Term == bootstrapTerm && e.Type == pb.EntryConfChange {
+	if e := &entries[0]; e.Index == 1 && isOfFirst(e) {
 		out.first += changes // all of it comes in one batch
 	} else {
 		out.count += changes

@@ -126,22 +126,3 @@ func (r *raft) resumeFirst() error {
 func (r *raft) knowsMore() bool {
 	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.Committed()
 }
-
-// commitFirstConfiguration commits the first configuration if all of it is durable. An error has
-// quarantined the node.
-func (r *raft) commitFirstConfiguration() error {
-	end, err := completeFirstConfiguration(&r.log)
-	limit := uint64(0)
-	if err == nil && end > 0 {
-		limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)
-	}
-	switch {
-	case errors.Is(err, ErrUnavailable):
-		r.openPostponed().first = true
-	case err != nil:
-		return r.quarantine("committing the first configuration", err)
-	case limit == end && end > 0:
-		return r.log.CommitTo(end)
-	}
-	return nil
-}

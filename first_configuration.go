@@ -5,27 +5,43 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ffd200af/raft/confchange"
 	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
-// The peers of Bootstrap were not added one by one, each by those before it, as other members are (thesis §4.1). A beginning of that list
-// is no configuration: who took it for one would elect a leader that nobody else knows of. So all of it becomes committed at
-// once, when all of it is durable; is handed out at once to be applied, and active with that; and no snapshot that ends within it
-// is sent to others.
+// The peers of Bootstrap were not added one by one, each by those before it, as other members are
+// (thesis §4.1). A part of the list is no configuration: a node that took it for one could elect a
+// leader that no other node knows of. So the whole list
+//
+//   - is committed at once, when all of it is durable (commitTo, commitFirstConfiguration);
+//   - is handed out at once to be applied (toApply), and takes effect with that (firstInEffect);
+//   - counts as committed after a crash if the log goes on beyond it (recoverFirstConfiguration);
+//   - is not sent to others in part, by a snapshot that ends within it (endsInFirstConfiguration).
+//
+// Bootstrap itself is in bootstrap.go.
 
-// bootstrapTerm is the term of the first configuration. Nobody leads in it: the first election is in the next term.
+// bootstrapTerm is the term of the first configuration. No node leads in this term: the first
+// election is in the next one.
 const bootstrapTerm = 1
 
-// firstConfiguration is the index of the last entry of the first configuration, with which a log begins if Bootstrap has written it,
-// here or elsewhere; 0 if it begins otherwise. If the log ends there, others may have more of it.
+// isOfFirst reports whether an entry at the head of a log may belong to the first configuration.
+func isOfFirst(e *pb.Entry) bool {
+	return e.Type == pb.EntryConfChange && e.Term == bootstrapTerm
+}
+
+// firstConfiguration returns the index of the last entry of the first configuration, if the log
+// begins with it because Bootstrap has written it, here or elsewhere. It returns 0 if the log begins
+// otherwise. If the log ends at that index, other nodes may have more of the first configuration.
 func firstConfiguration(l *raftlog.Log) (uint64, error) {
 	if term, ok := l.Term(1); !ok || term != bootstrapTerm || l.First() != 1 {
 		return 0, nil
 	}
 	end, limit := uint64(0), l.LastNotAfter(l.LastIndex(), bootstrapTerm)
 	for end < limit {
-		// A leader that there was in this term begins with an entry of another kind, and may have gone on for long.
+		// If there was a leader in this term, its first entry is of another type, and a long log
+		// may follow.
 		entries, err := l.Entries(end+1, min(end+64, limit)+1, raftlog.NoLimit)
 		if err != nil {
 			return 0, fmt.Errorf("%w: the first configuration: %w", ErrStorage, err)
@@ -40,8 +56,9 @@ func firstConfiguration(l *raftlog.Log) (uint64, error) {
 	return end, nil
 }
 
-// splitsFirstConfiguration reports whether a commit index may leave a part of the first configuration out: it does, or no entry
-// behind it shows that this is all of it. Nor may a crash: what is committed may be applied while more is being written.
+// splitsFirstConfiguration reports whether a commit index may leave out a part of the first
+// configuration: it does, or no later entry shows that this is all of it, or a crash could lose a
+// part, because what is committed may be applied while more is being written.
 func splitsFirstConfiguration(l *raftlog.Log, index uint64) (bool, error) {
 	end, err := firstConfiguration(l)
 	if errors.Is(err, ErrUnavailable) {
@@ -59,6 +76,25 @@ func completeFirstConfiguration(l *raftlog.Log) (uint64, error) {
 		return 0, err
 	}
 	return end, nil
+}
+
+// commitFirstConfiguration commits the first configuration if all of it is durable. An error has
+// quarantined the node.
+func (r *raft) commitFirstConfiguration() error {
+	end, err := completeFirstConfiguration(&r.log)
+	limit := uint64(0)
+	if err == nil && end > 0 {
+		limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)
+	}
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		r.openPostponed().first = true
+	case err != nil:
+		return r.quarantine("committing the first configuration", err)
+	case limit == end && end > 0:
+		return r.log.CommitTo(end)
+	}
+	return nil
 }
 
 // commitTo moves the commit index forward, but not into the first configuration.
@@ -113,8 +149,31 @@ func firstToApply(l *raftlog.Log, hi uint64) ([]pb.Entry, error) {
 	return entries, nil
 }
 
-// endsInFirstConfiguration reports whether a snapshot may end within the first configuration. Whoever began with it would not know
-// that there is more, which is committed, and may be lost to those who do.
+// firstInEffect returns the first configuration if committed, which is handed out to be applied,
+// begins with it. As with Bootstrap, all of it takes effect before any of it is applied, so that no
+// snapshot has a part of it.
+func (r *raft) firstInEffect(committed []pb.Entry) (cfg tracker.Config, ok bool) {
+	if committed[0].Index != 1 || r.members.Len() > 0 {
+		return cfg, false
+	}
+	cfg = r.members.Config()
+	for i := range committed {
+		if !isOfFirst(&committed[i]) {
+			break
+		}
+		cc, err := decodeConfChange(&committed[i])
+		if err == nil {
+			cfg, err = confchange.Apply(cfg, cc)
+		}
+		if err != nil {
+			return cfg, false // it is not Bootstrap's
+		}
+	}
+	return cfg, len(cfg.Voters[0]) > 0
+}
+
+// endsInFirstConfiguration reports whether a snapshot may end within the first configuration. A
+// node that began with such a snapshot would not know the rest, which is committed.
 func endsInFirstConfiguration(l *raftlog.Log, s *pb.SnapshotMetadata) (bool, error) {
 	// Each change adds one voter, and the snapshot has them all: they are active together.
 	if next, ok := l.Term(s.Index + 1); !ok || next != bootstrapTerm || uint64(len(s.ConfState.Voters)) <= s.Index {
@@ -132,8 +191,9 @@ func endsInFirstConfiguration(l *raftlog.Log, s *pb.SnapshotMetadata) (bool, err
 	return added, nil
 }
 
-// recoverFirstConfiguration returns the end of the first configuration with which a log begins, if it does, and whether that is all of it: the
-// log goes on behind it, or some of it was committed here, which happens to all of it at once.
+// recoverFirstConfiguration returns the end of the first configuration, 0 if the log does not begin
+// with it, and whether that is all of it: the log goes on beyond it, or some of it was committed
+// here, which happens to all of it at once.
 func recoverFirstConfiguration(l *raftlog.Log) (end uint64, complete bool, err error) {
 	end, err = firstConfiguration(l)
 	return end, end < l.LastIndex() || l.Committed() > 0, err

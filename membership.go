@@ -56,27 +56,6 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	r.switchConfig(cfg)
 }
 
-// adoptFirstConfiguration makes the first configuration active, with which the entries begin, as Bootstrap does: before any of it is
-// applied, so that no snapshot has a part of it.
-func (r *raft) adoptFirstConfiguration(entries []pb.Entry) {
-	cfg := r.members.Config()
-	for i := range entries {
-		if entries[i].Type != pb.EntryConfChange || entries[i].Term != bootstrapTerm {
-			break
-		}
-		cc, err := decodeConfChange(&entries[i])
-		if err == nil {
-			cfg, err = confchange.Apply(cfg, cc)
-		}
-		if err != nil {
-			return // it is not Bootstrap's
-		}
-	}
-	if len(cfg.Voters[0]) > 0 {
-		r.switchConfig(cfg)
-	}
-}
-
 // switchConfig makes cfg active. A smaller quorum may commit entries, and confirm reads, at once.
 func (r *raft) switchConfig(cfg tracker.Config) {
 	traceSwitchConfig(r, &cfg)

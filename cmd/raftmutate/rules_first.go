@@ -28,7 +28,7 @@ func firstRemovals() []removal {
 		{"first-no-further", "and nothing that somebody has added to it", "§3.4; §4.1", []edit{{"first_configuration.go",
 			`	end = min(end, hi-1)`, `	_ = hi`}}},
 		{"first-active", "and active before a part of it is applied", "§4.1; §5", []edit{{"apply.go",
-			`		if committed[0].Index == 1 && r.members.Len() == 0 {`, `		if false {`}}},
+			`		if cfg, ok := r.firstInEffect(committed); ok {`, `		if cfg, ok := r.firstInEffect(committed); ok && false {`}}},
 		{"first-snapshot", "a snapshot that ends within it is not sent", "§4.1; §5", []edit{{"snapshot.go",
 			`	} else if splits {`, `	} else if splits && false {`}}},
 		{"first-snapshot-only", "others are, before a change of the first term too", "§5", []edit{{"first_configuration.go",
@@ -42,7 +42,7 @@ func firstRemovals() []removal {
 			`	if r.log.Committed() == 0 {
 		return r.commitFirst`, `	if true {
 		return r.commitFirst`}}},
-		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"commit.go",
+		{"first-tried", "at the next tick, if nobody reports it", "§4.1", []edit{{"first_configuration.go",
 			`		r.openPostponed().first = true
 	case err != nil:`, `	case err != nil:`}}},
 		{"first-torn", "a part of the first configuration that a crash has left is not committed", "§4.1; §3.8", []edit{{"recovery.go",

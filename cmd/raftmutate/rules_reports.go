@@ -8,7 +8,7 @@ func reportRemovals() []removal {
 			`	return r.commitOnWord(index, term == r.term)`, `	return r.commitOnWord(index, term == r.term || true)`}}},
 		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
 			`r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)`, `r.commitOnWord(id.Index, true)`}}},
-		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"commit.go",
+		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"first_configuration.go",
 			`limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
 		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
 			`r.beforeAlone(hs.Commit, proof)`, `hs.Commit, error(nil)`}}},
