@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,8 +57,19 @@ func (r *replica) peerRoutes() http.Handler {
 	return r.wrap(mux)
 }
 
-// router is a mux that checks queries.
+// router is a mux that checks queries, and takes paths as they are.
 type router struct{ http.ServeMux }
+
+// ServeHTTP answers 404 to a path with empty segments or dots. http.ServeMux would redirect it to
+// another path, which may be another key.
+func (mux *router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	whole := req.URL.Path
+	if clean := path.Clean("/" + whole); clean != whole && (clean == "/" || clean+"/" != whole) {
+		http.NotFound(w, req)
+		return
+	}
+	mux.ServeMux.ServeHTTP(w, req)
+}
 
 func (mux *router) handle(pattern string, h http.HandlerFunc, parameters ...string) {
 	mux.HandleFunc(pattern, checkQuery(h, parameters))

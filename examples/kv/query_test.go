@@ -45,6 +45,23 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestNoPortRedirects: the port for other replicas has no keys, and a path there leads nowhere else.
+func TestNoPortRedirects(t *testing.T) {
+	r := bareReplica()
+	for _, path := range []string{"/kv", "/kv/", "/kv/k", "/kv/a//b", "/kv/a/../b", "/kv/.", "//", "//status", "/./members", "/raft//snapshot"} {
+		for port, h := range map[string]http.Handler{"peers": r.peerRoutes(), "clients": r.routes()} {
+			if port == "clients" && strings.HasPrefix(path, keyPath) {
+				continue
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != http.StatusNotFound {
+				t.Errorf("%s at the port for %s: %d, Location %q", path, port, w.Code, w.Header().Get("Location"))
+			}
+		}
+	}
+}
+
 // TestAKeyHasTheMethodsOfAResource: those that it has not are refused, and named.
 func TestAKeyHasTheMethodsOfAResource(t *testing.T) {
 	h := bareReplica().routes()
