@@ -39,7 +39,7 @@ type Config struct {
 	// holds as much. 0 means 4 MiB.
 	MaxReadyBytes int
 	// MaxCampaigns bounds the members whose election timeout ends in one tick. Others wait for the
-	// next tick, as if their clocks were slower. 0 means 1,024.
+	// next tick, as if their clocks were slower. 0 means 4,096.
 	MaxCampaigns int
 	// MaxWakes bounds the groups that are woken in one tick because of another store. 0 means
 	// 4,096.
@@ -70,7 +70,7 @@ func (c *Config) normalized() (Config, error) {
 	}{
 		{"ElectionTick", &n.ElectionTick, 10}, {"BeatTicks", &n.BeatTicks, 1}, {"SleepTicks", &n.SleepTicks, 0},
 		{"MaxReadyGroups", &n.MaxReadyGroups, 1024}, {"MaxReadyBytes", &n.MaxReadyBytes, 4 << 20},
-		{"MaxCampaigns", &n.MaxCampaigns, 1024}, {"MaxWakes", &n.MaxWakes, 4096},
+		{"MaxCampaigns", &n.MaxCampaigns, 4096}, {"MaxWakes", &n.MaxWakes, 4096},
 	} {
 		if *field.value < 0 {
 			return n, fmt.Errorf("%w: %s must not be negative", ErrConfig, field.name)

@@ -137,8 +137,11 @@ func (s *Store) wakeSome() {
 				continue
 			}
 			s.touch(i)
-			s.settle(i)
 			s.groups[i].active = 0 // nothing but a store has woken it: it may sleep again at once
+			if at > 0 {
+				s.takeTurns(i)
+			}
+			s.settle(i)
 		}
 		if s.lists[wakingList(at)].first != none {
 			return
@@ -149,6 +152,32 @@ func (s *Store) wakeSome() {
 	for _, p := range s.peers {
 		p.restarted = false
 	}
+}
+
+// takeTurns gives the members of a group without its leader election timeouts that do not overlap,
+// an election timeout apart. All of them wake at about the same time, and would often campaign in
+// one tick and split the votes. The order differs from group to group, so that the groups of a dead
+// store go to all others.
+func (s *Store) takeTurns(i uint32) {
+	g := &s.groups[i]
+	st := g.node.BasicStatus()
+	before, others := 0, 0
+	g.node.WithProgress(func(id uint64, typ raft.ProgressType, _ tracker.Progress) {
+		switch {
+		case id == st.Lead || typ != raft.ProgressTypePeer:
+			return
+		case id < st.ID:
+			before++
+		}
+		others++
+	})
+	if others == 0 {
+		return
+	}
+	turn := (uint64(before) + g.id) % uint64(others)
+	election := uint64(s.cfg.ElectionTick)
+	timeout := election*(1+turn) + mix(s.cfg.Seed^s.clock, g.id)%election
+	_ = g.node.SetRandomizedElectionTimeout(int(timeout)) // an error leaves the timeout as it is
 }
 
 // hasRestartedMember reports whether a member of a group is on a store that has restarted.

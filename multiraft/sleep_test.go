@@ -395,7 +395,7 @@ func TestNoLeaseOutlivesSleep(t *testing.T) {
 }
 
 func TestCampaignsAreBoundedInATick(t *testing.T) {
-	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxCampaigns = 5, 2 })
+	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxCampaigns = 5, 1 })
 	w.spread()
 	w.fallAsleep(180)
 	w.crash(1)
@@ -405,7 +405,7 @@ func TestCampaignsAreBoundedInATick(t *testing.T) {
 		w.tick()
 		most = max(most, w.sent[pb.MsgPreVote.String()])
 	}
-	if most != 2*2*2 { // two stores, two campaigns each, two members to ask
+	if most != 2*2 { // two stores, one campaign each, two members to ask
 		t.Errorf("%d requests for pre-votes in a tick", most)
 	}
 	for g := range w.history {

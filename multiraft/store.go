@@ -164,8 +164,8 @@ func (s *Store) touch(i uint32) *raft.RawNode {
 	if g.asleep {
 		s.wake(i)
 	}
-	if lag := s.clock - g.at; lag > 0 {
-		g.node.TickN(lag)
+	if g.at < s.clock {
+		g.node.TickN(s.clock - g.at)
 		g.at = s.clock
 	}
 	return g.node

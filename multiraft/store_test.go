@@ -261,7 +261,9 @@ func TestAQuarantinedGroupIsReportedAndOthersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := w.stores[0].store
-	if err := s.AddGroup(1, raft.DefaultConfig(1, storage)); err != nil {
+	cfg := raft.DefaultConfig(1, storage)
+	cfg.Logger = raft.DiscardLogger
+	if err := s.AddGroup(1, cfg); err != nil {
 		t.Fatal(err)
 	}
 	storage.fail = true

@@ -1,0 +1,172 @@
+// Command manygroups measures what many groups cost: in stores of package multiraft, and with nodes
+// that are ticked by hand, of this library and of etcd/raft v3.6.
+//
+//	go run ./interop/manygroups                  # some minutes, and 3 GB of memory
+//	go run ./interop/manygroups -only awake -groups 10000
+//
+// Everything runs in one process and one goroutine. Batches travel as values and writes go to
+// memory, so the figures are those of the core. Of several turns the fastest counts.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/ffd200af/raft/interop/manygroups/byhand/etcd"
+	"github.com/ffd200af/raft/interop/manygroups/byhand/ours"
+)
+
+func main() {
+	only := flag.String("only", "", "run the parts whose name begins with this: sleep, bytes, awake, wake, dead")
+	groups := flag.Int("groups", 100_000, "groups of three in the parts bytes, awake and dead")
+	many := flag.Int("many", 1_000_000, "sleeping groups in the part sleep")
+	ticks := flag.Int("ticks", 20, "ticks of a turn")
+	turns := flag.Int("turns", 3, "turns")
+	flag.Parse()
+	for _, part := range []struct {
+		name string
+		run  func()
+	}{
+		{"sleep", func() { sleep(1000, *many, *ticks, *turns) }},
+		{"bytes", func() { bytes(*groups / 3) }},
+		{"awake", func() { awake(*groups, *ticks, *turns) }},
+		{"wake", func() { wake(10_000, *turns) }},
+		{"dead", func() { dead(*groups) }},
+	} {
+		if strings.HasPrefix(part.name, *only) {
+			part.run()
+			runtime.GC()
+		}
+	}
+}
+
+// fastest returns the shortest time of a turn of n ticks, for each.
+func fastest(turns, n int, tick func()) time.Duration {
+	best := time.Duration(1 << 62)
+	for range turns {
+		begin := time.Now()
+		for range n {
+			tick()
+		}
+		best = min(best, time.Since(begin)/time.Duration(n))
+	}
+	return best
+}
+
+// sleep compares the tick of a store with few and with many sleeping groups of one member.
+func sleep(few, many, ticks, turns int) {
+	for _, n := range []int{few, many} {
+		c := newCluster(2, n, 1, 5)
+		c.beat()
+		for range 40 {
+			c.tick()
+		}
+		runtime.GC()
+		batches := c.batches
+		d := fastest(turns, 50*ticks, c.tick)
+		fmt.Printf("sleep: %d sleeping groups: %v for a tick of two stores, %d batches a tick\n",
+			n, d, (c.batches-batches)/(50*ticks*turns))
+	}
+}
+
+// bytes measures the memory of a sleeping replica, without its storage.
+func bytes(groups int) {
+	c := newCluster(3, groups, 3, 5)
+	for range 60 {
+		c.tick()
+	}
+	with := heap()
+	replicas := 0
+	for i, s := range c.stores {
+		replicas += s.Len()
+		c.stores[i] = nil
+	}
+	without := heap()
+	runtime.KeepAlive(c)
+	fmt.Printf("bytes: %d for a sleeping replica of %d, storage excluded\n", (with-without)/uint64(replicas), replicas)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// awake measures idle groups of three that are awake.
+func awake(groups, ticks, turns int) {
+	report := func(what string, d time.Duration) {
+		fmt.Printf("awake: %s: %d ns for a tick of one of %d idle groups of three\n", what, d.Nanoseconds()/int64(groups), groups)
+	}
+	c := newCluster(3, groups, 3, 0)
+	for range 3 {
+		c.tick()
+	}
+	batches := c.batches
+	d := fastest(turns, ticks, c.tick)
+	report(fmt.Sprintf("stores, %d batches a tick", (c.batches-batches)/(ticks*turns)), d)
+	c = nil
+	runtime.GC()
+	byHand := ours.New(groups)
+	report("by hand", fastest(turns, ticks, byHand.Tick))
+	byHand = nil
+	runtime.GC()
+	theirs := etcd.New(groups)
+	report("by hand, etcd/raft v3.6.0", fastest(turns, ticks, theirs.Tick))
+	runtime.KeepAlive(byHand)
+}
+
+// wake wakes sleeping groups of three by a proposal each, until all are committed.
+func wake(groups, turns int) {
+	c := newCluster(3, groups, 3, 5)
+	best := time.Duration(1 << 62)
+	for range turns {
+		for range 60 {
+			c.tick()
+		}
+		runtime.GC()
+		c.applied = 0
+		begin := time.Now()
+		for g := 1; g <= groups; g++ {
+			if err := c.stores[g%3].Propose(uint64(g), []byte("some data of a client")); err != nil {
+				fmt.Println(err)
+			}
+		}
+		c.settle()
+		for c.applied < 3*groups { // a follower hears of a commit with the next append or heartbeat
+			c.tick()
+		}
+		best = min(best, time.Since(begin))
+	}
+	fmt.Printf("wake: %v for each of %d groups, until applied by all members\n", best/time.Duration(groups), groups)
+}
+
+// dead kills a store that leads a third of all groups, and counts the ticks until all have leaders.
+func dead(groups int) {
+	c := newCluster(3, groups, 3, 5)
+	for range 60 {
+		c.tick()
+	}
+	led := 0
+	for g := 1; g <= groups; g++ {
+		if c.roles[uint64(g)] == 1 {
+			delete(c.roles, uint64(g))
+			led++
+		}
+	}
+	before := len(c.roles)
+	c.stores[0] = nil
+	begin, first, ticks := time.Now(), 0, 0
+	for ; len(c.roles) < groups && ticks < 1000; ticks++ {
+		c.tick()
+		if first == 0 && len(c.roles) > before {
+			first = ticks + 1
+		}
+	}
+	fmt.Printf("dead: %d groups of %d lost their leader; the first has one again after %d ticks, all after %d (an election timeout is 10 to 19); %v of CPU\n",
+		led, groups, first, ticks, time.Since(begin))
+}
