@@ -23,6 +23,10 @@ const neverDue = math.MaxUint64
 
 // tickN is n calls of tick.
 func (r *raft) tickN(n uint64) {
+	if n == 1 {
+		r.tick()
+		return
+	}
 	for n > 0 && r.broken == nil {
 		due := r.untilDue()
 		if n < due {

@@ -10,10 +10,9 @@ type offer struct {
 	agreed       []uint64 // replicas
 }
 
-// invite is an offer that a follower has to answer.
+// invite is an offer of the leader of this term that a follower has to answer.
 type invite struct {
 	term, commit uint64
-	from         uint64 // the leader
 }
 
 // wake ends the sleep of a group. Time asleep does not count for its members, but for what a leader
@@ -58,7 +57,7 @@ func (s *Store) stepHeartbeat(h *Heartbeat, fresh bool) error {
 	} else {
 		s.touch(i)
 	}
-	s.invites[i] = invite{term: h.Term, commit: h.Commit, from: h.From}
+	s.invites[i] = invite{term: h.Term, commit: h.Commit}
 	if err = g.node.Step(m); err != nil {
 		delete(s.invites, i)
 	}
@@ -187,7 +186,7 @@ func (s *Store) considerSleep(i uint32) {
 func (s *Store) answerInvite(i uint32, inv invite) {
 	g := &s.groups[i]
 	st := g.node.BasicStatus()
-	if st.Term != inv.term || st.Lead != inv.from || st.Commit != inv.commit || !g.node.MaySleep() {
+	if st.Term != inv.term || st.Commit != inv.commit || !g.node.MaySleep() {
 		if g.asleep {
 			s.touch(i)
 			s.settle(i)

@@ -105,6 +105,27 @@ func TestADeadStoreWakesTheGroupsThatItLedAndNoOthers(t *testing.T) {
 	}
 }
 
+// Members do not split the votes: each group has a leader after the silence and one timeout.
+func TestMembersOfADeadStoresGroupsCampaignOneAfterAnother(t *testing.T) {
+	w := sleeping(t, 150, nil)
+	w.spread()
+	w.fallAsleep(450)
+	lost := w.led(1)
+	w.crash(1)
+	w.ticks(10 + 19 + 1)
+	heirs := map[uint64]int{}
+	for _, g := range lost {
+		lead := w.leader(g)
+		if lead == nil {
+			t.Fatalf("group %d has no leader", g)
+		}
+		heirs[lead.id]++
+	}
+	if heirs[2] < len(lost)/3 || heirs[3] < len(lost)/3 {
+		t.Errorf("of %d groups store 2 leads %d and store 3 %d", len(lost), heirs[2], heirs[3])
+	}
+}
+
 func TestARestartIsNoticedByItsIncarnation(t *testing.T) {
 	w := sleeping(t, 30, nil)
 	w.spread()
@@ -199,6 +220,56 @@ func TestFollowersAreWokenWhenTheirLeaderIsTakenAway(t *testing.T) {
 	}
 }
 
+// What a follower's store confirms does not include what it has not heard.
+func TestAWakeIsRepeatedUntilItHasArrived(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	for _, m := range w.stores {
+		if m != lead {
+			w.cut[[2]uint64{lead.id, m.id}] = true
+		}
+	}
+	if err := lead.store.RemoveGroup(1); err != nil {
+		t.Fatal(err)
+	}
+	w.ticks(5) // which is too short for silence
+	if n := w.asleep(); n != 2 {
+		t.Fatalf("%d followers sleep", n)
+	}
+	clear(w.cut)
+	w.ticks(1)
+	if n := w.asleep(); n != 0 {
+		t.Errorf("%d followers sleep when they have been told", n)
+	}
+}
+
+func TestARestartWakesNoLeaderWithoutAMemberThere(t *testing.T) {
+	w := newWorld(t, 1, 4)
+	w.start()
+	w.group(1, 1, 2, 3)
+	w.group(2, 1, 2, 4)
+	w.electAll()
+	w.fallAsleep(6)
+	for g := uint64(1); g <= 2; g++ {
+		if lead := w.leader(g); lead.id != 1 {
+			_ = lead.store.Do(g, func(n *raft.RawNode) error { n.TransferLeader(1); return nil })
+		}
+	}
+	w.ticks(3)
+	w.fallAsleep(6)
+	touched := w.stores[0].store.groups[w.stores[0].store.index[1]].active
+	w.crash(4)
+	w.ticks(1)
+	w.boot(w.stores[3])
+	w.ticks(60)
+	if r := w.stores[0].replicaOf(1); !r.asleep || r.active != touched {
+		t.Errorf("a group without a member on the store was woken: asleep %t", r.asleep)
+	}
+	if n := w.asleep(); n != 6 {
+		t.Errorf("%d replicas sleep", n)
+	}
+}
+
 // A leader that loses its leadership while followers sleep, because not all had agreed, owes them a
 // word.
 func TestFollowersAreWokenWhenTheirLeaderStepsDown(t *testing.T) {
@@ -274,6 +345,16 @@ func TestAFollowerAgreesOnlyToAFreshOfferOfWhatItHas(t *testing.T) {
 			_ = m.store.ReadIndex(1, []byte("r"))
 			*b = Batch{From: b.From, To: b.To, Incarnation: b.Incarnation, Number: b.Number + 1}
 		}, false},
+		{"and its store falls silent before it is answered", func(w *world, m *machine, b *Batch) {
+			_ = m.store.Step(b)
+			_ = m.store.Do(1, func(n *raft.RawNode) error { return n.SetRandomizedElectionTimeout(30) })
+			for range 10 {
+				m.store.Tick()
+			}
+			third := 6 - b.From - m.id
+			p := m.store.peers[m.store.peerOf(third)]
+			*b = Batch{From: third, To: m.id, Incarnation: p.incarnation, Number: p.number + 1}
+		}, false},
 		{"of a group that may not sleep", func(w *world, m *machine, b *Batch) { m.replicaOf(1).maySleep = false }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -327,6 +408,58 @@ func TestAFollowerThatDoesNotAgreeKeepsItsLeaderAwake(t *testing.T) {
 	// Nor does it take another's agreement for this one's.
 	if w.stores[2].replicaOf(1).asleep {
 		t.Error("who does not agree sleeps")
+	}
+}
+
+func TestALeaderOffersNothingWhileAMemberLacksAnEntry(t *testing.T) {
+	w := three(t, 1, nil)
+	w.electAll()
+	w.crash(w.leader(1).id%3 + 1)
+	if err := w.propose(1, "x"); err != nil {
+		t.Fatal(err)
+	}
+	offers := 0
+	w.tamper = func(b *Batch) {
+		for _, h := range b.Heartbeats {
+			if h.Sleep {
+				offers++
+			}
+		}
+	}
+	w.ticks(50)
+	if offers > 0 {
+		t.Errorf("%d offers", offers)
+	}
+}
+
+func TestALeaderCountsAgreementToItsPresentOfferOnly(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		term, commit uint64 // less than those of the offer
+		sleeps       bool
+	}{{"the same", 0, 0, true}, {"an earlier term", 1, 0, false}, {"an earlier commit index", 0, 1, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := three(t, 1, nil)
+			w.electAll()
+			w.ticks(1)
+			lead := w.leader(1)
+			s := lead.store
+			for s.offers[0] == nil {
+				w.now++
+				s.Tick()
+				w.work(lead)
+				w.wire = nil
+			}
+			o := s.offers[0]
+			for _, m := range w.stores {
+				if m != lead {
+					_ = s.stepResponse(&Heartbeat{Group: 1, From: m.id, To: lead.id, Term: o.term - c.term, Commit: o.commit - c.commit, Sleep: true})
+				}
+			}
+			if got := s.groups[0].asleep; got != c.sleeps {
+				t.Errorf("sleeps: %t", got)
+			}
+		})
 	}
 }
 

@@ -98,7 +98,7 @@ func (w *world) start() {
 // boot starts a store with what is on its disks.
 func (w *world) boot(m *machine) {
 	w.tb.Helper()
-	m.incarnation++
+	m.incarnation += 10
 	cfg := Config{ID: m.id, Incarnation: m.incarnation, StoreOf: storeOf, Seed: m.id, SleepTicks: 5}
 	if w.tune != nil {
 		w.tune(&cfg)
