@@ -183,7 +183,7 @@ func (s *Store) settle(i uint32) {
 		s.oweWakes(i)
 	}
 	g.leads = leads
-	if !g.queued && !g.out && g.node.HasReady() {
+	if !g.queued && g.node.HasReady() { // which is false while its work is out
 		g.queued = true
 		s.queue.push(i)
 	}
@@ -208,8 +208,8 @@ func (s *Store) fail(i uint32, err error) {
 
 // Do calls f with a group's node, for what Store has no method for: campaigns, transfers,
 // configuration changes, reads of the status that need the present time. The group wakes. f must
-// not keep the node, nor call Tick, TickN, SkipTicks, Ready or Advance. The error is one of f,
-// matches ErrNoGroup, or is that of a quarantined node; it is wrapped in a *GroupError.
+// not keep the node, use the store, nor call Tick, TickN, SkipTicks, Ready or Advance. The error is
+// one of f, matches ErrNoGroup, or is that of a quarantined node; it is wrapped in a *GroupError.
 func (s *Store) Do(id uint64, f func(node *raft.RawNode) error) error {
 	i, err := s.find(id)
 	if err != nil {

@@ -236,6 +236,54 @@ func TestGroupsComeAndGoWhileOthersRun(t *testing.T) {
 	}
 }
 
+func TestAReadyIsSyncedIfOneOfItsGroupsHasToBe(t *testing.T) {
+	w := newWorld(t, 1, 1)
+	w.start()
+	w.group(1, 1)
+	w.group(2, 1)
+	w.electAll()
+	w.settle()
+	s := w.stores[0].store
+	_ = s.Propose(2, []byte("x"))
+	rd := s.Ready()
+	_ = s.Propose(1, []byte("x"))
+	w.finish(w.stores[0], rd)
+	rd = s.Ready() // the entry of group 1, and then the commit index of group 2
+	if len(rd.Writes) != 2 || rd.Writes[0].Group != 1 || len(rd.Writes[1].Entries) > 0 {
+		t.Fatalf("%+v", rd.Writes)
+	}
+	if !rd.MustSync {
+		t.Error("an entry is not synced")
+	}
+	w.finish(w.stores[0], rd)
+}
+
+func TestWorkOfAGroupThatWasRemovedDoesNotAdvanceAnother(t *testing.T) {
+	w := newWorld(t, 1, 1)
+	w.start()
+	w.group(1, 1)
+	w.electAll()
+	w.settle()
+	m := w.stores[0]
+	_ = m.store.Propose(1, []byte("x"))
+	old := m.store.Ready()
+	if err := m.store.RemoveGroup(1); err != nil {
+		t.Fatal(err)
+	}
+	m.disks[1] = nil
+	w.group(2, 1) // in its place
+	var rd *Ready
+	for rd == nil || len(rd.parts) == 0 {
+		m.store.Tick()
+		rd = m.store.Ready()
+	}
+	m.store.Advance(old)
+	if !m.replicaOf(2).out {
+		t.Error("the work of group 2 counts as done")
+	}
+	w.finish(m, rd)
+}
+
 // failingStorage fails when it is asked for entries.
 type failingStorage struct {
 	*raft.MemoryStorage
