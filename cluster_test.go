@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 	"pgregory.net/rapid"
 )
 
@@ -22,6 +23,10 @@ type testNode struct {
 	configured func(index uint64, snapshot bool, cs *pb.ConfState)
 	threads    []pb.Message // with asynchronous storage writes: work that is not done yet
 	held       *Ready       // of a fuzzer: written, and not acknowledged by Advance
+	// rec is where the node's doings are reported, in a walk. Elsewhere tests meddle with nodes, and
+	// what a node promises is checked alone.
+	rec   *property.Node
+	alone property.Witness
 }
 
 // testCluster drives members by hand: every method works until nothing moves, with
@@ -142,7 +147,13 @@ func (c *testCluster) restart(id uint64) {
 		node.cfg.Applied = max(node.cfg.Applied, node.applied[n-1].Index)
 	}
 	node.threads = nil
+	if node.rec != nil {
+		node.rec.Stops()
+	}
 	c.start(node)
+	if node.rec != nil {
+		node.rec.Starts(node.shown())
+	}
 }
 
 func (c *testCluster) node(id uint64) *testNode { return c.nodes[id-1] }
@@ -166,23 +177,61 @@ func (n *testNode) persist(tb rapid.TB, rd Ready) {
 			tb.Fatal(err)
 		}
 	}
-}
-
-// checkPromises: what leaves the node after a write is covered by what is on its disk. A promise of an
-// earlier term may be outdated by the same write: then it was kept until the term ended, as if
-// it had left earlier and the network had been slow.
-func (n *testNode) checkPromises(tb rapid.TB, messages []pb.Message) {
-	tb.Helper()
-	hs, _, _ := n.storage.InitialState()
-	last, _ := n.storage.LastIndex()
-	for _, m := range messages {
-		switch {
-		case m.Type == pb.MsgVoteResp && !m.Reject && (hs.Term < m.Term || hs.Term == m.Term && hs.Vote != m.To):
-			tb.Fatalf("node %d grants %d its vote at term %d with %v on disk", m.From, m.To, m.Term, hs)
-		case m.Type == pb.MsgAppResp && !m.Reject && (hs.Term < m.Term || hs.Term == m.Term && last < m.Index):
-			tb.Fatalf("node %d acknowledges %d at term %d with %v and last index %d on disk", m.From, m.Index, m.Term, hs, last)
+	if n.rec != nil {
+		n.rec.Writes(rd.HardState, rd.Entries, &rd.Snapshot, true)
+		if !IsEmptySnap(rd.Snapshot) {
+			n.rec.Restores(&rd.Snapshot)
 		}
 	}
+}
+
+// checkPromises: what leaves the node after a write is covered by what is on its disk.
+func (n *testNode) checkPromises(tb rapid.TB, messages []pb.Message) {
+	tb.Helper()
+	rec := n.rec
+	if rec == nil {
+		hs, _, _ := n.storage.InitialState()
+		last, _ := n.storage.LastIndex()
+		term, _ := n.storage.Term(last)
+		rec = property.NewAlone(n.cfg.ID, &n.alone)
+		rec.Recovers(property.NewView(last, term), hs)
+	}
+	for i := range messages {
+		if m := &messages[i]; m.To != n.cfg.ID && !IsLocalMsgTarget(m.To) {
+			rec.Sends(m)
+		}
+	}
+	if n.alone.Broken != nil {
+		tb.Fatal(n.alone.Broken)
+	}
+}
+
+// shows reports the node's state to the observer of a walk.
+func (n *testNode) shows() {
+	if n.rec != nil && n.Err() == nil {
+		n.rec.Shows(n.shown())
+	}
+}
+
+func (n *testNode) shown() property.State {
+	st := n.BasicStatus()
+	return property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)}
+}
+
+// Step gives the node a message. A leader that commits may step down with the next one.
+func (n *testNode) Step(m pb.Message) error {
+	err := n.RawNode.Step(m)
+	n.shows()
+	return err
+}
+
+// take takes a Ready.
+func (n *testNode) take() Ready {
+	rd := n.Ready()
+	if n.shows(); n.rec != nil {
+		n.rec.HandsOut(rd.Entries, &rd.Snapshot)
+	}
+	return rd
 }
 
 // apply applies committed entries, configuration changes included.
@@ -190,6 +239,9 @@ func (n *testNode) apply(tb rapid.TB, entries []pb.Entry) {
 	tb.Helper()
 	for i := range entries {
 		e := entries[i]
+		if n.rec != nil {
+			n.rec.Applies(&e)
+		}
 		if last := len(n.applied); last > 0 && n.applied[last-1].Index >= e.Index {
 			tb.Fatalf("node %d applies %d after %d", n.cfg.ID, e.Index, n.applied[last-1].Index)
 		}
@@ -200,6 +252,10 @@ func (n *testNode) apply(tb rapid.TB, entries []pb.Entry) {
 				tb.Fatal(err)
 			}
 			cs := n.ApplyConfChange(cc)
+			if n.rec != nil {
+				n.rec.Configures(e.Index, cs)
+				n.shows()
+			}
 			if n.configured != nil {
 				n.configured(e.Index, false, cs)
 			}
@@ -212,6 +268,7 @@ func (c *testCluster) verify(node *testNode) {
 	if err := node.Verify(); err != nil {
 		c.tb.Fatal(err)
 	}
+	node.shows()
 }
 
 // ready handles one Ready of a node and puts its messages on the wire.
@@ -221,7 +278,7 @@ func (c *testCluster) ready(id uint64) bool {
 	if !node.HasReady() {
 		return false
 	}
-	rd := node.Ready()
+	rd := node.take()
 	node.persist(c.tb, rd)
 	node.checkPromises(c.tb, rd.Messages)
 	for _, m := range rd.Messages {

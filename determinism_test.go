@@ -97,16 +97,20 @@ func (c *testCluster) perform(out *strings.Builder, a act) {
 	case "compact":
 		c.compact(node)
 	}
+	node.shows()
 }
 
 func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
 	if !node.HasReady() {
 		return
 	}
-	rd := node.Ready()
+	rd := node.take()
 	out.WriteString(DescribeReady(rd, nil))
 	if node.cfg.AsyncStorageWrites {
 		c.checkReads(rd.ReadStates)
+		if node.rec != nil { // elsewhere the disk says nothing about a later write
+			node.checkPromises(c.tb, rd.Messages)
+		}
 		for _, m := range rd.Messages {
 			if IsLocalMsgTarget(m.To) {
 				node.threads = append(node.threads, m)
@@ -129,6 +133,7 @@ func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
 	node.apply(c.tb, rd.CommittedEntries)
 	c.checkReads(rd.ReadStates)
 	node.Advance(rd)
+	node.shows()
 }
 
 // playThreads performs the oldest storage messages of a node: what each writes or applies, then

@@ -9,6 +9,7 @@ import (
 	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 	"github.com/ffd200af/raft/tracker"
 	"pgregory.net/rapid"
 )
@@ -28,22 +29,12 @@ func (s walkStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	return hs, *s.conf, err
 }
 
-// place is a position in a log with the term of what stands there.
-type place struct{ index, term uint64 }
-
 // history is what an observer of all nodes has seen. It never forgets.
 type history struct {
-	leaders map[uint64]uint64 // per term
-	// entries that stood in some log, and the term before each: both are the same wherever the
-	// entry stands (Log Matching).
-	entries map[place]pb.Entry
-	before  map[place]uint64
-	// committed entries by index, and the term in which the commit was seen first.
-	committed map[uint64]pb.Entry
-	since     map[uint64]uint64
-	last      uint64 // the largest committed index
-	// configs are the configurations by the index of the entry that led to them.
-	configs map[uint64]tracker.Config
+	property.Observer
+	broken *property.Violation // the first one
+	// changed are the configurations by the index of the entry that led to them.
+	changed map[uint64]tracker.Config
 	order   []uint64
 
 	overlaps map[[2]string]bool // what was found out about pairs of configurations
@@ -51,12 +42,22 @@ type history struct {
 	changes, leaves int
 }
 
+// newHistory has the nodes of a new cluster report to a history.
 func newHistory(c *testCluster) *history {
-	h := &history{
-		leaders: map[uint64]uint64{}, entries: map[place]pb.Entry{}, before: map[place]uint64{},
-		committed: map[uint64]pb.Entry{}, since: map[uint64]uint64{}, configs: map[uint64]tracker.Config{}, overlaps: map[[2]string]bool{},
+	h := &history{changed: map[uint64]tracker.Config{}, overlaps: map[[2]string]bool{}}
+	h.Report = func(v property.Violation) {
+		if h.broken == nil {
+			h.broken = &v
+		}
 	}
-	h.configs[1], h.order = c.nodes[0].raft.members.Config(), []uint64{1}
+	h.changed[1], h.order = c.nodes[0].raft.members.Config(), []uint64{1}
+	h.Begins(1, 1)
+	for _, n := range c.nodes {
+		n.rec = h.Node(n.cfg.ID)
+		n.rec.Recovers(property.NewView(1, 1), pb.HardState{Term: 1, Commit: 1})
+		n.rec.Starts(n.shown())
+		_, n.rec.Conf, _ = n.storage.InitialState()
+	}
 	return h
 }
 
@@ -67,13 +68,10 @@ func (h *history) look(c *testCluster) {
 		if n.Err() != nil {
 			c.tb.Fatal(n.Err())
 		}
-		h.lookAtLog(c, n)
-		h.lookAtCommit(c, n)
+		n.shows()
 	}
-	for _, n := range c.nodes {
-		if n.raft.role == StateLeader {
-			h.lookAtLeader(c, n)
-		}
+	if h.broken != nil {
+		c.tb.Fatal(h.broken)
 	}
 	if lead := c.leader(); lead != None {
 		h.lookAtRivals(c, c.node(lead))
@@ -85,8 +83,8 @@ func (h *history) look(c *testCluster) {
 // changes are made one at a time, and why a committed one has to be applied before a campaign.
 func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 	c.tb.Helper()
-	newest, ok := h.committed[h.last]
-	if !ok || !lead.raft.log.Has(raftlog.IDOf(&newest)) {
+	newest := pb.Entry{Index: h.Commit, Term: h.Past.Term(h.Commit)}
+	if !lead.raft.log.Has(raftlog.IDOf(&newest)) {
 		return // deposed without knowing it
 	}
 	mine := lead.raft.members.Config()
@@ -106,7 +104,7 @@ func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 		}
 		if !meet {
 			for _, i := range h.order {
-				c.tb.Logf("entry %d: %s", i, h.configs[i])
+				c.tb.Logf("entry %d: %s", i, h.changed[i])
 			}
 			for _, n := range c.nodes {
 				c.tb.Logf("node %d: %s, last %v, heard %d, %s", n.cfg.ID, n.Status(), n.raft.log.Last(), n.raft.heardCommit, n.raft.members.Config())
@@ -133,80 +131,24 @@ func logOf(c *testCluster, n *testNode) []pb.Entry {
 	return all
 }
 
-// lookAtLog: an index and a term determine the entry, and the one before it (thesis §3.5).
-func (h *history) lookAtLog(c *testCluster, n *testNode) {
-	var prev *pb.Entry
-	log := logOf(c, n)
-	for i := range log {
-		e := &log[i]
-		at := place{e.Index, e.Term}
-		if other, ok := h.entries[at]; ok && (other.Type != e.Type || string(other.Data) != string(e.Data)) {
-			c.tb.Fatalf("log matching: node %d has %v, another had %v", n.cfg.ID, *e, other)
-		}
-		h.entries[at] = *e
-		if prev != nil {
-			if term, ok := h.before[at]; ok && term != prev.Term {
-				c.tb.Fatalf("log matching: before %v stand entries of terms %d and %d", *e, prev.Term, term)
-			}
-			h.before[at] = prev.Term
-		}
-		prev = e
-	}
-}
-
-// lookAtCommit: what was committed once stands at its index wherever that is committed.
-func (h *history) lookAtCommit(c *testCluster, n *testNode) {
-	log := logOf(c, n)
-	for i := range log {
-		e := &log[i]
-		if e.Index > n.raft.log.Committed() {
-			break
-		}
-		if other, ok := h.committed[e.Index]; ok && (other.Term != e.Term || string(other.Data) != string(e.Data)) {
-			c.tb.Fatalf("state machine safety: node %d has committed %v, another had %v", n.cfg.ID, *e, other)
-		} else if !ok {
-			h.committed[e.Index], h.since[e.Index] = *e, n.raft.term
-		}
-	}
-	h.last = max(h.last, n.raft.log.Committed())
-}
-
-// lookAtLeader: one leader a term, and it has whatever was committed in an earlier one (thesis §3.4,
-// §3.6.1).
-func (h *history) lookAtLeader(c *testCluster, n *testNode) {
-	id, term := n.cfg.ID, n.raft.term
-	if other, ok := h.leaders[term]; ok && other != id {
-		c.tb.Fatalf("election safety: %d and %d lead term %d", other, id, term)
-	}
-	h.leaders[term] = id
-	for index, e := range h.committed {
-		if h.since[index] >= term || index < n.raft.log.First() {
-			continue
-		}
-		if !n.raft.log.Has(raftlog.IDOf(&e)) {
-			c.tb.Fatalf("leader completeness: %d leads term %d without %v, committed in term %d", id, term, e, h.since[index])
-		}
-	}
-}
-
 // applied: every node gets the same configuration from the same entry, and it overlaps with the one
 // before: no quorum of either is disjoint from a quorum of the other.
 func (h *history) applied(c *testCluster, n *testNode, index uint64) {
 	cfg := n.raft.members.Config()
-	if other, ok := h.configs[index]; ok {
+	if other, ok := h.changed[index]; ok {
 		if other.String() != cfg.String() {
 			c.tb.Fatalf("entry %d leads to %s on node %d, and led to %s", index, cfg, n.cfg.ID, other)
 		}
 		return
 	}
-	before := h.configs[h.order[len(h.order)-1]]
+	before := h.changed[h.order[len(h.order)-1]]
 	if index < h.order[len(h.order)-1] {
 		c.tb.Fatalf("node %d applies a change at %d that nobody has applied before, behind %v", n.cfg.ID, index, h.order)
 	}
 	if !overlap(before, cfg) {
 		c.tb.Fatalf("%s and %s have disjoint quorums", before, cfg)
 	}
-	h.configs[index] = cfg
+	h.changed[index] = cfg
 	h.order = append(h.order, index)
 	h.changes++
 	if len(before.Voters[1]) > 0 && len(cfg.Voters[1]) == 0 {
@@ -220,7 +162,7 @@ func (h *history) restored(c *testCluster, n *testNode, index uint64) {
 	for h.order[i] > index {
 		i--
 	}
-	if got, want := n.raft.members.Config().String(), h.configs[h.order[i]].String(); got != want {
+	if got, want := n.raft.members.Config().String(), h.changed[h.order[i]].String(); got != want {
 		c.tb.Fatalf("the snapshot at %d has %s, the entries lead to %s", index, got, want)
 	}
 }
@@ -404,7 +346,7 @@ func (c *testCluster) come(h *history) {
 			continue
 		}
 		r := &c.node(lead).raft
-		if round > 50 && r.log.Committed() == r.log.LastIndex() && r.log.Committed() > h.last-1 && !r.members.AutoLeave() && r.transferee == None {
+		if round > 50 && r.log.Committed() == r.log.LastIndex() && r.log.Committed() > h.Commit-1 && !r.members.AutoLeave() && r.transferee == None {
 			before := r.log.Committed()
 			_ = c.node(lead).Propose([]byte("end"))
 			for range 10 {
@@ -455,7 +397,7 @@ func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 			h.look(c)
 		}
 		c.come(h)
-		changes, leaves, leaders = changes+h.changes, leaves+h.leaves, leaders+len(h.leaders)
+		changes, leaves, leaders = changes+h.changes, leaves+h.leaves, leaders+h.Elections
 	})
 	if changes == 0 || leaves == 0 {
 		t.Fatalf("%d changes, %d joint configurations left: nothing is shown", changes, leaves)
