@@ -1,109 +1,43 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"reflect"
-	"strings"
 )
 
 // Append adds the state that state, a pointer, points to to buf. It is false, with nothing of use in the buffer, if that takes more
 // than limit bytes, or cannot be written down.
 func Append(buf []byte, state any, limit int) ([]byte, bool) {
-	e := encoder{buf: buf, limit: len(buf) + limit}
-	e.value(reflect.ValueOf(state).Elem())
-	return e.buf, !e.failed
+	w := Writer{Buf: buf, limit: len(buf) + limit, rules: written(), plans: map[reflect.Type][]step{}}
+	w.Value(reflect.ValueOf(state).Elem())
+	return w.Buf, !w.Failed
 }
 
-type encoder struct {
-	buf    []byte
-	limit  int
-	failed bool
-}
-
-// value writes a value: numbers as varints, 0 for nil and otherwise a length plus one before what is
-// of any length.
-func (e *encoder) value(v reflect.Value) {
-	if e.failed = e.failed || len(e.buf) > e.limit; e.failed {
-		return
-	}
-	switch v.Kind() {
-	case reflect.Bool:
-		n := byte(0)
-		if v.Bool() {
-			n = 1
-		}
-		e.buf = append(e.buf, n)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		e.buf = binary.AppendUvarint(e.buf, v.Uint())
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		e.buf = binary.AppendVarint(e.buf, v.Int())
-	case reflect.String:
-		e.buf = append(binary.AppendUvarint(e.buf, uint64(v.Len())), v.String()...)
-	case reflect.Pointer:
-		if v.IsNil() {
-			e.buf = append(e.buf, 0)
-			return
-		}
-		e.buf = append(e.buf, 1)
-		e.value(v.Elem())
-	case reflect.Slice:
-		e.slice(v)
-	case reflect.Array:
-		for i := range v.Len() {
-			e.value(v.Index(i))
-		}
-	case reflect.Struct:
-		e.fields(v)
-	default:
-		e.failed = true // see Shape, which a test asks about every kind of field
-	}
-}
-
-func (e *encoder) slice(v reflect.Value) {
-	if v.IsNil() {
-		e.buf = append(e.buf, 0)
-		return
-	}
-	e.buf = binary.AppendUvarint(e.buf, uint64(v.Len())+1)
-	if v.Type().Elem().Kind() == reflect.Uint8 {
-		e.buf = append(e.buf, v.Bytes()...)
-		return
-	}
-	for i := range v.Len() {
-		e.value(v.Index(i))
-	}
-}
-
-func (e *encoder) fields(v reflect.Value) {
-	t := v.Type()
-	for i := range t.NumField() {
-		f := v.Field(i)
-		switch ruleOf(t, i) {
-		case plain:
-			e.value(f)
+// written says how the fields with a rule are written.
+func written() Rules {
+	out := Rules{}
+	for name, how := range rules {
+		switch how {
 		case swapped:
-			if f.Len() == 0 {
-				f = reflect.Zero(f.Type())
+			out[name] = func(w *Writer, v reflect.Value) {
+				if v.Len() == 0 {
+					v = reflect.Zero(v.Type())
+				}
+				w.Value(v)
 			}
-			e.value(f)
 		case withCapacity:
-			e.buf = binary.AppendUvarint(e.buf, uint64(f.Cap()))
-			e.value(f)
+			out[name] = WithCapacity
 		case neverSet:
-			e.failed = e.failed || !f.IsZero()
+			out[name] = func(w *Writer, v reflect.Value) { w.Failed = w.Failed || !v.IsZero() }
+		default:
+			out[name] = nil
 		}
 	}
+	return out
 }
 
 func ruleOf(t reflect.Type, i int) rule { return rules[nameOf(t, i)] }
-
-// nameOf names a field in rules. The instances of a generic type have one name.
-func nameOf(t reflect.Type, i int) string {
-	name, _, _ := strings.Cut(t.Name(), "[")
-	return name + "." + t.Field(i).Name
-}
 
 // Shape returns a fingerprint of how the type of state, a pointer, is built, by which Restore can be kept from states of others. The
 // error names a field that cannot be written down.
@@ -132,9 +66,10 @@ func Shape(state any) (uint64, error) {
 					return err
 				}
 			}
-		case reflect.Map, reflect.Func, reflect.Chan, reflect.Interface, reflect.UnsafePointer, reflect.Uintptr,
-			reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
-			return fmt.Errorf("checkpoint: %s is a %s", at, t)
+		default:
+			if unwritten[t.Kind()] {
+				return fmt.Errorf("checkpoint: %s is a %s", at, t)
+			}
 		}
 		return nil
 	}
