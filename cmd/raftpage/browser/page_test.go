@@ -213,7 +213,7 @@ func (v *visit) breaks(*testing.T) {
 	v.wantText("#broken", "leader completeness: node 5 leads term 4 without 1/4, which was committed in term 3")
 	v.shoot("broken")
 	v.click("#with-rule")
-	v.wantText("#lacks", "The whole library")
+	v.wantText("#lacks", "This is the whole library")
 	v.playLesson(`document.querySelector("#end").disabled`)
 	v.want("document.querySelector('#broken').hidden")
 	v.shoot("whole")

@@ -64,6 +64,16 @@ func (w *world) answerReads(env *rafttest.InteractionEnv, rec *Record, output st
 	case rec.data.Cmd == "lease-read" && len(args) == 1:
 		w.leaseRead(args[0].Key, rec.beat, strings.TrimSpace(output))
 	}
+	if strings.Contains(output, "ReadStates [") || strings.Contains(output, "DroppedReads [") {
+		w.readAnswers(output)
+	}
+	for i := range w.reads {
+		w.reads[i].proceed(env)
+	}
+}
+
+// readAnswers takes in what the Readies of an output say of reads.
+func (w *world) readAnswers(output string) {
 	for _, list := range readStates.FindAllStringSubmatch(output, -1) {
 		for _, answer := range readState.FindAllStringSubmatch(list[1], -1) {
 			if read := w.waiting(words(answer[2])); read != nil {
@@ -78,9 +88,6 @@ func (w *world) answerReads(env *rafttest.InteractionEnv, rec *Record, output st
 				read.State, read.Text = Lost, "dropped: the node has lost its leader"
 			}
 		}
-	}
-	for i := range w.reads {
-		w.reads[i].proceed(env)
 	}
 }
 

@@ -1,8 +1,6 @@
 package run
 
 import (
-	"bytes"
-
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
@@ -117,15 +115,14 @@ func (w *world) follow(env *rafttest.InteractionEnv, before []pb.Message, beat i
 	return gone
 }
 
+// sameMessage reports whether b is a copy of a that shares its memory.
 func sameMessage(a, b *pb.Message) bool {
-	if a.Type != b.Type || a.From != b.From || a.To != b.To || a.Term != b.Term || a.Index != b.Index ||
-		a.Commit != b.Commit || len(a.Entries) != len(b.Entries) {
-		return false
-	}
-	left, err1 := a.Marshal()
-	right, err2 := b.Marshal()
-	return err1 == nil && err2 == nil && bytes.Equal(left, right)
+	return a.Type == b.Type && a.From == b.From && a.To == b.To && a.Term == b.Term && a.LogTerm == b.LogTerm &&
+		a.Index == b.Index && a.Commit == b.Commit && a.Vote == b.Vote && a.Reject == b.Reject && a.RejectHint == b.RejectHint &&
+		a.Snapshot == b.Snapshot && sameSlice(a.Entries, b.Entries) && sameSlice(a.Context, b.Context)
 }
+
+func sameSlice[E any](a, b []E) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 // listen counts the ticks since a node has last heard of a leader, or of a candidate that it voted
 // for.

@@ -84,7 +84,7 @@ function drawLacks() {
   $("lacks").classList.toggle("whole", !lacks);
   $("lacks").querySelector("span").textContent = lacks
     ? `This is a broken library: it ${about.title}.`
-    : `The whole library plays the lesson about one that ${about.title}.`;
+    : `This is the whole library, in the lesson about one that ${about.title}.`;
   $("with-rule").hidden = !lesson;
   $("with-rule").textContent = lacks ? "Same lesson with the rule" : "Same lesson without the rule";
 }

@@ -61,12 +61,15 @@ function frame(now) {
   requestAnimationFrame(frame);
 }
 
-// playBeat lets a beat pass, and stops where there is something to read: a comment, or a property
-// that is broken for the first time.
+// playBeat lets a beat pass, and stops where there is something to read: a comment, a property that
+// is broken for the first time, the end of what was done before.
 function playBeat() {
-  const before = { said: state.view.said, broken: brokenNames(state.view).length };
+  const before = state.view;
   ask("beat");
-  if (state.view.said > before.said || brokenNames(state.view).length > before.broken) setPlaying(false);
+  const { view } = state;
+  const broke = brokenNames(view).length > brokenNames(before).length;
+  const ends = before.at < before.len && view.at === view.len;
+  if (view.said > before.said || broke || ends) setPlaying(false);
 }
 
 const pauseAnd = (f) => () => {
