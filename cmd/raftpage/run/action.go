@@ -194,7 +194,7 @@ func (r *Run) compact(a *Action) error {
 		applied = last
 	}
 	if applied < first {
-		return fmt.Errorf("S%d has nothing to compact: no applied entry is left in its log", a.Node)
+		return fmt.Errorf("nothing to compact: the log of S%d has no applied entry", a.Node)
 	}
 	return r.command(fmt.Sprintf("compact %d %d", a.Node, applied))
 }

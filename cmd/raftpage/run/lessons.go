@@ -51,7 +51,7 @@ func (l *Lesson) play() (*Run, error) {
 			return nil, err
 		}
 	}
-	r.told = r.at
+	r.scripted = r.at
 	return r, r.Goto(0)
 }
 

@@ -141,7 +141,7 @@ func checkNote(note string) error {
 	if len(words) == 0 {
 		return bad
 	}
-	id := func(i int) bool { n := number(words[i]); return n >= 1 && n <= rafttestNodes }
+	id := func(i int) bool { n := number(words[i]); return n >= 1 && n <= maxID }
 	switch kind := words[0]; {
 	case kind == "pass" && len(words) == 1:
 	case (kind == "cut" || kind == "mend") && len(words) == 3 && id(1) && id(2) && words[1] != words[2]:
@@ -155,8 +155,8 @@ func checkNote(note string) error {
 	return nil
 }
 
-// rafttestNodes is the largest id of a note.
-const rafttestNodes = 64
+// maxID is the largest id of a note, as of a node in scripts.
+const maxID = 64
 
 // number returns a decimal number, 0 if it is none.
 func number(word string) int {

@@ -45,8 +45,9 @@ type Run struct {
 	world   world
 	records []Record
 	at      int // how many records are carried out
-	told    int // how many of them are from a script or a lesson
-	without string
+	// scripted is how many of them are from a script or a lesson.
+	scripted int
+	without  string
 }
 
 // Options are what a new run starts with.
@@ -223,7 +224,7 @@ func (r *Run) broken(n int) []string {
 
 // comment is the last thing that a script or a lesson has said, and the step at which it did.
 func (r *Run) comment() (string, int) {
-	for n := min(r.at, len(r.records)); n > 0 && r.at <= r.told; n-- {
+	for n := min(r.at, len(r.records)); n > 0 && r.at <= r.scripted; n-- {
 		if text := r.records[n-1].Comment; text != "" {
 			return text, n
 		}
@@ -244,7 +245,7 @@ func (r *Run) add(rec Record) error {
 		return fmt.Errorf("the run has %d steps, and cannot have more: save it, and begin a new one", MaxRecords)
 	}
 	r.records = append(r.records[:r.at], rec)
-	r.told = min(r.told, r.at)
+	r.scripted = min(r.scripted, r.at)
 	return nil
 }
 

@@ -83,7 +83,7 @@ func Open(script io.Reader) (*Run, error) {
 	if len(r.records) == 0 || len(r.records) > MaxRecords {
 		return nil, fmt.Errorf("the script has %d commands: a run has 1 to %d", len(r.records), MaxRecords)
 	}
-	r.told = len(r.records)
+	r.scripted = len(r.records)
 	return r, nil
 }
 

@@ -319,7 +319,7 @@ func (view *NodeView) entries(n *rafttest.Node, k *kept, from uint64) {
 func entryView(e *pb.Entry, state string) EntryView {
 	view := EntryView{Index: e.Index, Term: e.Term, Kind: "data", State: state}
 	_, text, _ := strings.Cut(raft.DescribeEntry(*e, nil), " ")
-	typ, text, _ := strings.Cut(text, " ")
+	_, text, _ = strings.Cut(text, " ") // behind the type
 	switch {
 	case e.Type != pb.EntryNormal:
 		view.Kind, view.Text = "members", text
@@ -331,7 +331,6 @@ func entryView(e *pb.Entry, state string) EntryView {
 	default:
 		view.Text = string(e.Data)
 	}
-	_ = typ
 	return view
 }
 
