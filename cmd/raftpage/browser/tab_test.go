@@ -28,7 +28,7 @@ var (
 )
 
 // patience bounds every wait; nothing waits longer than it must.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // startPage runs raftpage and returns the address of the page.
 func startPage(t *testing.T) string {
