@@ -11,23 +11,29 @@ import (
 	"testing"
 )
 
-// layers is the order of the package's files, lowest first: a file uses what files of its own or a
-// lower layer declare. Go does not hold this inside a package, so this test does.
-var layers = [][]string{
-	{"doc.go", "errors.go", "timeout.go", "logger.go", "tracing_event.go", "tracing_event_nop.go"},
-	{"ready.go", "storage.go", "memory_storage.go", "packed_snapshot.go"},
-	{"describe.go", "status.go", "config.go", "message.go", "recorder.go"},
-	{"raft.go", "postponed.go", "changes_out.go", "first_configuration.go", "recovery.go", "alone.go", "send.go", "read.go", "lease.go", "catchup.go", "state_trace.go", "state_trace_nop.go"}, // the state holds an outbox, a queue of reads, and learners
-	{"commit.go"},
-	{"role.go"},
-	{"election.go"},
-	{"transfer.go", "membership.go"},
-	{"append.go", "snapshot.go", "heartbeat.go", "check_quorum.go"},
-	{"propose.go"},
-	{"storage_writes.go", "apply.go", "add_server.go"},
-	{"step.go", "tick.go", "due.go", "bootstrap.go", "invariants.go"},
-	{"rawnode.go", "inspect.go", "sleep.go"},
-	{"node_calls.go", "operator.go", "node.go"},
+// layers reads the order of the package's files from CONTRIBUTING.md, lowest first: a file uses what
+// files of its own or a lower layer declare. A line that is indented further goes on with a layer.
+// Go does not hold this inside a package, so this test does.
+func layers(t *testing.T) (layers [][]string) {
+	t.Helper()
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "lowest layer first:\n\n")
+	for line := range strings.Lines(list) {
+		names, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			break
+		}
+		if !strings.HasPrefix(names, " ") {
+			layers = append(layers, nil)
+		}
+		for _, name := range strings.Fields(names) {
+			layers[len(layers)-1] = append(layers[len(layers)-1], name+".go")
+		}
+	}
+	return layers
 }
 
 // TestAFileUsesOnlyFilesBelowIt resolves the functions, methods, types, constants and
@@ -40,7 +46,7 @@ func TestAFileUsesOnlyFilesBelowIt(t *testing.T) {
 
 func usesOnlyFilesBelow(t *testing.T, tags []string) {
 	rank := map[string]int{}
-	for i, files := range layers {
+	for i, files := range layers(t) {
 		for _, f := range files {
 			rank[f] = i
 		}
