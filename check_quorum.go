@@ -2,12 +2,12 @@ package raft
 
 import pb "github.com/ffd200af/raft/raftpb"
 
-// Check-quorum has two ends. A leader that has not heard from a quorum for an election timeout steps
-// down, and so does one whose own disk acknowledges nothing (thesis §6.2). A voter that has heard
-// from a leader within an election timeout takes no part in an election (§4.2.3).
+// Check-quorum has two ends. A leader steps down if it has not heard from a quorum for an election
+// timeout (thesis §6.2), or if its own disk acknowledges nothing for that long. A node that has
+// heard from a leader within an election timeout takes no part in an election (§4.2.3).
 
-// checkQuorumActive makes a leader step down that has not heard from a quorum
-// since the last check, an election timeout ago (thesis §6.2).
+// checkQuorumActive makes the leader step down if it has not heard from a quorum since the last
+// check, an election timeout ago (thesis §6.2).
 func (r *raft) checkQuorumActive() {
 	if i := r.members.Find(r.id); i >= 0 {
 		r.members.Progress(i).RecentActive = true
@@ -22,10 +22,11 @@ func (r *raft) checkQuorumActive() {
 	}
 }
 
-// tickStorage watches the leader's own disk: how long it has had something to write and has
-// acknowledged nothing. The others may commit without it meanwhile, but what a leader with a dead
-// disk adds is little, so with check-quorum it steps down after an election timeout, after
-// an order to a voter that has everything. Where nobody else votes that would help nobody.
+// tickStorage watches the leader's own disk. It counts the ticks for which the disk has had entries
+// to write and has acknowledged none. The other nodes can commit without that disk, but one failure
+// fewer stops the cluster. So with check-quorum the leader steps down after an election timeout. If
+// the best voter has every entry, the leader first orders it to campaign. A leader without another
+// voter stays: nobody could take over.
 func (r *raft) tickStorage() {
 	stable := r.log.Stable()
 	if stable == r.log.LastIndex() || stable != r.stalledAt {
@@ -46,9 +47,9 @@ func (r *raft) tickStorage() {
 	r.becomeFollower(r.term, None)
 }
 
-// ignoresCandidate is stickiness (thesis §4.2.3): a node that has heard from a
-// leader within the minimum election timeout takes no part in an election, does not even
-// learn its term, unless the leader itself ordered it.
+// ignoresCandidate reports whether this node takes no part in a candidate's election, and does not
+// enter its term. That is so if the node has heard from a leader within the minimum election
+// timeout (thesis §4.2.3), unless the leader itself ordered the campaign.
 func (r *raft) ignoresCandidate(req voteReq) bool {
 	heard := r.lead != None && int(r.electionElapsed) < r.limits.electionTicks()
 	return r.checkQuorum && !req.transfer && (heard || r.hasPromised())

@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// campaign starts an election: a pre-vote first if that is on (thesis §9.6). It does
-// nothing on a leader, and where winning would be wrong: see readyToCampaign.
+// campaign starts an election, with a pre-vote first if Config.PreVote is set (thesis §9.6). It
+// does nothing on a leader, on a node that is no voter, and where readyToCampaign forbids it.
 func (r *raft) campaign() error {
 	if r.role == StateLeader || !r.mayCampaign {
 		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
@@ -34,7 +34,7 @@ func (r *raft) campaign() error {
 	}
 	r.becomePreCandidate()
 	r.requestVotes(pb.MsgPreVote, r.term+1, "", undecided)
-	// The own pre-vote promises nothing, so there is nothing to make durable first.
+	// This node's own pre-vote promises nothing, so it counts before anything is durable.
 	r.members.RecordVote(r.id, true)
 	return r.decideElection()
 }
@@ -57,10 +57,10 @@ func (r *raft) campaignForVotes(context string, learners bool) error {
 	return nil
 }
 
-// readyToCampaign refuses to lead in a state that would have to be left first: a
-// snapshot that is not durable, a counter about to wrap, or a configuration that is known to
-// be old because a change is committed but not applied, or may be in a report that is postponed.
-// With an old configuration the node could win with a quorum that does not count any more.
+// readyToCampaign reports whether this node could lead if it won. It could not while a snapshot is
+// not durable, or when a counter is about to wrap. It must not while its configuration may be
+// outdated: a configuration change is committed and not applied, or a postponed report may commit
+// one. A quorum of an outdated configuration elects a leader that the active one does not know of.
 func (r *raft) readyToCampaign() (bool, error) {
 	if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {
 		return false, nil
@@ -84,8 +84,9 @@ func (r *raft) readyToCampaign() (bool, error) {
 }
 
 // requestVotes asks every voter, of both halves of a joint configuration, and if learners is set,
-// every learner. Context carries either the leader's order or this node's last committed entry. The
-// target of an order has the leader's whole log, so it need not name a committed entry.
+// every learner. Context is contextTransfer if the leader has ordered the campaign. The target of
+// such an order has the leader's whole log, so it need not name a committed entry. Otherwise
+// context is empty, and the requests name this node's last committed entry.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
 	last := r.log.Last()
 	about := []byte(context)
@@ -105,14 +106,14 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learn
 	}
 }
 
-// handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule
-// has been applied: a vote is asked for in this node's term, a pre-vote possibly in a
-// later one, in which no vote can have been cast yet. Learners vote too: they may have been
+// handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule has been
+// applied. So a request for a vote is of this node's term. A request for a pre-vote may be of a
+// later term, in which this node cannot have voted yet. Learners vote too: they may have been
 // promoted without knowing it yet.
 func (r *raft) handleVoteReq(m *pb.Message) error {
 	req := voteReqOf(m)
 	if r.hasPromised() && !req.transfer {
-		return nil // another node may have reported this term: it ends no promise
+		return nil // the term may be later than the promise; that does not end the promise
 	}
 	if _, err := r.learnCommit(req.committed); err != nil {
 		return err
@@ -146,8 +147,8 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 
 // Configurations take effect when they are applied, so some nodes may know that a change is
 // committed while others do not. That could block every election. A candidate may need the vote of
-// a removed node. A node with the longest log may not know that it is a voter, so that no other
-// node can win. A node with the longest log may not know of a removal, and need the vote of a dead
+// a removed node. A node with the longest log may not know that it is a voter; then no other node
+// can win, and it does not campaign. Or it may not know of a removal, and need the vote of a dead
 // node.
 //
 // So every message about votes names the last entry that its sender knows to be committed:
@@ -159,24 +160,25 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 // after the commit index of the leader's append. Such a leader was elected in an outdated
 // configuration, and the quorum of that configuration may have died since.
 //
-// Then a live majority elects. Let C be the newest configuration that a live node K knows to be
-// committed. Let the live voters of C be a quorum of C. Of these voters, let B have the most
-// up-to-date log. Every other live voter of C grants B its vote. B has every committed entry, so it
-// has the change to C (Leader Completeness, thesis §3.6.3). If B knows that the change is
+// This is why a live majority elects a leader. Let C be the newest configuration that a live node K
+// knows to be committed. Let the live voters of C be a quorum of C. Of these voters, let B have the
+// most up-to-date log. Every other live voter of C grants B its vote. B has every committed entry,
+// so it has the change to C (Leader Completeness, thesis §3.6.3). If B knows that the change is
 // committed, B campaigns in C and wins. If B does not know it, B learns it from K:
 //
 //   - K is a voter of C. Then K campaigns in C and asks B.
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
-//     at B: a leader appends a change only when the change before it is committed, so B has been
-//     told that all changes but the last one are committed (thesis §4.1). It commits them as soon
-//     as its Storage can give them, and does not campaign before. If B is a voter there, B
-//     campaigns and K answers; a learner is asked after an undecided campaign. If B is no voter
-//     there, the other live voters of C are. They learn of the change from K in the same way, and
-//     then ask B.
+//     at B: a leader appends a change only when the change before it is committed, so B has learnt
+//     that all changes but the last one are committed (thesis §4.1). B commits them as soon as its
+//     Storage can give them, and does not campaign before that. If B is a voter in that
+//     configuration, B campaigns and K answers; if K is a learner, it is asked after an undecided
+//     campaign. If B is no voter in it, the other live voters of C are. They learn of the change
+//     from K in the same way, and then ask B.
 
-// learnCommit commits up to id, which another node knows to be committed, if this log has id and a
-// configuration change up to it. It reports whether the commit index moved. Without such a change
-// the next leader reports the commit index.
+// learnCommit commits up to id, which another node knows to be committed. It does so only if this
+// log has id, and a configuration change at or before id that is not committed here. Without such a
+// change it can wait: the next leader reports the commit index. It reports whether the commit index
+// moved.
 func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 	if id.Index <= r.log.Committed() || !r.log.Has(id) {
 		return false, nil
@@ -184,7 +186,7 @@ func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 	before := r.log.Committed()
 	change, err := r.log.HasConfChange(before, id.Index)
 	if errors.Is(err, ErrUnavailable) {
-		return false, nil // others will report it again
+		return false, nil // other nodes will report the entry again
 	}
 	if err == nil && change {
 		err = r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)
@@ -193,15 +195,15 @@ func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 		return false, r.quarantine("learning what is committed", err)
 	}
 	if r.log.Committed() == before {
-		return false, nil // no change, or commitOnWord held it back or postponed it
+		return false, nil // there is no change, or commitOnWord postponed the report
 	}
 	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.Committed())
 	return true, nil
 }
 
-// hearAnswer commits what the response to a candidate knows to be committed. If that shows that the
-// campaign's configuration is outdated, the campaign ends. The next campaign uses the new
-// configuration.
+// hearAnswer commits up to the entry that an answer to a candidate names. If that commits a
+// configuration change, the campaign's configuration is outdated, and the campaign ends. The next
+// campaign uses the new configuration.
 func (r *raft) hearAnswer(m *pb.Message) error {
 	outdated, err := r.learnCommit(committedOf(m))
 	if outdated && (r.role == StateCandidate || r.role == StatePreCandidate) {
@@ -216,8 +218,8 @@ func (r *raft) handleVoteResp(m *pb.Message) error {
 	return r.decideElection()
 }
 
-// handlePreVoteResp counts an answer to this pre-candidate. A grant names the term
-// that was asked for; one for an earlier campaign says nothing about this one.
+// handlePreVoteResp counts an answer to this pre-candidate. A grant has the term that was asked
+// for. A grant with another term answers an earlier campaign, and does not count.
 func (r *raft) handlePreVoteResp(m *pb.Message) error {
 	if !m.Reject && m.Term != 0 && m.Term != r.term+1 {
 		return nil
@@ -226,8 +228,8 @@ func (r *raft) handlePreVoteResp(m *pb.Message) error {
 	return r.decideElection()
 }
 
-// countOwnVote counts the vote that this candidate cast for itself in term, now
-// that it is durable: without that a restarted node could vote again.
+// countOwnVote counts the vote that this candidate cast for itself in term, now that the vote is
+// durable. If it counted earlier, the node could vote for another candidate after a crash.
 func (r *raft) countOwnVote(term uint64) error {
 	if !r.ownVotePending || r.term != term || r.role != StateCandidate {
 		return nil
@@ -258,9 +260,9 @@ func (r *raft) decideElection() error {
 	return nil
 }
 
-// startLeading makes a candidate the leader and appends an entry without data:
-// committing it commits everything before it, which could not be counted otherwise
-// (thesis §3.6.2, §6.4).
+// startLeading makes a candidate the leader and appends an entry without data. Entries of earlier
+// terms commit only together with an entry of this term (thesis §3.6.2), and reads wait for that
+// (§6.4).
 func (r *raft) startLeading() {
 	r.becomeLeader()
 	noop := [1]pb.Entry{}
@@ -268,8 +270,9 @@ func (r *raft) startLeading() {
 	r.log.AppendOwn(r.term, noop[:], 0)
 }
 
-// handleForgetLeader makes a follower forget its leader, so that it does not stick to it any
-// more: the application knows that it is gone (thesis §4.2.3). With leases that is a promise, and kept.
+// handleForgetLeader makes a follower forget its leader, because the application knows that the
+// leader is gone. The follower then answers candidates at once (thesis §4.2.3). With leases it has
+// promised the leader not to, and keeps the promise.
 func (r *raft) handleForgetLeader() error {
 	if r.role == StateFollower && !r.hasPromised() {
 		r.forgetLeader()

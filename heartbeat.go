@@ -5,15 +5,15 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are
-// reads to confirm or a lease to extend, they are a round.
+// sendHeartbeats sends a heartbeat to every other member (thesis §3.4). If there are reads to
+// confirm or a lease to extend, the heartbeats carry the number of a round.
 func (r *raft) sendHeartbeats() {
 	context, sent := r.startRound(), false
 	for i := range r.members.Len() {
 		if id := r.members.ID(i); id != r.id {
 			m := r.send(pb.MsgHeartbeat, id)
 			m.Context = context
-			// Not more than the follower is known to have: its log may end before the
+			// Not beyond what the follower is known to have: its log may end before the leader's
 			// commit index, or differ there.
 			m.Commit = min(r.members.Progress(i).Match, r.log.Committed())
 			traceSend(r, m)
@@ -27,12 +27,12 @@ func (r *raft) sendHeartbeats() {
 		r.finishTransfer(r.transferee) // the order may have been lost
 	}
 	if r.members.DecidesAlone(r.id) {
-		r.reconfirmReads() // nobody's answer would
+		r.reconfirmReads() // there is no answer to wait for
 	}
 }
 
-// confirmReads sends the round that reads wait for. A leader that decides alone has nobody to
-// ask.
+// confirmReads sends the round that reads wait for. A leader that decides alone answers them at
+// once.
 func (r *raft) confirmReads() {
 	if !r.readRoundDue() {
 		return
@@ -46,9 +46,11 @@ func (r *raft) confirmReads() {
 }
 
 // handleHeartbeat is the follower's half. It echoes the round only of a heartbeat with a term:
-// otherwise a node in a later term would confirm the reads of an earlier leader. The leader names a
-// commit index that this node has acknowledged. If this node's log is shorter, its disk lost
-// entries that may be committed because of this node, so it must neither vote nor acknowledge.
+// otherwise a node in a later term would confirm the reads of an earlier leader.
+//
+// The leader names no commit index beyond what this node has acknowledged. If this node's log ends
+// before that index, its disk has lost acknowledged entries. Those entries may be committed because
+// of the acknowledgement, so the node must neither vote nor acknowledge: it is quarantined.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
 	r.heardFromLeader(m.From)
 	if err := r.commitAsTold(m.Commit); err != nil {
@@ -62,9 +64,9 @@ func (r *raft) handleHeartbeat(m *pb.Message) error {
 	return nil
 }
 
-// handleHeartbeatResp is the leader's acknowledgement: the follower is alive, so it may be probed
-// again. If it has not matched everything that was sent, a probe finds out whether that was lost. A
-// response without a term may echo a round of an earlier term.
+// handleHeartbeatResp is the leader's half. The follower is alive, so it may be probed again. If it
+// has not matched the leader's whole log, a probe finds out whether appends were lost. The round in
+// a response without a term does not count: it may be a round of an earlier term.
 func (r *raft) handleHeartbeatResp(m *pb.Message, pr *tracker.Progress) error {
 	pr.HeardFrom()
 	pr.Answer()

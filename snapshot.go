@@ -14,12 +14,13 @@ import (
 // timeouts.
 const maxSnapshotWait = 8
 
-// manySnapshots is how many snapshots a follower is sent in vain before that is a warning.
+// manySnapshots is the number of the snapshot that is logged as a warning, if the follower has
+// taken none of those before it.
 const manySnapshots = 3
 
-// buildSnapshot sends the newest snapshot to a follower that needs entries which
-// are gone (thesis §5.3). If there is none to send, or it is too early for another one, the
-// follower is left alone until its next sign of life.
+// buildSnapshot sends the newest snapshot to a follower that needs compacted entries (thesis §5,
+// Figure 5.3). If there is no snapshot to send, or it is too early for another one, the follower is
+// paused until its next sign of life.
 func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	l := &r.limits
 	if !pr.RecentActive || !pr.MaySendSnapshot(r.clock, uint32(l.heartbeat), maxSnapshotWait*uint32(l.election)) {
@@ -44,12 +45,14 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 		return wrapStorage("snapshot", fmt.Errorf("%w: snapshot at %d, first index %d, last index %d", errBadSnapshot, id.Index, r.log.First(), r.log.LastIndex()))
 	}
 	if id.Index > r.log.Committed() {
-		// A commit index is not synced, so that it may be behind after a crash. It catches up with the first commit of the term.
+		// The commit index is not synced, so after a crash it may be lower than before. The first
+		// commit of the term makes up for that.
 		pr.Pause()
 		return nil
 	}
 	if id.Index+1 < r.log.First() {
-		// It would not connect with the log: the follower would need the next one at once.
+		// There would be a gap between the snapshot and the log: the follower would need another
+		// snapshot at once.
 		r.hinder(pr, "%x: the snapshot at %v for %x is older than the first entry %d", r.id, id, to, r.log.First())
 		return nil
 	}
@@ -67,7 +70,7 @@ func (r *raft) buildSnapshot(to uint64, pr *tracker.Progress) error {
 	return nil
 }
 
-// logSnapshot counts a snapshot that is sent. It says once that a follower takes none.
+// logSnapshot counts a snapshot that is sent, and warns once that a follower takes none.
 func (r *raft) logSnapshot(to uint64, id raftlog.EntryID, pr *tracker.Progress) {
 	switch n := pr.SnapshotSent(r.clock); n {
 	case 1:
@@ -79,15 +82,15 @@ func (r *raft) logSnapshot(to uint64, id raftlog.EntryID, pr *tracker.Progress) 
 	}
 }
 
-// handleSnapshot is a follower's receipt of a snapshot (thesis §5, Figure 5.3). What
-// it acknowledges is what it now has for certain.
+// handleSnapshot is a follower's receipt of a snapshot (thesis §5, Figure 5.3).
 func (r *raft) handleSnapshot(m *pb.Message) error {
 	r.heardFromLeader(m.From)
 	s := *m.Snapshot // the caller may reuse the struct
 	return r.takeSnapshot(m.From, &s)
 }
 
-// takeSnapshot makes the leader's snapshot this node's state if that is news, and acknowledges.
+// takeSnapshot restores the leader's snapshot if this log does not have what it covers, and
+// acknowledges it.
 func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 	id := snapshotID(s)
 	if term, known := r.log.Term(id.Index); id.Index <= r.log.Committed() && known && term != id.Term {
@@ -97,7 +100,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 	case id.Index <= r.log.Committed():
 		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.Committed())
 	case r.log.Has(id):
-		// The log has what the snapshot covers and more: keep the suffix.
+		// The log has everything that the snapshot covers: keep the log, and commit.
 		if err := r.commitAsTold(id.Index); err != nil {
 			return r.quarantine("handling a snapshot", err)
 		}
@@ -107,8 +110,8 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		if id.Term != r.term && alone(&cfg, r.id) && !r.members.DecidesAlone(r.id) {
-			// A node that rightly decides alone has every committed entry, and needs no
-			// snapshot: see alone.go.
+			// A node that may decide alone has every committed entry, and needs no snapshot: see
+			// alone.go.
 			r.logger.Warningf("%x does not restore the snapshot at %v: it would decide alone, and may be behind. A later snapshot helps", r.id, id)
 			return nil
 		}
@@ -122,9 +125,8 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 	return nil
 }
 
-// restore replaces the log and the configuration by the snapshot's. Entries that
-// conflict with it, and those that merely lie behind it, go: they were never acknowledged to
-// this leader.
+// restore replaces the log and the configuration by the snapshot's. It drops all entries, those
+// beyond the snapshot's last index too: they follow an entry that the leader's log does not have.
 func (r *raft) restore(s *pb.Snapshot, cfg tracker.Config) {
 	r.log.Restore(s)
 	traceSwitchConfig(r, &cfg)
@@ -156,16 +158,16 @@ func (r *raft) postponeSnapshot(leader uint64, s *pb.Snapshot) {
 // hasSnapshot: no more entries are handed out then, so that it does not wait for ever.
 func (p *postponed) hasSnapshot() bool { return p != nil && p.snapshot != nil }
 
-// reportSnapshot ends the wait for a snapshot: sent, the follower will acknowledge it;
-// failed, it will be sent again if still needed. Either way the follower is probed after
-// its next sign of life.
+// reportSnapshot ends the wait for a snapshot. If it arrived, the follower will acknowledge it. If
+// it failed, it is sent again if the follower still needs it. Either way the follower is probed
+// after its next sign of life.
 func (r *raft) reportSnapshot(id uint64, failed bool) {
 	pr := r.progressOf(id)
 	if pr == nil || pr.State != tracker.StateSnapshot {
 		return
 	}
 	if failed {
-		// What it would have covered is still missing.
+		// The follower still lacks what the snapshot covers.
 		pr.PendingSnapshot = 0
 	}
 	pr.BecomeProbe()
@@ -173,8 +175,8 @@ func (r *raft) reportSnapshot(id uint64, failed bool) {
 	r.logger.Debugf("%x: snapshot to %x reported, failed: %t", r.id, id, failed)
 }
 
-// ageSnapshots frees followers whose snapshot report was lost: after the limit they
-// are probed again. Called once per election timeout.
+// ageSnapshots is called once per election timeout. It probes a follower again if no report about
+// its snapshot has come within Config.SnapshotTicks.
 func (r *raft) ageSnapshots() {
 	for i := range r.members.Len() {
 		pr := r.members.Progress(i)

@@ -21,8 +21,9 @@ func (r *raft) checkTransfer(target uint64) error {
 	return nil
 }
 
-// handleTransferLeader starts a transfer to the sender, or forwards the order to the leader. A
-// target that may not lead is ignored. An order is ignored where no leader is known.
+// handleTransferLeader starts a transfer to the target, which the message has in From. A node that
+// does not lead forwards the request to the leader. A request is ignored if its target may not
+// lead, or if no leader is known.
 func (r *raft) handleTransferLeader(m *pb.Message) {
 	switch {
 	case r.role == StateLeader:
@@ -37,9 +38,9 @@ func (r *raft) handleTransferLeader(m *pb.Message) {
 	}
 }
 
-// startTransfer begins to hand the leadership to a voter. An earlier transfer to somebody else is
-// given up; asking again for the same target does not prolong it; asking for
-// the leader itself ends it.
+// startTransfer begins to hand the leadership to a voter. It replaces a transfer to another target.
+// A second request for the same target does not prolong the transfer. A request for the leader
+// itself ends it.
 func (r *raft) startTransfer(target uint64) error {
 	if target == r.id {
 		r.abortTransfer("the leader is to stay")
@@ -56,20 +57,21 @@ func (r *raft) startTransfer(target uint64) error {
 		r.orderCampaign()
 		return nil
 	}
-	// Whatever holds it up may be over; an append without entries finds out.
+	// The follower may be paused for a reason that is over; an append without entries finds out.
 	pr.Ping()
 	return nil
 }
 
-// maySucceed: the target has everything. A leader that does not vote any more, and accepts no
-// proposals, stays until those under way are committed, so that it can answer them.
+// maySucceed reports whether the target may be ordered to campaign: it has every entry. A leader
+// that is no longer a voter accepts no proposals. It stays until those under way are committed, so
+// that it can answer them.
 func (r *raft) maySucceed(target *tracker.Progress) bool {
 	last := r.log.LastIndex()
 	return target.Match == last && (r.mayCampaign || r.log.Committed() == last)
 }
 
-// finishTransfer orders the target to campaign if an acknowledgement of from was the last
-// thing that was missing.
+// finishTransfer orders the target to campaign if nothing is missing any more, now that from has
+// acknowledged entries. A leader that is a voter needs only the target's acknowledgement.
 func (r *raft) finishTransfer(from uint64) {
 	if r.transferee != from && r.mayCampaign {
 		return
@@ -83,12 +85,13 @@ func (r *raft) orderCampaign() {
 	r.send(pb.MsgTimeoutNow, r.transferee)
 	r.campaignOrdered = true
 	if !r.mayCampaign {
-		r.transferee = None // there is nothing to come back to
+		r.transferee = None // it steps down, whether the target wins or not
 	}
 }
 
-// bestVoter is the other voter that is best suited to lead: one that was heard from recently
-// before one that was not, then the one with the longest log. None if there is none.
+// bestVoter returns the other voter that is best suited to lead, or None. A voter that was heard
+// from recently comes before one that was not. Among equals, the one with the highest Match comes
+// first.
 func (r *raft) bestVoter() uint64 {
 	best, bestActive, bestMatch := None, false, uint64(0)
 	for i := range r.members.Len() {
@@ -119,8 +122,7 @@ func (r *raft) stepDown() error {
 	return r.startTransfer(target)
 }
 
-// tickTransfer gives a transfer up that takes longer than an election timeout, so that
-// clients are served again.
+// tickTransfer gives up a transfer after an election timeout, so that clients are served again.
 func (r *raft) tickTransfer() {
 	if r.transferElapsed++; int(r.transferElapsed) >= r.limits.electionTicks() {
 		r.abortTransfer("it takes too long")
@@ -146,7 +148,7 @@ func (r *raft) abortTransfer(why string) {
 // without a pre-vote: the leader is alive, and voters would refuse one.
 //
 // An order without a term may be old, or not from a leader. With leases it starts an ordinary
-// campaign: voters would grant a transfer's request in spite of a lease.
+// campaign, because voters break their promise to the leader for a transfer.
 func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	switch {
 	case m.Term != 0:
@@ -168,7 +170,8 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	return r.campaignAsOrdered()
 }
 
-// postponeCampaign makes the leader's order to campaign good for an election timeout, like the transfer.
+// postponeCampaign keeps the leader's order to campaign for an election timeout. The leader gives
+// up the transfer after the same time.
 func (r *raft) postponeCampaign() {
 	r.openPostponed().campaignUntil = r.clock + uint64(r.limits.electionTicks())
 }
