@@ -94,8 +94,8 @@ func (r *raft) resumePostponed() {
 	}
 }
 
-// resumeWithoutChangesOut goes on with what changesOut has held back. If that fails, it quarantines
-// the node.
+// resumeWithoutChangesOut resumes what changesOut has held back. If that fails, it quarantines the
+// node.
 func (r *raft) resumeWithoutChangesOut() {
 	r.postponed.out = changesOut{}
 	if r.role == StateLeader {

@@ -23,10 +23,10 @@ func (r *raft) checkQuorumActive() {
 }
 
 // tickStorage watches the leader's own disk. It counts the ticks for which the disk has had entries
-// to write and has acknowledged none. The other nodes can commit without that disk, but one failure
-// fewer stops the cluster. So with check-quorum the leader steps down after an election timeout. If
-// the best voter has every entry, the leader first orders it to campaign. A leader without another
-// voter stays: nobody could take over.
+// to write and has acknowledged none. The other nodes can commit without that disk, but then the
+// cluster tolerates one failure less. So with check-quorum the leader steps down after an election
+// timeout. If the best voter has every entry, the leader first orders it to campaign. A leader
+// without another voter stays: nobody could take over.
 func (r *raft) tickStorage() {
 	stable := r.log.Stable()
 	if stable == r.log.LastIndex() || stable != r.stalledAt {

@@ -6,10 +6,10 @@ import (
 	"github.com/ffd200af/raft/internal/raftlog"
 )
 
-// advanceCommit applies the commit rule: an index is committed when a quorum has
-// matched it and its entry is of the leader's own term. Only entries of the own
-// term are committed by counting (thesis §3.6.2): Figure 3.7 shows how an older one on
-// a majority can still be lost; it is committed with the first own entry after it.
+// advanceCommit applies the commit rule: an index is committed when a quorum has matched it and its
+// entry is of the leader's own term (thesis §3.6.2). Figure 3.7 shows how an entry of an earlier
+// term can still be lost although a majority has it. Such an entry is committed with the first
+// entry of the leader's term after it.
 func (r *raft) advanceCommit() bool {
 	index := r.members.Committed()
 	if r.hasChangesOut() && r.pendingConfIndex > r.log.Committed() {
@@ -25,7 +25,7 @@ func (r *raft) advanceCommit() bool {
 		return false
 	}
 	if r.log.Committed() < index {
-		r.openPostponed().first = true // it holds the index back
+		r.openPostponed().first = true // the first configuration holds the commit index back
 	}
 	traceCommit(r)
 	return true
@@ -40,7 +40,9 @@ func (r *raft) advanceOwnMatch() {
 	}
 }
 
-// commitAsTold moves the commit index to the one that the leader of this term reports.
+// commitAsTold moves the commit index to index, which the leader of this term reports, as far as
+// commitOnWord allows. A log that holds an entry of the leader's term proves that it is not behind,
+// see alone.go.
 func (r *raft) commitAsTold(index uint64) error {
 	if index <= r.log.Committed() {
 		return nil
@@ -59,8 +61,8 @@ func (r *raft) nameCommit() []byte {
 }
 
 // commitOnWord moves the commit index to index, which another node reports as committed, as far as
-// beforeAlone allows. It postpones the report if Storage cannot give the changes now, or if the
-// first configuration holds it back.
+// beforeAlone allows. proof says that this log is not behind, see alone.go. commitOnWord postpones
+// the report if Storage cannot give the changes now, or if the first configuration holds it back.
 func (r *raft) commitOnWord(index uint64, proof bool) error {
 	if err := r.log.CheckCommit(index); err != nil {
 		return err
@@ -82,9 +84,9 @@ func (r *raft) commitOnWord(index uint64, proof bool) error {
 	return nil
 }
 
-// resumeCommit acts on what was postponed. What is committed is in the log of every later leader,
-// whatever has become of the node that reported it. A proof is void if a leader has since reported
-// a commit index that this log does not reach, see alone.go. An error has quarantined the node.
+// resumeCommit acts on the postponed reports. What a report names is committed for ever, even if
+// the node that made the report is gone. A proof is void if a leader has since reported a commit
+// index that this log does not reach, see alone.go. An error has quarantined the node.
 func (r *raft) resumeCommit() error {
 	p := r.postponed
 	if p == nil {
@@ -110,7 +112,8 @@ func (r *raft) resumeCommit() error {
 	return nil
 }
 
-// resumeFirst looks at the first configuration again. An error has quarantined the node.
+// resumeFirst tries again to commit the first configuration, or on a leader what it held back. An
+// error has quarantined the node.
 func (r *raft) resumeFirst() error {
 	if r.role == StateLeader {
 		r.advanceCommit()
@@ -122,7 +125,7 @@ func (r *raft) resumeFirst() error {
 	return nil
 }
 
-// knowsMore reports whether a report beyond the commit index is postponed.
+// knowsMore reports whether a postponed report names an index beyond the commit index.
 func (r *raft) knowsMore() bool {
 	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.Committed()
 }

@@ -19,8 +19,7 @@ const (
 	ReadOnlyLeaseBased
 )
 
-// CampaignType names the kind of a campaign; it travels as a vote request's
-// context.
+// CampaignType names the kind of a campaign. It is sent as the context of vote requests.
 type CampaignType string
 
 // None is the id of no node: no leader, no vote.
@@ -53,20 +52,20 @@ type Config struct {
 	// local threads instead of expecting Advance.
 	AsyncStorageWrites bool
 
-	// MaxSizePerMsg limits the entries of one append, in encoded bytes; at least
-	// one entry is always sent. 0 means one entry a message.
+	// MaxSizePerMsg limits the entries of one append, in encoded bytes. At least one entry is
+	// always sent. 0 means one entry per append.
 	MaxSizePerMsg uint64
 	// MaxCommittedSizePerReady limits Ready.CommittedEntries in encoded bytes; at
 	// least one entry is handed out. With asynchronous storage writes it limits what is handed out
 	// and not acknowledged as applied, of all batches together. 0 means MaxSizePerMsg.
 	MaxCommittedSizePerReady uint64
-	// MaxUncommittedEntriesSize limits the payload, in bytes, of the entries a leader has
-	// appended that are not applied yet; proposals beyond it are dropped, and CheckProposal
-	// returns ErrUncommittedFull. Proposals without data, and a single proposal of any size on
-	// an otherwise applied log, always pass. 0 means no limit.
+	// MaxUncommittedEntriesSize limits the payload, in bytes, of the entries that a leader has
+	// appended and that are not applied yet. Proposals beyond it are dropped, and CheckProposal
+	// returns ErrUncommittedFull. Two kinds of proposals always pass: those without data, and one
+	// of any size when everything else is applied. 0 means no limit.
 	MaxUncommittedEntriesSize uint64
-	// MaxCachedEntriesSize limits, in bytes, the durable entries that a node keeps in memory so that
-	// followers that are slightly behind cost no read of Storage. 0 means none.
+	// MaxCachedEntriesSize limits, in bytes, the durable entries that a node keeps in memory. They
+	// save reads of Storage for followers that are slightly behind. 0 means none.
 	MaxCachedEntriesSize uint64
 	// MaxInflightMsgs limits the appends in flight to one follower, in messages.
 	// The memory of the window is taken when a follower first uses it.
@@ -79,8 +78,8 @@ type Config struct {
 	// an election timeout (thesis §6.2), and makes nodes that hear from a leader
 	// ignore candidates (thesis §4.2.3).
 	CheckQuorum bool
-	// PreVote makes a node ask whether it could win before it disturbs the term
-	// (thesis §9.6).
+	// PreVote makes a node ask whether it could win an election before it starts a new term (thesis
+	// §9.6).
 	PreVote bool
 
 	// ReadOnlyOption says how ReadIndex confirms reads. ReadOnlyLeaseBased needs CheckQuorum, and
@@ -92,10 +91,10 @@ type Config struct {
 	MaxPendingReads int
 	// LeaseDriftTicks is the margin of leases for clock drift: a lease is only good as long as, in
 	// ElectionTick ticks of the leader, no voter's clock gains more than this many ticks on it.
-	// Setting it turns leases on (thesis §6.4.1), which needs CheckQuorum: the leader keeps one, see
-	// RawNode.LeaseRead, and voters promise not to support another node in the meantime. All
-	// members have to be configured alike. 0 means no leases, and with ReadOnlyLeaseBased a
-	// tenth of ElectionTick, at least 1.
+	// Setting it turns leases on (thesis §6.4.1), and needs CheckQuorum: the leader keeps a lease,
+	// see RawNode.LeaseRead, and voters promise not to support another node meanwhile. All members
+	// have to be configured alike. 0 means no leases, and with ReadOnlyLeaseBased a tenth of
+	// ElectionTick, at least 1.
 	LeaseDriftTicks int
 
 	// Logger gets the node's log lines. nil means the default logger.
@@ -105,10 +104,11 @@ type Config struct {
 	// instead of sending them to the leader.
 	DisableProposalForwarding bool
 
-	// DisableConfChangeValidation accepts configuration changes that the library
-	// would refuse. For applications that serialize and validate changes themselves. Such a log may hold several changes
-	// that are not committed. Without this option a node takes all but the last one for committed when it starts, so switch it off
-	// again only when every change that was proposed with it is committed and applied everywhere.
+	// DisableConfChangeValidation accepts configuration changes that the library would refuse. It
+	// is for applications that serialize and validate changes themselves. The log may then hold
+	// several changes that are not committed. A node that starts without this option treats all of
+	// them but the last one as committed. So switch the option off only when every change that was
+	// proposed with it is committed and applied on all members.
 	DisableConfChangeValidation bool
 
 	// StepDownOnRemoval is accepted for compatibility. A leader always steps down
@@ -119,17 +119,17 @@ type Config struct {
 	// the library is built with the tag with_tla. Without the tag it is never called.
 	TraceLogger TraceLogger
 
-	// Seed seeds the generator from which election timeouts are drawn, together
-	// with ID, so that nodes may share a seed. With the same seed, the same calls give the
-	// same outputs to the byte. 0 draws a seed; Status reports the one in use. With a seed that stays
-	// the same over restarts, a read context must not be used again after one: a late answer to the
-	// earlier life could answer it, and the reads before it.
+	// Seed seeds the generator from which election timeouts are drawn, together with ID, so that
+	// nodes may share a seed. With the same seed, the same calls give the same outputs to the byte.
+	// 0 draws a seed; Status reports the one in use. With a fixed seed, never reuse a read context
+	// across restarts: a delayed answer could match it, and answer the reads before it too.
 	Seed uint64
 
-	// Recording, if not nil, gets everything that goes into the node, a record in each Write, so that what it did can be
-	// looked at and done again: see package recording, whose Ring bounds it in memory, and cmd/raftscript. A
-	// Config may be used again to start the node again: its lives then follow each other in the recording, and are told apart. Two
-	// nodes must not share one. The node goes on without it when a Write fails.
+	// Recording, if not nil, gets every input of the node, one record in each Write. The command
+	// raftscript replays a recording. Package recording describes the format, and its Ring bounds a
+	// recording in memory. After a restart, the node may use the same Recording: each start begins
+	// a new life in it. Two nodes must not share a Recording. If a Write fails, the node continues
+	// without recording.
 	Recording io.Writer
 
 	// ReuseMemory makes the node reuse the arrays of Ready.Messages, Ready.ReadStates and
@@ -214,7 +214,7 @@ func (c *Config) normalized() (Config, error) {
 	return n, nil
 }
 
-// maxTicks keeps sums of tick counts far from wrapping on every platform.
+// maxTicks is so small that sums of tick counts cannot overflow on any platform.
 const maxTicks = math.MaxInt32 / 512
 
 func (c *Config) validate() error {

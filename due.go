@@ -15,8 +15,8 @@ import (
 // The clocks are raft.clock, electionElapsed, the leader's heartbeatElapsed, transferElapsed,
 // stalledTicks with stalledAt, the silence of learners with their last answers, and the age of
 // configuration changes that are out. Each mechanism that counts ticks has a line in untilDue and,
-// if its counter is its own, one in passTicks. What tick does and untilDue leaves out comes too
-// late.
+// if it has its own counter, one in passTicks. If untilDue leaves something out that tick does,
+// that happens too late.
 
 // neverDue is the distance of a tick that never comes.
 const neverDue = math.MaxUint64
@@ -113,10 +113,10 @@ func (r *raft) untilLeaderDue() uint64 {
 // tickStorage.
 func (r *raft) untilStalled(stable uint64) uint64 {
 	if r.members.Find(r.bestVoter()) < 0 {
-		return neverDue // it would help nobody
+		return neverDue // nobody could take over
 	}
 	if stable != r.stalledAt {
-		return uint64(r.limits.electionTicks()) + 1 // the first tick notes where the disk stands
+		return uint64(r.limits.electionTicks()) + 1 // the first tick only sets stalledAt
 	}
 	return ticksUntil(int(r.stalledTicks), r.limits.electionTicks())
 }

@@ -1,34 +1,37 @@
 package raft
 
-// Leases (thesis §6.4.1): while a quorum cannot have voted for anybody else, a leader may
-// answer reads without asking. Each broadcast of heartbeats is a round, and a follower that
-// echoes one has promised something: not to vote for another node, nor to campaign itself,
-// before an election timeout has passed on its own clock (thesis §4.2.3). So the lease runs from the tick
-// at which the leader sent the newest round that a quorum has echoed:
+// Leases (thesis §6.4.1): while a quorum cannot have voted for anybody else, a leader may answer
+// reads without asking. Each broadcast of heartbeats is a round, and a follower that echoes one
+// promises not to vote for another node, nor to campaign itself, before an election timeout has
+// passed on its own clock (thesis §4.2.3). So the lease runs from the tick at which the leader sent
+// the newest round that a quorum has echoed:
 //
 //	leader's ticks    T                                T+E-1-drift    T+E-1
 //	                  |-- lease ----------------------------|  margin   |
 //	a voter hears it     |  1    2    ...    E-1   E
 //	                     |-- promise ---------------| earliest vote
 //
-// The voter's first tick may come right after the heartbeat, so its E ticks may take only E-1
-// ticks of time; and a tick of the leader lasts until its next one, so it may not serve in
-// the tick that ends then. The drift margin, Config.LeaseDriftTicks, is how many ticks a
-// voter's clock may gain in that time.
+// The voter's first tick may come right after the heartbeat, so its E ticks may take only E-1 ticks
+// of time. The leader's clock shows a tick until the next one comes, so the leader may answer reads
+// only while its clock shows less than T+E-1-drift. The drift margin, Config.LeaseDriftTicks, is
+// how many ticks a voter's clock may gain in that time.
 //
-// What ends a lease early: losing the role, a transfer (once the order to campaign is given there is
-// no lease for the rest of the term, because the order may arrive late and voters obey it in
-// spite of their promise), and a change of the configuration until a quorum of the new
-// one has echoed. A voter that restarts keeps silent for an election timeout, because it
-// does not know what it has promised. All this needs the same configuration on all voters, and ticks
-// that keep coming: a process that was stopped has to make up for the ticks it missed before it reads.
+// Three things end a lease early. The leader loses the role. A transfer begins: once the order to
+// campaign is given, there is no lease for the rest of the term, because the order may arrive late
+// and voters break their promise for it. The configuration changes: there is no lease until a
+// quorum of the new one has echoed a round.
+//
+// A voter that restarts neither votes nor campaigns for an election timeout, because it does not
+// know what it has promised. All voters must have the same Config, and ticks must keep coming: a
+// process that was stopped has to make up for the ticks that it missed before it reads.
 
 // lease is what a leader knows of its lease.
 type lease struct {
-	// sent says at which tick rounds were sent: the first round of each tick, oldest first, of
-	// the ticks that still matter.
+	// sent holds the first round of each tick, oldest first. Ticks that are too old for a lease are
+	// forgotten.
 	sent []sentRound
-	// A quorum has promised at tick start to support this leader; held is false if it never has.
+	// held reports whether a quorum has promised to support this leader. start is the tick from
+	// which the newest such promise counts.
 	held  bool
 	start uint64
 }
@@ -59,7 +62,7 @@ func (r *raft) noteSentRound(round uint64) {
 	r.lease.sent = append(sent, sentRound{round: round, tick: r.clock})
 }
 
-// extendLease: a quorum has echoed the round.
+// extendLease extends the lease, because a quorum has echoed the round.
 func (r *raft) extendLease(round uint64) {
 	if r.lease == nil {
 		return
@@ -81,8 +84,8 @@ func (r *raft) endLease() {
 
 func (l *lease) end() { *l = lease{sent: l.sent[:0]} }
 
-// hasLease reports whether no other node can have become leader, and what this one has
-// committed is all that is committed.
+// hasLease reports whether no other node can have become leader, and this node knows everything
+// that is committed.
 func (r *raft) hasLease() bool {
 	if r.role != StateLeader || r.log.Committed() < r.termStart || r.transferee != None || r.campaignOrdered {
 		return false

@@ -14,14 +14,15 @@ import (
 var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and no other can", ErrBadConfChange)
 
 // admitConfChange decides whether the leader may append a configuration change. One change is under
-// way at a time: the last change that may be in the log is at most at index pending, and has to be
-// applied first. Both ApplyConfChange and Advance say so. An application may tell its client after
-// the first of them, and the client may propose the next change. See also changesOut.
+// way at a time. The last change in the log is at most at index pending, and has to be applied
+// first. It counts as applied after ApplyConfChange, and does not wait for Advance: the application
+// may answer its client in between, and the client may propose the next change. See also
+// changesOut.
 //
 // A change may be appended before the leader has committed in its term. Configurations take effect
 // when they are applied. The change is committed only together with the first entry of the term, so
-// its new quorum cannot act earlier (thesis §4.1). The known flaw of single-server changes needs a
-// configuration that takes effect before it is committed.
+// its new quorum cannot act earlier (thesis §4.1). The known bug of single-server changes can
+// happen only where a configuration takes effect before it is committed.
 func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	cc, err := decodeConfChange(e)
 	if err != nil {
@@ -42,8 +43,8 @@ func (r *raft) admitConfChange(e *pb.Entry, pending uint64) error {
 	return nil
 }
 
-// applyConfChange makes the configuration active that a committed change leads to. A
-// change that is not legal leaves the configuration as it is, on every node alike.
+// applyConfChange applies a committed change to the active configuration. An illegal change has no
+// effect, on every node alike.
 func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	cfg, err := confchange.Apply(r.members.Config(), cc)
 	if err != nil {
@@ -56,7 +57,8 @@ func (r *raft) applyConfChange(cc pb.ConfChangeV2) {
 	r.switchConfig(cfg)
 }
 
-// switchConfig makes cfg active. A smaller quorum may commit entries, and confirm reads, at once.
+// switchConfig makes cfg the active configuration. The new quorum may be smaller, and may commit
+// entries and confirm reads at once.
 func (r *raft) switchConfig(cfg tracker.Config) {
 	traceSwitchConfig(r, &cfg)
 	r.setConfig(cfg)
@@ -72,7 +74,7 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 		r.retiring = false
 		r.abortTransfer("the leader votes again")
 	}
-	r.members.MaybeUpdate(r.id, r.log.Stable()) // it may have been no member
+	r.members.MaybeUpdate(r.id, r.log.Stable()) // this node may not have been a member before
 	r.trackLearners()
 	r.endLease()
 	r.advanceCommit()
@@ -81,13 +83,14 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	r.leaveJoint() // the application may say that it is applied after Advance
 }
 
-// retire lets a leader go that the active configuration does not let vote (thesis §4.2.2): it
-// was removed or demoted. It brings the best voter up to its own log, which answers the
-// proposals that are under way, orders it to campaign, and steps down with that; after
-// an election timeout it steps down without. It accepts no proposals meanwhile.
+// retire makes a leader step down if it is no voter of the active configuration, because it was
+// removed or demoted (thesis §4.2.2). The leader first brings the best voter up to its own log.
+// This also commits the proposals that are under way. Then it orders that voter to campaign, and
+// steps down. After an election timeout it steps down without the order. It accepts no proposals
+// meanwhile.
 //
-// The others know by then that the change is committed, or will: the Ready that handed it out to
-// be applied has told them too.
+// The other nodes learn that the change is committed: the Ready that hands the change out to be
+// applied also holds appends with the commit index.
 func (r *raft) retire() {
 	if r.role != StateLeader || r.mayCampaign {
 		return
@@ -104,9 +107,9 @@ func (r *raft) retire() {
 	}
 }
 
-// leaveJoint proposes the end of a joint configuration that is to be left by itself,
-// once the entry that entered it is applied (thesis §4.3). Whoever leads then does
-// it, so it survives a leader change; the pending index makes it happen once.
+// leaveJoint proposes to leave a joint configuration that is to be left automatically, once the
+// entry that entered it is applied (thesis §4.3). Each leader does this, so a change of leader does
+// not stop it. pendingConfIndex makes a leader propose it only once.
 func (r *raft) leaveJoint() {
 	if r.role != StateLeader || !r.members.AutoLeave() || r.leaving || r.pendingConfIndex > r.log.Applied() {
 		return

@@ -28,21 +28,22 @@ type postponed struct {
 
 // lasting is what a new term or role does not end.
 type lasting struct {
-	// commit is up to where the log was reported to be committed, by another node or by its own
-	// entries at the start, if that could not be acted upon: the first configuration is not durable,
-	// or Storage cannot give the configuration changes now. proven is the same for a report with
-	// proof, see beforeAlone. Whoever made the report may be gone.
+	// commit is the highest index that was reported as committed and could not be committed yet.
+	// The first configuration is not durable, or Storage cannot give the configuration changes now.
+	// The report came from another node, or at the start from this log's own entries. proven is the
+	// same for reports with proof, see alone.go. The report is kept because the node that made it
+	// may be gone.
 	commit, proven uint64
-	// first: the first configuration has to be looked at again. Storage could not give it, or it
-	// holds back what a leader has counted.
+	// first: try again to commit the first configuration. Storage could not give it, or it holds
+	// back an index that a leader has counted.
 	first bool
-	// reading says how the reading of entries to apply stands.
+	// reading says whether Storage can give the entries to apply.
 	reading reading
 	// out counts the configuration changes that may not be in effect yet.
 	out changesOut
 }
 
-// reading is how a node stands with entries to apply that Storage cannot give at the moment.
+// reading says whether Storage can give the entries to apply.
 type reading uint8
 
 const (
@@ -68,7 +69,7 @@ func (p *postponed) orNil() *postponed {
 	return p
 }
 
-// openPostponed returns what is postponed, to be added to.
+// openPostponed returns postponed, and allocates it if needed.
 func (r *raft) openPostponed() *postponed {
 	if r.postponed == nil {
 		r.postponed = &postponed{}

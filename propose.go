@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// propose appends entries if this node leads, and passes them on if it knows the
-// leader. The entries' data is kept, the slice is not.
+// propose appends entries if this node leads. Otherwise it forwards them to the leader, if one is
+// known. It keeps the entries' data, and not the slice.
 func (r *raft) propose(entries []pb.Entry) error {
 	if r.role == StateLeader {
 		return r.appendProposal(entries)
@@ -37,8 +37,8 @@ func (r *raft) admitProposal(n int, bytes uint64) error {
 	case r.log.LastIndex()+uint64(n) >= raftlog.MaxCounter:
 		return ErrLogFull
 	case bytes > 0 && r.unappliedBytes > 0 && !r.limits.admitsUnapplied(r.unappliedBytes+bytes):
-		// Some entries are always admitted: one without data, and, whatever its size, the
-		// first one after everything else is applied.
+		// Two kinds are always admitted: entries without data, and a proposal of any size when
+		// everything else is applied.
 		return ErrUncommittedFull
 	}
 	return nil
@@ -85,7 +85,7 @@ func (r *raft) appendProposal(entries []pb.Entry) error {
 	return nil
 }
 
-// proposalApplied gives back the room that applied entries took.
+// proposalApplied subtracts applied entries from the bytes that are not applied.
 func (r *raft) proposalApplied(bytes uint64) {
 	if r.role != StateLeader {
 		return

@@ -12,11 +12,11 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// raft is the state of one node (thesis Figure 3.1). What it does stands in the other
-// files, one per mechanism.
+// raft is the state of one node (thesis Figure 3.1). Its behaviour is in the other files, one per
+// mechanism.
 type raft struct {
-	// Persistent: term and vote travel together in HardState, entries in the log.
-	// A vote is cast at most once a term, and forgotten only with it.
+	// Persistent: term and vote are in HardState, entries in the log. A vote is cast at most once
+	// in a term, and cleared only when the term changes.
 
 	term uint64
 	vote uint64
@@ -35,7 +35,8 @@ type raft struct {
 	trustConfChanges  bool // Config.DisableConfChangeValidation
 	leaseReads        bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
-	// Volatile on every node. What is small stands first: there may be very many nodes in a process.
+	// Volatile on every node. Small fields come first, to save padding: a process may have very
+	// many nodes.
 
 	// mayCampaign: this node is a voter of the active configuration.
 	mayCampaign bool
@@ -48,10 +49,11 @@ type raft struct {
 	lead    uint64 // the leader of the term, if known
 	members tracker.Members
 
-	// electionElapsed counts ticks since the last sign of the leader, the last vote
-	// granted or the last campaign, as far as it can count; on a leader, since the last look at the quorum.
+	// electionElapsed counts ticks since the last sign of the leader, the last granted vote or the
+	// last campaign. On a leader it counts ticks since the last check of the quorum. It stops
+	// before neverTicks.
 	electionElapsed uint32
-	// electionTimeout is the drawn one, in ticks.
+	// electionTimeout is the election timeout that was drawn last, in ticks.
 	electionTimeout uint32
 	timeouts        generator
 
@@ -61,7 +63,7 @@ type raft struct {
 
 	// clock counts all ticks since the node was started.
 	clock uint64
-	// heardLeaderAt is where the clock stood at the last sign of a leader, of whatever term.
+	// heardLeaderAt is the value of clock at the last sign of a leader of any term.
 	heardLeaderAt uint64
 	// postponed is what waits on this node; nil if nothing does.
 	postponed *postponed
@@ -82,15 +84,15 @@ type raft struct {
 	// trace reports the steps to Config.TraceLogger; it is empty without the tag with_tla.
 	trace tracer
 
-	// record writes down what goes into the node; nil if nobody wants that.
+	// record writes the node's inputs to Config.Recording; nil without it.
 	record *recorder
 
 	// broken is why the node is quarantined; it is set once.
 	broken *QuarantineError
 }
 
-// leadership is the volatile state of a leader, set anew in each term. Most nodes of most groups follow, and
-// a process may have many: they do without.
+// leadership is the volatile state of a leader, reset in each term. It is allocated only on nodes
+// that lead, because a process may have very many followers.
 type leadership struct {
 	// termStart is the index of the leader's first entry, the no-op of its term.
 	termStart uint64
@@ -100,34 +102,36 @@ type leadership struct {
 	// effective is an index up to which all configuration changes are in effect, possibly before
 	// they count as applied.
 	effective uint64
-	// stalledTicks is how long the own disk has acknowledged nothing beyond stalledAt, although
-	// there is more to write.
+	// stalledTicks counts the ticks for which this node's own disk has acknowledged nothing beyond
+	// index stalledAt, although there is more to write.
 	stalledAt    uint64
 	stalledTicks int32
 
 	heartbeatElapsed int32
-	// transferee is the voter that the leadership is being handed to; None if none. It has
-	// taken transferElapsed ticks.
+	// transferee is the voter that the leadership is being transferred to; None if none. The
+	// transfer has taken transferElapsed ticks.
 	transferee      uint64
 	transferElapsed int32
 	// campaignOrdered: in this term the leader has ordered another node to campaign. The order
 	// may arrive late.
 	campaignOrdered bool
-	// retiring: this leader does not vote any more and is about to step down.
+	// retiring: this leader is no longer a voter and is about to step down.
 	retiring bool
 	// leaving: this leader has proposed to leave the active joint configuration.
 	leaving bool
 	// lease is nil without leases.
 	lease *lease
-	// catching is what is known of learners, and who waits for them.
+	// catching holds the progress of learners, and the waits for them to catch up.
 	catching catchUps
-	// unappliedBytes is the payload of the entries this leader appended that were
-	// not applied yet; handedOutBytes is the payload of what is with the application, until Advance.
+	// unappliedBytes is the payload of the entries that this leader has appended and that are not
+	// applied yet. handedOutBytes is the payload of the entries that the application has until
+	// Advance.
 	unappliedBytes uint64
 	handedOutBytes uint64
 }
 
-// end forgets the term. What those who wait for learners are still to be told stays.
+// end resets what belongs to the term. Results for those who wait for learners stay, until a Ready
+// has returned them.
 func (l *leadership) end() {
 	if l == nil {
 		return
@@ -139,7 +143,7 @@ func (l *leadership) end() {
 	}
 }
 
-// news are for the next Ready.
+// news returns the progress of learners for the next Ready.
 func (l *leadership) news() []CatchUp {
 	if l == nil {
 		return nil
@@ -187,8 +191,8 @@ func (l *limits) admitsUnapplied(bytes uint64) bool {
 	return l.bytes == nil || bytes <= l.bytes.unapplied
 }
 
-// start reads the state that storage holds and starts as a follower. The hard state is the stored
-// one: where the node starts with another, it has that to write.
+// start reads the state that storage holds and starts as a follower. It returns the stored hard
+// state. If the node starts with another one, it has that one to write.
 func (r *raft) start(c *Config) (pb.HardState, error) {
 	var written pb.HardState
 	cfg, err := c.normalized()
@@ -240,7 +244,7 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 		role:              StateFollower,
 	}
 	if cfg.MaxPendingReads != 0 {
-		r.openReads().most = cfg.MaxPendingReads // others get a queue when they need one
+		r.openReads().most = cfg.MaxPendingReads // with the default, the queue is made when it is needed
 	}
 	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
@@ -249,7 +253,7 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 		r.async.durableTerm = written.Term
 	}
 	if r.term == 0 {
-		// A new node has promised nothing: its silence is over when it starts.
+		// A new node has promised nothing, so it need not wait out a promise.
 		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
@@ -319,7 +323,7 @@ func leaseTicks(c *Config) int32 {
 	return int32(countedTicks(c.ElectionTick) - 1 - c.LeaseDriftTicks)
 }
 
-// The limits in ticks, as they are counted.
+// These limits are kept as small integers, and used as the types that counters have.
 func (l *limits) electionTicks() int  { return int(l.election) }
 func (l *limits) heartbeatTicks() int { return int(l.heartbeat) }
 func (l *limits) leaseTicks() uint64  { return uint64(l.lease) }
@@ -343,8 +347,8 @@ func (r *raft) hardState() pb.HardState {
 	return pb.HardState{Term: r.term, Vote: r.vote, Commit: r.log.Committed()}
 }
 
-// quarantine stops this node because of err while it was doing something. The first
-// reason stands.
+// quarantine stops this node because of err, and returns the reason. Only the first call has an
+// effect. doing says what the node was doing.
 func (r *raft) quarantine(doing string, err error) error {
 	if r.broken == nil {
 		r.broken = &QuarantineError{ID: r.id, Doing: doing, Err: err}

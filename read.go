@@ -13,10 +13,9 @@ import (
 // commit index, once a quorum has confirmed, after the read was asked for, that this
 // node still leads.
 //
-// Confirmation comes in rounds. A round is a broadcast of heartbeats with a number, which
-// followers echo; it confirms every read that was queued before it was sent. So the
-// numbers decide, not the contexts that applications choose: a context that is used
-// twice confirms nothing.
+// Confirmation comes in rounds. A round is a broadcast of heartbeats with a number, which followers
+// echo; it confirms every read that was queued before it was sent. Rounds are matched by number,
+// not by the contexts that applications choose. So a context that is used twice does no harm.
 //
 //	asked            riding               confirmed
 //	reads: | round 0 | round 7 | round 8 |  answered and gone
@@ -54,9 +53,10 @@ type reads struct {
 	// contexts is where the contexts of rounds are written: they are handed out, so no
 	// array is written twice.
 	contexts []byte
-	// nonce and asks tell the reads apart that this follower sends, even if their contexts are equal.
+	// nonce and asks make the questions of this follower differ, even if their contexts are equal,
+	// see unique.
 	nonce, asks uint64
-	// askedAt is where a follower's clock stood when it last asked the leader.
+	// askedAt is the tick at which a follower last asked the leader.
 	askedAt uint64
 }
 
@@ -115,10 +115,10 @@ func (r *raft) startRead(rd *read) bool {
 			rs.askedAt, r.outbox.asks = r.clock, true
 		}
 	case r.role == StateFollower && r.lead != None && r.lead != rd.from:
-		// A peer took this node for the leader. The leader answers the peer directly.
-		// Forwarding ends: the leader that a node knows leads a later term than the one
-		// that the sender knew. A sender that leads now has dropped the read. After a
-		// restart it would not recognize its question.
+		// A peer took this node for the leader. The leader answers the peer directly. Forwarding
+		// ends, because each hop goes to the leader of a later term. A read is not forwarded to its
+		// sender: a sender that leads now has dropped the read, and after a restart it would not
+		// recognize its question.
 		m := r.send(pb.MsgReadIndex, r.lead)
 		m.Term, m.From = 0, rd.from
 		m.Entries = []pb.Entry{{Data: rd.context}}
@@ -176,10 +176,10 @@ func (r *raft) askLeader(rd *read) {
 }
 
 // tickReads lets a follower ask again, once in an election timeout, if reads still wait: a question
-// or its answer may be lost. The newest question is enough, see takeReadAnswer. An answer to the
-// first time it was asked will do as well.
+// or its answer may be lost. The newest question is enough, see takeReadAnswer. An answer to an
+// earlier copy of the question will do as well.
 func (r *raft) tickReads() {
-	// While nobody takes messages away, asking once more says nothing new.
+	// While the application has not taken the last question, another one is of no use.
 	if r.role != StateFollower || r.outbox.asks || r.clock-r.reads.askedAt < uint64(r.limits.electionTicks()) {
 		return
 	}
@@ -195,9 +195,9 @@ func (r *raft) readRoundDue() bool {
 	return n > 0 && r.role == StateLeader && r.reads.queue.At(n-1).round == 0 && r.log.Committed() >= r.termStart
 }
 
-// startRound begins a round, and returns the context that its heartbeats carry; nil if nobody
-// needs it. All reads that wait ride on it. Reads of earlier rounds ride on: any later round
-// confirms them as well, if heartbeats were lost.
+// startRound begins a round, and returns the context that its heartbeats carry; nil if nobody needs
+// it. All reads without a round ride on it. The others keep their round: a later round confirms
+// them as well, if heartbeats were lost.
 func (r *raft) startRound() []byte {
 	riding := r.reads.waiting() > 0 && r.log.Committed() >= r.termStart
 	if !riding && !r.leases() {
@@ -230,7 +230,7 @@ func (r *raft) echoedRound(from uint64, context []byte) {
 	}
 	round := binary.BigEndian.Uint64(context)
 	if round > r.reads.round {
-		return // not ours
+		return // this leader has not sent it
 	}
 	r.members.Echo(from, round)
 	confirmed := r.members.Confirmed()
@@ -238,7 +238,7 @@ func (r *raft) echoedRound(from uint64, context []byte) {
 	r.answerReads(confirmed)
 }
 
-// reconfirmReads answers the reads that the echoes so far confirm in the configuration as it is.
+// reconfirmReads answers the reads that the echoes so far confirm in the active configuration.
 func (r *raft) reconfirmReads() {
 	if r.reads.waiting() > 0 {
 		r.answerReads(r.members.Confirmed())
@@ -273,8 +273,8 @@ func (r *raft) answer(rs ReadState) {
 }
 
 // takeReadAnswer is a follower's receipt of an answer to a read that it has sent. It answers the
-// earlier reads too: they were asked for before the leader could confirm that it leads. Other
-// answers mean nothing.
+// earlier reads too: they were asked for before the leader could confirm that it leads. Any other
+// answer is ignored.
 func (r *raft) takeReadAnswer(from, index uint64, context []byte) {
 	if from != r.lead || r.reads == nil {
 		return
@@ -298,8 +298,9 @@ func askNumber(asked []byte) uint64 {
 	return binary.BigEndian.Uint64(asked[len(asked)-8:])
 }
 
-// dropReads ends all reads with the role, the term or the leader that was to answer them. A
-// peer's read ends there when it sees the new term.
+// dropReads ends all reads without an answer. It is called when the role, the term or the known
+// leader changes: the leader that was to answer them is gone. A peer drops its own read when it
+// sees the new term.
 func (r *raft) dropReads() {
 	if r.reads == nil {
 		return

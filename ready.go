@@ -60,9 +60,9 @@ const (
 	CatchingUp CatchUpState = iota
 	// CaughtUp: the last round took less than an election timeout.
 	CaughtUp
-	// CatchUpGivenUp: whoever waited for the learner waits no longer. It took
-	// Config.CatchUpRounds rounds, made no progress for as many election timeouts, left the
-	// configuration, or the leadership was lost.
+	// CatchUpGivenUp: AddServer or AwaitCatchUp waits no longer. The learner was not fast enough in
+	// Config.CatchUpRounds rounds, made no progress for as many election timeouts, or left the
+	// configuration, or this node lost the leadership.
 	CatchUpGivenUp
 	// CatchUpPromoted: the server votes now.
 	CatchUpPromoted
@@ -122,9 +122,9 @@ type Ready struct {
 	// holds from the index of the first one on.
 	Entries []pb.Entry
 
-	// Snapshot, if not empty (IsEmptySnap), replaces the log and the state machine. It has to
-	// be durable before Messages are sent. Entries follow it. It comes only when everything is applied that was handed
-	// out before.
+	// Snapshot, if not empty (IsEmptySnap), replaces the log and the state machine. It has to be
+	// durable before Messages are sent. Entries follow it. It comes only when everything that was
+	// handed out before is applied.
 	Snapshot pb.Snapshot
 
 	// CommittedEntries are to be applied to the state machine, in order. They have been

@@ -7,12 +7,13 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// outbox collects messages in place. The application gets the array: for ever, or with
-// Config.ReuseMemory until it returns it. So an idle node keeps no array without ReuseMemory, and
-// one or two with it: a message that is sent before the application returns an array needs another.
+// outbox collects messages in place. The application gets the array. Without Config.ReuseMemory it
+// keeps the array for ever, and an idle node has none. With ReuseMemory it returns the array. A
+// message that is sent before that needs a second array.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
-	// lent is valid for the application until returned, spare then; nil until there was some.
+	// lent is the array that the application has. After returned it is spare. It is nil until the
+	// first take with reuse.
 	lent  *[]pb.Message
 	room  uint32 // how many messages the next array is for
 	beats uint8  // rounds of heartbeats in filling
@@ -44,9 +45,9 @@ func (o *outbox) drain(array []pb.Message) []pb.Message {
 	return array
 }
 
-// take returns the messages in the outbox's array. With reuse, that has to be returned before the
-// next call. Without, the outbox has no array any more. The application cannot append to the array:
-// the free slots of one that comes back stay zero.
+// take hands the messages out. With reuse, the application has to give their array back before the
+// next call. Without reuse, the array belongs to the application. The slice has no spare capacity,
+// so the application cannot write to the free slots of an array that comes back: they stay zero.
 func (o *outbox) take(reuse bool) []pb.Message {
 	messages := slices.Clip(o.filling)
 	switch {
@@ -77,7 +78,8 @@ func (o *outbox) takeFew() []pb.Message {
 	return messages
 }
 
-// returned takes the lent array back, and lets go of what its messages refer to.
+// returned takes the lent array back, and clears it, so that the garbage collector can free what
+// its messages refer to.
 func (o *outbox) returned() {
 	if o.lent == nil || len(*o.lent) == 0 {
 		return
@@ -130,12 +132,12 @@ func (p *responsePool) acknowledged() {
 		p.free = append(p.free, p.resting[:0])
 	}
 	p.resting = *p.out.At(0)
-	own := &p.resting[len(p.resting)-1] // the acknowledgement, which was stepped
+	own := &p.resting[len(p.resting)-1] // the acknowledgement that is being stepped
 	own.Snapshot, own.Entries = nil, nil
 	p.out.Pop(1)
 }
 
-// maxFreeArrays bounds what is kept for writes to come.
+// maxFreeArrays bounds the arrays that a responsePool keeps for later messages.
 const maxFreeArrays = 8
 
 // asyncWrites is the state of asynchronous storage writes.
@@ -180,10 +182,10 @@ func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
 	return m
 }
 
-// respond returns a message like send does, but behind the durability gate: it
-// promises something about this node's term, vote or log, and leaves the node only when that
-// is durable. Without async storage writes everything in a Ready waits for the
-// write, and one box serves both.
+// respond returns a message like send does, for a response that promises something about this
+// node's term, vote or log. The response leaves the node only when that is durable. Without
+// asynchronous storage writes, everything in a Ready waits for the write, and one outbox serves
+// both.
 func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
 	if r.async == nil {
 		return r.send(t, to)

@@ -2,18 +2,17 @@ package raft
 
 import "github.com/ffd200af/raft/tracker"
 
-// A group may sleep when its members have nothing to do but confirm to each other that they are
-// there. A program that watches its processes by other means, as package multiraft does, then stops
-// their clocks. No safety property depends on that: a member whose clock stands keeps its promises
-// for longer. Only liveness does, and the program has to wake the members when the leader's process
-// is gone.
+// A group may sleep when its members only exchange heartbeats. A program that watches its processes
+// by other means, as package multiraft does, may then stop the clocks of the members. Safety does
+// not depend on that: a member whose clock is stopped keeps its promises for longer. Liveness does:
+// the program has to wake the members when the leader's process is gone.
 
 // MaySleep reports whether the clock of this node may stop, because its group needs no ticks. On a
 // leader, every member has acknowledged the whole log, all of it is committed, and committed,
-// applied and durable here; no read, transfer, configuration change, snapshot or wait for a
-// learner is under way, and no Ready is due. A follower that knows the leader answers for itself in
-// the same sense. It may lack entries that it has not heard of, so the leader has to name its term
-// and commit index, and the follower compares them. A candidate never sleeps.
+// applied and durable here; no read, transfer, configuration change, snapshot or wait for a learner
+// is under way, and no Ready is due. A follower that knows the leader answers for itself in the
+// same sense. It may lack entries that it has not heard of. So the program must compare the
+// leader's term and commit index with the follower's. A candidate never sleeps.
 //
 // MaySleep only looks. A program that stops the ticks of a group has to start them again when
 // anything arrives for it and when the leader's process is gone, and to pass the time asleep to the

@@ -5,13 +5,12 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// A Ready hands out one write: hard state, snapshot, entries, in this order of
-// dependence. Advance acknowledges it together with what was applied. With
-// asynchronous storage writes the same write travels as a MsgStorageAppend, and its
-// acknowledgement comes back as a message; writes are acknowledged in order then, several may
-// be under way, and what was applied is acknowledged on its own.
+// A Ready hands out one write: hard state, snapshot and entries. Advance acknowledges the write,
+// and what was applied. With asynchronous storage writes, the same write travels as a
+// MsgStorageAppend, and its acknowledgement comes back as a message. Then several writes may be
+// under way, and are acknowledged in order. What was applied has a message of its own.
 
-// write is what the acknowledgement of one Ready's storage work says.
+// write says what becomes durable when one Ready's storage work is acknowledged.
 type write struct {
 	raftlog.Write
 	// voteTerm is the term of the own vote that is durable; 0 if none was written.
@@ -34,8 +33,8 @@ func (r *raft) beginWrite(rd *Ready) (w write) {
 	return w
 }
 
-// endWrite acts on the durability of a write: a leader and a candidate count
-// themselves now.
+// endWrite acts on the durability of a write: a leader counts its own entries, and a candidate its
+// own vote.
 func (r *raft) endWrite(w *write) error {
 	restored, moved := r.log.Acknowledge(w.Write)
 	if moved && r.role == StateLeader {
