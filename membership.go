@@ -15,9 +15,9 @@ var errOtherJoint = fmt.Errorf("%w: a joint configuration can only be left, and 
 
 // admitConfChange decides whether the leader may append a configuration change. One change is under
 // way at a time. The last change in the log is at most at index pending, and has to be applied
-// first. It counts as applied after ApplyConfChange, and does not wait for Advance: the application
-// may answer its client in between, and the client may propose the next change. See also
-// changesOut.
+// first. It counts as applied after ApplyConfChange or Advance, whichever comes first: the
+// application may answer its client in between, and the client may propose the next change. See
+// also changesOut.
 //
 // A change may be appended before the leader has committed in its term. Configurations take effect
 // when they are applied. The change is committed only together with the first entry of the term, so

@@ -35,8 +35,8 @@ type raft struct {
 	trustConfChanges  bool // Config.DisableConfChangeValidation
 	leaseReads        bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
-	// Volatile on every node. Small fields come first, to save padding: a process may have very
-	// many nodes.
+	// Volatile on every node. Small fields stand together, which saves padding: a process may have
+	// very many nodes.
 
 	// mayCampaign: this node is a voter of the active configuration.
 	mayCampaign bool

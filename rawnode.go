@@ -11,24 +11,23 @@ import (
 // messages and proposals, takes batches of work with Ready, and calls Advance when a
 // batch is done. See the package documentation for the loop.
 //
-// A RawNode never panics on what comes from outside. If an invariant breaks or its
-// Storage fails, it is quarantined: Err says why, and every method then returns that error or
-// does nothing.
+// No input makes a RawNode panic. If an invariant breaks or its Storage fails, the node is
+// quarantined: Err says why, and every method then returns that error or does nothing.
 type RawNode struct {
 	raft raft
 
-	// What the application was told last: the hard state, and the SoftState as lead and role.
+	// The hard state that was handed out last, and the SoftState (as lead and role) that the
+	// application knows.
 	hard pb.HardState
 	lead uint64
 	role uint8
 
 	// reuse is Config.ReuseMemory.
 	reuse bool
-	// lent: the last batch is with the application, until Advance acknowledges what was handed out
-	// to be written.
+	// lent: the application has the last batch, and has not called Advance for it.
 	lent bool
-	// wrote: the last batch had something to be written; a snapshot, or this candidate's own vote,
-	// was among it.
+	// wrote: the last batch had a write. wroteSnapshot and wroteVote: the write had a snapshot, or
+	// this candidate's own vote.
 	wrote, wroteSnapshot, wroteVote bool
 
 	verified *mark // the state at the last Verify; nil if there was none
@@ -90,10 +89,10 @@ func (rn *RawNode) Tick() {
 	}
 }
 
-// NextDue returns in how many ticks, from 1 on, the next Tick does more than count, provided that
-// nothing else is called before. Ticks before that produce no output and change nothing but clocks.
-// A follower's next due tick ends its election timeout, a leader's sends heartbeats. NextDue returns
-// math.MaxUint64 if no number of ticks does anything.
+// NextDue returns the number of the next tick, counted from 1, that does more than advance clocks.
+// It holds only if nothing else is called before that tick. Ticks before that produce no output and
+// change nothing but clocks. A follower's next due tick ends its election timeout, a leader's sends
+// heartbeats. NextDue returns math.MaxUint64 if there is no such tick.
 func (rn *RawNode) NextDue() uint64 {
 	if rn.raft.err() != nil {
 		return neverDue
@@ -118,9 +117,10 @@ func (rn *RawNode) TickQuiesced() {
 	}
 }
 
-// SkipTicks lets the clock of a leader pass over ticks that were due and not delivered, after a pause of the process for
-// instance: its lease must not last longer for it. They make no election and no heartbeat. Other nodes take no notice: what
-// they have promised a leader must not end sooner. A Node does that by itself.
+// SkipTicks advances only the lease clock of a leader, by n ticks that were due and not delivered,
+// for instance because the process was paused. Otherwise the lease would last too long. These ticks
+// start no election and send no heartbeat. On other nodes SkipTicks does nothing, so that their
+// promise to a leader does not end sooner. A Node calls it by itself.
 func (rn *RawNode) SkipTicks(n uint64) {
 	if n == 0 || rn.raft.admit(recording.SkipTicks, n) != nil {
 		return
@@ -196,13 +196,13 @@ func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	return rn.raft.admitConfChange(&pb.Entry{Type: typ, Data: data}, rn.raft.pendingConfIndex)
 }
 
-// AddServer makes a leader bring a server into the cluster in the safe order (thesis §4.1,
-// §4.2.1): it proposes it as a learner, unless it is one, waits until it has caught up, and
-// proposes its promotion. context goes into both changes, for the application: an address, for
-// instance. How it ends is told by Ready.CatchUps: CatchUpPromoted or CatchUpGivenUp. A
-// server that votes already stays as it is, and nothing is told. An error matches
-// ErrProposalDropped; nothing has begun then. When the leadership is lost, the next leader has to be
-// asked to go on.
+// AddServer makes a leader bring a server into the cluster in the safe order (thesis §4.1, §4.2.1):
+// the leader proposes the server as a learner, unless it is one already. It waits until the server
+// has caught up, and proposes its promotion. context goes into both changes, for the application:
+// an address, for instance. Ready.CatchUps reports the end: CatchUpPromoted or CatchUpGivenUp. For
+// a server that is already a voter, nothing happens and nothing is reported. An error matches
+// ErrProposalDropped; then nothing has begun. If the leadership is lost, call AddServer on the next
+// leader.
 func (rn *RawNode) AddServer(id uint64, context []byte) error {
 	if err := rn.raft.admitBytes(recording.AddServer, context, id); err != nil {
 		return err
@@ -210,9 +210,9 @@ func (rn *RawNode) AddServer(id uint64, context []byte) error {
 	return rn.raft.addServer(id, context)
 }
 
-// AwaitCatchUp makes a leader tell, by Ready.CatchUps, when a learner has caught up
-// (CaughtUp) or when there is no point in waiting (CatchUpGivenUp). Status.CatchUp has the
-// same for all learners, without asking. The error matches ErrNotLeader or ErrNotLearner.
+// AwaitCatchUp makes a leader report in Ready.CatchUps when a learner has caught up (CaughtUp), or
+// when it gives up waiting (CatchUpGivenUp). Status.CatchUp shows the progress of all learners at
+// any time. The error matches ErrNotLeader or ErrNotLearner.
 func (rn *RawNode) AwaitCatchUp(id uint64) error {
 	if err := rn.raft.admit(recording.AwaitCatchUp, id); err != nil {
 		return err
@@ -220,14 +220,15 @@ func (rn *RawNode) AwaitCatchUp(id uint64) error {
 	return rn.raft.awaitCatchUp(id)
 }
 
-// ApplyConfChange makes the configuration active that a committed configuration
-// change leads to, and returns it. The application calls it once for every entry of
-// type EntryConfChange or EntryConfChangeV2 in CommittedEntries, in their order, and stores the
-// result with its snapshots. A change that the application rejects is applied as an empty
-// ConfChange{}. The next change may be proposed when the call has returned (thesis §4.1).
+// ApplyConfChange applies a committed configuration change to the active configuration, and returns
+// the result. The application calls it once for every entry of type EntryConfChange or
+// EntryConfChangeV2 in CommittedEntries, in their order, and stores the result with its snapshots.
+// A change that the application rejects is applied as an empty ConfChange{}. The next change may be
+// proposed when the call has returned (thesis §4.1).
 //
-// The call comes best before Advance. After Advance it must not come later than an election timeout
-// of ticks: until then the node commits no next change, does not campaign and restores no snapshot.
+// Call it before Advance if possible, and at the latest one election timeout of ticks after
+// Advance. Meanwhile the node commits no further change, does not campaign and restores no
+// snapshot.
 func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	r := &rn.raft
 	if r.err() != nil {
@@ -238,7 +239,7 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	change := cc.AsV2()
 	last := r.noteChangeIn(&change)
 	r.applyConfChange(change)
-	cs := r.members.ConfState() // before a snapshot that has waited brings another configuration
+	cs := r.members.ConfState() // before a postponed snapshot brings another configuration
 	if last {
 		r.resumeWithoutChangesOut()
 	}
@@ -246,12 +247,12 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 }
 
 // TransferLeader asks to hand the leadership to a voter (thesis §3.10), at the leader or at a
-// follower that knows it. BasicStatus.LeadTransferee says whether it is under way: proposals are
-// then dropped. The leader gives it up after an election timeout. It ignores a target that is no
-// voter.
+// follower that knows it. BasicStatus.LeadTransferee shows a transfer under way; the leader then
+// drops proposals. It gives the transfer up after an election timeout. It ignores a target that is
+// no voter.
 func (rn *RawNode) TransferLeader(transferee uint64) {
 	m := pb.Message{Type: pb.MsgTransferLeader, From: transferee, To: rn.raft.id}
-	_ = rn.raft.step(&m) // a node that does nothing more
+	_ = rn.raft.step(&m) // an error means that the node is quarantined
 }
 
 // CheckTransfer returns the reason why TransferLeader would ignore transferee now, or nil. The
@@ -276,9 +277,9 @@ func (rn *RawNode) StepDown() error {
 	return rn.raft.stepDown()
 }
 
-// ForgetLeader makes a follower forget its leader, so that it votes for another at once
-// although CheckQuorum is on. Use it only where the leader is known to be gone. It does nothing
-// on a node that is not a follower, and with leases not before the promise to the leader is over.
+// ForgetLeader makes a follower forget its leader, so that it may vote for another node at once,
+// although CheckQuorum is on. Use it only where the leader is known to be gone. It does nothing on
+// a node that is not a follower, and with leases not before the promise to the leader is over.
 func (rn *RawNode) ForgetLeader() error {
 	m := pb.Message{Type: pb.MsgForgetLeader, To: rn.raft.id}
 	return rn.raft.step(&m)
@@ -344,8 +345,8 @@ func (rn *RawNode) Ready() (rd Ready) {
 	return
 }
 
-// fill hands out what there is. What is empty stays as it is: the caller copies the batch at once, and waits for
-// what was written last. Most batches of an idle group are messages and nothing else.
+// fill fills rd with the work that is due. It writes only the fields that have work, because most
+// batches of an idle group are only messages, and the caller copies the batch at once.
 func (rn *RawNode) fill(rd *Ready) {
 	r := &rn.raft
 	if rn.lent || rn.raft.admit(recording.Ready) != nil {
@@ -364,7 +365,7 @@ func (rn *RawNode) fill(rd *Ready) {
 	}
 	if rn.softStateDue() {
 		rn.noteSoftState()
-		news := r.softState() // on the heap only when there is news
+		news := r.softState() // a copy, on the heap only if it has changed
 		rd.SoftState = &news
 	}
 	var w write
@@ -417,8 +418,8 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 	}
 }
 
-// tellsConfChange reports whether the commit index moves over a configuration change that is not
-// handed out yet. An entry that nobody has looked at may be one. The commitment must be durable
+// tellsConfChange reports whether this batch commits a configuration change that was not handed out
+// before, or an entry that may be one because it was not read yet. The commitment must be durable
 // before any other node learns of it: a node that the change removed may then leave for good, and
 // no other node might know of it.
 func (r *raft) tellsConfChange(commit, before uint64) bool {
@@ -503,10 +504,10 @@ func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 	}
 }
 
-// StorageAvailable tells the node that Storage may have by now what it could not give before, when
-// it returned ErrUnavailable or ErrSnapshotTemporarilyUnavailable. The node tries at once what has
-// waited: appends and snapshots to followers, entries to apply, a commit index, a campaign. It is
-// for a Storage that fetches in the background. Without a call the node tries again after a
+// StorageAvailable tells the node that Storage may now have what it could not give before, when it
+// returned ErrUnavailable or ErrSnapshotTemporarilyUnavailable. The node then retries at once what
+// has waited: appends and snapshots to followers, entries to apply, a commit index, a campaign. It
+// is for a Storage that fetches in the background. Without a call the node tries again after a
 // follower's next sign of life, and at its next tick.
 func (rn *RawNode) StorageAvailable() {
 	if rn.raft.admit(recording.StorageAvailable) == nil {
@@ -514,11 +515,12 @@ func (rn *RawNode) StorageAvailable() {
 	}
 }
 
-// Bootstrap gives a node with an empty Storage its first configuration: the same
-// list, in the same order, on every first member. All of it takes effect at once. It is an alternative to a Storage that starts
-// from a snapshot. Call it whenever a first member starts that has applied nothing, and whose Storage has no commit index in the hard
-// state: if a crash has left a part of what an earlier call has written, it adds the rest. It returns an error matching ErrBootstrapNotEmpty or
-// ErrBootstrapPeers, and nothing has changed then.
+// Bootstrap gives a node with an empty Storage its first configuration: the same list, in the same
+// order, on every first member. The whole list takes effect at once. A Storage that starts from a
+// snapshot is an alternative. First members call Bootstrap at each start, until the commit index in
+// their stored hard state is above 0. If a crash has torn the write of an earlier call, Bootstrap
+// completes it. After an error, which matches ErrBootstrapNotEmpty or ErrBootstrapPeers, nothing
+// has changed.
 func (rn *RawNode) Bootstrap(peers []Peer) error {
 	if rn.raft.err() != nil {
 		return rn.raft.err()
@@ -527,6 +529,6 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 	if err := rn.raft.bootstrap(peers, rn.hard.Commit); err != nil {
 		return err
 	}
-	rn.hard = pb.HardState{} // all of the hard state is news
+	rn.hard = pb.HardState{} // so that the next Ready has the whole hard state
 	return nil
 }

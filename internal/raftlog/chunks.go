@@ -13,9 +13,10 @@ import (
 //	older()[0]       older()[1]      newest
 //	| dead | live |  | live     |    | live | free |
 //
-// An element that was added is never written again. Entries are added in free only, and what
-// overwrites others starts a new array. Entries do not move when others are added. An array goes as
-// soon as nothing in it is live. The dead part before the first live entry stays until then.
+// An element that was added is never written again. Entries are added in the free part only, and
+// entries that overwrite others start a new array. Entries do not move when others are added. An
+// array is dropped as soon as nothing in it is live. The dead part before the first live entry
+// stays until then.
 type Chunks struct {
 	newest entryChunk // empty only if the run is empty
 	old    *olderChunks
@@ -38,7 +39,7 @@ const (
 	largestChunk = 512
 	// LargestChunkBytes is the size of an array's entries, unless more come at once.
 	LargestChunkBytes = 128 << 10
-	// EntryBytes is what an entry takes in memory besides its data, about.
+	// EntryBytes is about what an entry takes in memory besides its data.
 	EntryBytes = 64
 )
 
@@ -64,7 +65,7 @@ func (c *Chunks) bytes() uint64 {
 // first is the index of the first entry, dead or live, of a run that is not empty.
 func (c *Chunks) first() uint64 { return c.at(0).entries[0].Index }
 
-// End is the index behind the last entry of a run that is not empty.
+// End is the index after the last entry of a run that is not empty.
 func (c *Chunks) End() uint64 {
 	return c.newest.entries[0].Index + uint64(len(c.newest.entries))
 }
@@ -127,8 +128,8 @@ func (c *Chunks) Slice(lo, hi, maxSize uint64) []pb.Entry {
 	return run
 }
 
-// fit returns the index behind the entries from lo on and before hi of at most maxSize encoded
-// bytes; behind lo if the first one is larger.
+// fit returns the index after the last entry of the longest run that starts at lo, ends before hi,
+// and has at most maxSize encoded bytes. The run has at least one entry.
 func (c *Chunks) fit(lo, hi, maxSize uint64) uint64 {
 	if maxSize == NoLimit {
 		return hi
@@ -150,7 +151,7 @@ func (c *Chunks) fit(lo, hi, maxSize uint64) uint64 {
 	return hi
 }
 
-// Append adds entries behind the last one. Their data is kept. See grow for room.
+// Append adds entries after the last one. It keeps their data, and not the slice.
 func (c *Chunks) Append(entries []pb.Entry, room int) {
 	bytes := memoryBytes(entries)
 	c.grow(len(entries), bytes, room)
@@ -164,8 +165,8 @@ func (c *Chunks) fits(n int, bytes uint64) bool {
 	return cap(entries)-len(entries) >= n && (c.newest.bytes+bytes <= LargestChunkBytes || len(entries) == 0)
 }
 
-// grow makes room for n entries of that many bytes in the newest array. What comes together stays
-// together. A new array has room for that many entries, or for n, or for largestChunk.
+// grow makes room for n entries of that many bytes in the newest array, so that entries of one call
+// are in one array. A new array has room for that many entries, or for n, or for largestChunk.
 func (c *Chunks) grow(n int, bytes uint64, room int) {
 	if c.fits(n, bytes) {
 		return
@@ -180,7 +181,7 @@ func (c *Chunks) grow(n int, bytes uint64, room int) {
 	c.newest = entryChunk{entries: make([]pb.Entry, 0, size)}
 }
 
-// Truncate drops the entries from index on. It costs what is dropped.
+// Truncate drops the entries from index on. It takes time in proportion to what it drops.
 func (c *Chunks) Truncate(index uint64) {
 	if index <= c.first() {
 		*c = Chunks{}

@@ -17,7 +17,7 @@ type configEntries struct {
 	list *[]uint64 // indexes, rising; nil if there are none
 }
 
-// manyChanges is the number of remembered changes from which on applied ones are forgotten.
+// manyChanges is the number of remembered changes at which those that are applied are forgotten.
 const manyChanges = 64
 
 // Stored entries are read from the last one back: block at a time, of at most blockBytes in each
@@ -55,8 +55,8 @@ func (ce *configEntries) insert(i int, indexes ...uint64) {
 	*ce.list = slices.Insert(*ce.list, i, indexes...)
 }
 
-// appended looks at entries that were appended, the first of them at index. What is known and
-// applied is forgotten when it is much.
+// appended looks at entries that were appended, the first of them at index. When manyChanges or
+// more are known, it forgets those that are applied.
 func (ce *configEntries) appended(entries []pb.Entry, index, applied uint64) {
 	for i := range entries {
 		if IsConfChange(&entries[i]) {

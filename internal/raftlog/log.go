@@ -181,9 +181,9 @@ func (l *Log) Append(s Slice) error {
 	return nil
 }
 
-// NoteApplied notes that the entries up to index are applied. They are durable then. The
-// acknowledgement of their write may count for nothing, if the log behind them was replaced
-// meanwhile; but committed entries are never replaced.
+// NoteApplied notes that the entries up to index are applied. Applied entries are durable. The
+// acknowledgement of their write may have been ignored, because later entries of the log were
+// replaced meanwhile. But committed entries are never replaced.
 func (l *Log) NoteApplied(index uint64) {
 	l.applied = index
 	if u := &l.unstable; u.stable <= index && index < u.taken {
@@ -192,11 +192,11 @@ func (l *Log) NoteApplied(index uint64) {
 	}
 }
 
-// Rest lets go of all entries in memory when nobody needs them any more, so that an idle group takes
+// Rest drops all entries from memory when nobody needs them any more, so that an idle group takes
 // no memory for them.
 func (l *Log) Rest() { l.unstable.rest(l.applied) }
 
-// MayRest reports whether Rest would let go of anything.
+// MayRest reports whether Rest would drop anything.
 func (l *Log) MayRest() bool { return l.unstable.mayRest(l.applied) }
 
 // HeldBytes returns about how much memory the entries take that are not in Storage alone.
@@ -285,7 +285,7 @@ func (l *Log) withTail(stored []pb.Entry, hi, maxBytes uint64) []pb.Entry {
 	return slices.Concat(stored, tail)
 }
 
-// storedEntries reads [lo, hi) from Storage and does not trust the answer.
+// storedEntries reads [lo, hi) from Storage and checks the answer.
 func (l *Log) storedEntries(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 	entries, err := l.storage.Entries(lo, hi, maxBytes)
 	if errors.Is(err, ErrCompacted) {
@@ -322,7 +322,7 @@ func (l *Log) ToApply(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 // HandedOut notes that the entries up to index were handed out to be applied.
 func (l *Log) HandedOut(index uint64) { l.applying = index }
 
-// ApplyEnd is the index behind the last entry that may be handed out to be applied. A snapshot that
+// ApplyEnd is the index after the last entry that may be handed out to be applied. A snapshot that
 // is not durable comes before any entry. Entries that are not durable count only with
 // allowUnstable, that is if the caller persists them first.
 func (l *Log) ApplyEnd(allowUnstable bool) uint64 {
@@ -356,5 +356,5 @@ func (l *Log) Restore(s *pb.Snapshot) {
 	l.committed = id.Index
 }
 
-// endOf is the index behind the last entry.
+// endOf is the index after the last entry.
 func endOf(entries []pb.Entry) uint64 { return entries[0].Index + uint64(len(entries)) }

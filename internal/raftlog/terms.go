@@ -6,8 +6,8 @@ import (
 	"sort"
 )
 
-// terms is the term history of the retained log. Terms only grow along a log, so a
-// boundary per term says the term of every index:
+// terms is the term history of the retained log. Terms never decrease along a log, so one boundary
+// per term gives the term of every index:
 //
 //	bounds:   2/10        3/14          6/21
 //	index:      10 11 12 13 14 .. 20 21 22 ..
@@ -36,8 +36,8 @@ func (t *terms) segment(index uint64) int {
 	return sort.Search(last, func(i int) bool { return t.bounds[i+1].Index > index })
 }
 
-// at returns the term at index, which must not lie behind the end of the log;
-// false if it lies before the base.
+// at returns the term at index, which must not be beyond the end of the log; false if it lies
+// before the base.
 func (t *terms) at(index uint64) (uint64, bool) {
 	if index < t.bounds[0].Index {
 		return 0, false
@@ -52,7 +52,7 @@ func (t *terms) append(term, index uint64) {
 	}
 }
 
-// truncate forgets everything from index on; index lies behind the base.
+// truncate forgets everything from index on; index is after the base.
 func (t *terms) truncate(index uint64) {
 	n := len(t.bounds)
 	for n > 1 && t.bounds[n-1].Index >= index {

@@ -7,7 +7,7 @@ import (
 )
 
 // unstable is the end of the log in memory: what Storage has not acknowledged yet, the snapshot, if
-// any, that is to be written before it, and durable entries that were not let go of.
+// any, that is to be written before it, and durable entries that are kept.
 //
 //	base          stable       taken          end
 //	|  durable    |  being written | to write |
@@ -15,8 +15,8 @@ import (
 // Entries in [stable, end) are not acknowledged; those in [stable, taken) were handed out for
 // writing. base <= stable <= taken <= end.
 //
-// Durable entries go array by array. They serve the entries to apply, and followers that are
-// slightly behind, without a look at Storage.
+// Durable entries are dropped array by array. They serve the entries to apply, and followers that
+// are slightly behind, without a look at Storage.
 type unstable struct {
 	snapshot *pendingSnapshot // to be written before the entries; nil if none
 
@@ -27,9 +27,9 @@ type unstable struct {
 	// keep is Config.MaxCachedEntriesSize.
 	keep uint64
 
-	// generation counts truncations and restored snapshots. An acknowledgement of an
-	// earlier generation may speak of entries that were replaced since, possibly by
-	// equal ones whose write is still under way, and counts for nothing.
+	// generation counts truncations and restored snapshots. An acknowledgement of an earlier
+	// generation is ignored. Its entries may have been replaced since, possibly by equal ones whose
+	// write is still under way.
 	generation uint64
 }
 
@@ -54,7 +54,7 @@ func (u *unstable) base() uint64 {
 	return u.entries.first()
 }
 
-// end is the index behind the last entry of the log.
+// end is the index after the last entry of the log.
 func (u *unstable) end() uint64 {
 	if u.entries.Empty() {
 		return u.stable
@@ -66,7 +66,7 @@ func (u *unstable) end() uint64 {
 // than those who apply them. Without Config.MaxCachedEntriesSize Storage is read, as with v3.6.
 func (u *unstable) serves(lo uint64) bool { return u.keep > 0 && lo >= u.base() }
 
-// append adds entries behind the end. They are copied; their data is kept.
+// append adds entries at the end. It keeps their data, and copies the rest.
 func (u *unstable) append(entries []pb.Entry) {
 	u.entries.Append(entries, u.room())
 }
@@ -75,8 +75,8 @@ func (u *unstable) append(entries []pb.Entry) {
 // much has small arrays, and a busy one makes few.
 func (u *unstable) room() int { return 2 * len(u.entries.newest.entries) }
 
-// appendOwn adds entries behind the end, with the term and the indexes that a
-// leader gives them. bytes is their payload.
+// appendOwn adds entries at the end, with the term and the indexes that a leader gives them. bytes
+// is their payload.
 func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	next := u.end()
 	bytes += EntryBytes * uint64(len(entries))
@@ -93,8 +93,8 @@ func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	}
 }
 
-// retire lets go of the oldest arrays that are durable. What is not handed out to be applied,
-// beyond applying, is kept within unappliedBytes.
+// retire drops the oldest arrays that are durable. Entries beyond applying, which are not handed
+// out to be applied, are kept up to unappliedBytes.
 func (u *unstable) retire(applying uint64) {
 	for len(u.entries.older()) > 0 {
 		end := u.entries.at(1).entries[0].Index
@@ -109,15 +109,15 @@ func (u *unstable) retire(applying uint64) {
 	}
 }
 
-// rest lets go of all entries when nobody needs them: applied is the last one, and what is applied
-// is durable. So an idle group takes no memory for them.
+// rest drops all entries when nobody needs them: applied is the last one, and what is applied is
+// durable. So an idle group takes no memory for them.
 func (u *unstable) rest(applied uint64) {
 	if u.mayRest(applied) {
 		u.entries = Chunks{}
 	}
 }
 
-// mayRest reports whether rest would let go of anything.
+// mayRest reports whether rest would drop anything.
 func (u *unstable) mayRest(applied uint64) bool {
 	return u.keep == 0 && !u.entries.Empty() && applied+1 == u.end()
 }

@@ -40,8 +40,8 @@ func (l *Log) Taken(snapshot bool) Write {
 	return w
 }
 
-// Acknowledge notes that a write is durable. It reports whether that makes the state machine stand
-// at the snapshot that was waited for, and whether Stable has moved.
+// Acknowledge notes that a write is durable. It reports whether the pending snapshot is durable
+// now, and so counts as applied, and whether Stable has moved.
 func (l *Log) Acknowledge(w Write) (restored, moved bool) {
 	if w.Snapshot != 0 && l.unstable.snapshotAcknowledged(w.Snapshot) {
 		restored = true
