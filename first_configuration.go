@@ -166,7 +166,7 @@ func (r *raft) firstInEffect(committed []pb.Entry) (cfg tracker.Config, ok bool)
 			cfg, err = confchange.Apply(cfg, cc)
 		}
 		if err != nil {
-			return cfg, false // it is not Bootstrap's
+			return cfg, false // Bootstrap did not write it
 		}
 	}
 	return cfg, len(cfg.Voters[0]) > 0
