@@ -36,7 +36,7 @@ func firstRemovals() []removal {
 		{"first-unavailable", "if it cannot be read for the moment, it is committed later", "§4.1", []edit{{"first_configuration.go",
 			`		return true, nil // the report is postponed, see commitOnWord`, `		_ = err`}}},
 		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
-			`		r.openPostponed().first = true // it holds the index back
+			`		r.openPostponed().first = true // the first configuration holds the commit index back
 `, ``}}},
 		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
 			`	if r.log.Committed() == 0 {

@@ -86,7 +86,7 @@ func membershipRemovals() []removal {
 		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",
 			`return target.Match == last && (r.mayCampaign || r.log.Committed() == last)`, `return target.Match == last`}}},
 		{"added-again-match", "a leader that is added again has what is durable there", "§4.1; §10.2.1", []edit{{"membership.go",
-			`	r.members.MaybeUpdate(r.id, r.log.Stable()) // it may have been no member
+			`	r.members.MaybeUpdate(r.id, r.log.Stable()) // this node may not have been a member before
 `, ``}}},
 		{"added-again-leads", "and leads on", "§4.2.2", []edit{{"membership.go",
 			`	if r.retiring && r.mayCampaign {`, `	if false {`}}},

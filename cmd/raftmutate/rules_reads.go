@@ -72,7 +72,7 @@ func readRemovals() []removal {
 		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
 			`if sole > 0 || list[i].is&inIncoming == 0 {`, `if sole > 0 || list[i].is != inIncoming {`}}},
 		{"read-heartbeat-alone", "a heartbeat that nobody answers confirms the reads of a leader that decides alone", "§6.4", []edit{{"heartbeat.go",
-			`		r.reconfirmReads() // nobody's answer would
+			`		r.reconfirmReads() // there is no answer to wait for
 `, ``}}},
 		{"read-reconfirm", "a read is confirmed by the quorum of the configuration as it is", "§6.4; §4.1", []edit{{"membership.go",
 			`	r.reconfirmReads()

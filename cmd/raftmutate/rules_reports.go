@@ -59,8 +59,8 @@ func reportRemovals() []removal {
 	traceSend(r, m)`}}},
 		{"answer-of-term", "also in an answer of an earlier term", "§4.1; bugs 38, 40", []edit{{"step.go",
 			`		if isVoteAnswer(m) {
-			// It`, `		if false {
-			// It`}}},
+			// The answer`, `		if false {
+			// The answer`}}},
 		{"ack-tells", "an acknowledgement tells a leader of commitment that it does not know", "live majority", []edit{{"append.go",
 			`			m.Context = r.nameCommit()
 `, ``}}},
