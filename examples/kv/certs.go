@@ -60,6 +60,7 @@ func (c *certMaker) run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	valid := fmt.Sprintf("for %d days", c.days)
 	replica := c.template("kv replica", x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
 	for host := range strings.SplitSeq(c.hosts, ",") {
 		host = strings.TrimSpace(host)
@@ -75,12 +76,15 @@ func (c *certMaker) run(stdout io.Writer) error {
 	if _, err := c.issue("client", c.template("kv client", x509.ExtKeyUsageClientAuth), authority); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, `%[1]s has certificates for tests, valid for %[2]d days:
+	if end := authority.cert.NotAfter; replica.NotAfter.Equal(end) {
+		valid = "until " + end.Format(time.DateOnly) + ", when the authority ends"
+	}
+	_, err = fmt.Fprintf(stdout, `%[1]s has certificates for tests, valid %[2]s:
   ca.pem       the authority
   replica.pem  for replicas at %[3]s
   client.pem   for clients
 The keys are in files that end with -key.pem. Whoever has ca-key.pem can make further certificates.
-`, c.out, c.days, c.hosts)
+`, c.out, valid, c.hosts)
 	return err
 }
 
@@ -97,6 +101,9 @@ func (c *certMaker) authority() (*signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the authority in %s: %w", c.out, err)
 	}
+	if end := pair.Leaf.NotAfter; time.Now().After(end) {
+		return nil, fmt.Errorf("the authority in %s has ended on %s: make another one in another folder", c.out, end.Format(time.DateOnly))
+	}
 	return &signer{pair.Leaf, pair.PrivateKey}, nil
 }
 
@@ -110,7 +117,8 @@ func (c *certMaker) template(name string, uses ...x509.ExtKeyUsage) *x509.Certif
 	}
 }
 
-// issue makes a key and writes it with its certificate. Without an authority it signs itself.
+// issue makes a key and writes it with its certificate, which ends with that of the authority at
+// the latest. Without an authority it signs itself.
 func (c *certMaker) issue(name string, template *x509.Certificate, by *signer) (*signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -118,6 +126,9 @@ func (c *certMaker) issue(name string, template *x509.Certificate, by *signer) (
 	}
 	if by == nil {
 		by = &signer{template, key}
+	}
+	if end := by.cert.NotAfter; template.NotAfter.After(end) {
+		template.NotAfter = end
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
 	if err != nil {

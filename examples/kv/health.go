@@ -131,17 +131,23 @@ func (r *replica) watchProgress() {
 	}
 }
 
+// noteHindrance logs a change of what is in the way. The recovery has a line if the hindrance has
+// one, also when the disk was full in between.
 func (r *replica) noteHindrance(h hindrance, s *sample) {
-	switch was := r.hindrance.Swap(h).(hindrance); {
-	case h == was, h == diskFull, h == "" && was == diskFull: // watchSpace has logged it
-	case h == "":
+	was := r.hindrance.Swap(h).(hindrance)
+	switch {
+	case h == was, h == diskFull: // watchSpace logs a full disk
+		return
+	case h == "" && r.stalled:
 		r.opts.log.Info("progress is made again", "commit", s.commit, "applied", s.applied)
+	case h == "":
 	case s.stuck:
 		r.opts.log.Warn("no progress is made", "reason", h)
 	default:
 		r.opts.log.Warn("no progress is made", "reason", h, "leader", s.leader, "silent", s.silent,
 			"last", s.last, "commit", s.commit, "applied", s.applied)
 	}
+	r.stalled = h != ""
 }
 
 // health answers 200 as long as the loop turns: a restart would not help.

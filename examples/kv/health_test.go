@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,34 @@ func TestALoopThatHangsIsSeenFromOutside(t *testing.T) {
 	log.want(t, `reason="no apply"`)
 	close(release)
 	r.wantAnswer(t, "/health", http.StatusOK, "ok")
+}
+
+// TestEachHindranceInTheLogHasAnEnd, whatever came between. A full disk has lines of its own.
+func TestEachHindranceInTheLogHasAnEnd(t *testing.T) {
+	const no, again = "no progress is made\"", "progress is made again"
+	for _, tc := range []struct {
+		seen []hindrance
+		want []string
+	}{
+		{[]hindrance{noLeader, ""}, []string{no, again}},
+		{[]hindrance{noLeader, diskFull, ""}, []string{no, again}},
+		{[]hindrance{noLeader, diskFull, diskFull, noQuorum, ""}, []string{no, no, again}},
+		{[]hindrance{diskFull, noLeader, "", ""}, []string{no, again}},
+		{[]hindrance{noLeader, "", diskFull, ""}, []string{no, again}},
+		{[]hindrance{diskFull, ""}, nil},
+	} {
+		r, log := bareReplica(), &lines{}
+		r.opts.log = slog.New(slog.NewTextHandler(log, nil))
+		r.hindrance.Store(hindrance(""))
+		for _, h := range tc.seen {
+			r.noteHindrance(h, &sample{})
+		}
+		got := strings.Split(strings.TrimSpace(log.String()), "\n")
+		same := len(tc.want) == 0 && log.String() == "" || slices.EqualFunc(got, tc.want, strings.Contains)
+		if !same {
+			t.Errorf("%q is logged as\n%s", tc.seen, log)
+		}
+	}
 }
 
 // TestAReplicaWithoutOthersSaysWhyItMakesNoProgress until there is another.

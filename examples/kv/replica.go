@@ -59,6 +59,7 @@ type replica struct {
 	ids        requestIDs
 
 	hindrance atomic.Value // the hindrance that was seen last
+	stalled   bool         // watchProgress's: it has logged a hindrance, and no progress since
 	// caller is the address of who has called while this replica had no cluster, see askCaller.
 	caller          atomic.Value
 	electionTimeout time.Duration // the shortest one

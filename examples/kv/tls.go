@@ -253,15 +253,18 @@ func (f *certFiles) verify(state *tls.ConnectionState, use x509.ExtKeyUsage) err
 // authorities of the system.
 func (f *certFiles) httpClient() *http.Client {
 	if f == nil {
-		return http.DefaultClient
+		return &http.Client{CheckRedirect: noRedirect}
 	}
 	f.once.Do(func() {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.DialTLSContext = f.dialTLS
-		f.client = &http.Client{Transport: t}
+		f.client = &http.Client{Transport: t, CheckRedirect: noRedirect}
 	})
 	return f.client
 }
+
+// noRedirect keeps requests where they are sent: they may have the token of the cluster.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // dialTLS makes a connection to a host and port.
 func (f *certFiles) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {

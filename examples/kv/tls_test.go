@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // makeCerts makes an authority and certificates, in a new folder.
@@ -340,6 +341,15 @@ func TestCertsMakesFilesForReplicas(t *testing.T) {
 	if until := ca.own[0].Leaf.NotAfter; until.Before(leaf.NotAfter.AddDate(9, 0, 0)) {
 		t.Errorf("the authority is valid until %v: it cannot renew", until)
 	}
+	said = carryOut(t, "certs", "-out", dir, "-days", "5000")
+	end := ca.own[0].Leaf.NotAfter
+	for _, name := range []string{"replica", "client"} {
+		c, err := filesOf(dir, name).current()
+		must(t, err)
+		if got := c.own[0].Leaf.NotAfter; !got.Equal(end) || !strings.Contains(said, "until "+end.Format(time.DateOnly)+", when the authority ends") {
+			t.Errorf("%s is valid until %v, the authority until %v\n%s", name, got, end, said)
+		}
+	}
 	before, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
 	must(t, err)
 	must(t, os.Remove(filepath.Join(dir, "ca-key.pem"))) // it may be kept elsewhere
@@ -353,6 +363,18 @@ func TestCertsMakesFilesForReplicas(t *testing.T) {
 		if status := run(strings.Fields(line), &stdout, &stderr); status != want {
 			t.Errorf("%s: status %d, %s", line, status, stderr.String())
 		}
+	}
+}
+
+// TestAnAuthorityThatHasEndedSignsNothing: nobody would accept it.
+func TestAnAuthorityThatHasEndedSignsNothing(t *testing.T) {
+	c := certMaker{out: t.TempDir(), hosts: "a", days: 1}
+	ca := c.template("kv authority")
+	ca.NotAfter = time.Now().Add(-time.Minute)
+	_, err := c.issue("ca", ca, nil)
+	must(t, err)
+	if err := c.run(io.Discard); err == nil || !strings.Contains(err.Error(), "has ended on") {
+		t.Error(err)
 	}
 }
 

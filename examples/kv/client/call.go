@@ -190,6 +190,8 @@ func (c *Client) judge(endpoint string, q *call, a *answer, atLeast uint64) erro
 		return retry(false, fmt.Errorf("the answer was given at index %q, not at %d or later", a.header.Get(headerIndex), atLeast))
 	case slices.Contains(q.outcomes, a.status):
 		return nil
+	case a.header.Get("Location") != "":
+		text = "a redirect to " + a.header.Get("Location") + ", which the client does not follow"
 	case a.status == http.StatusGone:
 		return retry(false, fmt.Errorf("%w: %s", ErrRemoved, text))
 	case slices.Contains(untouched, a.status):

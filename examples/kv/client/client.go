@@ -25,7 +25,8 @@ type Config struct {
 	// Bearer is a token that each request carries in its Authorization header.
 	Bearer string
 	// TLS is for endpoints with https. The client copies it. HTTP makes the requests, by default
-	// with connections of the client's own. At most one of them is set.
+	// with connections of the client's own. At most one of them is set. No redirect is followed,
+	// unless HTTP has a CheckRedirect.
 	TLS  *tls.Config
 	HTTP *http.Client
 	// AttemptTime is how long the client waits for one replica. The default is 5 s.
@@ -64,6 +65,11 @@ func New(config Config) (*Client, error) {
 			TLSClientConfig: config.TLS.Clone(), ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 45 * time.Second,
 		}
 		c.http, c.own = &http.Client{Transport: transport}, true
+	}
+	if c.http.CheckRedirect == nil {
+		stays := *c.http // replicas do not redirect: whoever does may not have the token or the value
+		stays.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.http = &stays
 	}
 	var err error
 	c.directory, err = newDirectory(config.Endpoints, c.askStatus)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,27 @@ func TestAConfigThatMakesNoSenseIsRefused(t *testing.T) {
 			t.Errorf("%+v: %v, want %s", c, err, want)
 		}
 	}
+}
+
+// TestARedirectIsNotFollowed: the token and the value stay with the endpoint.
+func TestARedirectIsNotFollowed(t *testing.T) {
+	inBubble(t, func(t *testing.T, ctx context.Context, c *cluster) {
+		c.hook = func(at string, w http.ResponseWriter, req *http.Request) bool {
+			if at == "r1" && req.URL.Path == "/kv/k" {
+				w.Header().Set("Location", "http://elsewhere/kv/k")
+				w.WriteHeader(http.StatusTemporaryRedirect)
+				return true
+			}
+			return false
+		}
+		_, err := c.client(Config{Endpoints: []string{"http://r1"}, Bearer: "secret"}).Get(ctx, "k")
+		if status := (*StatusError)(nil); !errors.As(err, &status) || !strings.Contains(err.Error(), "redirect to http://elsewhere") {
+			t.Error(err)
+		}
+		if n := c.matching("elsewhere"); n > 0 {
+			t.Errorf("%d requests went elsewhere", n)
+		}
+	})
 }
 
 // TestTokenAndCertificatesAreUsed over real connections.
