@@ -8,95 +8,6 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// round proposes n entries at the leader, node 1, and works until every node has
-// applied them, with nothing in the way: no bookkeeping, no checks.
-func (c *testCluster) round(n int, data []byte) {
-	for range n {
-		if err := c.nodes[0].Propose(data); err != nil {
-			c.tb.Fatal(err)
-		}
-	}
-	for busy := true; busy; {
-		busy = false
-		for _, node := range c.nodes {
-			if !node.HasReady() {
-				continue
-			}
-			busy = true
-			rd := node.Ready()
-			if err := node.storage.Append(rd.Entries); err != nil {
-				c.tb.Fatal(err)
-			}
-			if !IsEmptyHardState(rd.HardState) {
-				if err := node.storage.SetHardState(rd.HardState); err != nil {
-					c.tb.Fatal(err)
-				}
-			}
-			for i := range rd.Messages {
-				if err := c.nodes[rd.Messages[i].To-1].Step(rd.Messages[i]); err != nil {
-					c.tb.Fatal(err)
-				}
-			}
-			node.Advance(rd)
-		}
-	}
-}
-
-// asyncRound is round with asynchronous storage writes.
-func (c *testCluster) asyncRound(n int, data []byte) {
-	for range n {
-		if err := c.nodes[0].Propose(data); err != nil {
-			c.tb.Fatal(err)
-		}
-	}
-	for busy := true; busy; {
-		busy = false
-		for _, node := range c.nodes {
-			if !node.HasReady() {
-				continue
-			}
-			busy = true
-			rd := node.Ready()
-			for i := range rd.Messages {
-				c.deliverOrStore(node, &rd.Messages[i])
-			}
-		}
-	}
-}
-
-// deliverOrStore does what a message asks for: storage work at once, or delivery.
-func (c *testCluster) deliverOrStore(node *testNode, m *pb.Message) {
-	if !IsLocalMsgTarget(m.To) {
-		if err := c.nodes[m.To-1].Step(*m); err != nil {
-			c.tb.Fatal(err)
-		}
-		return
-	}
-	if m.To == LocalAppendThread {
-		if err := node.storage.Append(m.Entries); err != nil {
-			c.tb.Fatal(err)
-		}
-		if hs := (pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}); !IsEmptyHardState(hs) {
-			if err := node.storage.SetHardState(hs); err != nil {
-				c.tb.Fatal(err)
-			}
-		}
-	}
-	for i := range m.Responses {
-		c.deliverOrStore(node, &m.Responses[i])
-	}
-}
-
-func (c *testCluster) compactAll() {
-	for _, node := range c.nodes {
-		if i := node.raft.log.Applied(); i > 1 {
-			if err := node.storage.Compact(i); err != nil {
-				c.tb.Fatal(err)
-			}
-		}
-	}
-}
-
 func reusingMemory(c *Config) { c.ReuseMemory = true }
 
 // A steady round allocates nothing but log memory: the chunks in which the nodes and their
@@ -130,20 +41,6 @@ func TestASteadyRoundAllocatesNothingBeyondLogMemory(t *testing.T) {
 				c.wantAllocationsPerRound(allowed, func() { c.round(tc.proposals, data) })
 			})
 		}
-	}
-}
-
-// wantAllocationsPerRound fails if a round makes more allocations than wanted, on average.
-func (c *testCluster) wantAllocationsPerRound(most float64, round func()) {
-	const rounds = 400
-	n := testing.AllocsPerRun(1, func() {
-		for range rounds {
-			round()
-		}
-	}) / rounds
-	c.tb.Logf("%.3f allocations a round", n)
-	if n > most {
-		c.tb.Errorf("%.3f allocations a round, want at most %.3f", n, most)
 	}
 }
 

@@ -8,24 +8,6 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-func (c *testCluster) wantNews(id, server uint64, want CatchUpState) {
-	c.tb.Helper()
-	news := c.node(id).news
-	c.node(id).news = nil
-	if len(news) != 1 || news[0].ID != server || news[0].State != want {
-		c.tb.Fatalf("node %d tells %+v, want %s of %d", id, news, want, server)
-	}
-}
-
-func (c *testCluster) wantCatchUp(id, server uint64, want CatchUpState) CatchUp {
-	c.tb.Helper()
-	got, ok := c.node(id).Status().CatchUp[server]
-	if !ok || got.State != want {
-		c.tb.Fatalf("node %d: %+v, want %s of %d", id, got, want, server)
-	}
-	return got
-}
-
 // withLearner returns a cluster of one voter, which leads, and a learner, node 2, that is cut off and
 // lacks everything.
 func withLearner(t *testing.T) *testCluster {

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -223,5 +224,45 @@ func TestCommittedEntriesComeInBatchesOfTheConfiguredSize(t *testing.T) {
 	}
 	if got := len(c.node(1).applied); got != 11 {
 		t.Errorf("applied %d entries, want 11", got)
+	}
+}
+
+func TestTicksThatCannotBeCountedMeanNever(t *testing.T) {
+	huge := math.MaxInt
+	c := newTestCluster(t, 3, func(cfg *Config) {
+		cfg.ElectionTick, cfg.HeartbeatTick, cfg.SnapshotTicks = huge, huge-1, huge
+		cfg.CheckQuorum = true
+	})
+	n := &c.node(1).raft
+	if n.limits.snapshotTimeouts == 0 {
+		t.Error("no time for a snapshot")
+	}
+	n.electionElapsed = neverTicks - 2 // as after years
+	c.tick(1, 5)
+	c.wantRole(1, StateFollower, 1)
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	c.wantRole(1, StateLeader, 2)
+	n.electionElapsed, n.heartbeatElapsed = neverTicks-2, neverTicks-2
+	beats := c.sent[pb.MsgHeartbeat]
+	c.tick(1, 5)
+	c.settle()
+	c.wantRole(1, StateLeader, 2)
+	if c.sent[pb.MsgHeartbeat] != beats {
+		t.Error("heartbeats are sent")
+	}
+}
+
+func TestSnapshotTicksAreRoundedUpToElectionTimeouts(t *testing.T) {
+	for _, tc := range []struct {
+		ticks int
+		want  uint32
+	}{{0, 100}, {1, 1}, {10, 1}, {11, 2}, {1 << 30, 107374183}, {math.MaxInt, neverTicks}} {
+		cfg := Config{ElectionTick: 10, SnapshotTicks: tc.ticks}
+		if got := snapshotTimeouts(&cfg); got != tc.want {
+			t.Errorf("%d ticks are %d timeouts, want %d", tc.ticks, got, tc.want)
+		}
 	}
 }

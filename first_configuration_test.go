@@ -135,17 +135,6 @@ func TestNoSnapshotThatEndsWithinTheFirstConfigurationIsSent(t *testing.T) {
 	c.wantConfig("voters=(1 2 3)", 1, 2, 3)
 }
 
-// snapshotAt takes a snapshot and keeps nothing before it.
-func (c *testCluster) snapshotAt(n *testNode, index uint64, cs *pb.ConfState) {
-	c.tb.Helper()
-	if _, err := n.storage.CreateSnapshot(index, cs, nil); err != nil {
-		c.tb.Fatal(err)
-	}
-	if err := n.storage.Compact(index); err != nil {
-		c.tb.Fatal(err)
-	}
-}
-
 // Where the log begins otherwise, a change behind a snapshot is one like any other, in term 1 too: there may be no later snapshot for long.
 func TestASnapshotBeforeAChangeInTheFirstTermIsSent(t *testing.T) {
 	changes := bootstrapLog(t, []Peer{{ID: 5}, {ID: 6}})

@@ -2,28 +2,10 @@ package raft
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
 )
-
-// readAt asks for a read and returns what the node answers until the cluster rests.
-func (c *testCluster) readAt(id uint64, context string) []ReadState {
-	c.tb.Helper()
-	n := c.node(id)
-	n.reads = nil
-	n.ReadIndex([]byte(context))
-	c.settle()
-	return n.reads
-}
-
-func (c *testCluster) wantRead(got []ReadState, context string, index uint64) {
-	c.tb.Helper()
-	if len(got) != 1 || string(got[0].RequestCtx) != context || got[0].Index != index {
-		c.tb.Fatalf("answered %+v, want %s at %d", got, context, index)
-	}
-}
 
 func TestAReadIsAnsweredWithTheCommitIndexByLeaderAndFollower(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
@@ -210,26 +192,6 @@ func TestAReadThatCannotBeAnsweredIsReportedAsDropped(t *testing.T) {
 			t.Errorf("%d contexts, want 100", got)
 		}
 	})
-}
-
-// wantDroppedReads fails unless exactly these reads of the node were dropped, and none was
-// answered.
-func (c *testCluster) wantDroppedReads(id uint64, contexts ...string) {
-	c.tb.Helper()
-	var got []string
-	for _, context := range c.node(id).dropped {
-		got = append(got, string(context))
-	}
-	if !slices.Equal(got, contexts) || len(c.node(id).reads) != 0 {
-		c.tb.Errorf("node %d dropped %q, want %q; answered %+v", id, got, contexts, c.node(id).reads)
-	}
-}
-
-// asked returns the questions that a follower has sent.
-func (c *testCluster) asked(id uint64) []pb.Message {
-	c.tb.Helper()
-	c.wire = nil
-	return c.answers(id, pb.MsgReadIndex)
 }
 
 func answerTo(question pb.Message, from, index uint64) pb.Message {
@@ -488,5 +450,51 @@ func TestAnsweredReadsLeaveOthersInPlace(t *testing.T) {
 		if q.Len() != n-1-i || q.At(q.Len()-1) != last {
 			t.Fatalf("after %d answers %d reads wait, and the last one has moved: %t", i+1, q.Len(), q.At(q.Len()-1) != last)
 		}
+	}
+}
+
+func TestTheEchoesOfAnEarlierReignConfirmNoRead(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	c.elect(1)
+	for i := range 5 {
+		c.node(1).ReadIndex([]byte{byte(i) + 1})
+		c.settle()
+	}
+	c.elect(2)
+	c.elect(1)
+	// Of the others only node 2 is left, and echoes the first round of the new reign.
+	c.cut = func(m *pb.Message) bool { return m.From > 2 || m.To > 2 }
+	answered := len(c.node(1).reads)
+	c.node(1).ReadIndex([]byte("of two in five"))
+	c.settle()
+	if got := len(c.node(1).reads); got != answered {
+		t.Errorf("%d reads were answered without a round of most", got-answered)
+	}
+}
+
+// A leader that was removed hands over when the other has everything. Until then it cannot read without asking: the other is the
+// only voter, and may be elected any time.
+func TestARemovedLeaderOfTwoAsksBeforeItReads(t *testing.T) {
+	c := newLeaseCluster(t, 2)
+	c.propose(1, "x")
+	c.settle()
+	if err := c.tryChange(1, "r1"); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(1)
+	c.deliver()
+	c.ready(2)
+	c.propose(1, "y") // node 2 does not get it, so the leadership cannot be handed over yet
+	c.deliver()
+	c.isolate(1)
+	c.ready(1)
+	c.wantRole(1, StateLeader, 2)
+	c.wantConfig("voters=(2)", 1)
+	c.wantLease(1, false)
+	answered := len(c.node(1).reads)
+	c.node(1).ReadIndex([]byte("r"))
+	c.settle()
+	if got := c.node(1).reads[answered:]; len(got) != 0 {
+		t.Errorf("it answers alone: %+v", got)
 	}
 }

@@ -23,13 +23,6 @@ func atRest(tb rapid.TB, tune func(*Config)) *testCluster {
 	return c
 }
 
-func (c *testCluster) wantMaySleep(id uint64, want bool) {
-	c.tb.Helper()
-	if got := c.node(id).MaySleep(); got != want {
-		c.tb.Fatalf("node %d may sleep: %t, want %t: %+v", id, got, want, c.node(id).raft)
-	}
-}
-
 // Each of these states lacks one thing that a group at rest has. Node id may not sleep then.
 func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 	states := map[string]struct {

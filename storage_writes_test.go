@@ -25,47 +25,6 @@ func newAsyncCluster(t *testing.T, tune func(*Config)) *testCluster {
 	return c
 }
 
-// settleThreads works until nothing moves. Storage messages for which hold is true stay queued.
-func (c *testCluster) settleThreads(hold func(id uint64, m *pb.Message) bool) {
-	c.tb.Helper()
-	for moved := true; moved; {
-		moved = false
-		for _, n := range c.nodes {
-			for n.HasReady() {
-				moved = true
-				rd := n.Ready()
-				for _, m := range rd.Messages {
-					if IsLocalMsgTarget(m.To) {
-						n.threads = append(n.threads, m)
-					} else if c.cut == nil || !c.cut(&m) {
-						c.wire = append(c.wire, m)
-					}
-				}
-				c.verify(n)
-			}
-			work := n.threads
-			n.threads = nil
-			for i := range work {
-				if hold != nil && hold(n.cfg.ID, &work[i]) {
-					n.threads = append(n.threads, work[i])
-					continue
-				}
-				moved = true
-				c.storageWork(n, work[i])
-			}
-		}
-		moved = c.deliver() || moved
-	}
-}
-
-// storageWork performs one storage message.
-func (c *testCluster) storageWork(n *testNode, m pb.Message) {
-	keep := n.threads
-	n.threads = []pb.Message{m}
-	c.playThreads(n, 1)
-	n.threads = keep
-}
-
 func TestALeaderWhoseDiskStallsShowsItAndStepsDown(t *testing.T) {
 	for _, checkQuorum := range []bool{false, true} {
 		t.Run(fmt.Sprint("check-quorum ", checkQuorum), func(t *testing.T) {
@@ -377,5 +336,92 @@ func TestTheWriteOfACommitIndexAloneHasNoResponses(t *testing.T) {
 		if writes == 0 {
 			t.Errorf("reuse %t: no such write", reuse)
 		}
+	}
+}
+
+func TestBug13AnAcknowledgementWaitsForItsOwnDurableWrite(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = true })
+	n := c.node(2)
+	c.step(appendTo(2, entryAt(1, 1), 1, entriesOf(2, 2, 2)...))
+	wantGated := func(rd Ready) {
+		t.Helper()
+		if len(rd.Messages) != 1 || rd.Messages[0].Type != pb.MsgStorageAppend {
+			t.Fatalf("sent past the storage: %v", rd.Messages)
+		}
+		if r := rd.Messages[0].Responses[0]; r.Type != pb.MsgAppResp || r.Index != 3 {
+			t.Fatalf("held back %v, want the acknowledgement of 3", rd.Messages[0].Responses)
+		}
+	}
+	wantGated(n.Ready())
+	// The write is under way; an empty append matches what it will bring.
+	c.step(appendTo(2, entryAt(2, 3), 1))
+	wantGated(n.Ready())
+}
+
+// An application whose write fails does not call Advance and sends nothing; the node
+// then promises nothing, and what is on disk is what a restart finds.
+func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, nil, []uint64{2, 2, 2})
+	n := c.node(2)
+	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
+	rd := n.Ready()
+	if len(rd.Entries) != 2 || len(rd.Messages) != 1 {
+		t.Fatalf("%d entries and %d messages", len(rd.Entries), len(rd.Messages))
+	}
+	// The store has deleted the suffix and then failed: no Advance.
+	n.storage = NewMemoryStorage()
+	n.cfg.Storage = n.storage
+	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	if n.HasReady() || len(n.Ready().Messages) != 0 {
+		t.Fatal("the node goes on without its write")
+	}
+	c.start(n)
+	n.verified = nil
+	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
+	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
+		t.Fatalf("answered %v", got)
+	}
+}
+
+func asyncWriting(cfg *Config) { cfg.AsyncStorageWrites = true }
+
+func TestTheAcknowledgementOfAnEarlierSnapshotCountsForNothing(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	snap := func(index uint64) pb.Message {
+		return pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(index, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})}
+	}
+	first, second := c.writing(snap(50)), c.writing(snap(80))
+	c.step(first)
+	if got := c.node(1).BasicStatus().Applied; got != 1 {
+		t.Errorf("applied %d while the snapshot at 80 is being written", got)
+	}
+	c.step(second)
+	if got := c.node(1).BasicStatus().Applied; got != 80 {
+		t.Errorf("applied %d, want 80", got)
+	}
+}
+
+func TestTheAcknowledgementOfEntriesThatASnapshotReplacedCountsForNothing(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	first := c.writing(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2, 2, 2, 2, 2, 2, 2, 2, 2)})
+	c.writing(pb.Message{Type: pb.MsgSnap, From: 3, To: 1, Term: 3, Snapshot: snapAt(5, 3, pb.ConfState{Voters: []uint64{1, 2, 3}})})
+	c.writing(pb.Message{Type: pb.MsgApp, From: 3, To: 1, Term: 3, Index: 5, LogTerm: 3, Commit: 5, Entries: entriesOf(6, 3, 3, 3, 3, 3)})
+	c.step(first)
+	if got := c.node(1).raft.log.Stable(); got != 5 {
+		t.Errorf("entries up to %d count as durable, and only those that were replaced are", got)
+	}
+}
+
+// An append thread cannot acknowledge what it was not given.
+func TestWhatWasNotHandedOutIsNotAcknowledged(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	n := c.node(1)
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 2, Index: 1, LogTerm: 1, Commit: 1, Entries: entriesOf(2, 2, 2)})
+	c.step(pb.Message{Type: pb.MsgStorageAppendResp, From: LocalAppendThread, To: 1, Term: 2, Index: 3, LogTerm: 2})
+	if got := n.raft.log.Stable(); got != 1 {
+		t.Errorf("entries up to %d count as durable, and nobody has written them", got)
 	}
 }

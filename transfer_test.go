@@ -11,13 +11,6 @@ func transferTo(leader, target uint64) pb.Message {
 	return pb.Message{Type: pb.MsgTransferLeader, From: target, To: leader}
 }
 
-func (c *testCluster) wantTransferee(id, want uint64) {
-	c.tb.Helper()
-	if got := c.node(id).BasicStatus().LeadTransferee; got != want {
-		c.tb.Fatalf("node %d transfers to %d, want %d", id, got, want)
-	}
-}
-
 func TestALeadershipIsTransferredToACaughtUpVoter(t *testing.T) {
 	// A pre-vote would be refused while the leader is alive, and so would the vote.
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = true, true })
@@ -291,4 +284,32 @@ func TestATransferEndsAtOnceIfTheTargetRefuses(t *testing.T) {
 	if r := &c.node(1).raft; r.transferee != 2 {
 		t.Error("the refusal of a vote ends the transfer")
 	}
+}
+
+func TestBug36ACampaignWaitsForACommittedChangeToBeApplied(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	if err := c.tryChange(1, "v4"); err != nil {
+		t.Fatal(err)
+	}
+	c.ready(1)
+	c.deliver()
+	c.ready(2)
+	c.deliver()
+	c.ready(1)
+	c.deliver()
+	// Node 2 knows that the change is committed, and has not applied it.
+	if c.node(2).raft.log.Committed() != 3 || len(c.node(2).applied) > 1 {
+		t.Fatal("not the situation that is meant")
+	}
+	if err := c.node(2).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantRole(2, StateFollower, 2)
+	// An order from the leader waits for it as well, and is obeyed then.
+	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 2, Term: 2})
+	c.wantRole(2, StateFollower, 2)
+	c.ready(2)
+	c.wantRole(2, StateCandidate, 3)
+	c.wantConfig("voters=(1 2 3 4)", 2)
 }

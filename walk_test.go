@@ -326,43 +326,6 @@ func (w *walker) talk(set uint, rounds int) {
 	}
 }
 
-// come lets everybody tick and talk, without faults, until a new entry is committed under a
-// configuration that is not to be left any more.
-func (c *testCluster) come(h *history) {
-	c.tb.Helper()
-	for round := range 400 {
-		for _, n := range c.nodes {
-			c.tick(n.cfg.ID, 1)
-		}
-		for range 6 {
-			c.allBut(&strings.Builder{}, 0, 1)
-			for _, n := range c.nodes {
-				c.playThreads(n, 5)
-			}
-		}
-		h.look(c)
-		lead := c.leader()
-		if lead == None {
-			continue
-		}
-		r := &c.node(lead).raft
-		if round > 50 && r.log.Committed() == r.log.LastIndex() && r.log.Committed() > h.Commit-1 && !r.members.AutoLeave() && r.transferee == None {
-			before := r.log.Committed()
-			_ = c.node(lead).Propose([]byte("end"))
-			for range 10 {
-				c.allBut(&strings.Builder{}, 0, 1)
-			}
-			if r.log.Committed() > before {
-				return
-			}
-		}
-	}
-	for _, n := range c.nodes {
-		c.tb.Logf("node %d: %s %s", n.cfg.ID, n.Status(), n.raft.members.Config())
-	}
-	c.tb.Fatal("no progress after the faults have stopped")
-}
-
 func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 	const nodes = 5
 	weights := map[string]int{"split": 3, "talk": 10, "coup": 4, "rule": 4, "rule twice": 2, "lead": 4, "tick": 1, "deliver": 2, "drop": 1,

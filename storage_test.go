@@ -12,8 +12,10 @@ type levels struct {
 	debug, info, warning int
 }
 
-func (l *levels) Debugf(string, ...any)   { l.debug++ }
-func (l *levels) Infof(string, ...any)    { l.info++ }
+func (l *levels) Debugf(string, ...any) { l.debug++ }
+
+func (l *levels) Infof(string, ...any) { l.info++ }
+
 func (l *levels) Warningf(string, ...any) { l.warning++ }
 
 // withLagging returns a cluster of three whose leader, node 1, has ten entries that node 3 lacks.
@@ -37,15 +39,6 @@ func withLagging(t *testing.T, tune func(c *Config)) (c *testCluster, lines *lev
 	c.settle()
 	c.heal()
 	return c, lines
-}
-
-// run ticks the leader and answers, and settles, n times.
-func (c *testCluster) run(n int) {
-	c.tb.Helper()
-	for range n {
-		c.tick(1, 1)
-		c.settle()
-	}
 }
 
 // The application compacts the log before it has a snapshot: the leader leaves the follower that
@@ -186,84 +179,5 @@ func TestACampaignWaitsForStorage(t *testing.T) {
 		if node.raft.role != StateCandidate {
 			t.Errorf("ordered %t: node 2 is %s when the entries are there", ordered, node.raft.role)
 		}
-	}
-}
-
-// A follower that takes no snapshot costs less and less: the first retry comes at once, as in v3.6,
-// and then the leader waits twice as long each time, up to a bound.
-func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
-	for _, how := range []string{"reported as failed", "reported as sent, and lost"} {
-		t.Run(how, func(t *testing.T) {
-			c, lines := withLagging(t, nil)
-			leader := c.node(1)
-			cs := leader.raft.members.ConfState()
-			_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, []byte("state"))
-			noError(t, err)
-			noError(t, leader.storage.Compact(leader.raft.log.Applied()))
-			failing := true
-			var at []uint64
-			c.cut = func(m *pb.Message) bool {
-				if m.Type == pb.MsgSnap && failing {
-					at = append(at, leader.raft.clock)
-				}
-				return m.Type == pb.MsgSnap && failing
-			}
-			status := SnapshotFailure
-			if how != "reported as failed" {
-				status = SnapshotFinish
-			}
-			before, start := *lines, leader.raft.clock
-			for range 1000 {
-				n := len(at)
-				c.run(1)
-				if len(at) > n {
-					leader.ReportSnapshot(3, status)
-				}
-			}
-			if len(at) < 10 || len(at) > 25 {
-				t.Errorf("%d snapshots in 1,000 ticks", len(at))
-			}
-			if info, warning := lines.info-before.info, lines.warning-before.warning; info != 1 || warning != 1 {
-				t.Errorf("%d lines at Info and %d warnings for %d snapshots", info, warning, len(at))
-			}
-			if at[0]-start > 2 || at[1]-at[0] > 2 {
-				t.Errorf("the first snapshots are sent after %d and %d ticks", at[0]-start, at[1]-at[0])
-			}
-			most := uint64(maxSnapshotWait * leader.cfg.ElectionTick)
-			for i := 2; i < len(at); i++ {
-				if wait := at[i] - at[i-1]; wait > most+2 || wait+2 < min(1<<(i-1), most) {
-					t.Errorf("snapshot %d is sent %d ticks after the one before", i+1, wait)
-				}
-			}
-			failing = false
-			c.run(maxSnapshotWait*leader.cfg.ElectionTick + 2)
-			if last := c.node(3).raft.log.LastIndex(); last != leader.raft.log.LastIndex() {
-				t.Errorf("node 3 has the log up to %d of %d", last, leader.raft.log.LastIndex())
-			}
-			if n := leader.raft.members.Progress(2).MaySendSnapshot(leader.raft.clock, 1000, 1000); !n {
-				t.Error("the leader goes on to wait when the follower has taken a snapshot")
-			}
-		})
-	}
-}
-
-// A program for v3.6 may retry a failed snapshot without a tick: the follower's next sign of life
-// is enough.
-func TestTheFirstRetryOfASnapshotNeedsNoTick(t *testing.T) {
-	c, _ := withLagging(t, nil)
-	leader := c.node(1)
-	cs := leader.raft.members.ConfState()
-	_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, nil)
-	noError(t, err)
-	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
-	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap }
-	for clear(c.sent); c.sent[pb.MsgSnap] == 0; {
-		c.run(1)
-	}
-	leader.ReportSnapshot(3, SnapshotFailure)
-	noError(t, leader.Step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 1, Term: leader.raft.term}))
-	c.settle()
-	if n := c.sent[pb.MsgSnap]; n != 2 {
-		t.Errorf("%d snapshots", n)
 	}
 }

@@ -7,6 +7,20 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
+func TestBug21AProposalThatLostItsPlaceIsNotAppliedAsSuccess(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	c.propose(1, "lost")
+	c.settle()
+	c.elect(2)
+	c.propose(2, "won")
+	c.settle()
+	c.heal()
+	c.settleTicking(2)
+	c.wantApplied("won ")
+}
+
 // A log that comes near the largest index takes nothing more, before anything could wrap.
 func TestALogThatIsAboutToWrapTakesNoProposals(t *testing.T) {
 	c := newTestCluster(t, 1, nil)

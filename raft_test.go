@@ -2,24 +2,102 @@ package raft
 
 import (
 	"errors"
-	"math"
 	"testing"
 
 	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// Programs written for v3.6 start from a first snapshot without a term, from a Storage that has
-// forgotten the term before its first entry, or with ticks that mean never.
+func TestBug26ANodeThatComesBackWithAnOldDiskIsNoticed(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	for range 3 {
+		c.propose(1, "x")
+		c.settle()
+	}
+	// The log is older than the hard state: the node does not start.
+	old := NewMemoryStorage()
+	if err := old.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.SetHardState(c.node(3).BasicStatus().HardState); err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(3, old)
+	if _, err := NewRawNode(&cfg); !errors.Is(err, ErrCommitBeyondLog) {
+		t.Fatalf("started with a log that ends before its commit index: %v", err)
+	}
+	// All of the disk is old or empty: the leader's next heartbeat finds out, and it
+	// does not vote any more.
+	n := c.node(3)
+	n.storage = NewMemoryStorage()
+	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.Storage = n.storage
+	c.start(n)
+	n.verified = nil
+	c.tick(1, 1)
+	c.settle()
+	if !errors.Is(n.Err(), ErrCommitBeyondLog) {
+		t.Fatalf("not noticed: %v", n.Err())
+	}
+	if err := n.Step(voteFrom(2, 3, 9, entryAt(9, 9))); !errors.Is(err, ErrQuarantined) {
+		t.Errorf("it votes: %v", err)
+	}
+}
 
-// startFrom replaces the disk of every node and starts it.
-func (c *testCluster) startFrom(fill func(s *MemoryStorage)) {
-	c.tb.Helper()
-	for _, n := range c.nodes {
-		n.storage = NewMemoryStorage()
-		fill(n.storage)
-		n.cfg.Storage = n.storage
-		c.start(n)
+func TestBug27AMinorityThatLostUnsyncedWritesLosesNothingForTheCluster(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.propose(1, "a")
+	c.settle()
+	synced := c.node(3).BasicStatus().Commit
+	c.propose(1, "b")
+	c.settle()
+	// Node 3 acknowledged b but had not synced it.
+	n := c.node(3)
+	lost := NewMemoryStorage()
+	if err := lost.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := n.storage.Entries(2, synced+1, raftlog.NoLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.Append(kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := lost.SetHardState(pb.HardState{Term: 2, Vote: 1, Commit: synced}); err != nil {
+		t.Fatal(err)
+	}
+	n.storage, n.cfg.Storage = lost, lost
+	n.applied = n.applied[:len(n.applied)-1] // its state machine was not synced either
+	c.restart(3)
+	n.verified = nil
+	c.isolate(3)
+	c.elect(2)
+	c.propose(2, "c")
+	c.settle()
+	c.heal()
+	c.settleTicking(2)
+	c.wantApplied("a b c ")
+}
+
+func TestBug28AppliedMayBeAheadOfTheStoredCommitIndex(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.withLogs(2, []uint64{2, 2, 2})
+	n := c.node(1)
+	n.cfg.Applied = 3
+	c.start(n)
+	c.verify(n)
+	c.wantCommit(1, 3)
+	if n.HasReady() && len(n.Ready().CommittedEntries) != 0 {
+		t.Error("applied entries are handed out again")
+	}
+	n.cfg.Applied = 5
+	if _, err := NewRawNode(&n.cfg); !errors.Is(err, ErrCommitBeyondLog) {
+		t.Errorf("applied behind the end of the log: %v", err)
 	}
 }
 
@@ -138,46 +216,6 @@ func TestAppliedBeforeTheLogBeginsIsAnError(t *testing.T) {
 		cfg.Logger, cfg.Applied = DiscardLogger, applied
 		if _, err := NewRawNode(cfg); (err == nil) != want || err != nil && !errors.Is(err, ErrInvalidConfig) {
 			t.Errorf("applied %d: %v", applied, err)
-		}
-	}
-}
-
-func TestTicksThatCannotBeCountedMeanNever(t *testing.T) {
-	huge := math.MaxInt
-	c := newTestCluster(t, 3, func(cfg *Config) {
-		cfg.ElectionTick, cfg.HeartbeatTick, cfg.SnapshotTicks = huge, huge-1, huge
-		cfg.CheckQuorum = true
-	})
-	n := &c.node(1).raft
-	if n.limits.snapshotTimeouts == 0 {
-		t.Error("no time for a snapshot")
-	}
-	n.electionElapsed = neverTicks - 2 // as after years
-	c.tick(1, 5)
-	c.wantRole(1, StateFollower, 1)
-	if err := c.node(1).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	c.settle()
-	c.wantRole(1, StateLeader, 2)
-	n.electionElapsed, n.heartbeatElapsed = neverTicks-2, neverTicks-2
-	beats := c.sent[pb.MsgHeartbeat]
-	c.tick(1, 5)
-	c.settle()
-	c.wantRole(1, StateLeader, 2)
-	if c.sent[pb.MsgHeartbeat] != beats {
-		t.Error("heartbeats are sent")
-	}
-}
-
-func TestSnapshotTicksAreRoundedUpToElectionTimeouts(t *testing.T) {
-	for _, tc := range []struct {
-		ticks int
-		want  uint32
-	}{{0, 100}, {1, 1}, {10, 1}, {11, 2}, {1 << 30, 107374183}, {math.MaxInt, neverTicks}} {
-		cfg := Config{ElectionTick: 10, SnapshotTicks: tc.ticks}
-		if got := snapshotTimeouts(&cfg); got != tc.want {
-			t.Errorf("%d ticks are %d timeouts, want %d", tc.ticks, got, tc.want)
 		}
 	}
 }

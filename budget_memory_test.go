@@ -206,16 +206,6 @@ func TestAnIdleGroupAfterTrafficTakesWhatAFreshOneTakes(t *testing.T) {
 	}
 }
 
-// idle lets time pass on all nodes.
-func (c *testCluster) idle(ticks int) {
-	for range ticks {
-		for id := range c.nodes {
-			c.tick(uint64(id+1), 1)
-		}
-		c.settle()
-	}
-}
-
 // heapBytes is what is in use after a collection.
 func heapBytes() uint64 {
 	runtime.GC()

@@ -10,15 +10,6 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// Transports that merge the heartbeats of many groups leave out the term, and sometimes the sender.
-
-// termless steps a message without a term.
-func (c *testCluster) termless(m pb.Message) {
-	c.tb.Helper()
-	m.Term = 0
-	c.step(m)
-}
-
 func TestHeartbeatsWithoutATermKeepAGroupTogether(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum, cfg.PreVote = true, true })
 	c.elect(1)

@@ -8,6 +8,101 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
+// Figure 3.7: an entry of term 2 is on a majority, but the leader of term 4 must not
+// commit it before an entry of its own.
+func TestBug10AnEntryOfAnEarlierTermIsNotCommittedByCounting(t *testing.T) {
+	c := newTestCluster(t, 5, nil)
+	c.withLogs(3, []uint64{2}, []uint64{2}, nil, nil, []uint64{3})
+	// Node 1 wins term 4; its no-op reaches nobody, while the old entry gets to node 3.
+	if err := c.node(1).Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgApp {
+			for i := range m.Entries {
+				if m.Entries[i].Term == 4 {
+					m.Entries = m.Entries[:i]
+					break
+				}
+			}
+		}
+		return m.From == 5 || m.To == 5
+	}
+	c.settle()
+	c.wantRole(1, StateLeader, 4)
+	matched := 0
+	for _, pr := range c.node(1).Status().Progress {
+		if pr.Match >= 2 {
+			matched++
+		}
+	}
+	if matched < 3 {
+		t.Fatalf("the entry of term 2 is on %d nodes; the scenario needs a majority", matched)
+	}
+	c.wantCommit(1, 1)
+	// The entry of its own term commits both.
+	c.cut = nil
+	c.settleTicking(1)
+	c.wantCommit(1, 3)
+}
+
+func TestBug17TheCommitRuleDoesNotDependOnTheOrderOfMembers(t *testing.T) {
+	for _, voters := range [][]uint64{{1, 2, 3, 4, 5}, {5, 1, 4, 2, 3}, {3, 2, 1, 5, 4}} {
+		c := newTestCluster(t, 5, nil)
+		for _, n := range c.nodes {
+			n.storage = NewMemoryStorage()
+			if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: voters})); err != nil {
+				t.Fatal(err)
+			}
+			n.cfg.Storage = n.storage
+			c.start(n)
+		}
+		c.elect(1)
+		for range 8 {
+			c.propose(1, "x")
+		}
+		c.ready(1)
+		base := c.node(1).BasicStatus().Commit
+		// Two acknowledgements and the leader's own log make a majority.
+		for i, want := range []uint64{0, 2, 4, 6} {
+			c.step(pb.Message{Type: pb.MsgAppResp, From: uint64(i + 2), To: 1, Term: 1, Index: base + 2*uint64(i+1)})
+			c.wantCommit(1, base+want)
+		}
+	}
+}
+
+func TestBug23ASingleVoterDoesNotCommitBeforeItsOwnWrite(t *testing.T) {
+	c := newTestCluster(t, 1, nil)
+	c.elect(1)
+	n := c.node(1)
+	c.propose(1, "x")
+	rd := n.Ready()
+	if len(rd.Entries) != 1 || len(rd.CommittedEntries) != 0 || n.BasicStatus().Commit != 2 {
+		t.Fatalf("before the write: %d entries, %d committed, commit index %d", len(rd.Entries), len(rd.CommittedEntries), n.BasicStatus().Commit)
+	}
+	// What comes while the write is under way is not covered by it.
+	c.propose(1, "y")
+	n.persist(t, rd)
+	n.Advance(rd)
+	c.wantCommit(1, 3)
+	c.settle()
+	c.wantApplied("x y ")
+}
+
+// The leader of a larger group does not count its own log before it is written either.
+func TestALeaderCountsItsOwnEntriesOnlyWhenTheyAreDurable(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	n := c.node(1)
+	c.propose(1, "x")
+	rd := n.Ready()
+	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 3})
+	c.wantCommit(1, 2)
+	n.persist(t, rd)
+	n.Advance(rd)
+	c.wantCommit(1, 3)
+}
+
 // A node may be told what is committed at a moment when its Storage cannot give the configuration
 // changes. Whoever told it may be gone afterwards.
 

@@ -10,83 +10,9 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// withLogs gives every node a log: logs[i] lists the terms of node i+1's entries from
-// index 2 on (index 1, of term 1, is the snapshot that all share). The term is the
-// last one in the log, or term if that is later.
-func (c *testCluster) withLogs(term uint64, logs ...[]uint64) {
-	c.tb.Helper()
-	for i, terms := range logs {
-		n := c.nodes[i]
-		if err := n.storage.Append(entriesOf(2, terms...)); err != nil {
-			c.tb.Fatal(err)
-		}
-		hs := pb.HardState{Term: term, Commit: 1}
-		if k := len(terms); k > 0 {
-			hs.Term = max(term, terms[k-1])
-		}
-		if err := n.storage.SetHardState(hs); err != nil {
-			c.tb.Fatal(err)
-		}
-		c.start(n)
-		n.verified = nil
-	}
-}
-
-func (c *testCluster) wantLastIndex(id, want uint64) {
-	c.tb.Helper()
-	if got := c.node(id).raft.log.LastIndex(); got != want {
-		c.tb.Fatalf("node %d has last index %d, want %d", id, got, want)
-	}
-}
-
-func (c *testCluster) wantCommit(id, want uint64) {
-	c.tb.Helper()
-	if got := c.node(id).BasicStatus().Commit; got != want {
-		c.tb.Fatalf("node %d has commit index %d, want %d", id, got, want)
-	}
-}
-
 // appendTo makes an append for node 2 from node 1.
 func appendTo(term uint64, prev raftlog.EntryID, commit uint64, entries ...pb.Entry) pb.Message {
 	return pb.Message{Type: pb.MsgApp, From: 1, To: 2, Term: term, Index: prev.Index, LogTerm: prev.Term, Commit: commit, Entries: entries}
-}
-
-// Figure 3.7: an entry of term 2 is on a majority, but the leader of term 4 must not
-// commit it before an entry of its own.
-func TestBug10AnEntryOfAnEarlierTermIsNotCommittedByCounting(t *testing.T) {
-	c := newTestCluster(t, 5, nil)
-	c.withLogs(3, []uint64{2}, []uint64{2}, nil, nil, []uint64{3})
-	// Node 1 wins term 4; its no-op reaches nobody, while the old entry gets to node 3.
-	if err := c.node(1).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	c.cut = func(m *pb.Message) bool {
-		if m.Type == pb.MsgApp {
-			for i := range m.Entries {
-				if m.Entries[i].Term == 4 {
-					m.Entries = m.Entries[:i]
-					break
-				}
-			}
-		}
-		return m.From == 5 || m.To == 5
-	}
-	c.settle()
-	c.wantRole(1, StateLeader, 4)
-	matched := 0
-	for _, pr := range c.node(1).Status().Progress {
-		if pr.Match >= 2 {
-			matched++
-		}
-	}
-	if matched < 3 {
-		t.Fatalf("the entry of term 2 is on %d nodes; the scenario needs a majority", matched)
-	}
-	c.wantCommit(1, 1)
-	// The entry of its own term commits both.
-	c.cut = nil
-	c.settleTicking(1)
-	c.wantCommit(1, 3)
 }
 
 func TestBug11AFollowerCommitsOnlyWhatMatchedInThisAppend(t *testing.T) {
@@ -107,25 +33,6 @@ func TestBug12AFollowerAcknowledgesWhatThisAppendMatched(t *testing.T) {
 	if len(got) != 1 || got[0].Index != 1 || got[0].Reject {
 		t.Fatalf("acknowledged %v, want index 1; its own last index is 4", got)
 	}
-}
-
-func TestBug13AnAcknowledgementWaitsForItsOwnDurableWrite(t *testing.T) {
-	c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = true })
-	n := c.node(2)
-	c.step(appendTo(2, entryAt(1, 1), 1, entriesOf(2, 2, 2)...))
-	wantGated := func(rd Ready) {
-		t.Helper()
-		if len(rd.Messages) != 1 || rd.Messages[0].Type != pb.MsgStorageAppend {
-			t.Fatalf("sent past the storage: %v", rd.Messages)
-		}
-		if r := rd.Messages[0].Responses[0]; r.Type != pb.MsgAppResp || r.Index != 3 {
-			t.Fatalf("held back %v, want the acknowledgement of 3", rd.Messages[0].Responses)
-		}
-	}
-	wantGated(n.Ready())
-	// The write is under way; an empty append matches what it will bring.
-	c.step(appendTo(2, entryAt(2, 3), 1))
-	wantGated(n.Ready())
 }
 
 func TestBug14AStaleRejectionDoesNotMoveNextBelowMatch(t *testing.T) {
@@ -194,31 +101,6 @@ func TestBug16AnAcknowledgementFromAnEarlierTermMeansNothing(t *testing.T) {
 		t.Errorf("match moved from %d to %d", match, got)
 	}
 	c.wantRole(1, StateLeader, 4)
-}
-
-func TestBug17TheCommitRuleDoesNotDependOnTheOrderOfMembers(t *testing.T) {
-	for _, voters := range [][]uint64{{1, 2, 3, 4, 5}, {5, 1, 4, 2, 3}, {3, 2, 1, 5, 4}} {
-		c := newTestCluster(t, 5, nil)
-		for _, n := range c.nodes {
-			n.storage = NewMemoryStorage()
-			if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: voters})); err != nil {
-				t.Fatal(err)
-			}
-			n.cfg.Storage = n.storage
-			c.start(n)
-		}
-		c.elect(1)
-		for range 8 {
-			c.propose(1, "x")
-		}
-		c.ready(1)
-		base := c.node(1).BasicStatus().Commit
-		// Two acknowledgements and the leader's own log make a majority.
-		for i, want := range []uint64{0, 2, 4, 6} {
-			c.step(pb.Message{Type: pb.MsgAppResp, From: uint64(i + 2), To: 1, Term: 1, Index: base + 2*uint64(i+1)})
-			c.wantCommit(1, base+want)
-		}
-	}
 }
 
 // Figure 3.6: six followers whose logs differ from the leader's in every way end up
@@ -401,20 +283,6 @@ func TestBug20AReadErrorIsNeverTurnedIntoAnAppend(t *testing.T) {
 	}
 }
 
-func TestBug21AProposalThatLostItsPlaceIsNotAppliedAsSuccess(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	c.isolate(1)
-	c.propose(1, "lost")
-	c.settle()
-	c.elect(2)
-	c.propose(2, "won")
-	c.settle()
-	c.heal()
-	c.settleTicking(2)
-	c.wantApplied("won ")
-}
-
 func TestBug22TheWindowIsEmptyAfterAChangeOfState(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) {
 		cfg.MaxSizePerMsg = 100
@@ -439,159 +307,6 @@ func TestBug22TheWindowIsEmptyAfterAChangeOfState(t *testing.T) {
 		c.settle()
 	}
 	c.wantCommit(3, c.node(1).BasicStatus().Commit)
-}
-
-func TestBug23ASingleVoterDoesNotCommitBeforeItsOwnWrite(t *testing.T) {
-	c := newTestCluster(t, 1, nil)
-	c.elect(1)
-	n := c.node(1)
-	c.propose(1, "x")
-	rd := n.Ready()
-	if len(rd.Entries) != 1 || len(rd.CommittedEntries) != 0 || n.BasicStatus().Commit != 2 {
-		t.Fatalf("before the write: %d entries, %d committed, commit index %d", len(rd.Entries), len(rd.CommittedEntries), n.BasicStatus().Commit)
-	}
-	// What comes while the write is under way is not covered by it.
-	c.propose(1, "y")
-	n.persist(t, rd)
-	n.Advance(rd)
-	c.wantCommit(1, 3)
-	c.settle()
-	c.wantApplied("x y ")
-}
-
-// The leader of a larger group does not count its own log before it is written either.
-func TestALeaderCountsItsOwnEntriesOnlyWhenTheyAreDurable(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	n := c.node(1)
-	c.propose(1, "x")
-	rd := n.Ready()
-	c.step(pb.Message{Type: pb.MsgAppResp, From: 2, To: 1, Term: 2, Index: 3})
-	c.wantCommit(1, 2)
-	n.persist(t, rd)
-	n.Advance(rd)
-	c.wantCommit(1, 3)
-}
-
-// An application whose write fails does not call Advance and sends nothing; the node
-// then promises nothing, and what is on disk is what a restart finds.
-func TestBug25AWriteThatFailsIsNotPaperedOver(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.withLogs(2, nil, []uint64{2, 2, 2})
-	n := c.node(2)
-	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
-	rd := n.Ready()
-	if len(rd.Entries) != 2 || len(rd.Messages) != 1 {
-		t.Fatalf("%d entries and %d messages", len(rd.Entries), len(rd.Messages))
-	}
-	// The store has deleted the suffix and then failed: no Advance.
-	n.storage = NewMemoryStorage()
-	n.cfg.Storage = n.storage
-	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
-		t.Fatal(err)
-	}
-	if n.HasReady() || len(n.Ready().Messages) != 0 {
-		t.Fatal("the node goes on without its write")
-	}
-	c.start(n)
-	n.verified = nil
-	c.step(appendTo(3, entryAt(1, 1), 3, entriesOf(2, 3, 3)...))
-	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
-		t.Fatalf("answered %v", got)
-	}
-}
-
-func TestBug26ANodeThatComesBackWithAnOldDiskIsNoticed(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	for range 3 {
-		c.propose(1, "x")
-		c.settle()
-	}
-	// The log is older than the hard state: the node does not start.
-	old := NewMemoryStorage()
-	if err := old.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
-		t.Fatal(err)
-	}
-	if err := old.SetHardState(c.node(3).BasicStatus().HardState); err != nil {
-		t.Fatal(err)
-	}
-	cfg := testConfig(3, old)
-	if _, err := NewRawNode(&cfg); !errors.Is(err, ErrCommitBeyondLog) {
-		t.Fatalf("started with a log that ends before its commit index: %v", err)
-	}
-	// All of the disk is old or empty: the leader's next heartbeat finds out, and it
-	// does not vote any more.
-	n := c.node(3)
-	n.storage = NewMemoryStorage()
-	if err := n.storage.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
-		t.Fatal(err)
-	}
-	n.cfg.Storage = n.storage
-	c.start(n)
-	n.verified = nil
-	c.tick(1, 1)
-	c.settle()
-	if !errors.Is(n.Err(), ErrCommitBeyondLog) {
-		t.Fatalf("not noticed: %v", n.Err())
-	}
-	if err := n.Step(voteFrom(2, 3, 9, entryAt(9, 9))); !errors.Is(err, ErrQuarantined) {
-		t.Errorf("it votes: %v", err)
-	}
-}
-
-func TestBug27AMinorityThatLostUnsyncedWritesLosesNothingForTheCluster(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	c.propose(1, "a")
-	c.settle()
-	synced := c.node(3).BasicStatus().Commit
-	c.propose(1, "b")
-	c.settle()
-	// Node 3 acknowledged b but had not synced it.
-	n := c.node(3)
-	lost := NewMemoryStorage()
-	if err := lost.ApplySnapshot(*snapAt(1, 1, pb.ConfState{Voters: []uint64{1, 2, 3}})); err != nil {
-		t.Fatal(err)
-	}
-	kept, err := n.storage.Entries(2, synced+1, raftlog.NoLimit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := lost.Append(kept); err != nil {
-		t.Fatal(err)
-	}
-	if err := lost.SetHardState(pb.HardState{Term: 2, Vote: 1, Commit: synced}); err != nil {
-		t.Fatal(err)
-	}
-	n.storage, n.cfg.Storage = lost, lost
-	n.applied = n.applied[:len(n.applied)-1] // its state machine was not synced either
-	c.restart(3)
-	n.verified = nil
-	c.isolate(3)
-	c.elect(2)
-	c.propose(2, "c")
-	c.settle()
-	c.heal()
-	c.settleTicking(2)
-	c.wantApplied("a b c ")
-}
-
-func TestBug28AppliedMayBeAheadOfTheStoredCommitIndex(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.withLogs(2, []uint64{2, 2, 2})
-	n := c.node(1)
-	n.cfg.Applied = 3
-	c.start(n)
-	c.verify(n)
-	c.wantCommit(1, 3)
-	if n.HasReady() && len(n.Ready().CommittedEntries) != 0 {
-		t.Error("applied entries are handed out again")
-	}
-	n.cfg.Applied = 5
-	if _, err := NewRawNode(&n.cfg); !errors.Is(err, ErrCommitBeyondLog) {
-		t.Errorf("applied behind the end of the log: %v", err)
-	}
 }
 
 // A heartbeat of an earlier leader reaches a follower that knows the new term. Its response has
@@ -621,5 +336,45 @@ func TestAnAnswerToARequestOfAnEarlierTermEndsNoProbe(t *testing.T) {
 	}
 	if pr := r.members.Progress(r.members.Find(3)); pr.Match != r.log.LastIndex() {
 		t.Errorf("%s", pr)
+	}
+}
+
+// The logs of a leader and a follower differ in many terms. The search for where they agree sends
+// little besides what the follower needs.
+func TestASearchThroughManyTermsSendsLittle(t *testing.T) {
+	const terms, entries, payload, most = 2000, 20, 100, 1 << 20
+	disks := map[uint64][]uint64{}
+	for i := range uint64(terms) {
+		for range entries {
+			disks[1] = append(disks[1], 3+2*i)
+			disks[2] = append(disks[2], 2+2*i)
+		}
+	}
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.MaxSizePerMsg = most })
+	c.withLogs(2, disks[1], disks[2], disks[1])
+	for _, n := range c.nodes {
+		log, err := n.storage.Entries(2, terms*entries+2, raftlog.NoLimit)
+		noError(t, err)
+		for i := range log {
+			log[i].Data = make([]byte, payload)
+		}
+	}
+	sent, probes := 0, 0
+	c.cut = func(m *pb.Message) bool {
+		if m.Type == pb.MsgApp && m.To == 2 {
+			probes++
+			sent += m.Size()
+		}
+		return false
+	}
+	c.elect(1)
+	if last := c.node(2).raft.log.Last(); last != c.node(1).raft.log.Last() {
+		t.Fatalf("node 2 has %v", last)
+	}
+	if probes < terms {
+		t.Errorf("%d appends find that %d terms differ", probes, terms)
+	}
+	if need := terms * entries * (payload + 20); sent > need+3*most {
+		t.Errorf("%d bytes are sent in %d appends, and %d are needed", sent, probes, need)
 	}
 }

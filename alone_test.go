@@ -2,11 +2,157 @@ package raft
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
+
+func TestBug41AReusedIDDoesNotElectItselfInAnOldConfiguration(t *testing.T) {
+	// The log begins with the configuration changes that have built the cluster, one by one, node 1
+	// first. Node 1 comes back with an empty disk and reads them again.
+	c := newTestCluster(t, 0, nil)
+	c.join(nil)
+	add := func(term, index, id uint64) pb.Entry {
+		cc := pb.ConfChange{NodeID: id}
+		data, err := cc.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pb.Entry{Type: pb.EntryConfChange, Term: term, Index: index, Data: data}
+	}
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Commit: 100, Entries: []pb.Entry{add(1, 1, 1), {Term: 2, Index: 2}}})
+	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
+	c.ready(1)
+	c.tick(1, 40)
+	c.ready(1)
+	// A restart forgets the leader's commit index. A heartbeat names an index that this log
+	// has.
+	c.restart(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5, Commit: 2})
+	c.ready(1)
+	c.tick(1, 40)
+	c.ready(1)
+	c.wantRole(1, StateFollower, 5)
+	c.wantConfig("voters=()", 1)
+	// Nor does another node's message prove anything, while a leader has named a higher index.
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 5, Index: 2, LogTerm: 2, Commit: 100})
+	c.step(pb.Message{Type: pb.MsgVote, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Context: committedContext(entryAt(2, 2))})
+	c.ready(1)
+	c.wantConfig("voters=()", 1)
+	// Once the change that ends the configuration is durable, the node can apply both.
+	c.step(pb.Message{Type: pb.MsgApp, From: 2, To: 1, Term: 6, Index: 2, LogTerm: 2, Commit: 4, Entries: []pb.Entry{add(2, 3, 2), add(2, 4, 3)}})
+	c.ready(1)
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 6, Commit: 4})
+	for c.ready(1) {
+	}
+	c.wantConfig("voters=(1 2 3)", 1)
+}
+
+// A crash may leave the commit index behind the log.
+func TestBug41AConfigurationOfOneThatAChangeFollowsIsNotUsed(t *testing.T) {
+	entries := []pb.Entry{{Term: 2, Index: 1}, {Term: 2, Index: 2, Type: pb.EntryConfChangeV2}, {Term: 2, Index: 3, Type: pb.EntryConfChangeV2}, {Term: 5, Index: 4}}
+	for i, change := range []string{"r2", "v3"} {
+		ccs, err := pb.ConfChangesFromString(change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries[1+i].Data, err = (&pb.ConfChangeV2{Changes: ccs}).Marshal(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cs := pb.ConfState{Voters: []uint64{1, 2}}
+	c := newTestCluster(t, 0, nil)
+	c.join(nil)
+	n := c.node(1)
+	n.storage.snapshot.conf = packConfState(&cs)
+	if err := n.storage.Append(entries); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.storage.SetHardState(pb.HardState{Term: 5, Commit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c.start(n)
+	for _, commit := range []uint64{1, 2} { // the leader's heartbeats name what it knows to have matched
+		c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 5, Commit: commit})
+		for c.ready(1) {
+		}
+		c.wantConfig("voters=(1 2)", 1)
+	}
+	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: 5, Commit: 3})
+	for c.ready(1) {
+	}
+	c.wantConfig("voters=(1 3)", 1)
+}
+
+// A snapshot of an earlier term comes from a leader whose log goes on.
+func TestBug41ASnapshotOfAConfigurationOfOneIsNotRestored(t *testing.T) {
+	for name, tc := range map[string]struct {
+		term   uint64
+		voters []uint64
+		config string
+	}{
+		"earlier term, alone":       {4, []uint64{1}, "voters=()"},
+		"earlier term, with others": {4, []uint64{1, 2}, "voters=(1 2)"},
+		"earlier term, others":      {4, []uint64{2}, "voters=(2)"},
+		"the leader's own term":     {5, []uint64{1}, "voters=(1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestCluster(t, 0, nil)
+			c.join(nil)
+			c.step(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 5, Snapshot: snapAt(7, tc.term, pb.ConfState{Voters: tc.voters})})
+			c.ready(1)
+			c.wantConfig(tc.config, 1)
+		})
+	}
+}
+
+func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
+	// Nodes 2 and 3 are lost for ever. An operator makes node 1 the only voter in its Storage. Its
+	// log holds a change that is not applied: adding node 4, which does not exist any more either.
+	c := newTestCluster(t, 3, nil)
+	c.elect(1)
+	c.isolate(1)
+	if err := c.tryChange(1, "v4"); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	n := c.node(1)
+	n.applied = nil
+	n.storage.snapshot.conf = packConfState(&pb.ConfState{Voters: []uint64{1}})
+	c.restart(1)
+	c.wantConfig("voters=(1)", 1)
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	// The application refuses the old change by applying an empty one instead.
+	refused := false
+	for n.HasReady() {
+		rd := n.Ready()
+		n.persist(t, rd)
+		for _, e := range rd.CommittedEntries {
+			if raftlog.IsConfChange(&e) {
+				n.ApplyConfChange(pb.ConfChange{})
+				refused = true
+			}
+		}
+		n.Advance(rd)
+		c.verify(n)
+	}
+	if !refused {
+		t.Fatal("not the situation that is meant")
+	}
+	c.wantConfig("voters=(1)", 1)
+	c.wantRole(1, StateLeader, 3)
+	if err := n.Propose([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	if got := c.appliedData(1); got != "x " {
+		t.Errorf("applied %q", got)
+	}
+}
 
 // disk is what a node starts with: a snapshot at index 1 with a configuration, entries of term 2
 // after it, and a commit index.
@@ -45,29 +191,6 @@ func startFromDisks(t *testing.T, cs pb.ConfState, disks []disk, tune func(*Conf
 		c.start(n)
 	}
 	return c
-}
-
-// leaderAmong lets the live nodes run for a number of ticks, and returns the leader that has
-// committed in its term; None if there is none.
-func (c *testCluster) leaderAmong(live []uint64, ticks int) uint64 {
-	c.cut = func(m *pb.Message) bool { return !slices.Contains(live, m.From) || !slices.Contains(live, m.To) }
-	for range ticks {
-		for _, id := range live {
-			c.tick(id, 1)
-		}
-		for range 4 {
-			for _, id := range live {
-				c.ready(id)
-			}
-			c.deliver()
-		}
-		for _, id := range live {
-			if r := &c.node(id).raft; r.role == StateLeader && r.log.Committed() >= r.termStart {
-				return id
-			}
-		}
-	}
-	return None
 }
 
 // Some nodes die for ever. The rest are a majority of the newest configuration that one of them

@@ -14,35 +14,6 @@ func voteFrom(from, to, term uint64, last raftlog.EntryID) pb.Message {
 	return pb.Message{Type: pb.MsgVote, From: from, To: to, Term: term, Index: last.Index, LogTerm: last.Term}
 }
 
-// answers returns the responses of a type that a node has ready, after persisting.
-func (c *testCluster) answers(id uint64, t pb.MessageType) []pb.Message {
-	c.tb.Helper()
-	var found []pb.Message
-	c.ready(id)
-	for _, m := range c.wire {
-		if m.Type == t && m.From == id {
-			found = append(found, m)
-		}
-	}
-	c.wire = nil
-	return found
-}
-
-func (c *testCluster) step(m pb.Message) {
-	c.tb.Helper()
-	if err := c.node(m.To).Step(m); err != nil {
-		c.tb.Fatal(err)
-	}
-	c.verify(c.node(m.To))
-}
-
-func (c *testCluster) wantRole(id uint64, role StateType, term uint64) {
-	c.tb.Helper()
-	if st := c.node(id).BasicStatus(); st.RaftState != role || st.Term != term {
-		c.tb.Fatalf("node %d is %s at term %d, want %s at term %d", id, st.RaftState, st.Term, role, term)
-	}
-}
-
 func TestBug01TermAndVoteAreOneWrite(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.step(voteFrom(2, 1, 5, entryAt(1, 1)))
@@ -304,18 +275,6 @@ func TestACandidateIsIgnoredWhileALeaderIsAlive(t *testing.T) {
 	}
 }
 
-func TestALeaderThatHearsNoQuorumStepsDown(t *testing.T) {
-	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum = true })
-	c.elect(1)
-	c.settleTicking(1)
-	c.isolate(1)
-	c.tick(1, 10) // those who answered since the last check count once more
-	c.settle()
-	c.wantRole(1, StateLeader, 2)
-	c.tick(1, 10)
-	c.wantRole(1, StateFollower, 2)
-}
-
 func TestATimeoutNowMakesAFollowerCampaignAtOnceWithoutPreVote(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = true, true })
 	c.elect(1)
@@ -495,4 +454,32 @@ func TestBothHalvesOfAJointConfigurationElectAndCommit(t *testing.T) {
 	c.heal()
 	c.settleTicking(1)
 	c.wantApplied("x ")
+}
+
+func TestTheOwnVoteOfAnEarlierCampaignDoesNotCount(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	n := c.node(1)
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	rd := n.Ready() // the vote of term 2 is being written
+	if err := n.Campaign(); err != nil {
+		t.Fatal(err)
+	}
+	c.step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 3})
+	n.Advance(rd)
+	c.wantRole(1, StateCandidate, 3)
+}
+
+// Who votes gives the candidate time to win.
+func TestAVoteThatIsGrantedStartsTheElectionTimerAgain(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	if err := c.node(1).SetRandomizedElectionTimeout(12); err != nil {
+		t.Fatal(err)
+	}
+	c.tick(1, 11)
+	c.step(voteFrom(2, 1, 2, entryAt(1, 1)))
+	c.ready(1)
+	c.tick(1, 11)
+	c.wantRole(1, StateFollower, 2)
 }

@@ -1,10 +1,12 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 )
@@ -375,5 +377,99 @@ func TestALeaderWhoseSnapshotIsAheadOfItsCommitIndexWaits(t *testing.T) {
 	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 1, Term: 2})
 	if got := c.answers(1, pb.MsgSnap); len(got) != 1 {
 		t.Errorf("%d snapshots are sent when it is committed", len(got))
+	}
+}
+
+// Until a snapshot is durable, Storage holds what it replaces.
+func TestEntriesThatASnapshotReplacesAreNotRead(t *testing.T) {
+	c := newTestCluster(t, 3, asyncWriting)
+	n := c.node(1)
+	if err := n.storage.Append(entriesOf(2, 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c.writing(pb.Message{Type: pb.MsgSnap, From: 2, To: 1, Term: 2, Snapshot: snapAt(5, 2, pb.ConfState{Voters: []uint64{1, 2, 3}})})
+	for lo := uint64(1); lo <= 5; lo++ {
+		if entries, err := n.raft.log.Entries(lo, 6, raftlog.NoLimit); !errors.Is(err, ErrCompacted) {
+			t.Errorf("from %d on: %v, %v", lo, entries, err)
+		}
+	}
+}
+
+// A follower that takes no snapshot costs less and less: the first retry comes at once, as in v3.6,
+// and then the leader waits twice as long each time, up to a bound.
+func TestSnapshotsThatFailAreSentMoreAndMoreRarely(t *testing.T) {
+	for _, how := range []string{"reported as failed", "reported as sent, and lost"} {
+		t.Run(how, func(t *testing.T) {
+			c, lines := withLagging(t, nil)
+			leader := c.node(1)
+			cs := leader.raft.members.ConfState()
+			_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, []byte("state"))
+			noError(t, err)
+			noError(t, leader.storage.Compact(leader.raft.log.Applied()))
+			failing := true
+			var at []uint64
+			c.cut = func(m *pb.Message) bool {
+				if m.Type == pb.MsgSnap && failing {
+					at = append(at, leader.raft.clock)
+				}
+				return m.Type == pb.MsgSnap && failing
+			}
+			status := SnapshotFailure
+			if how != "reported as failed" {
+				status = SnapshotFinish
+			}
+			before, start := *lines, leader.raft.clock
+			for range 1000 {
+				n := len(at)
+				c.run(1)
+				if len(at) > n {
+					leader.ReportSnapshot(3, status)
+				}
+			}
+			if len(at) < 10 || len(at) > 25 {
+				t.Errorf("%d snapshots in 1,000 ticks", len(at))
+			}
+			if info, warning := lines.info-before.info, lines.warning-before.warning; info != 1 || warning != 1 {
+				t.Errorf("%d lines at Info and %d warnings for %d snapshots", info, warning, len(at))
+			}
+			if at[0]-start > 2 || at[1]-at[0] > 2 {
+				t.Errorf("the first snapshots are sent after %d and %d ticks", at[0]-start, at[1]-at[0])
+			}
+			most := uint64(maxSnapshotWait * leader.cfg.ElectionTick)
+			for i := 2; i < len(at); i++ {
+				if wait := at[i] - at[i-1]; wait > most+2 || wait+2 < min(1<<(i-1), most) {
+					t.Errorf("snapshot %d is sent %d ticks after the one before", i+1, wait)
+				}
+			}
+			failing = false
+			c.run(maxSnapshotWait*leader.cfg.ElectionTick + 2)
+			if last := c.node(3).raft.log.LastIndex(); last != leader.raft.log.LastIndex() {
+				t.Errorf("node 3 has the log up to %d of %d", last, leader.raft.log.LastIndex())
+			}
+			if n := leader.raft.members.Progress(2).MaySendSnapshot(leader.raft.clock, 1000, 1000); !n {
+				t.Error("the leader goes on to wait when the follower has taken a snapshot")
+			}
+		})
+	}
+}
+
+// A program for v3.6 may retry a failed snapshot without a tick: the follower's next sign of life
+// is enough.
+func TestTheFirstRetryOfASnapshotNeedsNoTick(t *testing.T) {
+	c, _ := withLagging(t, nil)
+	leader := c.node(1)
+	cs := leader.raft.members.ConfState()
+	_, err := leader.storage.CreateSnapshot(leader.raft.log.Applied(), &cs, nil)
+	noError(t, err)
+	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgSnap }
+	for clear(c.sent); c.sent[pb.MsgSnap] == 0; {
+		c.run(1)
+	}
+	leader.ReportSnapshot(3, SnapshotFailure)
+	noError(t, leader.Step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 1, Term: leader.raft.term}))
+	c.settle()
+	if n := c.sent[pb.MsgSnap]; n != 2 {
+		t.Errorf("%d snapshots", n)
 	}
 }
