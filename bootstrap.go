@@ -21,7 +21,8 @@ type Peer struct {
 
 // Errors of Bootstrap.
 var (
-	// ErrBootstrapNotEmpty: the Storage holds a log already, which is no beginning of what Bootstrap with these peers has written.
+	// ErrBootstrapNotEmpty: the Storage holds a log already, which is no beginning of what
+	// Bootstrap with these peers has written.
 	ErrBootstrapNotEmpty = errors.New("raft: cannot bootstrap a storage that is not empty")
 	// ErrBootstrapPeers: the list of peers is empty, or names a node twice or none.
 	ErrBootstrapPeers = errors.New("raft: cannot bootstrap with these peers")
@@ -80,8 +81,8 @@ func firstEntries(peers []Peer) ([]pb.Entry, error) {
 	return entries, nil
 }
 
-// bootstrapped returns how many of the first entries the node has. There are some, and none was stored as committed, when a
-// crash has torn the write that Bootstrap has asked for.
+// bootstrapped returns how many of the first entries the node has. There are some, and none was
+// stored as committed, when a crash has torn the write that Bootstrap has asked for.
 func (r *raft) bootstrapped(first []pb.Entry, committed uint64) (int, error) {
 	last, err := r.log.StoredLast()
 	if err != nil {

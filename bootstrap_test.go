@@ -146,8 +146,8 @@ func TestBootstrapKeepsOffOtherLogs(t *testing.T) {
 	}
 }
 
-// A follower that has a part of the first configuration acknowledges it, by a snapshot too, although it holds back that it is
-// committed: whoever leads goes on from there.
+// A follower that has a part of the first configuration acknowledges it, by a snapshot too,
+// although it holds back that it is committed: whoever leads goes on from there.
 func TestAPartOfTheFirstConfigurationIsAcknowledgedAndNotCommitted(t *testing.T) {
 	peers := []Peer{{ID: 1}, {ID: 2}, {ID: 3}}
 	log := bootstrapLog(t, peers)

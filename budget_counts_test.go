@@ -63,8 +63,8 @@ func TestWhatAnOperationSends(t *testing.T) {
 			name: "a follower 5,000 entries behind",
 			prep: func(c *testCluster) { c.withLogs(103, odd, odd, odd, odd, nil) },
 			do:   func(c *testCluster) { c.elect(1) },
-			// Every follower is probed with the first entry of the term and told once that it is committed. The
-			// one that is behind refuses, and gets all of it in one append.
+			// Every follower is probed with the first entry of the term and told once that it is
+			// committed. The one that is behind refuses, and gets all of it in one append.
 			want: map[pb.MessageType]int{pb.MsgVote: 4, pb.MsgVoteResp: 4, pb.MsgApp: 8, pb.MsgAppResp: 8},
 		},
 		{

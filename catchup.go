@@ -227,7 +227,8 @@ func (r *raft) decideCatchUp(c *catchUp) {
 	}
 }
 
-// giveUpCatchUp tells those who wait for a learner that they wait in vain. A learner goes on to be counted.
+// giveUpCatchUp tells those who wait for a learner that they wait in vain. A learner goes on to be
+// counted.
 func (r *raft) giveUpCatchUp(c *catchUp) {
 	state := c.State
 	c.State = CatchUpGivenUp

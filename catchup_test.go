@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// withLearner returns a cluster of one voter, which leads, and a learner, node 2, that is cut off and
-// lacks everything.
+// withLearner returns a cluster of one voter, which leads, and a learner, node 2, that is cut off
+// and lacks everything.
 func withLearner(t *testing.T) *testCluster {
 	c := newTestCluster(t, 1, func(cfg *Config) { cfg.CatchUpRounds, cfg.MaxSizePerMsg = 3, 1 })
 	c.join(nil)

@@ -590,7 +590,8 @@ func (c *testCluster) storageWork(n *testNode, m pb.Message) {
 
 // Acknowledgements and echoes of what is not there any more.
 
-// writing steps a message into a node with asynchronous storage writes, and returns the acknowledgement of the write that follows.
+// writing steps a message into a node with asynchronous storage writes, and returns the
+// acknowledgement of the write that follows.
 func (c *testCluster) writing(m pb.Message) pb.Message {
 	c.tb.Helper()
 	c.step(m)

@@ -23,8 +23,8 @@ type testNode struct {
 	configured func(index uint64, snapshot bool, cs *pb.ConfState)
 	threads    []pb.Message // with asynchronous storage writes: work that is not done yet
 	held       *Ready       // of a fuzzer: written, and not acknowledged by Advance
-	// rec is where the node's doings are reported, in a walk. Elsewhere tests meddle with nodes, and
-	// what a node promises is checked alone.
+	// rec is where the node's doings are reported, in a walk. Elsewhere tests meddle with nodes,
+	// and what a node promises is checked alone.
 	rec   *property.Node
 	alone property.Witness
 }

@@ -117,8 +117,8 @@ func TestEveryLinkInThePackageDocumentationLeadsToAName(t *testing.T) {
 	}
 }
 
-// collectFields adds the fields of the file's structs, as Type.Field. Before Go 1.26 package doc does
-// not resolve links to fields.
+// collectFields adds the fields of the file's structs, as Type.Field. Before Go 1.26 package doc
+// does not resolve links to fields.
 func collectFields(f *ast.File, fields map[string]bool) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
@@ -150,8 +150,8 @@ func TestTheCodeInTheMigrationGuideCompiles(t *testing.T) {
 	compiles(t, code, 13)
 }
 
-// compiles checks that each line of a document's code stands in this file, inside a function, and that
-// there are at least so many.
+// compiles checks that each line of a document's code stands in this file, inside a function, and
+// that there are at least so many.
 func compiles(t *testing.T, code []string, atLeast int) {
 	t.Helper()
 	source := read(t, "doc_test.go")

@@ -371,10 +371,9 @@ func TestARequestFromAnEarlierTermIsAnsweredWithTheNewerOne(t *testing.T) {
 	}
 }
 
-// A candidate may win with the votes of others before its own write is done. What is still
-// being written counts for nobody.
-// The votes of the others are repeated when they are asked for again, so without its own on the disk the next life of a leader
-// would lead the same term, with another log.
+// A candidate may win with the votes of others before its own write is done. What is still being
+// written counts for nobody. The votes of the others are repeated when they are asked for again, so
+// without its own on the disk the next life of a leader would lead the same term, with another log.
 func TestACandidateLeadsWhenItsOwnVoteIsDurableAndNotBefore(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		t.Run(fmt.Sprintf("async %t", async), func(t *testing.T) {

@@ -40,7 +40,8 @@ var (
 	// elsewhere. RawNode.CheckProposal says why. AddServer, AwaitCatchUp and StepDown return
 	// one of the more precise errors below, which match it.
 	ErrProposalDropped = errors.New("raft proposal dropped")
-	// ErrCatchUpGivenUp is returned to who waits for a server that does not catch up, see CatchUpGivenUp.
+	// ErrCatchUpGivenUp is returned to who waits for a server that does not catch up, see
+	// CatchUpGivenUp.
 	ErrCatchUpGivenUp = errors.New("raft: the server has not caught up")
 	// ErrNotLearner is returned for a server that was to be a learner of the configuration.
 	ErrNotLearner = errors.New("raft: not a learner")

@@ -77,7 +77,8 @@ func ExampleRawNode_StepDown() {
 	// StateFollower of node 1
 }
 
-// A server joins with an empty Storage and without Bootstrap. It is a learner until it has caught up.
+// A server joins with an empty Storage and without Bootstrap. It is a learner until it has caught
+// up.
 func ExampleRawNode_AddServer() {
 	cluster := newExampleCluster(3, nil)
 	cluster.add(nil)

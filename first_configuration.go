@@ -32,8 +32,9 @@ func isOfFirst(e *pb.Entry) bool {
 }
 
 // firstConfiguration returns the index of the last entry of the first configuration, if the log
-// begins with it because Bootstrap has written it, here or elsewhere. It returns 0 if the log begins
-// otherwise. If the log ends at that index, other nodes may have more of the first configuration.
+// begins with it because Bootstrap has written it, here or elsewhere. It returns 0 if the log
+// begins otherwise. If the log ends at that index, other nodes may have more of the first
+// configuration.
 func firstConfiguration(l *raftlog.Log) (uint64, error) {
 	if term, ok := l.Term(1); !ok || term != bootstrapTerm || l.First() != 1 {
 		return 0, nil
@@ -111,8 +112,8 @@ func (r *raft) commitTo(index uint64) error {
 }
 
 // toApply returns committed entries that were not handed out yet, of at most maxBytes but at least
-// one entry. If the log begins with the first configuration, all of that comes at once, whatever its
-// size.
+// one entry. If the log begins with the first configuration, all of that comes at once, whatever
+// its size.
 func (r *raft) toApply(maxBytes uint64) ([]pb.Entry, error) {
 	lo, hi := r.log.Applying()+1, r.log.ApplyEnd(r.async == nil)
 	if lo >= hi {
@@ -126,8 +127,8 @@ func (r *raft) toApply(maxBytes uint64) ([]pb.Entry, error) {
 	return r.log.ToApply(lo, hi, maxBytes)
 }
 
-// firstToApply returns the first configuration, as far as it may be applied before hi; nil if the log
-// begins otherwise.
+// firstToApply returns the first configuration, as far as it may be applied before hi; nil if the
+// log begins otherwise.
 func firstToApply(l *raftlog.Log, hi uint64) ([]pb.Entry, error) {
 	end, err := firstConfiguration(l)
 	if err != nil || end == 0 {

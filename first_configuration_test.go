@@ -73,7 +73,8 @@ func TestTheFirstConfigurationIsHandedOutAndActiveAsOne(t *testing.T) {
 	}
 }
 
-// wantAllVoters applies configuration changes, each of which has to make all of the first configuration active.
+// wantAllVoters applies configuration changes, each of which has to make all of the first
+// configuration active.
 func wantAllVoters(t *testing.T, rn *RawNode, entries []pb.Entry) {
 	t.Helper()
 	for i := range entries {
@@ -90,8 +91,9 @@ func wantAllVoters(t *testing.T, rn *RawNode, entries []pb.Entry) {
 	}
 }
 
-// An application may take a snapshot after any entry. Whoever got one from within the first configuration would know of all its
-// voters, and not that the rest of it is committed: here 2 and 3 would elect a leader who has other entries in its place.
+// An application may take a snapshot after any entry. Whoever got one from within the first
+// configuration would know of all its voters, and not that the rest of it is committed: here 2 and
+// 3 would elect a leader who has other entries in its place.
 func TestNoSnapshotThatEndsWithinTheFirstConfigurationIsSent(t *testing.T) {
 	c := emptyCluster(t, 3)
 	n := c.node(1)
@@ -135,7 +137,8 @@ func TestNoSnapshotThatEndsWithinTheFirstConfigurationIsSent(t *testing.T) {
 	c.wantConfig("voters=(1 2 3)", 1, 2, 3)
 }
 
-// Where the log begins otherwise, a change behind a snapshot is one like any other, in term 1 too: there may be no later snapshot for long.
+// Where the log begins otherwise, a change behind a snapshot is one like any other, in term 1 too:
+// there may be no later snapshot for long.
 func TestASnapshotBeforeAChangeInTheFirstTermIsSent(t *testing.T) {
 	changes := bootstrapLog(t, []Peer{{ID: 5}, {ID: 6}})
 	for name, tc := range map[string]struct {
@@ -212,7 +215,8 @@ func TestAFirstConfigurationThatIsUnavailableIsCommittedLater(t *testing.T) {
 	}
 }
 
-// Nobody leads in the term of the first configuration. Who claims to adds nothing to what is committed of it.
+// Nobody leads in the term of the first configuration. Who claims to adds nothing to what is
+// committed of it.
 func TestWhatIsAddedToTheFirstConfigurationIsNotApplied(t *testing.T) {
 	log := bootstrapLog(t, []Peer{{ID: 1}, {ID: 2}, {ID: 3}, {ID: 4}})
 	cfg := testConfig(1, NewMemoryStorage())
@@ -232,7 +236,8 @@ func TestWhatIsAddedToTheFirstConfigurationIsNotApplied(t *testing.T) {
 	}
 }
 
-// What is committed is so in every term. Who has said it may be gone, and those who lead later may not know that this node votes.
+// What is committed is so in every term. Who has said it may be gone, and those who lead later may
+// not know that this node votes.
 func TestWhatIsToldOfCommitmentBeforeItIsDurableCountsInALaterTerm(t *testing.T) {
 	log := bootstrapLog(t, []Peer{{ID: 1}, {ID: 2}, {ID: 3}})
 	for name, tell := range map[string]pb.Message{

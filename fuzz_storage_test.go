@@ -9,7 +9,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// anyStorage holds anything, as a disk does that was written by somebody else, or not wholly: its answers need not fit together.
+// anyStorage holds anything, as a disk does that was written by somebody else, or not wholly: its
+// answers need not fit together.
 type anyStorage struct {
 	hard        pb.HardState
 	conf        pb.ConfState
@@ -99,8 +100,8 @@ func (s *anyStorage) Entries(lo, hi, _ uint64) ([]pb.Entry, error) {
 	return s.entries[from:to:to], s.fails()
 }
 
-// FuzzStorage starts a node from a disk that holds anything, and runs it for a while. It says what is wrong with the disk
-// or runs; it does not panic, and what it believes of itself holds together.
+// FuzzStorage starts a node from a disk that holds anything, and runs it for a while. It says what
+// is wrong with the disk or runs; it does not panic, and what it believes of itself holds together.
 func FuzzStorage(f *testing.F) {
 	f.Add([]byte{3, 1, 2, 1, 1, 0, 5, 0, 0, 7, 0, 1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 7, 0, 1, 1, 9, 9, 9})
 	f.Add([]byte("a disk that somebody else has written 0123456789"))
@@ -129,7 +130,8 @@ func FuzzStorage(f *testing.F) {
 	})
 }
 
-// anyNode is a node on such a disk, with the Ready that it has in hand, and what its threads have not acknowledged.
+// anyNode is a node on such a disk, with the Ready that it has in hand, and what its threads have
+// not acknowledged.
 type anyNode struct {
 	*RawNode
 	disk *anyStorage

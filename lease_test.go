@@ -9,9 +9,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// leaseWorld is a cluster of three in continuous time: a moment is a fraction of a tick. Every
-// node ticks at its own phase and with its own period, messages take no time, which is the worst
-// case for a lease, and after the cut the leader, node 1, is alone while the others do everything to
+// leaseWorld is a cluster of three in continuous time: a moment is a fraction of a tick. Every node
+// ticks at its own phase and with its own period, messages take no time, which is the worst case
+// for a lease, and after the cut the leader, node 1, is alone while the others do everything to
 // elect another one and to commit. At every moment node 1 is asked for a lease read.
 type leaseWorld struct {
 	*testCluster
@@ -392,8 +392,8 @@ func TestANodeMakesUpForTicksThatItCouldNotTake(t *testing.T) {
 	}
 }
 
-// What a voter promises begins when it hears from the leader. Ticks that were due before that and wait for a busy goroutine would
-// otherwise be counted afterwards, and the promise end too soon.
+// What a voter promises begins when it hears from the leader. Ticks that were due before that and
+// wait for a busy goroutine would otherwise be counted afterwards, and the promise end too soon.
 func TestThroughANodeDueTicksComeBeforeAMessage(t *testing.T) {
 	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum, cfg.LeaseDriftTicks = true, 1 })
 	voter := c.node(1)

@@ -70,7 +70,8 @@ func TestARemovedLeaderAnswersWhatIsUnderWayBeforeItGoes(t *testing.T) {
 	}
 }
 
-// What the smaller quorum has already is committed with the change, and not when somebody acknowledges something next.
+// What the smaller quorum has already is committed with the change, and not when somebody
+// acknowledges something next.
 func TestASmallerQuorumCommitsAtOnce(t *testing.T) {
 	c := newTestCluster(t, 2, nil)
 	c.elect(1)
@@ -200,7 +201,8 @@ func TestAJointConfigurationIsLeftByHandIfThatIsAskedFor(t *testing.T) {
 }
 
 func TestThatAConfigurationChangeIsCommittedIsDurableBeforeItIsApplied(t *testing.T) {
-	// One entry is applied at a time, so the commit index passes the change before it is handed out.
+	// One entry is applied at a time, so the commit index passes the change before it is handed
+	// out.
 	c := newTestCluster(t, 2, func(cfg *Config) { cfg.MaxCommittedSizePerReady = 1 })
 	c.elect(1)
 	c.propose(1, "before")
@@ -261,7 +263,8 @@ func TestAFollowerThatForgetsItsLeaderReportsItsReadsAsDropped(t *testing.T) {
 	c.wantDroppedReads(2, "x")
 }
 
-// A node that does not vote campaigns in no later term, so what it says comes in the one that it is left in.
+// A node that does not vote campaigns in no later term, so what it says comes in the one that it is
+// left in.
 func TestARefusalOfAnEarlierTermTellsWhatIsCommitted(t *testing.T) {
 	for _, typ := range []pb.MessageType{pb.MsgVoteResp, pb.MsgPreVoteResp} {
 		c := newTestCluster(t, 3, preVote)
@@ -566,7 +569,8 @@ func TestBug38WhoIsPromotedWithoutKnowingItAndHasTheLongestLogIsTold(t *testing.
 	c.elect(1)
 	c.change(1, "l3")
 	c.settleTicking(1)
-	// Node 3 gets the promotion and an entry more, without the commit index; node 2 gets the promotion only.
+	// Node 3 gets the promotion and an entry more, without the commit index; node 2 gets the
+	// promotion only.
 	if err := c.tryChange(1, "v3"); err != nil {
 		t.Fatal(err)
 	}

@@ -425,7 +425,8 @@ func TestAnIdleMemoryStorageIsSmall(t *testing.T) {
 	}
 }
 
-// Run with -race: a reader may look at entries while the log is appended to, overwritten and compacted.
+// Run with -race: a reader may look at entries while the log is appended to, overwritten and
+// compacted.
 func TestMemoryStorageServesReadersWhileItIsWritten(t *testing.T) {
 	ms := NewMemoryStorage()
 	var readers sync.WaitGroup

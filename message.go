@@ -31,8 +31,8 @@ import (
 // transfer: they are granted although a leader is alive (thesis §4.2.3).
 const contextTransfer = "CampaignTransfer"
 
-// appendReq is MsgApp: entries to follow prev, and how far the leader has committed. Like appendResp it
-// is a view and not a copy, because these two are most of the traffic.
+// appendReq is MsgApp: entries to follow prev, and how far the leader has committed. Like
+// appendResp it is a view and not a copy, because these two are most of the traffic.
 type appendReq struct{ *pb.Message }
 
 func (m appendReq) prev() raftlog.EntryID { return raftlog.EntryID{Term: m.LogTerm, Index: m.Index} }
@@ -79,8 +79,8 @@ func voteReqOf(m *pb.Message) voteReq {
 	}
 }
 
-// upToDate is the rule by which a voter compares a candidate's log with its own, which ends with own
-// (thesis §3.6.1): the later last term wins, then the longer log.
+// upToDate is the rule by which a voter compares a candidate's log with its own, which ends with
+// own (thesis §3.6.1): the later last term wins, then the longer log.
 func (req *voteReq) upToDate(own raftlog.EntryID) bool {
 	return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index
 }

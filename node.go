@@ -23,8 +23,8 @@ type Node interface {
 	Tick()
 	// Campaign starts an election now.
 	Campaign(ctx context.Context) error
-	// Propose asks to append data, which the node keeps. It waits until there is a leader and
-	// until the proposal is appended or sent to it, or ctx is done. An error matching ErrProposalDropped
+	// Propose asks to append data, which the node keeps. It waits until there is a leader and until
+	// the proposal is appended or sent to it, or ctx is done. An error matching ErrProposalDropped
 	// means that it was not.
 	Propose(ctx context.Context, data []byte) error
 	// ProposeConfChange gives the node a configuration change to propose, when there is a
@@ -61,8 +61,8 @@ type Node interface {
 }
 
 // StartNode starts a node with an empty Storage and gives it its first configuration, see
-// RawNode.Bootstrap. With a Storage that is not empty it is RestartNode, and a warning is logged. If the node cannot
-// start, for instance because config cannot be used or there are no peers, the
+// RawNode.Bootstrap. With a Storage that is not empty it is RestartNode, and a warning is logged.
+// If the node cannot start, for instance because config cannot be used or there are no peers, the
 // error is logged, and the node that is returned is one that is stopped for that reason: its
 // methods return the error. NewNode returns it at once.
 func StartNode(c *Config, peers []Peer) Node {
@@ -88,7 +88,8 @@ func RestartNode(c *Config) Node {
 	return n
 }
 
-// NewNode starts a node, and bootstraps it if peers are given. ErrBootstrapNotEmpty is an error here.
+// NewNode starts a node, and bootstraps it if peers are given. ErrBootstrapNotEmpty is an error
+// here.
 func NewNode(c *Config, peers []Peer) (Node, error) {
 	rn, err := nodeCore(c)
 	if err != nil {

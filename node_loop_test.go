@@ -112,8 +112,8 @@ func TestStoppedNodesLeaveNoGoroutines(t *testing.T) {
 	}
 }
 
-// With asynchronous storage writes there is no Advance: the node goes on while the application works on a batch, which must stay
-// as it was.
+// With asynchronous storage writes there is no Advance: the node goes on while the application
+// works on a batch, which must stay as it was.
 func TestABatchStaysAsItIsWhileTheNodeGoesOn(t *testing.T) {
 	storage := raft.NewMemoryStorage()
 	if err := storage.ApplySnapshot(raftpb.Snapshot{Metadata: raftpb.SnapshotMetadata{

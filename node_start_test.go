@@ -10,7 +10,8 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// soloMember does the work of one batch of a member that is alone: write and apply. The caller calls Advance.
+// soloMember does the work of one batch of a member that is alone: write and apply. The caller
+// calls Advance.
 func soloMember(t *testing.T, n raft.Node, storage *raft.MemoryStorage, rd raft.Ready) {
 	t.Helper()
 	if err := storage.Append(rd.Entries); err != nil {
@@ -29,7 +30,8 @@ func soloMember(t *testing.T, n raft.Node, storage *raft.MemoryStorage, rd raft.
 	}
 }
 
-// lead drives a member that is alone until it leads and has applied its first entry, the one behind last.
+// lead drives a member that is alone until it leads and has applied its first entry, the one behind
+// last.
 func lead(ctx context.Context, t *testing.T, n raft.Node, storage *raft.MemoryStorage, last uint64) {
 	t.Helper()
 	for {

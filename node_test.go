@@ -132,8 +132,8 @@ func TestNodesReplicateFromManyGoroutines(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			// Without a leader this waits; a proposal on its way to a leader that falls can get lost, so
-			// each is made until it is applied somewhere.
+			// Without a leader this waits; a proposal on its way to a leader that falls can get
+			// lost, so each is made until it is applied somewhere.
 			if err := members[uint64(i%3)+1].Propose(ctx, fmt.Appendf(nil, "%d", i)); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
 				t.Error(err)
 			}

@@ -18,7 +18,8 @@ type Operator interface {
 	// votes or ctx is done. The error matches ErrCatchUpGivenUp if it did not get there, and
 	// ErrNotLeader too if the leadership was lost: ask the next leader to go on then.
 	AddServer(ctx context.Context, id uint64, ccContext []byte) error
-	// AwaitCatchUp waits until a learner has caught up. Errors are as with AddServer, or ErrNotLearner.
+	// AwaitCatchUp waits until a learner has caught up. Errors are as with AddServer, or
+	// ErrNotLearner.
 	AwaitCatchUp(ctx context.Context, id uint64) error
 	// CheckConfChange returns the reason why the node would not propose cc now, see
 	// RawNode.CheckConfChange.

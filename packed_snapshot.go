@@ -7,8 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// packedSnapshot is a pb.Snapshot in less than half of its size: a process may have very many groups, each
-// with a MemoryStorage that has one.
+// packedSnapshot is a pb.Snapshot in less than half of its size: a process may have very many
+// groups, each with a MemoryStorage that has one.
 type packedSnapshot struct {
 	data []byte
 	id   raftlog.EntryID

@@ -11,8 +11,9 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// recorder writes down what goes into a node, see Config.Recording. A nil recorder does nothing, and costs a comparison
-// per call: each of its methods that stands in a hot path is a wrapper that is inlined.
+// recorder writes down what goes into a node, see Config.Recording. A nil recorder does nothing,
+// and costs a comparison per call: each of its methods that stands in a hot path is a wrapper that
+// is inlined.
 type recorder struct {
 	out *recording.Writer
 	rec recording.Record
@@ -21,7 +22,8 @@ type recorder struct {
 	blobs   [][]byte
 	bytes   []byte
 
-	// node is a pointer to what checkpoints hold; nil until it has started. shape is that of its type, once it was needed.
+	// node is a pointer to what checkpoints hold; nil until it has started. shape is that of its
+	// type, once it was needed.
 	node  any
 	shape uint64
 	state []byte
@@ -34,7 +36,8 @@ func newRecorder(out io.Writer) *recorder {
 	return &recorder{out: recording.NewWriter(out)}
 }
 
-// add writes a record, and before an input what the node is like, if that is wanted: nothing has come of the input yet.
+// add writes a record, and before an input what the node is like, if that is wanted: nothing has
+// come of the input yet.
 func (r *recorder) add(kind recording.Kind, blobs [][]byte, numbers ...uint64) {
 	if r.node != nil && kind.IsInput() {
 		if room := r.out.CheckpointRoom(); room > 0 {
@@ -97,7 +100,8 @@ func (r *recorder) start(c *Config) {
 	r.add(recording.Start, nil, options.Encode(c)...)
 }
 
-// batch writes the fingerprint of what a Ready hands out: of all of it, so that one bit more or less is noticed.
+// batch writes the fingerprint of what a Ready hands out: of all of it, so that one bit more or
+// less is noticed.
 func (r *recorder) batch(batch *Ready) {
 	rd := *batch // which stays off the heap, as in step
 	h := fnv.New64a()

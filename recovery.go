@@ -8,17 +8,19 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// A store that does not write atomically may have lost a hard state and kept the entries that were written before it in the same
-// write. What such a hard state would have said of the term and of committed configuration changes stands in the
-// entries too, and a node that started without it would not be the one that crashed.
+// A store that does not write atomically may have lost a hard state and kept the entries that were
+// written before it in the same write. What such a hard state would have said of the term and of
+// committed configuration changes stands in the entries too, and a node that started without it
+// would not be the one that crashed.
 
-// recoverHardState returns what hs, which names the log's commit index, must have been at least. trusting is
-// Config.DisableConfChangeValidation.
+// recoverHardState returns what hs, which names the log's commit index, must have been at least.
+// trusting is Config.DisableConfChangeValidation.
 func recoverHardState(hs pb.HardState, l *raftlog.Log, trusting bool) (pb.HardState, error) {
 	if last := l.Last(); last.Term > hs.Term && (last.Index >= l.First() || hs.Term > 0 || last.Term > 1) {
-		// Entries come in their own term or a later one. No vote of that term is lost: one that was given was durable
-		// first, and who leads in a term has voted in it. A snapshot of term 1 without a hard state is how new groups
-		// begin, in which nobody has led; one of a later term is a group that begins with another's state.
+		// Entries come in their own term or a later one. No vote of that term is lost: one that was
+		// given was durable first, and who leads in a term has voted in it. A snapshot of term 1
+		// without a hard state is how new groups begin, in which nobody has led; one of a later
+		// term is a group that begins with another's state.
 		hs.Term, hs.Vote = last.Term, None
 	}
 	first, complete, err := recoverFirstConfiguration(l)

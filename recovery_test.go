@@ -6,7 +6,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// leftOver is a storage in which a crash has left entries behind a snapshot at 1/1, and a hard state.
+// leftOver is a storage in which a crash has left entries behind a snapshot at 1/1, and a hard
+// state.
 func leftOver(t *testing.T, hs pb.HardState, entries ...pb.Entry) *MemoryStorage {
 	t.Helper()
 	s := NewMemoryStorage()
@@ -113,7 +114,8 @@ func TestChangesAreFoundInALongTail(t *testing.T) {
 	}
 }
 
-// A group may begin with the state of another one, whose snapshot has a term, and without a hard state.
+// A group may begin with the state of another one, whose snapshot has a term, and without a hard
+// state.
 func TestAGroupThatBeginsWithASnapshotOfALaterTermElectsAndStartsAgain(t *testing.T) {
 	for _, voters := range [][]uint64{{1}, {1, 2, 3}} {
 		c := newTestCluster(t, len(voters), func(cfg *Config) { cfg.PreVote, cfg.CheckQuorum = true, true })

@@ -36,9 +36,10 @@ func (r *raft) resetVolatile() {
 	r.leadership.end()
 }
 
-// becomeFollower: a later term alone does not start the timer again. Only a sign of the leader does, or a vote that is granted
-// (thesis Figure 3.1); otherwise every candidate that cannot win costs those who could another timeout, and one with a fast
-// clock keeps them from campaigning for ever.
+// becomeFollower: a later term alone does not start the timer again. Only a sign of the leader
+// does, or a vote that is granted (thesis Figure 3.1); otherwise every candidate that cannot win
+// costs those who could another timeout, and one with a fast clock keeps them from campaigning for
+// ever.
 func (r *raft) becomeFollower(term, lead uint64) {
 	if r.role == StateLeader || lead != None {
 		r.startTimer()

@@ -240,8 +240,8 @@ func TestAFollowerThatGotTheEntriesElsewhereNeedsNoReport(t *testing.T) {
 	c.wantCommit(3, c.node(1).BasicStatus().Commit)
 }
 
-// Entries that are with the application are older than a snapshot that comes then: it would be taken back
-// by them, its configuration by a change among them.
+// Entries that are with the application are older than a snapshot that comes then: it would be
+// taken back by them, its configuration by a change among them.
 func TestASnapshotWaitsForWhatIsBeingApplied(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		t.Run(fmt.Sprintf("async %t", async), func(t *testing.T) {
@@ -285,7 +285,8 @@ func TestASnapshotWaitsForWhatIsBeingApplied(t *testing.T) {
 	}
 }
 
-// takeStorageWork persists a batch, acknowledges the writes, and returns the acknowledgement of what is to be applied.
+// takeStorageWork persists a batch, acknowledges the writes, and returns the acknowledgement of
+// what is to be applied.
 func takeStorageWork(t *testing.T, c *testCluster, n *testNode, rd Ready) (applied pb.Message) {
 	t.Helper()
 	n.persist(t, rd)
@@ -317,7 +318,8 @@ func TestASnapshotThatWaitsIsForgottenInALaterTerm(t *testing.T) {
 	}
 }
 
-// While a snapshot waits, what the leader sends behind it is not rejected: the leader would send the snapshot again.
+// While a snapshot waits, what the leader sends behind it is not rejected: the leader would send
+// the snapshot again.
 func TestASnapshotThatWaitsIsSentOnce(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := c.node(1)
@@ -337,7 +339,8 @@ func TestASnapshotThatWaitsIsSentOnce(t *testing.T) {
 	}
 }
 
-// A commit index is not synced, and the application's snapshot is. After a crash the snapshot may be ahead.
+// A commit index is not synced, and the application's snapshot is. After a crash the snapshot may
+// be ahead.
 func TestALeaderWhoseSnapshotIsAheadOfItsCommitIndexWaits(t *testing.T) {
 	s := NewMemoryStorage()
 	cs := pb.ConfState{Voters: []uint64{1, 2, 3}}

@@ -25,8 +25,9 @@ type BasicStatus struct {
 	// LeadTransferee is the node to which leadership is being transferred; None if to nobody.
 	LeadTransferee uint64
 
-	// StalledTicks is for how many ticks a leader's own disk has acknowledged no write although there
-	// are entries to write. With Config.CheckQuorum the leader steps down after an election timeout.
+	// StalledTicks is for how many ticks a leader's own disk has acknowledged no write although
+	// there are entries to write. With Config.CheckQuorum the leader steps down after an election
+	// timeout.
 	StalledTicks int
 }
 

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// layers reads the order of the package's files from CONTRIBUTING.md, lowest first: a file uses what
-// files of its own or a lower layer declare. A line that is indented further goes on with a layer.
-// Go does not hold this inside a package, so this test does.
+// layers reads the order of the package's files from CONTRIBUTING.md, lowest first: a file uses
+// what files of its own or a lower layer declare. A line that is indented further goes on with a
+// layer. Go does not hold this inside a package, so this test does.
 func layers(t *testing.T) (layers [][]string) {
 	t.Helper()
 	text, err := os.ReadFile("CONTRIBUTING.md")

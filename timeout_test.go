@@ -6,8 +6,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// A candidate that cannot win raises the term of the others. Were that to start their timers again, those who can win would wait
-// for another timeout each time.
+// A candidate that cannot win raises the term of the others. Were that to start their timers again,
+// those who can win would wait for another timeout each time.
 func TestALaterTermAloneDoesNotStartTheElectionTimerAgain(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)

@@ -46,8 +46,8 @@ func TestALaggardLeadsOnlyWhenItHasEverything(t *testing.T) {
 	c.wantRole(3, StateLeader, 3)
 }
 
-// Nothing is sent to a follower that was reported unreachable, until a sign of life; but a transfer to it finds out
-// at once whether it is there.
+// Nothing is sent to a follower that was reported unreachable, until a sign of life; but a transfer
+// to it finds out at once whether it is there.
 func TestATransferDoesNotWaitForAnUnreachableFollowersHeartbeat(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
@@ -194,7 +194,8 @@ func TestALearnerObeysNoOrderToCampaign(t *testing.T) {
 	c.wantRole(1, StateLeader, term)
 }
 
-// The leader is told that a snapshot is durable before the node itself is, and may order it to campaign at once.
+// The leader is told that a snapshot is durable before the node itself is, and may order it to
+// campaign at once.
 func TestAnOrderToCampaignWaitsForASnapshotToBeDurable(t *testing.T) {
 	storage := NewMemoryStorage()
 	cfg := testConfig(1, storage)

@@ -78,9 +78,9 @@ func (h *history) look(c *testCluster) {
 	}
 }
 
-// lookAtRivals: whoever could be elected next, because it has all that is committed and may campaign,
-// uses a configuration in which every quorum meets every quorum of the leader's. That is why
-// changes are made one at a time, and why a committed one has to be applied before a campaign.
+// lookAtRivals: whoever could be elected next, because it has all that is committed and may
+// campaign, uses a configuration in which every quorum meets every quorum of the leader's. That is
+// why changes are made one at a time, and why a committed one has to be applied before a campaign.
 func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 	c.tb.Helper()
 	newest := pb.Entry{Index: h.Commit, Term: h.Past.Term(h.Commit)}
@@ -221,8 +221,8 @@ func randomChange(pick, nodes int) pb.ConfChangeV2 {
 	return cc
 }
 
-// walker drives a cluster that is split in two, or not: what goes from one side to the other waits, and
-// may be delivered late.
+// walker drives a cluster that is split in two, or not: what goes from one side to the other waits,
+// and may be delivered late.
 type walker struct {
 	*testCluster
 	split uint // a bit for each node on one side
@@ -339,7 +339,8 @@ func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 	}
 	changes, leaves, leaders := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		// Rapid prefers small numbers, so it draws only how long the walk is, and a seed for its steps.
+		// Rapid prefers small numbers, so it draws only how long the walk is, and a seed for its
+		// steps.
 		acts := make([]act, rapid.SampledFrom([]int{400, 300, 200, 100, 50}).Draw(t, "acts"))
 		dice := newGenerator(rapid.Uint64().Draw(t, "seed"), 0)
 		for i := range acts {

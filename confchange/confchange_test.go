@@ -175,8 +175,8 @@ func TestConfigurationsThatContradictThemselvesAreNotRestored(t *testing.T) {
 	}
 }
 
-// Every legal sequence keeps the configuration valid and its neighbours' quorums overlapping, leaves
-// its arguments alone, and can be restored from its ConfState.
+// Every legal sequence keeps the configuration valid and its neighbours' quorums overlapping,
+// leaves its arguments alone, and can be restored from its ConfState.
 func TestAdjacentConfigurationsShareAVoterInEveryQuorum(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := tracker.Config{Voters: quorum.JointConfig{{1: {}, 2: {}, 3: {}}, nil}}

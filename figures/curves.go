@@ -11,13 +11,15 @@ import (
 	"github.com/ffd200af/raft/rafttest/sim"
 )
 
-// ticksPerMillisecond is how fine clocks are. Clocks have no common phase, so timeouts are spread over a tick even where they
-// are drawn without randomness; a tenth of a millisecond is what the timers of an ordinary machine are good for, and little
-// beside the smallest randomness of the figure.
+// ticksPerMillisecond is how fine clocks are. Clocks have no common phase, so timeouts are spread
+// over a tick even where they are drawn without randomness; a tenth of a millisecond is what the
+// timers of an ordinary machine are good for, and little beside the smallest randomness of the
+// figure.
 const ticksPerMillisecond = 10
 
-// The delays, in milliseconds: the only figures that are fitted, to the paper's broadcast time of 15. A message there and back
-// takes half a millisecond, which is what the paper gives for a broadcast without slow storage (§5.6); the rest is the write.
+// The delays, in milliseconds: the only figures that are fitted, to the paper's broadcast time of
+// 15. A message there and back takes half a millisecond, which is what the paper gives for a
+// broadcast without slow storage (§5.6); the rest is the write.
 const (
 	messageMillis = 0.25
 	writeMillis   = 8.1
@@ -89,8 +91,8 @@ var (
 	minimum    = [][2]int{{12, 24}, {25, 50}, {50, 100}, {100, 200}, {150, 300}}
 )
 
-// allCurves are the curves of the figure, with synchronous and with asynchronous writes, and some with
-// equal logs.
+// allCurves are the curves of the figure, with synchronous and with asynchronous writes, and some
+// with equal logs.
 func allCurves() []*curve {
 	var all []*curve
 	for _, v := range []variant{{}, {async: true}, {equal: true}, {async: true, equal: true}} {
@@ -114,8 +116,8 @@ func find(curves []*curve, r [2]int, v variant) *curve {
 	return nil
 }
 
-// measure runs the trials of all curves, as many curves at a time as there are processors. Each has a world of its own for each
-// trial, so the order does not matter.
+// measure runs the trials of all curves, as many curves at a time as there are processors. Each has
+// a world of its own for each trial, so the order does not matter.
 func measure(curves []*curve, trials int, seed uint64) error {
 	var workers sync.WaitGroup
 	var done atomic.Int32

@@ -1,7 +1,7 @@
-// Command figures repeats the experiment behind Figure 16 of the Raft paper (Ongaro and Ousterhout, In
-// Search of an Understandable Consensus Algorithm) with this library, in the simulator. It measures how
-// long a cluster is without a leader when its leader crashes, for election timeouts that differ in
-// randomness and in length.
+// Command figures repeats the experiment behind Figure 16 of the Raft paper (Ongaro and Ousterhout,
+// In Search of an Understandable Consensus Algorithm) with this library, in the simulator. It
+// measures how long a cluster is without a leader when its leader crashes, for election timeouts
+// that differ in randomness and in length.
 //
 //	go run ./figures   # some minutes; writes docs/elections.csv, .svg and .md
 //	go run ./figures -trials 50 -out rough

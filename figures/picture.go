@@ -15,7 +15,8 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The picture has the paper's two graphs, below each other, once for each order of writing and asking, side by side.
+// The picture has the paper's two graphs, below each other, once for each order of writing and
+// asking, side by side.
 const (
 	pictureWidth  = 26 * vg.Centimeter
 	pictureHeight = 19 * vg.Centimeter
@@ -122,7 +123,8 @@ func style(graph *plot.Plot) {
 	graph.Legend.Padding = vg.Points(2)
 }
 
-// cumulative is the curve through the sorted downtimes, in steps of half a percent. It ends at the right edge.
+// cumulative is the curve through the sorted downtimes, in steps of half a percent. It ends at the
+// right edge.
 func cumulative(sorted []float64, edge float64) plotter.XYs {
 	const steps = 200
 	var points plotter.XYs

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// table is the data: a column for each curve, a line for each trial, downtimes in milliseconds to the tick. A trial without a
-// leader is "inf"; a curve with fewer trials has empty fields.
+// table is the data: a column for each curve, a line for each trial, downtimes in milliseconds to
+// the tick. A trial without a leader is "inf"; a curve with fewer trials has empty fields.
 func table(curves []*curve) []byte {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)

@@ -223,9 +223,9 @@ func (pr *Progress) SentAppend(entries int, bytes, commit uint64, limits Limits)
 	}
 }
 
-// Ping asks for one append even if there is nothing new to send, without entries if the
-// window is full: the answer tells whether what is in flight was lost. A probe does not wait for the answer to an
-// earlier one any more.
+// Ping asks for one append even if there is nothing new to send, without entries if the window is
+// full: the answer tells whether what is in flight was lost. A probe does not wait for the answer
+// to an earlier one any more.
 func (pr *Progress) Ping() {
 	pr.pinged = true
 	if pr.State == StateProbe {

@@ -74,7 +74,8 @@ const (
 	MsgForgetLeader      MessageType = 23 // act as if no leader were known
 )
 
-// MessageType_name and MessageType_value are the names of generated code. They are not to be changed.
+// MessageType_name and MessageType_value are the names of generated code. They are not to be
+// changed.
 var (
 	MessageType_name = map[int32]string{
 		0:  "MsgHup",
@@ -155,7 +156,8 @@ const (
 	ConfChangeAddLearnerNode ConfChangeType = 3 // add a learner, or demote a voter
 )
 
-// ConfChangeType_name and ConfChangeType_value are the names of generated code. They are not to be changed.
+// ConfChangeType_name and ConfChangeType_value are the names of generated code. They are not to be
+// changed.
 var (
 	ConfChangeType_name = map[int32]string{
 		0: "ConfChangeAddNode",
@@ -196,7 +198,8 @@ const (
 	ConfChangeTransitionJointExplicit ConfChangeTransition = 2 // joint, and left when an empty change is proposed
 )
 
-// ConfChangeTransition_name and ConfChangeTransition_value are the names of generated code. They are not to be changed.
+// ConfChangeTransition_name and ConfChangeTransition_value are the names of generated code. They
+// are not to be changed.
 var (
 	ConfChangeTransition_name = map[int32]string{
 		0: "ConfChangeTransitionAuto",

@@ -44,6 +44,6 @@ func ExampleConfState_Equivalent() {
 	b.Learners = []uint64{4}
 	fmt.Println(a.Equivalent(b))
 	// Output:
-	// <nil>
-	// raftpb: configurations differ: voters:1 voters:2 voters:3  and voters:3 voters:2 voters:1 learners:4
+	// <nil> raftpb: configurations differ: voters:1 voters:2 voters:3 and voters:3 voters:2
+	// voters:1 learners:4
 }

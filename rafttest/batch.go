@@ -8,8 +8,8 @@ import (
 	"github.com/ffd200af/raft/rafttest/picture"
 )
 
-// What an application does with a Ready, without async storage writes, in commands of their own: a node gets other things
-// meanwhile.
+// What an application does with a Ready, without async storage writes, in commands of their own: a
+// node gets other things meanwhile.
 
 // batch is a Ready that is in the application's hands.
 type batch struct {
@@ -17,7 +17,8 @@ type batch struct {
 	carriedOut bool
 }
 
-// takeBatch takes one Ready from a node without async storage writes and prints it. Nothing is done with it before carry-out.
+// takeBatch takes one Ready from a node without async storage writes and prints it. Nothing is done
+// with it before carry-out.
 //
 //	take-ready ID
 func (env *InteractionEnv) takeBatch(idx int) error {

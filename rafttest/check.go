@@ -65,7 +65,8 @@ func (env *InteractionEnv) observe(idx int) {
 	}
 }
 
-// gives gives a message of a node to another. That is no reason to give up, nor is the message impossible.
+// gives gives a message of a node to another. That is no reason to give up, nor is the message
+// impossible.
 func (env *InteractionEnv) gives(n *Node, m *pb.Message) error {
 	var err error
 	n.rec.Receives(m)

@@ -89,8 +89,8 @@ func commands() map[string]handler {
 	}
 }
 
-// Handle carries out the command in d and returns what it printed, errors included. It never fails t,
-// which may be nil: whether the output is right is for the script to say.
+// Handle carries out the command in d and returns what it printed, errors included. It never fails
+// t, which may be nil: whether the output is right is for the script to say.
 func (env *InteractionEnv) Handle(t *testing.T, d datadriven.TestData) string {
 	if t != nil {
 		t.Helper()

@@ -83,7 +83,8 @@ func (d *diskModel) checkEntries() {
 	}
 }
 
-// checkRange reads [lo, hi) within a limit in bytes. As many entries as fit must come, and may be fewer than that.
+// checkRange reads [lo, hi) within a limit in bytes. As many entries as fit must come, and may be
+// fewer than that.
 func (d *diskModel) checkRange(lo, hi, limit uint64) {
 	d.t.Helper()
 	if lo >= hi {

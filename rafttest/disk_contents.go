@@ -8,8 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// run makes n entries of a term, from an index on: of every type, with data, with empty data and with none. Entries at the same
-// place in two terms differ in type too.
+// run makes n entries of a term, from an index on: of every type, with data, with empty data and
+// with none. Entries at the same place in two terms differ in type too.
 func (d *diskModel) run(term, index uint64, n int) []pb.Entry {
 	entries := make([]pb.Entry, n)
 	for i := range entries {
@@ -53,7 +53,8 @@ func encoded(m interface{ Marshal() ([]byte, error) }) []byte {
 	return data
 }
 
-// confAt makes the configuration of a snapshot. One in five has every field set, and each field is empty in some.
+// confAt makes the configuration of a snapshot. One in five has every field set, and each field is
+// empty in some.
 func confAt(index uint64) pb.ConfState {
 	switch index % 5 {
 	case 0:
@@ -83,7 +84,8 @@ func (d *diskModel) snapshotAt(term, index uint64) pb.Snapshot {
 	return s
 }
 
-// cloned copies an entry's data too: what a disk does to the bytes that it was given shows in the difference.
+// cloned copies an entry's data too: what a disk does to the bytes that it was given shows in the
+// difference.
 func cloned(entries []pb.Entry) []pb.Entry {
 	entries = slices.Clone(entries)
 	for i := range entries {

@@ -30,14 +30,15 @@ func restored(s pb.Snapshot) diskLog {
 	return diskLog{prevIndex: s.Metadata.Index, prevTerm: s.Metadata.Term, snapshot: s}
 }
 
-// replaced is the log with the first n of the entries that are written in the place of what is there.
+// replaced is the log with the first n of the entries that are written in the place of what is
+// there.
 func (l diskLog) replaced(entries []pb.Entry, n int) diskLog {
 	l.entries = append(slices.Clone(l.entries[:entries[0].Index-l.first()]), entries[:n]...)
 	return l
 }
 
-// afterTorn are the logs that a write may leave that a crash has cut off, least first. With the last one, which is all of it,
-// the hard state may be there too.
+// afterTorn are the logs that a write may leave that a crash has cut off, least first. With the
+// last one, which is all of it, the hard state may be there too.
 func (l diskLog) afterTorn(entries []pb.Entry, s pb.Snapshot) []diskLog {
 	logs := []diskLog{l}
 	if !raft.IsEmptySnap(s) {

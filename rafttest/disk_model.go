@@ -17,7 +17,8 @@ type diskModel struct {
 
 	diskLog
 	hard pb.HardState
-	// unsynced are hard states that were written after the last sync: a crash may bring back any, or hard.
+	// unsynced are hard states that were written after the last sync: a crash may bring back any,
+	// or hard.
 	unsynced []pb.HardState
 	// doing is what was done last, for messages.
 	doing string
@@ -84,7 +85,8 @@ func (d *diskModel) newestHard() pb.HardState {
 	return d.hard
 }
 
-// commit is the commit index that a node starts with: a snapshot may have survived the hard state that came with it.
+// commit is the commit index that a node starts with: a snapshot may have survived the hard state
+// that came with it.
 func (d *diskModel) commit() uint64 { return max(d.newestHard().Commit, d.prevIndex) }
 
 func (d *diskModel) save(index uint64) {
@@ -114,8 +116,8 @@ func (d *diskModel) crash(keep int) {
 	d.tear(pb.HardState{}, nil, pb.Snapshot{}, keep)
 }
 
-// tear cuts the power in the middle of a write, if there is something to write. What the disk holds then has to be legal, and is
-// what it must hold from now on.
+// tear cuts the power in the middle of a write, if there is something to write. What the disk holds
+// then has to be legal, and is what it must hold from now on.
 func (d *diskModel) tear(hs pb.HardState, entries []pb.Entry, s pb.Snapshot, keep int) {
 	d.t.Helper()
 	if !raft.IsEmptyHardState(hs) || len(entries) > 0 || !raft.IsEmptySnap(s) {

@@ -9,7 +9,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// saveSnapshot makes the newest state of a node's state machine the snapshot that others get from it:
+// saveSnapshot makes the newest state of a node's state machine the snapshot that others get from
+// it:
 //
 //	save-snapshot ID
 func (env *InteractionEnv) saveSnapshot(idx int) error {
@@ -41,16 +42,16 @@ func handleReportSnapshot(env *InteractionEnv, a *args) error {
 	})
 }
 
-// handleForceDisk makes the disk of a node that is down hold a hard state, and a log that ends at LAST: what is
-// left of what was written, when some of that was not durable. A log that ends before the first index is lost wholly,
-// with the snapshot and the state machine. The body lists entries that follow LAST, as the command step does, because
-// what they were overwritten with is lost:
+// handleForceDisk makes the disk of a node that is down hold a hard state, and a log that ends at
+// LAST: what is left of what was written, when some of that was not durable. A log that ends before
+// the first index is lost wholly, with the snapshot and the state machine. The body lists entries
+// that follow LAST, as the command step does, because what they were overwritten with is lost:
 //
 //	force-disk ID [term=N] [vote=ID] [commit=INDEX] last=INDEX
 //	2/4 "data"
 //
-// Or the disk is another one. Its log begins behind an entry, and its state machine stands at APPLIED with a
-// configuration. A line may stand for many entries without data:
+// Or the disk is another one. Its log begins behind an entry, and its state machine stands at
+// APPLIED with a configuration. A line may stand for many entries without data:
 //
 //	force-disk ID [term=N] [vote=ID] [commit=INDEX] begin=TERM/INDEX [applied=INDEX] [voters=(1,2)] [learners=(3)] ...
 //	2/4-9
@@ -147,7 +148,8 @@ func (s *machineStorage) cut(last uint64) (*raft.MemoryStorage, error) {
 	return shorter, shorter.Append(entries)
 }
 
-// goBack returns the state machine to the newest state that is not behind index, or to none, and returns it.
+// goBack returns the state machine to the newest state that is not behind index, or to none, and
+// returns it.
 func (n *Node) goBack(index uint64) pb.Snapshot {
 	for len(n.History) > 1 && n.machine().Metadata.Index > index {
 		n.History = n.History[:len(n.History)-1]

@@ -34,8 +34,8 @@ type Node struct {
 
 	// Config is what the node was started with.
 	Config *raft.Config
-	// AppendWork and ApplyWork are the storage messages, oldest first, that the node's threads have not
-	// performed yet. They are empty without async storage writes.
+	// AppendWork and ApplyWork are the storage messages, oldest first, that the node's threads have
+	// not performed yet. They are empty without async storage writes.
 	AppendWork []pb.Message
 	ApplyWork  []pb.Message
 	// taken is the Ready that waits for advance; nil if there is none.

@@ -34,8 +34,8 @@ raft-state
 	// 1: StateFollower (Voter) Term:0 Lead:0
 }
 
-// The test of a storage engine. An adapter makes a rafttest.Disk of the engine; here it is the Disk of
-// the simulator.
+// The test of a storage engine. An adapter makes a rafttest.Disk of the engine; here it is the Disk
+// of the simulator.
 func ExampleTestStorage() {
 	_ = func(t *testing.T) { // func TestMyEngine(t *testing.T)
 		rafttest.TestStorage(t, func(t *testing.T) rafttest.Disk { return sim.NewMemoryDisk() })

@@ -7,8 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// failingReads is a disk as its node sees it: a read fails when it is told to. What commands read of the disk does not
-// count as one.
+// failingReads is a disk as its node sees it: a read fails when it is told to. What commands read
+// of the disk does not count as one.
 type failingReads struct {
 	*machineStorage
 	// failNext makes the next read of entries fail for good; unavailable, the next one of entries

@@ -50,8 +50,8 @@ func (env *InteractionEnv) Propose(idx int, data []byte) error {
 	return env.input(idx, func(n *Node) error { return n.RawNode.Propose(data) })
 }
 
-// handleProposeConfChange proposes a configuration change that the body lists: v3 adds voter 3, l4 learner 4,
-// r5 removes 5, u6 updates 6. An empty body leaves a joint configuration.
+// handleProposeConfChange proposes a configuration change that the body lists: v3 adds voter 3, l4
+// learner 4, r5 removes 5, u6 updates 6. An empty body leaves a joint configuration.
 //
 //	propose-conf-change ID [v1=true] [transition=auto|implicit|explicit]
 //	v3 l4
@@ -164,7 +164,8 @@ func handleReportUnreachable(env *InteractionEnv, a *args) error {
 	})
 }
 
-// handleCompact drops a node's log up to INDEX, which is remembered by its term alone, and prints what is left:
+// handleCompact drops a node's log up to INDEX, which is remembered by its term alone, and prints
+// what is left:
 //
 //	compact ID INDEX
 func handleCompact(env *InteractionEnv, a *args) error {

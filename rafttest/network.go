@@ -25,8 +25,8 @@ func (w *network) connects(m *pb.Message) bool {
 	return staysOnNode(m) || w.groups[m.From] == w.groups[m.To]
 }
 
-// staysOnNode: the message does not cross the network. It comes from a node's own storage threads, or
-// is its vote for itself.
+// staysOnNode: the message does not cross the network. It comes from a node's own storage threads,
+// or is its vote for itself.
 func staysOnNode(m *pb.Message) bool { return raft.IsLocalMsgTarget(m.From) || m.From == m.To }
 
 // without returns msgs without those that drop picks, in a new array.
@@ -50,14 +50,16 @@ func (env *InteractionEnv) hasMessages(to uint64) bool {
 	return false
 }
 
-// handleDeliverMsgs delivers the messages to some nodes that are in flight, and drops those to others:
+// handleDeliverMsgs delivers the messages to some nodes that are in flight, and drops those to
+// others:
 //
 //	deliver-msgs [ID...] [drop=(2,3)] [type=MsgApp]
 //	    [from=ID] [term=N] [index=N] [logterm=N] [commit=N] [hint=N] [entries=NUMBER]
 //	    [context=abc | context-hex=616263] [reject=true] [local=true] [newest=true] [keep=true]
 //
-// The other arguments pick among them: by what they say, local for those that do not leave their node, newest for
-// the last one of those that are left. With keep they stay in flight, to arrive again.
+// The other arguments pick among them: by what they say, local for those that do not leave their
+// node, newest for the last one of those that are left. With keep they stay in flight, to arrive
+// again.
 func handleDeliverMsgs(env *InteractionEnv, a *args) error {
 	p := pick{typ: allTypes}
 	a.setMessageType("type", &p.typ)
@@ -80,9 +82,10 @@ func handleDeliverMsgs(env *InteractionEnv, a *args) error {
 	return nil
 }
 
-// DeliverMsgs delivers or drops the messages of a type, or of every type if it is negative, that are in flight to
-// the given nodes when it is called. It prints each, and the error of a node that refuses one, and
-// returns their number. Messages across a partition, or to a node that is crashed or does not exist, are dropped.
+// DeliverMsgs delivers or drops the messages of a type, or of every type if it is negative, that
+// are in flight to the given nodes when it is called. It prints each, and the error of a node that
+// refuses one, and returns their number. Messages across a partition, or to a node that is crashed
+// or does not exist, are dropped.
 func (env *InteractionEnv) DeliverMsgs(typ pb.MessageType, rs ...Recipient) int {
 	return env.deliverMsgs(pick{typ: typ}, rs)
 }
@@ -149,8 +152,8 @@ func (env *InteractionEnv) SendSnapshot(fromIdx, toIdx int) error {
 	return nil
 }
 
-// handlePartition lets messages through only between nodes of one group. Nodes that are in none make up
-// a group of their own. An earlier partition is replaced:
+// handlePartition lets messages through only between nodes of one group. Nodes that are in none
+// make up a group of their own. An earlier partition is replaced:
 //
 //	partition (1,2) (3)
 func handlePartition(env *InteractionEnv, a *args) error {

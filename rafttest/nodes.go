@@ -36,7 +36,8 @@ func DefaultConfig() raft.Config {
 //	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
 //	    [saved-snapshots=true]
 //
-// With saved-snapshots, others get the snapshot that save-snapshot has saved, and not the newest state.
+// With saved-snapshots, others get the snapshot that save-snapshot has saved, and not the newest
+// state.
 func handleAddNodes(env *InteractionEnv, a *args) error {
 	n := int(a.number("number of nodes", maxNodes))
 	cfg := DefaultConfig()
@@ -89,10 +90,10 @@ func readConfigArgs(a *args, cfg *raft.Config) {
 	}
 }
 
-// AddNodes adds n nodes with the next free ids. ID, Storage, Logger and Applied of cfg are filled in, and
-// a Seed of 0 is the node's id. If snap is not the zero value, the nodes start from it; its
-// index must be larger than 1, because a follower needs a first entry that it does not have.
-// A term of 0 stands for 1.
+// AddNodes adds n nodes with the next free ids. ID, Storage, Logger and Applied of cfg are filled
+// in, and a Seed of 0 is the node's id. If snap is not the zero value, the nodes start from it; its
+// index must be larger than 1, because a follower needs a first entry that it does not have. A term
+// of 0 stands for 1.
 func (env *InteractionEnv) AddNodes(n int, cfg raft.Config, snap pb.Snapshot) error {
 	if n < 0 || len(env.Nodes)+n > maxNodes {
 		return fmt.Errorf("there can be at most %d nodes", maxNodes)
@@ -164,8 +165,9 @@ func (env *InteractionEnv) Crash(idx int) error {
 	return nil
 }
 
-// handleCrash stops a node. With writing that happens while it does its next write, that of its Ready or the oldest storage
-// message: all of it is on the disk, unless force-disk says otherwise, and nothing that waits for it was done.
+// handleCrash stops a node. With writing that happens while it does its next write, that of its
+// Ready or the oldest storage message: all of it is on the disk, unless force-disk says otherwise,
+// and nothing that waits for it was done.
 //
 //	crash ID [writing=true]
 func handleCrash(env *InteractionEnv, a *args) error {
@@ -197,9 +199,10 @@ func handleCrash(env *InteractionEnv, a *args) error {
 	return env.Crash(idx)
 }
 
-// handleRestart starts a node that may be up, and is crashed then. With applied, the state machine is stored less often
-// than it changes, and goes back to where it was at that index. With bootstrap, a node whose disk is empty gets its first
-// configuration. Options are those of add-nodes, and change those that the node had before:
+// handleRestart starts a node that may be up, and is crashed then. With applied, the state machine
+// is stored less often than it changes, and goes back to where it was at that index. With
+// bootstrap, a node whose disk is empty gets its first configuration. Options are those of
+// add-nodes, and change those that the node had before:
 //
 //	restart ID [applied=INDEX] [bootstrap=(1,2,3)] [OPTION=VALUE...]
 func handleRestart(env *InteractionEnv, a *args) error {
@@ -240,8 +243,8 @@ func handleRestart(env *InteractionEnv, a *args) error {
 	return nil
 }
 
-// Restart starts a node from what it has persisted; the state machine goes on from where it was. A node
-// that is up is crashed first.
+// Restart starts a node from what it has persisted; the state machine goes on from where it was. A
+// node that is up is crashed first.
 func (env *InteractionEnv) Restart(idx int) error {
 	n, err := env.node(idx)
 	if err != nil {

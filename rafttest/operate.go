@@ -7,7 +7,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in CatchUps:
+// handleAddServer makes a leader bring a server in, as a learner first; how that ends appears in
+// CatchUps:
 //
 //	add-server ID SERVER
 func handleAddServer(env *InteractionEnv, a *args) error {
@@ -18,7 +19,8 @@ func handleAddServer(env *InteractionEnv, a *args) error {
 	return env.input(idx, func(n *Node) error { return n.RawNode.AddServer(id, nil) })
 }
 
-// handleAwaitCatchUp makes a leader watch a learner until it has caught up; how that ends appears in CatchUps:
+// handleAwaitCatchUp makes a leader watch a learner until it has caught up; how that ends appears
+// in CatchUps:
 //
 //	await-catch-up ID LEARNER
 func handleAwaitCatchUp(env *InteractionEnv, a *args) error {
@@ -56,8 +58,9 @@ func handleLeaseRead(env *InteractionEnv, a *args) error {
 	})
 }
 
-// handleForceConfiguration writes a configuration to the disk of a node that is down, as an operator does who
-// has lost a majority for ever. The log stays as it is, with the changes that are in it:
+// handleForceConfiguration writes a configuration to the disk of a node that is down, as an
+// operator does who has lost a majority for ever. The log stays as it is, with the changes that are
+// in it:
 //
 //	force-configuration ID voters=(1) [learners=(2)]
 func handleForceConfiguration(env *InteractionEnv, a *args) error {

@@ -9,14 +9,16 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// otherDisk is what a disk holds besides entries and a hard state: where its log begins, and where the state machine stands.
+// otherDisk is what a disk holds besides entries and a hard state: where its log begins, and where
+// the state machine stands.
 type otherDisk struct {
 	term, index uint64 // of the entry before the first
 	applied     uint64
 	conf        pb.ConfState
 }
 
-// readOtherDisk reads the arguments of force-disk that describe another disk; false if there are none.
+// readOtherDisk reads the arguments of force-disk that describe another disk; false if there are
+// none.
 func readOtherDisk(a *args) (other otherDisk, given bool) {
 	begin, given := a.value("begin")
 	if !given {

@@ -76,7 +76,8 @@ func (p *pick) fits(m *pb.Message, to uint64) bool {
 	return true
 }
 
-// takeMessages returns the messages to a node that are meant, and removes them from those in flight unless they are kept.
+// takeMessages returns the messages to a node that are meant, and removes them from those in flight
+// unless they are kept.
 func (env *InteractionEnv) takeMessages(p pick, to uint64) []pb.Message {
 	var taken []pb.Message
 	from := 0

@@ -8,14 +8,14 @@ import (
 	"github.com/ffd200af/raft/rafttest/picture"
 )
 
-// ProcessReady takes one Ready from a node and prints it. Without async storage writes it then persists,
-// applies and sends what is in it, and advances the node. With them it hands the storage
+// ProcessReady takes one Ready from a node and prints it. Without async storage writes it then
+// persists, applies and sends what is in it, and advances the node. With them it hands the storage
 // messages to the node's threads, and sends the others.
 func (env *InteractionEnv) ProcessReady(idx int) error { return env.processReady(idx, handling{}) }
 
-// handling is how the application handles a Ready. With unsynced, it does not wait until what it has
-// written is durable: a crash may take it back, see force-disk. With applyLater, it applies entries
-// after Advance, see process-apply-thread.
+// handling is how the application handles a Ready. With unsynced, it does not wait until what it
+// has written is durable: a crash may take it back, see force-disk. With applyLater, it applies
+// entries after Advance, see process-apply-thread.
 type handling struct{ unsynced, applyLater bool }
 
 func (h *handling) read(a *args) {
@@ -82,8 +82,8 @@ func (env *InteractionEnv) dispatchReady(n *Node, rd raft.Ready) {
 	}
 }
 
-// ProcessAppendThread performs the oldest storage write of a node that was not performed yet, and sends
-// the messages that have waited for it. It prints both.
+// ProcessAppendThread performs the oldest storage write of a node that was not performed yet, and
+// sends the messages that have waited for it. It prints both.
 func (env *InteractionEnv) ProcessAppendThread(idx int) error {
 	return env.processAppendThread(idx, false)
 }
@@ -135,8 +135,8 @@ func storageWork(m *pb.Message) (hs pb.HardState, snapshot pb.Snapshot) {
 	return pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, snapshot
 }
 
-// ProcessApplyThread applies the oldest batch of committed entries of a node that was not applied yet,
-// and sends the messages that have waited for it. It prints both.
+// ProcessApplyThread applies the oldest batch of committed entries of a node that was not applied
+// yet, and sends the messages that have waited for it. It prints both.
 //
 //	process-apply-thread ID...
 func (env *InteractionEnv) ProcessApplyThread(idx int) error {

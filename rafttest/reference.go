@@ -8,8 +8,8 @@ import (
 //go:embed doc.go
 var packageDocs string
 
-// Reference returns the reference of the script language: the package documentation from its section
-// "Script language" on, as text.
+// Reference returns the reference of the script language: the package documentation from its
+// section "Script language" on, as text.
 func Reference() string {
 	var out strings.Builder
 	_, docs, _ := strings.Cut(packageDocs, "// # Script language\n")

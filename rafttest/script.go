@@ -17,8 +17,8 @@ import (
 //	----
 //	expected output, up to a blank line
 //
-// Expected output with blank lines in it stands between two lines "----" twice. The directive "subtest"
-// groups commands, and is passed over.
+// Expected output with blank lines in it stands between two lines "----" twice. The directive
+// "subtest" groups commands, and is passed over.
 type Script struct {
 	Blocks []Block
 	// tail is what follows the last block: comments.
@@ -44,8 +44,8 @@ type Outcome struct {
 	Actual string
 }
 
-// Replay runs a script in a new environment, and returns what each command was expected to print and has
-// printed. The error is about a script that cannot be read; commands print theirs.
+// Replay runs a script in a new environment, and returns what each command was expected to print
+// and has printed. The error is about a script that cannot be read; commands print theirs.
 func Replay(script io.Reader, opts *InteractionOpts) ([]Outcome, error) {
 	s, err := ParseScript(script)
 	if err != nil {
@@ -171,7 +171,8 @@ func (p *scriptParser) skipToDirective() bool {
 	return false
 }
 
-// block reads a command, its input and its expected output. Text that belongs to it begins at start.
+// block reads a command, its input and its expected output. Text that belongs to it begins at
+// start.
 func (p *scriptParser) block(start int) (Block, error) {
 	b := Block{Line: p.at + 1}
 	directive, _ := p.next()

@@ -183,7 +183,8 @@ func TestASeriesOfCommandsIsAnOutcomeEach(t *testing.T) {
 	}
 }
 
-// FuzzReplay: no script makes the library or this package panic, and the same script prints the same.
+// FuzzReplay: no script makes the library or this package panic, and the same script prints the
+// same.
 func FuzzReplay(f *testing.F) {
 	for _, text := range readScripts(f) {
 		script, err := ParseScript(strings.NewReader(text))

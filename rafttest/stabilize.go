@@ -28,9 +28,10 @@ func handleStabilize(env *InteractionEnv, a *args) error {
 	return env.Stabilize(idxs...)
 }
 
-// Stabilize handles Readies, delivers messages, and performs the work of the append and apply threads, round
-// after round, until nothing is left to do at the given nodes, or at all nodes if none are given. Messages to
-// other nodes stay in flight, and so does what a crashed or quarantined node had to do.
+// Stabilize handles Readies, delivers messages, and performs the work of the append and apply
+// threads, round after round, until nothing is left to do at the given nodes, or at all nodes if
+// none are given. Messages to other nodes stay in flight, and so does what a crashed or quarantined
+// node had to do.
 func (env *InteractionEnv) Stabilize(idxs ...int) error {
 	for _, idx := range idxs {
 		if _, err := env.node(idx); err != nil {

@@ -10,10 +10,10 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// handleStep gives a message that is written down by hand to a node, and prints the error of a node that
-// refuses it. It need not be a message that any node would send. The body lists its entries as
-// they are printed elsewhere, a line each; the type may be left out. Data may be written as its bytes, which for a configuration change
-// says more than what is printed:
+// handleStep gives a message that is written down by hand to a node, and prints the error of a node
+// that refuses it. It need not be a message that any node would send. The body lists its entries as
+// they are printed elsewhere, a line each; the type may be left out. Data may be written as its
+// bytes, which for a configuration change says more than what is printed:
 //
 //	step type=MsgApp [from=1] [to=2] [at=2] [term=2] [index=3] [logterm=1] [commit=2] [vote=1]
 //	    [reject=true] [hint=3] [context=abc | context-hex=616263]

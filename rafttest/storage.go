@@ -11,8 +11,8 @@ type Storage interface {
 	raft.Storage
 	SetHardState(state pb.HardState) error
 	ApplySnapshot(pb.Snapshot) error
-	// Compact drops the log up to and including newFirstIndex, like MemoryStorage.Compact: the entry
-	// there is remembered by its term alone.
+	// Compact drops the log up to and including newFirstIndex, like MemoryStorage.Compact: the
+	// entry there is remembered by its term alone.
 	Compact(newFirstIndex uint64) error
 	Append([]pb.Entry) error
 }
@@ -42,7 +42,8 @@ func (s *machineStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	return hs, s.newest.Metadata.ConfState, err
 }
 
-// persist does the storage work of a Ready or of a storage message. Without sync it is not durable until a later one is.
+// persist does the storage work of a Ready or of a storage message. Without sync it is not durable
+// until a later one is.
 func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
 	if !raft.IsEmptySnap(snapshot) {
 		if err := n.ApplySnapshot(snapshot); err != nil {

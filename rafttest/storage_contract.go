@@ -12,12 +12,13 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// TestStorage holds an engine to the contract of raft.Storage: what every method returns, at the boundaries too, after
-// writes that overwrite, snapshots, compactions and crashes between any two operations. factory makes an empty disk; it is
-// called once for each part, with its t.
+// TestStorage holds an engine to the contract of raft.Storage: what every method returns, at the
+// boundaries too, after writes that overwrite, snapshots, compactions and crashes between any two
+// operations. factory makes an empty disk; it is called once for each part, with its t.
 //
-// What the library does not do is not tried: Entries with lo == hi, writes that leave a gap, compaction beyond the
-// newest snapshot. nil and empty data of an entry or a snapshot may be exchanged: the library does not tell them apart.
+// What the library does not do is not tried: Entries with lo == hi, writes that leave a gap,
+// compaction beyond the newest snapshot. nil and empty data of an entry or a snapshot may be
+// exchanged: the library does not tell them apart.
 //
 //	func TestMyEngine(t *testing.T) {
 //		rafttest.TestStorage(t, func(t *testing.T) rafttest.Disk { return newAdapter(t, t.TempDir()) })

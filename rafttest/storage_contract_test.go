@@ -44,7 +44,8 @@ type write struct {
 // fault is a mistake, as what is different.
 type fault struct {
 	name string
-	// part is the part of TestStorage that has to notice it, alone; "" if it is enough that one does.
+	// part is the part of TestStorage that has to notice it, alone; "" if it is enough that one
+	// does.
 	part    string
 	entries func(d *faultyDisk, lo, hi, size uint64) ([]pb.Entry, error)
 	term    func(d *faultyDisk, i uint64) (uint64, error)

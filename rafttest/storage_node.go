@@ -71,9 +71,9 @@ func aNodeRunsOnIt(d *diskModel) {
 	}
 }
 
-// aNodeChangesItsGroup makes every kind of change, and cuts the power when it is applied: the next life begins in the
-// configuration that the disk returns, which is a joint one between the steps of a change. (A voter that is being
-// demoted is missing: its answer would be needed.)
+// aNodeChangesItsGroup makes every kind of change, and cuts the power when it is applied: the next
+// life begins in the configuration that the disk returns, which is a joint one between the steps of
+// a change. (A voter that is being demoted is missing: its answer would be needed.)
 func aNodeChangesItsGroup(d *diskModel) {
 	d.beginGroup(1)
 	one := []uint64{1}
@@ -134,8 +134,8 @@ func (n *nodeOn) saveChange(e *pb.Entry) bool {
 	return false
 }
 
-// aNodeStartsAfterATornWrite: a follower is overwritten by one leader after the other, sometimes with a snapshot in front,
-// and every other write is torn. The node starts from whatever is left.
+// aNodeStartsAfterATornWrite: a follower is overwritten by one leader after the other, sometimes
+// with a snapshot in front, and every other write is torn. The node starts from whatever is left.
 func aNodeStartsAfterATornWrite(d *diskModel) {
 	d.beginGroup(1, 2, 3)
 	for round := range 24 {
@@ -163,7 +163,8 @@ func aNodeStartsAfterATornWrite(d *diskModel) {
 	}
 }
 
-// hear lets a leader of the term send entries that follow prev, up to which everything is committed.
+// hear lets a leader of the term send entries that follow prev, up to which everything is
+// committed.
 func (n *nodeOn) hear(term uint64, prev *pb.Message, count int) {
 	n.d.t.Helper()
 	entries := make([]pb.Entry, count)

@@ -4,8 +4,9 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// aTornWriteIsLegal cuts the power while entries are written over others. What is left is the state before, or a part of the
-// write in the order of its pieces: no gap, no old entry behind a new one, no commit index beyond the log.
+// aTornWriteIsLegal cuts the power while entries are written over others. What is left is the state
+// before, or a part of the write in the order of its pieces: no gap, no old entry behind a new one,
+// no commit index beyond the log.
 func aTornWriteIsLegal(d *diskModel) {
 	const n = 5
 	for keep := range n + 3 {
@@ -23,8 +24,9 @@ func aTornWriteIsLegal(d *diskModel) {
 	}
 }
 
-// aTornSnapshotIsLegal cuts the power while a snapshot, what follows it, and a hard state that is of use with them only are
-// written. A snapshot takes the log's place in one step: at no time are both missing.
+// aTornSnapshotIsLegal cuts the power while a snapshot, what follows it, and a hard state that is
+// of use with them only are written. A snapshot takes the log's place in one step: at no time are
+// both missing.
 func aTornSnapshotIsLegal(d *diskModel) {
 	const n = 3
 	for keep := range n + 3 {
@@ -48,8 +50,8 @@ func aTornSnapshotIsLegal(d *diskModel) {
 	}
 }
 
-// secondLife goes on with what a crash has left: what is written now is read now and after the next crash, and nothing of
-// what was lost comes back.
+// secondLife goes on with what a crash has left: what is written now is read now and after the next
+// crash, and nothing of what was lost comes back.
 func (d *diskModel) secondLife(term uint64) {
 	d.write(pb.HardState{Term: term, Commit: d.last()}, d.run(term, d.last()+1, 2), pb.Snapshot{}, true)
 	d.check()

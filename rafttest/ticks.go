@@ -27,7 +27,8 @@ func (env *InteractionEnv) Tick(idx int, num int) error {
 	return nil
 }
 
-// handleTick. With quiesced, the ticks make no election and no heartbeat; with skipped, the clock passes over them:
+// handleTick. With quiesced, the ticks make no election and no heartbeat; with skipped, the clock
+// passes over them:
 //
 //	tick ID NUMBER [quiesced=true | skipped=true]
 func handleTick(env *InteractionEnv, a *args) error {

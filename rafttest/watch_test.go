@@ -179,7 +179,8 @@ func TestAPictureKnowsEachNode(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotDurableIsMarked: with asynchronous storage writes an entry is in the log before it is on the disk.
+// TestWhatIsNotDurableIsMarked: with asynchronous storage writes an entry is in the log before it
+// is on the disk.
 func TestWhatIsNotDurableIsMarked(t *testing.T) {
 	script := "add-nodes 1 voters=(1) index=2 async-storage-writes=true\n----\n\ncampaign 1\n----\n\nstabilize\n----\n\n" +
 		"propose 1 foo\n----\n\nprocess-ready 1\n----\n\n"

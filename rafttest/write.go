@@ -38,8 +38,8 @@ func StepCommand(m *pb.Message) string {
 	return out.String()
 }
 
-// EntryLine returns an entry as step and force-disk read it: unlike raft.DescribeEntry with how a change of the
-// configuration is gone about.
+// EntryLine returns an entry as step and force-disk read it: unlike raft.DescribeEntry with how a
+// change of the configuration is gone about.
 func EntryLine(e *pb.Entry) string {
 	line := raft.DescribeEntry(*e, nil)
 	var cc pb.ConfChangeV2
@@ -54,8 +54,8 @@ func EntryLine(e *pb.Entry) string {
 	return line
 }
 
-// DeliverCommand returns the command that delivers a message that was sent, and is in flight for ever: the newest of those
-// that look like it.
+// DeliverCommand returns the command that delivers a message that was sent, and is in flight for
+// ever: the newest of those that look like it.
 func DeliverCommand(m *pb.Message) string {
 	out := fmt.Sprintf("deliver-msgs %d from=%d type=%s term=%d index=%d logterm=%d commit=%d", m.To, m.From, m.Type, m.Term, m.Index, m.LogTerm, m.Commit)
 	if m.RejectHint != 0 {
@@ -103,7 +103,8 @@ func snapshotArgs(s *pb.Snapshot) string {
 	return out
 }
 
-// ConfigOptions returns the options of add-nodes that set what is different in two configurations, each after a blank.
+// ConfigOptions returns the options of add-nodes that set what is different in two configurations,
+// each after a blank.
 func ConfigOptions(from, to *raft.Config) string {
 	var out strings.Builder
 	for _, o := range options.All() {

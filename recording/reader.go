@@ -101,8 +101,9 @@ func unexpected(err error) error {
 	return err
 }
 
-// atHeader reports whether another life begins here, of whatever version. No record begins so: there is no kind 'a'. Nor does a
-// header that was cut before its version, and has another one behind it.
+// atHeader reports whether another life begins here, of whatever version. No record begins so:
+// there is no kind 'a'. Nor does a header that was cut before its version, and has another one
+// behind it.
 func (r *Reader) atHeader() bool {
 	next, _ := r.in.Peek(len(Header))
 	return len(next) == len(Header) && string(next[:len(word)]) == word && next[len(word)] != word[0]

@@ -9,7 +9,8 @@ import (
 // Kind says what a record is. In brackets are its numbers, and its blobs behind a semicolon.
 type Kind byte
 
-// The inputs of a node, named as the methods of raft.RawNode; those that are messages are a Step. A record is written before the input has any effect.
+// The inputs of a node, named as the methods of raft.RawNode; those that are messages are a Step. A
+// record is written before the input has any effect.
 const (
 	// Start: [options], the Config with its zero values filled in, see the section on options. The
 	// seed is the one that is used, never 0.
@@ -35,8 +36,8 @@ const (
 	TickN             Kind = 20 // [ticks]
 )
 
-// What the node was answered and what it did, in the middle of an input. Errors are a number, see ErrorCode, and a blob with the text
-// of those without a meaning.
+// What the node was answered and what it did, in the middle of an input. Errors are a number, see
+// ErrorCode, and a blob with the text of those without a meaning.
 const (
 	InitialState Kind = 32 // [error; text, hard state, conf state]
 	FirstIndex   Kind = 33 // [error, index; text]
@@ -46,10 +47,12 @@ const (
 	Snapshot     Kind = 37 // [error; text, snapshot]
 	// Batch: [fingerprint] of the Ready that was handed out.
 	Batch Kind = 48
-	// Lost: [records], the records before this place that a Ring did not keep; 0 for what was cut, or damaged.
+	// Lost: [records], the records before this place that a Ring did not keep; 0 for what was cut,
+	// or damaged.
 	Lost Kind = 49
-	// Checkpoint: [shape, FNV-64a of the state; state] of the node, for a Checkpointer. The state is in an encoding that only a library
-	// understands whose node is built alike, which is what the shape says.
+	// Checkpoint: [shape, FNV-64a of the state; state] of the node, for a Checkpointer. The state
+	// is in an encoding that only a library understands whose node is built alike, which is what
+	// the shape says.
 	Checkpoint Kind = 50
 )
 
@@ -115,7 +118,8 @@ var (
 	ErrDamaged = fmt.Errorf("%w: damaged", ErrFormat)
 )
 
-// append adds the encoded record, without its length and checksum, to buf. Counts of nothing are left out at the end.
+// append adds the encoded record, without its length and checksum, to buf. Counts of nothing are
+// left out at the end.
 func (r *Record) append(buf []byte) []byte {
 	buf = append(buf, byte(r.Kind))
 	if len(r.Numbers)+len(r.Blobs) == 0 {

@@ -111,8 +111,8 @@ func TestARingHoldsTheLastRecords(t *testing.T) {
 	}
 }
 
-// A process that is started again appends to the recording of the one before, which may have ended anywhere. What it wrote whole is
-// read, and everything of the next life.
+// A process that is started again appends to the recording of the one before, which may have ended
+// anywhere. What it wrote whole is read, and everything of the next life.
 func TestLivesFollowEachOtherWhereverTheFirstHasEnded(t *testing.T) {
 	var first, second bytes.Buffer
 	w := NewWriter(&first)
@@ -190,7 +190,8 @@ func TestARingHoldsTheEndOfSeveralLives(t *testing.T) {
 	}
 }
 
-// Checkpoints are asked for so often that there is always one in the ring, if they have room at all.
+// Checkpoints are asked for so often that there is always one in the ring, if they have room at
+// all.
 func TestARingAlwaysHoldsACheckpointThatFits(t *testing.T) {
 	for _, state := range []int{10, 100, 480, 600} {
 		ring := NewRing(1000)

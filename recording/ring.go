@@ -6,13 +6,14 @@ import (
 	"sync"
 )
 
-// Ring keeps the end of a recording in memory. It takes what a Writer writes, a record at a time, and may be
-// read while it is written. It is for one node, and goes on when the node is started again with the same Config: it then
-// holds the end of several lives.
+// Ring keeps the end of a recording in memory. It takes what a Writer writes, a record at a time,
+// and may be read while it is written. It is for one node, and goes on when the node is started
+// again with the same Config: it then holds the end of several lives.
 //
-// It asks for a Checkpoint of the node once in three quarters of its size, so that it always holds one, and can be replayed
-// from there on although the beginning is gone. One that would take more than half of the ring is left out: see package recording. A
-// record of more than a quarter may leave it without one until the next input.
+// It asks for a Checkpoint of the node once in three quarters of its size, so that it always holds
+// one, and can be replayed from there on although the beginning is gone. One that would take more
+// than half of the ring is left out: see package recording. A record of more than a quarter may
+// leave it without one until the next input.
 type Ring struct {
 	mu  sync.Mutex
 	max int
@@ -20,16 +21,17 @@ type Ring struct {
 	kept  []byte
 	begin int
 	lost  uint64
-	// sinceCheckpoint are the bytes that were written since the last checkpoint was asked for, or the start of a life.
+	// sinceCheckpoint are the bytes that were written since the last checkpoint was asked for, or
+	// the start of a life.
 	sinceCheckpoint int
 }
 
-// NewRing returns a ring that keeps at most size bytes of records. It takes up to twice as much memory, and while
-// checkpoints are large that much again.
+// NewRing returns a ring that keeps at most size bytes of records. It takes up to twice as much
+// memory, and while checkpoints are large that much again.
 func NewRing(size int) *Ring { return &Ring{max: max(size, 0)} }
 
-// Write implements io.Writer for a Writer: each call is one record, or the header of a life, which the ring leaves out. Anything else
-// is refused.
+// Write implements io.Writer for a Writer: each call is one record, or the header of a life, which
+// the ring leaves out. Anything else is refused.
 func (r *Ring) Write(record []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +71,8 @@ func (r *Ring) CheckpointRoom() int {
 	return r.max / 2
 }
 
-// WriteTo implements io.WriterTo: it writes what is there as a recording, which begins with a Lost record if it is not all.
+// WriteTo implements io.WriterTo: it writes what is there as a recording, which begins with a Lost
+// record if it is not all.
 func (r *Ring) WriteTo(out io.Writer) (int64, error) {
 	r.mu.Lock()
 	kept, lost := append([]byte(nil), r.kept[r.begin:]...), r.lost

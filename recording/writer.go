@@ -6,17 +6,19 @@ import (
 	"io"
 )
 
-// Header is what a recording begins with, and each life that was appended to it: a word and the version.
+// Header is what a recording begins with, and each life that was appended to it: a word and the
+// version.
 const Header = word + "\x01"
 
 // word is the header without the version.
 const word = "raftrec"
 
-// Checkpointer is what an io.Writer implements, besides, that wants the state of the node written down in between, because it
-// does not keep the beginning: a Ring, or files that replace each other.
+// Checkpointer is what an io.Writer implements, besides, that wants the state of the node written
+// down in between, because it does not keep the beginning: a Ring, or files that replace each
+// other.
 type Checkpointer interface {
-	// CheckpointRoom is asked before each input. If it is not 0, a Checkpoint is written there, unless its state takes
-	// more bytes than that.
+	// CheckpointRoom is asked before each input. If it is not 0, a Checkpoint is written there,
+	// unless its state takes more bytes than that.
 	CheckpointRoom() int
 }
 
@@ -35,7 +37,8 @@ func NewWriter(out io.Writer) *Writer {
 	return w
 }
 
-// Add writes a record. After an error nothing is written any more, see Err: a node goes on without its recorder.
+// Add writes a record. After an error nothing is written any more, see Err: a node goes on without
+// its recorder.
 func (w *Writer) Add(r *Record) {
 	if w.err != nil {
 		return

@@ -56,10 +56,10 @@
 //
 // What is not promised: commands in flight are executed in the order of the log, not of their
 // numbers. When the session has ended, ErrExpired says so and nothing is executed, but whether the
-// commands without a reply were executed before cannot be known any more. A session ends when its client
-// is silent for longer than Limits.Lifetime, and sooner when others need its place: when
-// Limits.Sessions or Limits.TotalBytes is reached, whoever has been silent for longest goes. Who may
-// register, and how often, is for the server to decide.
+// commands without a reply were executed before cannot be known any more. A session ends when its
+// client is silent for longer than Limits.Lifetime, and sooner when others need its place: when
+// Limits.Sessions or Limits.TotalBytes is reached, whoever has been silent for longest goes. Who
+// may register, and how often, is for the server to decide.
 //
 // # Bounds
 //

@@ -85,7 +85,8 @@ func (t *Table) execute(h *Header, execute func() []byte) ([]byte, error) {
 		return nil, ErrExpired
 	}
 	t.acknowledge(s, h.Awaiting)
-	// Not "never seen": whether it was executed is not known any more, and the client does not care.
+	// Not "never seen": whether it was executed is not known any more, and the client does not
+	// care.
 	if h.Sequence < s.awaiting {
 		return nil, ErrAcknowledged
 	}

@@ -53,9 +53,9 @@ type tracking struct {
 	looked   uint64              // looks at a member, for tests
 }
 
-// Switch makes cfg the configuration. Members that stay keep their vote and
-// Progress. If progress is tracked, newcomers are to be probed at next; they count as active, so that
-// they have an election timeout to show up.
+// Switch makes cfg the configuration. Members that stay keep their vote and Progress. If progress
+// is tracked, newcomers are to be probed at next; they count as active, so that they have an
+// election timeout to show up.
 func (ms *Members) Switch(cfg Config, next uint64) {
 	old := *ms
 	ms.list = newList(cfg)

@@ -120,7 +120,8 @@ func (p *plan) run(worlds []explore.World, cores int) bool {
 	return !p.broken
 }
 
-// explore goes through the bounds of a world, each of which gets an equal part of the time that is left.
+// explore goes through the bounds of a world, each of which gets an equal part of the time that is
+// left.
 func (p *plan) explore(w explore.World) {
 	end := time.Now().Add(p.share)
 	for i, b := range w.Bounds {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// bug is a mistake that some implementation made, and the number by which tests and scripts call it.
+// bug is a mistake that some implementation made, and the number by which tests and scripts call
+// it.
 type bug struct {
 	number int
 	what   string

@@ -6,8 +6,8 @@
 //	go run ./cmd/raftmutate -only one-vote,own-term -write docs/mutations.md
 //
 // The command edits a copy of the source and gives it to the go command with -overlay; the files
-// themselves stay as they are. The whole table takes half an hour to an hour on two cores. A line is
-// printed for each rule as it is done. The exit status is 1 if a removal was not noticed.
+// themselves stay as they are. The whole table takes half an hour to an hour on two cores. A line
+// is printed for each rule as it is done. The exit status is 1 if a removal was not noticed.
 //
 // With its own flag -overlay, the command tries nothing, and writes the overlay into a folder. Any
 // program can then be built without the rule:
@@ -93,7 +93,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitNoticed
 }
 
-// writeOverlay writes the library without a rule into a folder, and prints the name of the file for -overlay.
+// writeOverlay writes the library without a rule into a folder, and prints the name of the file for
+// -overlay.
 func writeOverlay(root, dir string, names []string, stdout, stderr io.Writer) int {
 	if len(names) != 1 {
 		fmt.Fprintln(stderr, "-overlay takes out one rule: name it with -only")

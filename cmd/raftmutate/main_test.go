@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The table in docs is about the code as it is: every rule can still be taken out, and stands there with somebody who noticed.
+// The table in docs is about the code as it is: every rule can still be taken out, and stands there
+// with somebody who noticed.
 func TestEveryRuleCanBeTakenOutAndStandsInTheTable(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {

@@ -77,8 +77,8 @@ func (r *removal) changed(root string) (map[string]string, error) {
 	return files, nil
 }
 
-// overlay writes the changed files into dir, and beside them what makes the go command read them instead of the
-// originals, which stay as they are. It returns the name of that file.
+// overlay writes the changed files into dir, and beside them what makes the go command read them
+// instead of the originals, which stay as they are. It returns the name of that file.
 func (r *removal) overlay(root, dir string) (string, error) {
 	files, err := r.changed(root)
 	if err != nil {

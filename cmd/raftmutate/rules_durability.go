@@ -1,6 +1,7 @@
 package main
 
-// durabilityRemovals take out rules about what has to be on the disk before it counts, and what is made of a disk at the start.
+// durabilityRemovals take out rules about what has to be on the disk before it counts, and what is
+// made of a disk at the start.
 func durabilityRemovals() []removal {
 	return []removal{
 		{"vote-written", "term and vote are one write", "§3.8; bug 1", []edit{{"rawnode.go",

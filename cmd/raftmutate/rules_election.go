@@ -1,6 +1,7 @@
 package main
 
-// electionRemovals take out rules of elections: votes, terms, pre-vote, check-quorum, who may campaign and when.
+// electionRemovals take out rules of elections: votes, terms, pre-vote, check-quorum, who may
+// campaign and when.
 func electionRemovals() []removal {
 	return []removal{
 		{"up-to-date", "a vote goes only to a log that is at least as up-to-date", "§3.6.1", []edit{{"message.go",

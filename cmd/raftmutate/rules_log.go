@@ -1,6 +1,7 @@
 package main
 
-// logRemovals take out rules of replication: what a follower takes, what a leader counts, what is committed.
+// logRemovals take out rules of replication: what a follower takes, what a leader counts, what is
+// committed.
 func logRemovals() []removal {
 	return []removal{
 		{"own-term", "only entries of the leader's own term are committed by counting", "§3.6.2, Figure 3.7; bug 10", []edit{{"commit.go",

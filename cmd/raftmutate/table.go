@@ -26,7 +26,8 @@ const notAsked = "."
 
 func (o *outcome) row() row { return row{o.simulator(), o.explorer(), o.failed()} }
 
-// parse reads the rows of a table that was written before. Those of rules that have changed since are left out.
+// parse reads the rows of a table that was written before. Those of rules that have changed since
+// are left out.
 func parse(text string) map[string]row {
 	rows := map[string]row{}
 	for line := range strings.Lines(text) {

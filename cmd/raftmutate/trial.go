@@ -31,7 +31,8 @@ type laboratory struct {
 
 // outcome is what noticed a removal.
 type outcome struct {
-	// property is what a run of the simulator broke, if one did, and seed the first one that did; 0 if that is not known.
+	// property is what a run of the simulator broke, if one did, and seed the first one that did; 0
+	// if that is not known.
 	property string
 	seed     int
 	// worlds are those of the explorer in which something was broken, if it was asked.
@@ -156,7 +157,8 @@ func (o *outcome) note(e *testEvent) {
 	}
 }
 
-// command runs a program at the root of the module, on one processor and within the bounds of memory.
+// command runs a program at the root of the module, on one processor and within the bounds of
+// memory.
 func (l *laboratory) command(timeout time.Duration, name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Command raftpage shows the library at work, in a page with a cluster of three to seven nodes. They
-// run the real code, compiled to WebAssembly.
+// Command raftpage shows the library at work, in a page with a cluster of three to seven nodes.
+// They run the real code, compiled to WebAssembly.
 //
 //	go run ./cmd/raftpage [-listen 127.0.0.1:8020]
 //

@@ -7,8 +7,8 @@ import (
 // maxDiffCells bounds the table of a diff. Texts that need a larger one are shown whole.
 const maxDiffCells = 4 << 20
 
-// diff shows how two texts differ, line by line: "  " both, "- " only the expected one, "+ " only the actual
-// one. It keeps as many lines as possible.
+// diff shows how two texts differ, line by line: " " both, "- " only the expected one, "+ " only
+// the actual one. It keeps as many lines as possible.
 func diff(expected, actual string) string {
 	a, b := lines(expected), lines(actual)
 	var out strings.Builder

@@ -10,9 +10,9 @@
 //
 // The first form prints each command whose output differs, with a diff of the lines: "-" was
 // expected and did not happen, "+" happened and was not expected. With -rewrite, the files get what
-// happened as their new expectations. With -ignore-log, log lines (a level word, then text) count on
-// neither side: each implementation has its own words. The exit status is 0 if all scripts went as
-// expected, 1 if some differ, and 2 if a script cannot be read or the usage is wrong.
+// happened as their new expectations. With -ignore-log, log lines (a level word, then text) count
+// on neither side: each implementation has its own words. The exit status is 0 if all scripts went
+// as expected, 1 if some differ, and 2 if a script cannot be read or the usage is wrong.
 //
 // The second form is for recordings of a node (package recording). replay re-executes what the node
 // did and verifies that every output is identical. Its exit statuses are the same, and 1 too if a
@@ -119,8 +119,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return status
 }
 
-// runScript runs the script in a file and prints the outcome. It reports whether everything went as expected, or
-// does now because it was rewritten.
+// runScript runs the script in a file and prints the outcome. It reports whether everything went as
+// expected, or does now because it was rewritten.
 func runScript(path string, opts options, stdout io.Writer) (bool, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

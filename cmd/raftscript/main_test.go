@@ -25,8 +25,8 @@ type replayed struct {
 	files          []string // the scripts afterwards
 }
 
-// replayScripts writes scripts to files, and runs the command on them. FILE<n> stands for their paths in
-// what it has printed.
+// replayScripts writes scripts to files, and runs the command on them. FILE<n> stands for their
+// paths in what it has printed.
 func replayScripts(t *testing.T, flags []string, scripts ...string) replayed {
 	t.Helper()
 	dir := t.TempDir()

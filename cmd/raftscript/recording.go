@@ -27,8 +27,8 @@ func onRecordings(command string) recordingCommand {
 // recordingCommand does something with a life of a recording.
 type recordingCommand func(path string, records []recording.Record, life replay.Life, out io.Writer) error
 
-// runRecordings does what a command says with each of the files: with all lives, or with the one that is asked for. A script is one life, the
-// last unless another is asked for.
+// runRecordings does what a command says with each of the files: with all lives, or with the one
+// that is asked for. A script is one life, the last unless another is asked for.
 func runRecordings(name string, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("raftscript "+name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -129,7 +129,8 @@ func replayRecording(label string, records []recording.Record, life replay.Life,
 	return err
 }
 
-// stepRecording prints each input with what came of it. What cannot be replayed is printed as it stands.
+// stepRecording prints each input with what came of it. What cannot be replayed is printed as it
+// stands.
 func stepRecording(label string, records []recording.Record, life replay.Life, out io.Writer) error {
 	if _, err := fmt.Fprintf(out, "# %s\n", label); err != nil {
 		return err

@@ -42,7 +42,8 @@ func (d *storeDisk) SaveSnapshot(s raftpb.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	// Where the changes among the entries lead to is what the snapshot says, not what is written in them.
+	// Where the changes among the entries lead to is what the snapshot says, not what is written in
+	// them.
 	follow := func(raftpb.ConfChangeI) raftpb.ConfState { return s.Metadata.ConfState }
 	if _, err := d.apply(entries, follow); err != nil {
 		return err

@@ -24,9 +24,9 @@ const headerForwarded = "Kv-Forwarded"
 // headerRetry marks a refusal that time may lift, with a number of seconds.
 const headerRetry = "Retry-After"
 
-// onLeader carries a request out here or at the leader. What may succeed when tried again
-// is tried again until the time is over: there is no leader yet, or another change of the configuration
-// is under way.
+// onLeader carries a request out here or at the leader. What may succeed when tried again is tried
+// again until the time is over: there is no leader yet, or another change of the configuration is
+// under way.
 func (r *replica) onLeader(handle func(context.Context, adminRequest) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		body, release, err := r.clientBytes.read(w, req, maxAdminBody)

@@ -226,8 +226,8 @@ func TestARemovedReplicaHearsOfItWhenItComesBackAndItsIdIsNotUsedAgain(t *testin
 	c.wantVoters(leader, slices.Sorted(maps.Keys(c.processes))...)
 }
 
-// TestAReplicaIsAddedAlthoughTheLeaderDies: what the leader has promised is forgotten, and the replica
-// that was named is gone.
+// TestAReplicaIsAddedAlthoughTheLeaderDies: what the leader has promised is forgotten, and the
+// replica that was named is gone.
 func TestAReplicaIsAddedAlthoughTheLeaderDies(t *testing.T) {
 	c := newCluster(t)
 	c.startAll()
@@ -273,8 +273,8 @@ func TestAReplicaIsAddedAlthoughNobodyTellsIt(t *testing.T) {
 	c.wantVoters(leader, 1, 2, 3, 4)
 }
 
-// TestTheLastReplicaGoesOnAloneAfterAKill: the one that is left must not forget that the removal of the
-// other is committed, since nobody could tell it again.
+// TestTheLastReplicaGoesOnAloneAfterAKill: the one that is left must not forget that the removal of
+// the other is committed, since nobody could tell it again.
 func TestTheLastReplicaGoesOnAloneAfterAKill(t *testing.T) {
 	c := newCluster(t)
 	c.startAll()

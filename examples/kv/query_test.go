@@ -45,7 +45,8 @@ func TestKeysAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestNoPortRedirects: the port for other replicas has no keys, and a path there leads nowhere else.
+// TestNoPortRedirects: the port for other replicas has no keys, and a path there leads nowhere
+// else.
 func TestNoPortRedirects(t *testing.T) {
 	r := bareReplica()
 	for _, path := range []string{"/kv", "/kv/", "/kv/k", "/kv/a//b", "/kv/a/../b", "/kv/.", "//", "//status", "/./members", "/raft//snapshot"} {

@@ -20,8 +20,8 @@ import (
 //
 // All entries in the folder count as committed, and are applied. Some of them may never have been
 // acknowledged. Those that were acknowledged and are not in the folder are lost. Configuration
-// changes that are not applied become empty entries: they could add members that are dead, or remove
-// this one. The log goes on far beyond its end, as after a restore (see restoreGap).
+// changes that are not applied become empty entries: they could add members that are dead, or
+// remove this one. The log goes on far beyond its end, as after a restore (see restoreGap).
 
 // recovery is the command line of kv recover.
 type recovery struct {

@@ -232,9 +232,9 @@ func (ids *requestIDs) next() requestID {
 // retryPause lies between two tries of what could not be done at once.
 const retryPause = 20 * time.Millisecond
 
-// do proposes a command and waits until it is applied here. A proposal that was
-// dropped, because there is no leader for instance, is tried again. One that was accepted may still be
-// carried out: it is tried again only in a session, which carries it out once.
+// do proposes a command and waits until it is applied here. A proposal that was dropped, because
+// there is no leader for instance, is tried again. One that was accepted may still be carried out:
+// it is tried again only in a session, which carries it out once.
 func (r *replica) do(ctx context.Context, c command) (o outcome, err error) {
 	defer func() { r.loop.counters.countWrite(c.op, o, err) }()
 	lost := false // an earlier attempt, which may have been carried out

@@ -125,8 +125,8 @@ func (s *sessionClient) want(at uint64, method, path, body string, sequence, sta
 	})
 }
 
-// TestARepeatedWriteIsCarriedOutOnceAlthoughLeadersDie counts up by compare-and-swap. Each step is sent
-// to a leader that is killed at that moment, and repeated elsewhere: whether the leader has
+// TestARepeatedWriteIsCarriedOutOnceAlthoughLeadersDie counts up by compare-and-swap. Each step is
+// sent to a leader that is killed at that moment, and repeated elsewhere: whether the leader has
 // carried it out or not, the answer is that the condition held, and the counter moves by one.
 func TestARepeatedWriteIsCarriedOutOnceAlthoughLeadersDie(t *testing.T) {
 	c := newCluster(t, "-compact-after", "10")

@@ -6,9 +6,9 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// A leader sends entries while it writes them itself (thesis §10.2.1), and a follower takes the next
-// entries while it writes the last ones. So writes have a goroutine of their own. What has come
-// together while one write was under way is written with one sync.
+// A leader sends entries while it writes them itself (thesis §10.2.1), and a follower takes the
+// next entries while it writes the last ones. So writes have a goroutine of their own. What has
+// come together while one write was under way is written with one sync.
 
 // write is the storage work of one Ready.
 type write struct {

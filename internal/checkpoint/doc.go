@@ -1,9 +1,11 @@
-// Package checkpoint writes down the whole state of a value that holds no maps, functions or channels, unexported fields included, and
-// makes a value have that state again. The flight recorder (package recording) keeps states of a node with it, from which
-// a recording is replayed when its beginning is gone.
+// Package checkpoint writes down the whole state of a value that holds no maps, functions or
+// channels, unexported fields included, and makes a value have that state again. The flight
+// recorder (package recording) keeps states of a node with it, from which a recording is replayed
+// when its beginning is gone.
 //
-// It works by reflection: what is added to a node later is in its state from the first day. What must not be written
-// down, because it is the node's surroundings or memory to be used again, is named in the table rules.
+// It works by reflection: what is added to a node later is in its state from the first day. What
+// must not be written down, because it is the node's surroundings or memory to be used again, is
+// named in the table rules.
 package checkpoint
 
 // rule says what is done with a field that is not written down as it stands.
@@ -13,7 +15,8 @@ const (
 	plain rule = iota
 	// surroundings belong to the process, and are not touched.
 	surroundings
-	// spare is memory to be used again. It is not touched: what a new node has there, nothing, does as well.
+	// spare is memory to be used again. It is not touched: what a new node has there, nothing, does
+	// as well.
 	spare
 	// neverSet: a value that has it cannot be written down.
 	neverSet

@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// Append adds the state that state, a pointer, points to to buf. It is false, with nothing of use in the buffer, if that takes more
-// than limit bytes, or cannot be written down.
+// Append adds the state that state, a pointer, points to to buf. It is false, with nothing of use
+// in the buffer, if that takes more than limit bytes, or cannot be written down.
 func Append(buf []byte, state any, limit int) ([]byte, bool) {
 	w := Writer{Buf: buf, limit: len(buf) + limit, rules: written(), plans: map[reflect.Type][]step{}}
 	w.Value(reflect.ValueOf(state).Elem())
@@ -39,8 +39,8 @@ func written() Rules {
 
 func ruleOf(t reflect.Type, i int) rule { return rules[nameOf(t, i)] }
 
-// Shape returns a fingerprint of how the type of state, a pointer, is built, by which Restore can be kept from states of others. The
-// error names a field that cannot be written down.
+// Shape returns a fingerprint of how the type of state, a pointer, is built, by which Restore can
+// be kept from states of others. The error names a field that cannot be written down.
 func Shape(state any) (uint64, error) {
 	var text []byte
 	seen := map[reflect.Type]bool{}
@@ -79,7 +79,8 @@ func Shape(state any) (uint64, error) {
 	return h.Sum64(), err
 }
 
-// Sum returns a fingerprint of a state. Restore believes what it reads: a state that was damaged has to be kept from it.
+// Sum returns a fingerprint of a state. Restore believes what it reads: a state that was damaged
+// has to be kept from it.
 func Sum(state []byte) uint64 {
 	h := fnv.New64a()
 	h.Write(state)

@@ -13,8 +13,9 @@ var ErrState = errors.New("checkpoint: this is no state of such a value")
 // maxDepth bounds how deep values are nested.
 const maxDepth = 64
 
-// Restore makes what state, a pointer to a new value, points to have the state that Append has written. After an error the value is of no
-// use. Bytes that nobody has written may give a value whose parts contradict each other.
+// Restore makes what state, a pointer to a new value, points to have the state that Append has
+// written. After an error the value is of no use. Bytes that nobody has written may give a value
+// whose parts contradict each other.
 func Restore(data []byte, state any) error {
 	d := decoder{data: data}
 	d.value(reflect.ValueOf(state).Elem(), 0)

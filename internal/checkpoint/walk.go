@@ -13,17 +13,17 @@ import (
 // Rule writes down a field in its own way. nil leaves the field out.
 type Rule func(w *Writer, v reflect.Value)
 
-// Rules are the fields that are not written down as they stand, as type and field, and the types, by
-// their names. The instances of a generic type have one name.
+// Rules are the fields that are not written down as they stand, as type and field, and the types,
+// by their names. The instances of a generic type have one name.
 type Rules map[string]Rule
 
-// Writer writes down values, unexported fields included. It may be used again: it remembers how each
-// type is written.
+// Writer writes down values, unexported fields included. It may be used again: it remembers how
+// each type is written.
 type Writer struct {
 	// Buf is what was written.
 	Buf []byte
-	// Failed: a value was too large, or of a kind that cannot be written: maps, functions, channels,
-	// floats and interfaces.
+	// Failed: a value was too large, or of a kind that cannot be written: maps, functions,
+	// channels, floats and interfaces.
 	Failed bool
 
 	rules Rules
@@ -45,8 +45,8 @@ func NewWriter(rules Rules) *Writer {
 	return &Writer{rules: rules, limit: math.MaxInt, emptyIsNil: true, plans: map[reflect.Type][]step{}}
 }
 
-// Value writes a value: numbers as varints, 0 for nil and otherwise a length plus one before what is of
-// any length.
+// Value writes a value: numbers as varints, 0 for nil and otherwise a length plus one before what
+// is of any length.
 func (w *Writer) Value(v reflect.Value) {
 	if w.Failed = w.Failed || len(w.Buf) > w.limit; w.Failed {
 		return
@@ -147,9 +147,9 @@ func WithCapacity(w *Writer, v reflect.Value) {
 	w.Value(v)
 }
 
-// Unfit returns what keeps a table of rules from being one for a type: rules that are about no field,
-// and fields that need a rule because they are of a kind that cannot be written. It does not look into
-// fields with a rule.
+// Unfit returns what keeps a table of rules from being one for a type: rules that are about no
+// field, and fields that need a rule because they are of a kind that cannot be written. It does not
+// look into fields with a rule.
 func Unfit(t reflect.Type, rules Rules) []string {
 	var wrong []string
 	found, seen := map[string]bool{}, map[reflect.Type]bool{}

@@ -139,8 +139,8 @@ func (l *Log) HasConfChange(lo, hi uint64) (bool, error) {
 	}
 }
 
-// MayHaveConfChange reports whether there is, or may be, a configuration change after lo, up to hi: an
-// entry that nobody has looked at may be one.
+// MayHaveConfChange reports whether there is, or may be, a configuration change after lo, up to hi:
+// an entry that nobody has looked at may be one.
 func (l *Log) MayHaveConfChange(lo, hi uint64) bool {
 	return lo < hi && (lo+1 < l.changes.from || len(l.changes.in(lo, hi)) > 0)
 }

@@ -41,9 +41,9 @@ type Log struct {
 	applied   uint64 // largest index known to be applied
 }
 
-// manyTerms is the number of term boundaries from which on to look whether Storage was compacted and some
-// can go: whenever their number grows to a power of two, so that a log which is compacted but never read keeps a
-// bounded history.
+// manyTerms is the number of term boundaries from which on to look whether Storage was compacted
+// and some can go: whenever their number grows to a power of two, so that a log which is compacted
+// but never read keeps a bounded history.
 const manyTerms = 64
 
 // Open reads a log from storage. cached is Config.MaxCachedEntriesSize. Call Start next.
@@ -202,9 +202,9 @@ func (l *Log) MayRest() bool { return l.unstable.mayRest(l.applied) }
 // HeldBytes returns about how much memory the entries take that are not in Storage alone.
 func (l *Log) HeldBytes() uint64 { return l.unstable.entries.bytes() }
 
-// LastNotAfter returns the largest index, at most index, at which the term is at most term. A leader
-// and a follower use it to skip whole terms in which their logs cannot agree (thesis §3.5). What
-// lies before the log is not known; the answer is then the index before it, or index itself.
+// LastNotAfter returns the largest index, at most index, at which the term is at most term. A
+// leader and a follower use it to skip whole terms in which their logs cannot agree (thesis §3.5).
+// What lies before the log is not known; the answer is then the index before it, or index itself.
 func (l *Log) LastNotAfter(index, term uint64) uint64 { return l.terms.lastNotAfter(index, term) }
 
 // Truncate ends the log before an index.
@@ -239,7 +239,8 @@ func (l *Log) CommitTo(index uint64) error {
 	return nil
 }
 
-// CheckCommit returns an error if the log ends before index: entries that were acknowledged are lost.
+// CheckCommit returns an error if the log ends before index: entries that were acknowledged are
+// lost.
 func (l *Log) CheckCommit(index uint64) error {
 	if index > l.LastIndex() {
 		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.LastIndex())

@@ -195,7 +195,8 @@ func TestAnOldShortAppendDoesNotCutOffNewerEntries(t *testing.T) {
 	}
 }
 
-// An application that compacts its log and whose followers never lag gives the log no occasion to read Storage.
+// An application that compacts its log and whose followers never lag gives the log no occasion to
+// read Storage.
 func TestTheTermHistoryOfACompactedLogIsBounded(t *testing.T) {
 	l, storage := openMemory()
 	calls := storage.calls

@@ -16,8 +16,8 @@ func (l *Log) WriteDue() bool {
 	return l.unstable.taken < l.unstable.end() || l.unstable.snapshotToWrite() != nil
 }
 
-// TakeWrite hands out everything that was not handed out for writing yet: the snapshot, nil if there
-// is none, is written before the entries.
+// TakeWrite hands out everything that was not handed out for writing yet: the snapshot, nil if
+// there is none, is written before the entries.
 func (l *Log) TakeWrite() (entries []pb.Entry, snapshot *pb.Snapshot, w Write) {
 	u := &l.unstable
 	entries, snapshot = u.toWrite(), u.snapshotToWrite()

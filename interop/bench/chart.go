@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// The picture: a bar per row, as long as the logarithm of the ratio, so that 2 and 50 can both be read.
+// The picture: a bar per row, as long as the logarithm of the ratio, so that 2 and 50 can both be
+// read.
 const (
 	rowHeight = 24
 	labelEnd  = 380 // where the labels end and the bars begin

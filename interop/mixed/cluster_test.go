@@ -12,8 +12,8 @@ import (
 	"github.com/ffd200af/raft/interop/mixed/ours"
 )
 
-// cluster is a group of members of both kinds, a network that breaks as it is told, and the history that the rules
-// are checked against. members[i] has id i+1.
+// cluster is a group of members of both kinds, a network that breaks as it is told, and the history
+// that the rules are checked against. members[i] has id i+1.
 type cluster struct {
 	t       testing.TB
 	name    string
@@ -117,8 +117,8 @@ func (c *cluster) checkApplied(id uint64, a member.Applied) {
 	c.last = max(c.last, a.Index)
 }
 
-// check looks at what a member's step can have broken: election safety, leader completeness, term and commit index that
-// never fall.
+// check looks at what a member's step can have broken: election safety, leader completeness, term
+// and commit index that never fall.
 func (c *cluster) check(id uint64) {
 	m, i := c.members[id-1], id-1
 	s := m.State()
@@ -134,7 +134,8 @@ func (c *cluster) check(id uint64) {
 		c.fail("members %d and %d lead in term %d", other, id, s.Term)
 	}
 	c.leaders[s.Term] = id
-	// A leader has everything that was committed in earlier terms, on its disk unless that is asynchronous.
+	// A leader has everything that was committed in earlier terms, on its disk unless that is
+	// asynchronous.
 	if a, ok := c.applied[c.last]; ok && !known && !c.configs[i].Async && a.Term < s.Term {
 		if term := m.Term(c.last); term != 0 && term != a.Term || c.lastIndex(m) < c.last {
 			c.fail("member %d leads in term %d and does not have the committed %+v", id, s.Term, a)
@@ -169,12 +170,14 @@ func (c *cluster) arrive(m *member.Message) {
 		return
 	}
 	if m.Snapshot && c.kind(m.To) == 'e' {
-		// Their node takes the configuration of a snapshot at once, and a change that its apply thread still has in
-		// hand then stops the process, or takes it back. Ours lets the snapshot wait.
+		// Their node takes the configuration of a snapshot at once, and a change that its apply
+		// thread still has in hand then stops the process, or takes it back. Ours lets the snapshot
+		// wait.
 		for c.do(m.To, member.Member.Apply) {
 		}
 	}
-	// What is refused is a message from somebody who is not a member any more, or one that came too late.
+	// What is refused is a message from somebody who is not a member any more, or one that came too
+	// late.
 	_ = c.members[m.To-1].Step(m.Data)
 	c.check(m.To)
 	if m.Snapshot {

@@ -15,9 +15,10 @@ var (
 	from  = flag.Uint64("from", 1, "the seed of the first one")
 )
 
-// In a random run messages are lost, repeated and overtake each other, members are cut off, crash and come back, as the
-// other kind at times, logs are compacted, the configuration changes, and the leadership is handed on. The rules hold after
-// every step; when the faults stop, everybody agrees within a bounded time.
+// In a random run messages are lost, repeated and overtake each other, members are cut off, crash
+// and come back, as the other kind at times, logs are compacted, the configuration changes, and the
+// leadership is handed on. The rules hold after every step; when the faults stop, everybody agrees
+// within a bounded time.
 func TestRandomRunsKeepTheRules(t *testing.T) {
 	terms, applied, answers := 0, uint64(0), 0
 	for seed := *from; seed < *from+uint64(*seeds); seed++ {
@@ -118,8 +119,9 @@ func (c *cluster) randomPartition() {
 	c.cut = func(m *member.Message) bool { return m.To == away || !oneWay && m.From == away }
 }
 
-// randomChange proposes that one or two members become learners or voters. Nobody leaves: ids are not used twice. Members 1
-// and 2 always vote, because their nodes stop the process when a change leaves no voters.
+// randomChange proposes that one or two members become learners or voters. Nobody leaves: ids are
+// not used twice. Members 1 and 2 always vote, because their nodes stop the process when a change
+// leaves no voters.
 func (c *cluster) randomChange(m member.Member) {
 	cc := raftpb.ConfChangeV2{Transition: raftpb.ConfChangeTransition(c.r.IntN(3))}
 	for range c.r.IntN(3) {
@@ -133,8 +135,8 @@ func (c *cluster) randomChange(m member.Member) {
 		}
 	}
 	if len(cc.Changes) == 0 {
-		// Leaving a joint configuration. With another transition their leader takes it, and their nodes stop the process
-		// when they apply it.
+		// Leaving a joint configuration. With another transition their leader takes it, and their
+		// nodes stop the process when they apply it.
 		cc.Transition = raftpb.ConfChangeTransitionAuto
 	}
 	data, err := cc.Marshal()

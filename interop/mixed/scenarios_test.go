@@ -12,7 +12,8 @@ import (
 // mixes are clusters of three and five with members of both kinds, either of which stands first.
 var mixes = []string{"oee", "eoo", "oeo", "eoe", "oeoee", "eoeoo"}
 
-// inEveryMix runs a scenario in every mix, with and without asynchronous storage, pre-vote and check-quorum.
+// inEveryMix runs a scenario in every mix, with and without asynchronous storage, pre-vote and
+// check-quorum.
 func inEveryMix(t *testing.T, scenario func(c *cluster)) {
 	for _, kinds := range mixes {
 		for _, config := range []member.Config{
@@ -44,7 +45,8 @@ func TestEitherKindIsElectedAndReplicates(t *testing.T) {
 func TestConflictingLogsAreRepairedBothWays(t *testing.T) {
 	inEveryMix(t, func(c *cluster) {
 		for i := range c.members {
-			// Cut off, the leader goes on appending what nobody else gets, and the others choose another leader.
+			// Cut off, the leader goes on appending what nobody else gets, and the others choose
+			// another leader.
 			old := uint64(i + 1)
 			c.elect(old)
 			c.cut = func(m *member.Message) bool { return m.From == old || m.To == old }
@@ -118,8 +120,8 @@ func TestJointChangesAndLearnersUnderALeaderOfEitherKind(t *testing.T) {
 			a, b := leader%n+1, (leader+1)%n+1
 			c.elect(leader)
 			c.tick(1)
-			// A voter becomes a learner and a voter again; two swap their roles in a joint configuration, which is left by itself
-			// or by hand.
+			// A voter becomes a learner and a voter again; two swap their roles in a joint
+			// configuration, which is left by itself or by hand.
 			c.change(raftpb.ConfChangeTransitionAuto, fmt.Sprintf("l%d", a))
 			c.tick(2)
 			c.wantAgreement()

@@ -13,8 +13,9 @@ var (
 	from  = flag.Uint64("from", 1, "the seed of the first one")
 )
 
-// Where several proposals or acknowledgements come together, this library sends fewer and fuller messages, and where
-// messages are lost the two lose different ones. In the end logs, roles and the leader's view of its followers agree.
+// Where several proposals or acknowledgements come together, this library sends fewer and fuller
+// messages, and where messages are lost the two lose different ones. In the end logs, roles and the
+// leader's view of its followers agree.
 func TestRandomScriptsEndAlike(t *testing.T) {
 	differ := 0
 	for seed := *from; seed < *from+uint64(*seeds); seed++ {
@@ -46,7 +47,8 @@ func final(script string) int {
 	return strings.Count(strings.TrimSpace(end), "\n") + 2
 }
 
-// randomScript lets node 1 lead, or whom it hands the leadership to, and breaks the traffic in between.
+// randomScript lets node 1 lead, or whom it hands the leadership to, and breaks the traffic in
+// between.
 func randomScript(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 0))
 	n := 3 + 2*r.IntN(2)
@@ -84,9 +86,9 @@ func randomScript(seed uint64) string {
 				line("deliver-msgs drop=(%d)", node)
 			}
 		case 7:
-			// Before the clock ticks the leader writes, because here one whose disk is silent for an election timeout
-			// steps down; with check-quorum it hears from the others, because either library has its own moment to
-			// count them.
+			// Before the clock ticks the leader writes, because here one whose disk is silent for
+			// an election timeout steps down; with check-quorum it hears from the others, because
+			// either library has its own moment to count them.
 			if strings.Contains(options, "checkquorum") {
 				line("stabilize")
 			} else {
@@ -102,7 +104,8 @@ func randomScript(seed uint64) string {
 		case 10:
 			line("stabilize")
 			if r.IntN(2) == 0 && node != leader {
-				// The target has to have everything: they wait for a heartbeat if it lacks something.
+				// The target has to have everything: they wait for a heartbeat if it lacks
+				// something.
 				line("tick-heartbeat %d", leader)
 				line("stabilize")
 				line("transfer-leadership from=%d to=%d", leader, node)

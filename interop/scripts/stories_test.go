@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// stories are scripts in which each library sends one message for one reason, so that everything agrees to the byte.
+// stories are scripts in which each library sends one message for one reason, so that everything
+// agrees to the byte.
 var stories = []struct{ name, script string }{
 	{"an election and a proposal", `
 		add-nodes 3 voters=(1,2,3) index=10

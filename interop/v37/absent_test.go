@@ -12,8 +12,9 @@ import (
 	"github.com/ffd200af/raft/interop/wire/sample"
 )
 
-// In v3.7 a number, a bool, an enum and an embedded message are there or not. What is not there is not written, where v3.6 and
-// this library write a zero or an empty message: the only difference of the bytes, and it means the same.
+// In v3.7 a number, a bool, an enum and an embedded message are there or not. What is not there is
+// not written, where v3.6 and this library write a zero or an empty message: the only difference of
+// the bytes, and it means the same.
 func TestWhatIsAbsentIsZero(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(pair.name, func(t *testing.T) {
@@ -43,8 +44,8 @@ func TestWhatIsAbsentIsZero(t *testing.T) {
 	}
 }
 
-// dropZeros takes away some of what is zero or empty, at every level, and leaves a snapshot: whether a message has one means
-// something.
+// dropZeros takes away some of what is zero or empty, at every level, and leaves a snapshot:
+// whether a message has one means something.
 func dropZeros(r *rand.Rand, v reflect.Value) {
 	for i := range v.NumField() {
 		name, field := v.Type().Field(i).Name, v.Field(i)

@@ -32,7 +32,8 @@ func TestWhatTheFormatAllowsBothRead(t *testing.T) {
 	}
 }
 
-// v3.7 keeps unknown fields and writes them again, behind the others; v3.6 and this library drop them.
+// v3.7 keeps unknown fields and writes them again, behind the others; v3.6 and this library drop
+// them.
 func TestUnknownFieldsAreDroppedHereAndKeptThere(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	for _, pair := range pairs {

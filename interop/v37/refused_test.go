@@ -14,8 +14,8 @@ import (
 	"github.com/ffd200af/raft/raftpb"
 )
 
-// Of input that no encoder writes, v3.7 is stricter than v3.6 and this library with numbers and groups, and takes a known field
-// of a wrong type for an unknown one, where they refuse.
+// Of input that no encoder writes, v3.7 is stricter than v3.6 and this library with numbers and
+// groups, and takes a known field of a wrong type for an unknown one, where they refuse.
 func TestWhatOneReadsOfDamagedBytesTheOtherReadsToo(t *testing.T) {
 	for _, pair := range pairs {
 		t.Run(pair.name, func(t *testing.T) {

@@ -49,9 +49,9 @@ func TestWhatOneReadsOfDamagedBytesTheOtherReadsToo(t *testing.T) {
 	}
 }
 
-// reason returns why we, and only we, refuse an input. Both reasons are against the format: a field number of more than 29
-// bits, of which they drop the upper ones, and a list of packed ids that ends inside of one, which they read on
-// into what stands behind it.
+// reason returns why we, and only we, refuse an input. Both reasons are against the format: a field
+// number of more than 29 bits, of which they drop the upper ones, and a list of packed ids that
+// ends inside of one, which they read on into what stands behind it.
 func reason(t *testing.T, data []byte, typ reflect.Type, err error) sample.Flaw {
 	t.Helper()
 	flaws := sample.Scan(data, typ)

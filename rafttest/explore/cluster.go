@@ -10,17 +10,18 @@ const (
 	maxReads = 2
 )
 
-// cluster is a state of the whole: what each node is in, what was sent, what has happened so often that it may not
-// happen again, and what has to be remembered to judge what comes.
+// cluster is a state of the whole: what each node is in, what was sent, what has happened so often
+// that it may not happen again, and what has to be remembered to judge what comes.
 type cluster struct {
 	site
 	used [counted]uint8
-	// messages are the numbers of all that were sent, ascending. The network may lose, delay, reorder and
-	// repeat, so each may arrive at any time, again and again, or never.
+	// messages are the numbers of all that were sent, ascending. The network may lose, delay,
+	// reorder and repeat, so each may arrive at any time, again and again, or never.
 	messages []uint32
 }
 
-// site is what two states have to have in common before one can make the other superfluous, see seen.
+// site is what two states have to have in common before one can make the other superfluous, see
+// seen.
 type site struct {
 	nodes  [maxNodes]uint32
 	past   uint32          // number of a past
@@ -63,7 +64,8 @@ type state struct {
 	offset uint32
 }
 
-// sketch has a bit for each message, which it shares with others: a set is part of another only if its sketch is.
+// sketch has a bit for each message, which it shares with others: a set is part of another only if
+// its sketch is.
 func sketch(messages []uint32) uint64 {
 	s := uint64(0)
 	for _, m := range messages {
@@ -80,9 +82,10 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
-// seen are the states that were found, in order. A state is superfluous if there is another one at the same site
-// that has used up no more of what is bounded and has all its messages: whatever can happen from the former can from the
-// latter. The properties that are checked are of the site and of paths, so nothing that is wrong is missed.
+// seen are the states that were found, in order. A state is superfluous if there is another one at
+// the same site that has used up no more of what is bounded and has all its messages: whatever can
+// happen from the former can from the latter. The properties that are checked are of the site and
+// of paths, so nothing that is wrong is missed.
 type seen struct {
 	states []state
 	heads  map[site]uint32 // the newest state at a site
@@ -101,8 +104,8 @@ const (
 
 func newSeen() seen { return seen{heads: map[site]uint32{}} }
 
-// add keeps a state unless it is superfluous, and reports whether it is kept. States that it makes superfluous need not
-// be looked at any more.
+// add keeps a state unless it is superfluous, and reports whether it is kept. States that it makes
+// superfluous need not be looked at any more.
 func (sn *seen) add(c *cluster, parent uint32, by step) bool {
 	sk := sketch(c.messages)
 	head, known := sn.heads[c.site]

@@ -11,13 +11,13 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// firstIndex is the index of the snapshot that every node starts from, at term 1; the first entry comes
-// behind it. A follower needs an entry that it does not have, so it is not smaller.
+// firstIndex is the index of the snapshot that every node starts from, at term 1; the first entry
+// comes behind it. A follower needs an entry that it does not have, so it is not smaller.
 const firstIndex = 2
 
-// disk is what of a node survives a crash: hard state, log, and the state machine, which is the list of all
-// entries applied so far. It is a value: arrays are never written again, so that a copy is a
-// checkpoint.
+// disk is what of a node survives a crash: hard state, log, and the state machine, which is the
+// list of all entries applied so far. It is a value: arrays are never written again, so that a copy
+// is a checkpoint.
 type disk struct {
 	hard    pb.HardState
 	prev    pb.Entry // the place before the log; only its term and index count

@@ -24,16 +24,17 @@ type Result struct {
 	World World
 	Bound Bound
 
-	// States is the number of distinct states, not counting those that are superfluous (see seen), Places how many combinations of
-	// states of the nodes are among them, Steps the number of steps taken between them.
+	// States is the number of distinct states, not counting those that are superfluous (see seen),
+	// Places how many combinations of states of the nodes are among them, Steps the number of steps
+	// taken between them.
 	States, Places, Steps int
 	// Depth is the length of the longest path that was taken.
 	Depth int
 	// Done: everything that can happen within the bound was looked at.
 	Done bool
 
-	// NodeStates is how many states of single nodes there are, NodeSteps how often the library was run to find out
-	// what a node does, and Messages how many different messages were sent.
+	// NodeStates is how many states of single nodes there are, NodeSteps how often the library was
+	// run to find out what a node does, and Messages how many different messages were sent.
 	NodeStates, NodeSteps, Messages int
 
 	// Minorities is how many combinations of survivors were seen to elect a leader, see Options.
@@ -43,8 +44,8 @@ type Result struct {
 	Violation *Violation
 }
 
-// Explore visits every state of the world that can be reached within the bound, in order of distance, and
-// stops at the first one in which something is broken.
+// Explore visits every state of the world that can be reached within the bound, in order of
+// distance, and stops at the first one in which something is broken.
 func Explore(w World, b Bound, o Options) (*Result, error) {
 	x, err := newExplorer(w, b)
 	if err != nil {
@@ -149,8 +150,8 @@ func (x *explorer) expand(at uint32) bool {
 	return true
 }
 
-// take changes c by a step, and by all that follows from it for nothing, and judges the outcome. changed is false if the
-// step brings nothing.
+// take changes c by a step, and by all that follows from it for nothing, and judges the outcome.
+// changed is false if the step brings nothing.
 func (x *explorer) take(c *cluster, s step) (changed bool, err error) {
 	i := x.nodeOf(s)
 	was := c.nodes[i]
@@ -221,9 +222,9 @@ func (x *explorer) note(s step, sent []uint32) {
 	}
 }
 
-// saturate delivers what changes nothing but brings new messages: nothing is lost by doing that at once, since every
-// message may come again. Only what was sent just now, and what is for node i, which has just changed,
-// can bring anything.
+// saturate delivers what changes nothing but brings new messages: nothing is lost by doing that at
+// once, since every message may come again. Only what was sent just now, and what is for node i,
+// which has just changed, can bring anything.
 func (x *explorer) saturate(c *cluster, i int) error {
 	for _, m := range c.messages {
 		if x.recipient(m) == i && !slices.Contains(x.fresh, m) {
@@ -321,10 +322,11 @@ func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 	return acts
 }
 
-// waitsForItsLike breaks the symmetry between nodes. Nodes that are alike, and have done nothing, are interchangeable:
-// nobody has heard from them, and nobody else has treated them differently, so exchanging two of them leaves the
-// state as it is. Of two such nodes it is enough to let the first one go first: every path on which the second does
-// is the mirror image of one on which the first does. Messages to them differ only in the recipient.
+// waitsForItsLike breaks the symmetry between nodes. Nodes that are alike, and have done nothing,
+// are interchangeable: nobody has heard from them, and nobody else has treated them differently, so
+// exchanging two of them leaves the state as it is. Of two such nodes it is enough to let the first
+// one go first: every path on which the second does is the mirror image of one on which the first
+// does. Messages to them differ only in the recipient.
 func (x *explorer) waitsForItsLike(c *cluster, i int) bool {
 	if x.seen.all || c.moved>>i&1 != 0 || !slices.Contains(x.world.Alike, uint64(i+1)) {
 		return false
@@ -337,7 +339,8 @@ func (x *explorer) waitsForItsLike(c *cluster, i int) bool {
 	return false
 }
 
-// path returns the steps that led from the beginning to the state with a number, without what followed for nothing.
+// path returns the steps that led from the beginning to the state with a number, without what
+// followed for nothing.
 func (x *explorer) path(at uint32) []step {
 	var steps []step
 	for ; x.seen.states[at].parent != none; at = x.seen.states[at].parent {

@@ -104,8 +104,8 @@ func TestSurvivorsThatElectNobodyAreFound(t *testing.T) {
 	}
 }
 
-// Equal fingerprints must mean equal behaviour. Where two paths have led a node to one fingerprint, both nodes are
-// made to do whatever the first one was seen to do.
+// Equal fingerprints must mean equal behaviour. Where two paths have led a node to one fingerprint,
+// both nodes are made to do whatever the first one was seen to do.
 func TestNodesThatLookAlikeBehaveAlike(t *testing.T) {
 	for _, w := range Worlds() {
 		t.Run(w.Name, func(t *testing.T) {

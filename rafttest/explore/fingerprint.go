@@ -9,8 +9,8 @@ import (
 )
 
 // fingerprinter writes down the state of a RawNode: every field that is reachable from it, found by
-// reflection, except for those that rules leave out. What is added to the library later is thus in the
-// fingerprint from the first day; a field that does not matter makes two states of one, which
+// reflection, except for those that rules leave out. What is added to the library later is thus in
+// the fingerprint from the first day; a field that does not matter makes two states of one, which
 // costs time and nothing else.
 type fingerprinter struct {
 	writer *checkpoint.Writer

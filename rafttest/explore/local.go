@@ -8,14 +8,15 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// A node is a function: what it becomes and says depends on its own state and on the step alone. So a state of the
-// cluster is made of states of its nodes, each of which has a number, and what a node does with a step
-// is found out once, by the real code, however many states of the cluster need to know.
+// A node is a function: what it becomes and says depends on its own state and on the step alone. So
+// a state of the cluster is made of states of its nodes, each of which has a number, and what a
+// node does with a step is found out once, by the real code, however many states of the cluster
+// need to know.
 
 // local is a state in which a node can be.
 type local struct {
-	// The path on which the state was reached first: from another state by a step; or, after a start, from a
-	// disk, which says all.
+	// The path on which the state was reached first: from another state by a step; or, after a
+	// start, from a disk, which says all.
 	parent uint32
 	by     step
 	start  *start
@@ -29,8 +30,8 @@ type local struct {
 type view struct {
 	rec   *property.Node // shared by the views that have the same
 	leads bool
-	// The ids of the places, see places, from firstIndex+1 on: log is with what waits to be written, durable what is on
-	// the disk.
+	// The ids of the places, see places, from firstIndex+1 on: log is with what waits to be
+	// written, durable what is on the disk.
 	log, durable []uint32
 
 	// What the node has to do.
@@ -50,8 +51,8 @@ type transition struct {
 	broken  error
 }
 
-// places numbers the places of logs: an entry together with all entries before it. Logs are equal up to
-// an index if they have the same place there. Place 0 is the snapshot at the start.
+// places numbers the places of logs: an entry together with all entries before it. Logs are equal
+// up to an index if they have the same place there. Place 0 is the snapshot at the start.
 type places struct {
 	numbers map[string]uint32
 	terms   []uint64
@@ -115,7 +116,8 @@ type nodes struct {
 	twice []arrival
 }
 
-// arrival is another way to a state: by a step from a state that is not the first one it was reached from.
+// arrival is another way to a state: by a step from a state that is not the first one it was
+// reached from.
 type arrival struct {
 	from, to uint32
 	by       step
@@ -141,8 +143,8 @@ func (ns *nodes) begin(id uint64) (uint32, error) {
 	return state, nil
 }
 
-// message numbers a message that was sent. What is delivered later is read from its bytes, and shares nothing with
-// the sender.
+// message numbers a message that was sent. What is delivered later is read from its bytes, and
+// shares nothing with the sender.
 func (ns *nodes) message(m *pb.Message) (uint32, error) {
 	data, err := m.Marshal()
 	if err != nil {
@@ -239,8 +241,8 @@ func (ns *nodes) run(n *node, s step) {
 	}
 }
 
-// reach returns a node in the given state, for the caller to use: a spare one, or one that takes all steps since
-// its start again.
+// reach returns a node in the given state, for the caller to use: a spare one, or one that takes
+// all steps since its start again.
 func (ns *nodes) reach(state uint32) *node {
 	if n := ns.states[state].spare; n != nil {
 		ns.states[state].spare = nil
@@ -275,7 +277,8 @@ func (ns *nodes) keep(n *node, state uint32) {
 	ns.states[state].spare = n
 }
 
-// intern returns the number of the state that a node is in, and whether it is new; as describes the way there.
+// intern returns the number of the state that a node is in, and whether it is new; as describes the
+// way there.
 func (ns *nodes) intern(n *node, as local) (uint32, bool) {
 	ns.buf = ns.print(ns.buf[:0], n)
 	if state, known := ns.numbers[string(ns.buf)]; known {
@@ -288,7 +291,8 @@ func (ns *nodes) intern(n *node, as local) (uint32, bool) {
 	return state, true
 }
 
-// print writes down everything that can influence what the node does from now on, and what is remembered to judge it.
+// print writes down everything that can influence what the node does from now on, and what is
+// remembered to judge it.
 func (ns *nodes) print(buf []byte, n *node) []byte {
 	buf = binary.AppendUvarint(buf, n.id)
 	buf = ns.prints.node(buf, n.raw)

@@ -35,7 +35,8 @@ const (
 )
 
 // step is something that happens at one node: a kind, the node, and a number that says which
-// message, proposal, change, read or target. Deliveries have a larger number instead of the node, which the message names.
+// message, proposal, change, read or target. Deliveries have a larger number instead of the node,
+// which the message names.
 type step uint32
 
 const (
@@ -71,16 +72,17 @@ type node struct {
 
 	writes  []pb.Message // for the append thread, oldest first
 	applies []pb.Message
-	// acks are what the threads have to tell the node, oldest first, where that is a step of its own; lent is then the
-	// batch for which Advance is owed.
+	// acks are what the threads have to tell the node, oldest first, where that is a step of its
+	// own; lent is then the batch for which Advance is owed.
 	acks [threads][]pb.Message
 	lent *raft.Ready
 
-	// rec is what is known of the node from outside. What the node breaks by itself, and what concerns
-	// others, goes to the witness.
+	// rec is what is known of the node from outside. What the node breaks by itself, and what
+	// concerns others, goes to the witness.
 	rec     *property.Node
 	witness property.Witness
-	// inputs counts what came since the last Ready, where other inputs may come before the next one.
+	// inputs counts what came since the last Ready, where other inputs may come before the next
+	// one.
 	inputs int
 	// life is from where the node was started last.
 	life start
@@ -330,21 +332,21 @@ func (n *node) crash() {
 	n.start()
 }
 
-// busy reports whether the node has so much to do that it gets nothing more until it has done something. Otherwise
-// there were no end of states: every message may come again.
+// busy reports whether the node has so much to do that it gets nothing more until it has done
+// something. Otherwise there were no end of states: every message may come again.
 func (n *node) busy() bool {
 	acks := max(len(n.acks[appendThread])-1, len(n.acks[applyThread])) // an election's write has two
 	return n.inputs >= n.world.between || max(len(n.writes), len(n.applies), acks) >= maxBacklog
 }
 
-// hoards reports whether an input finds a node that takes a Ready later: it is one of those that the next Ready
-// answers together.
+// hoards reports whether an input finds a node that takes a Ready later: it is one of those that
+// the next Ready answers together.
 func (n *node) hoards(s step) bool {
 	return s.kind() < counted && s.kind() != restart && (n.world.Batches || n.lent != nil)
 }
 
-// maxBacklog is how many inputs a Ready answers at most, unless the bound says less, and how many storage messages wait for
-// a thread, or are done and not acknowledged.
+// maxBacklog is how many inputs a Ready answers at most, unless the bound says less, and how many
+// storage messages wait for a thread, or are done and not acknowledged.
 const maxBacklog = 2
 
 // silent is a logger that says nothing.

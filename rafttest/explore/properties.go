@@ -62,8 +62,8 @@ func (x *explorer) judgeFacts(c *cluster, facts []property.Fact) error {
 	return nil
 }
 
-// judge looks at a state of the cluster after a step of node i, and returns which property is broken,
-// or nil.
+// judge looks at a state of the cluster after a step of node i, and returns which property is
+// broken, or nil.
 func (x *explorer) judge(c *cluster, i int) error {
 	v := &x.nodes.states[c.nodes[i]].view
 	for j := range x.world.Nodes {

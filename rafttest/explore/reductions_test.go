@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// What is left out of an exploration (deliveries that bring something for nothing are made at once, superfluous states are
-// not looked at, the first of nodes that are alike goes first) must be reached all the same. These bounds end within a
-// second without any of that; what the nodes can be in together is compared.
+// What is left out of an exploration (deliveries that bring something for nothing are made at once,
+// superfluous states are not looked at, the first of nodes that are alike goes first) must be
+// reached all the same. These bounds end within a second without any of that; what the nodes can be
+// in together is compared.
 func TestReductionsLeaveNothingOut(t *testing.T) {
 	for _, tc := range []struct {
 		world  string
@@ -46,7 +47,8 @@ func TestReductionsLeaveNothingOut(t *testing.T) {
 			reduced := wholly(t, w, tc.bound, false)
 			t.Logf("%d states of %d", len(reduced.seen.states), len(everything.seen.states))
 			sameSet(t, reduced.together(), everything.together())
-			// Without symmetry it can be told which node is which, and all that is in them is compared.
+			// Without symmetry it can be told which node is which, and all that is in them is
+			// compared.
 			w.Alike = nil
 			numbers := map[string]int{}
 			sameSet(t, wholly(t, w, tc.bound, false).exactly(numbers), everything.exactly(numbers))

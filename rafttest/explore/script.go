@@ -8,8 +8,8 @@ import (
 	"github.com/ffd200af/raft/rafttest"
 )
 
-// scriptWriter writes a script. Its messages are given to the nodes by hand, as they were sent; what the nodes of the
-// script send stays in flight.
+// scriptWriter writes a script. Its messages are given to the nodes by hand, as they were sent;
+// what the nodes of the script send stays in flight.
 type scriptWriter struct {
 	strings.Builder
 	world *World

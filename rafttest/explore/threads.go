@@ -8,7 +8,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// With asynchronous storage writes a node has two threads, each of which works off its messages in order.
+// With asynchronous storage writes a node has two threads, each of which works off its messages in
+// order.
 const (
 	appendThread = iota
 	applyThread
@@ -44,7 +45,8 @@ func (n *node) applyOldest() {
 	n.respond(applyThread, m.Responses)
 }
 
-// respond sends what waited for a thread's work, and tells the node itself: at once, or in a step of its own.
+// respond sends what waited for a thread's work, and tells the node itself: at once, or in a step
+// of its own.
 func (n *node) respond(thread int, responses []pb.Message) {
 	for i := range responses {
 		if responses[i].To != n.id {
@@ -69,7 +71,8 @@ func (n *node) hear(m pb.Message) {
 	n.look()
 }
 
-// acknowledge tells the node the oldest thing that a thread has done; without threads, that its last batch is done.
+// acknowledge tells the node the oldest thing that a thread has done; without threads, that its
+// last batch is done.
 func (n *node) acknowledge(thread int) {
 	if n.lent != nil {
 		n.advance()

@@ -14,8 +14,9 @@ type Violation struct {
 	Err error
 	// Steps are the inputs from the beginning, one a line of text.
 	Steps []string
-	// Script does the same in the script language of rafttest, without expected output. Messages are given to nodes
-	// as they were sent; what the network of the script's cluster carries stays there.
+	// Script does the same in the script language of rafttest, without expected output. Messages
+	// are given to nodes as they were sent; what the network of the script's cluster carries stays
+	// there.
 	Script string
 }
 
@@ -49,8 +50,8 @@ func (x *explorer) tell(about string, path []step) (steps []string, script strin
 	return steps, w.String()
 }
 
-// retrace takes the steps of a path again and returns them with those that followed for nothing, as far as what they
-// sent was delivered on the path.
+// retrace takes the steps of a path again and returns them with those that followed for nothing, as
+// far as what they sent was delivered on the path.
 func (x *explorer) retrace(path []step) []noted {
 	var all []noted
 	chosen := map[int]bool{}

@@ -22,12 +22,14 @@ type World struct {
 	Async    bool // asynchronous storage writes: appending and applying are steps of their own
 	OneEntry bool // an append carries one entry
 
-	// Batches: taking a Ready is a step of its own, so that one may answer many inputs, and a node may crash
-	// between its write and everything after. Otherwise a Ready follows each input at once.
+	// Batches: taking a Ready is a step of its own, so that one may answer many inputs, and a node
+	// may crash between its write and everything after. Otherwise a Ready follows each input at
+	// once.
 	Batches bool
 
-	// Late: saying that work is done is a step of its own, so that other inputs come between, and crashes: Advance, or
-	// with asynchronous writes what the threads tell their node. Otherwise it is said at once.
+	// Late: saying that work is done is a step of its own, so that other inputs come between, and
+	// crashes: Advance, or with asynchronous writes what the threads tell their node. Otherwise it
+	// is said at once.
 	Late bool
 
 	// Led: node 1 leads when exploration begins, and nothing is in flight.
@@ -36,7 +38,8 @@ type World struct {
 	// Candidates are the only nodes that campaign of themselves; nil means that all do.
 	Candidates []uint64
 
-	// Changes are the configuration changes that a leader may propose, in the words of scripts: "v4", "r2 v4".
+	// Changes are the configuration changes that a leader may propose, in the words of scripts:
+	// "v4", "r2 v4".
 	Changes []string
 
 	// Alike are nodes that are interchangeable as long as none of them has done anything: see
@@ -50,9 +53,10 @@ type World struct {
 	between int // from the bound
 }
 
-// Bound says how often something may happen on a path. What the network does needs no bound: whatever was sent may
-// arrive at any time, any number of times, or never. The questions of followers are the exception: a leader
-// confirms each that arrives by a round of its own, so that there were no end of rounds.
+// Bound says how often something may happen on a path. What the network does needs no bound:
+// whatever was sent may arrive at any time, any number of times, or never. The questions of
+// followers are the exception: a leader confirms each that arrives by a round of its own, so that
+// there were no end of rounds.
 type Bound struct {
 	Campaigns   int
 	Proposals   int
@@ -63,7 +67,8 @@ type Bound struct {
 	Beats       int // ticks of a leader, which make it send heartbeats
 	Compactions int
 	Transfers   int
-	// Between is how many inputs a node takes at most that wait for the next Ready, where that may be; 0 means 2.
+	// Between is how many inputs a node takes at most that wait for the next Ready, where that may
+	// be; 0 means 2.
 	Between int
 }
 
@@ -113,8 +118,8 @@ func (b Bound) String() string {
 // electionTick is more ticks than any bound allows.
 const electionTick = 100
 
-// config is what a node is started with, but for what belongs to it alone. The script of a violation asks
-// for the same, see scriptHead.
+// config is what a node is started with, but for what belongs to it alone. The script of a
+// violation asks for the same, see scriptHead.
 func (w *World) config() raft.Config {
 	c := raft.Config{
 		ElectionTick:    electionTick,

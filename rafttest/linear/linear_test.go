@@ -17,11 +17,12 @@ var (
 	from  = flag.Uint64("from", 1, "the first seed")
 )
 
-// patience bounds the search in one history. What takes longer is counted as unknown and told; more than a
-// tenth of that fails the test.
+// patience bounds the search in one history. What takes longer is counted as unknown and told; more
+// than a tenth of that fails the test.
 const patience = 2 * time.Second
 
-// model is a register per key, which can be set, appended to, and read. An output of nil is unknown.
+// model is a register per key, which can be set, appended to, and read. An output of nil is
+// unknown.
 func model() porcupine.Model {
 	return porcupine.Model{
 		Partition: byKey,
@@ -57,8 +58,8 @@ func byKey(history []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// operations renders a history for the checker. An operation without an answer may take effect at any time after its call,
-// so it never returns.
+// operations renders a history for the checker. An operation without an answer may take effect at
+// any time after its call, so it never returns.
 func operations(history []sim.Operation) []porcupine.Operation {
 	ops := make([]porcupine.Operation, 0, len(history))
 	for _, h := range history {
@@ -71,7 +72,8 @@ func operations(history []sim.Operation) []porcupine.Operation {
 	return ops
 }
 
-// broken renders the operations on the keys for which a history is not linearizable, in the order of their calls.
+// broken renders the operations on the keys for which a history is not linearizable, in the order
+// of their calls.
 func broken(history []sim.Operation) string {
 	var b strings.Builder
 	for _, part := range byKey(operations(history)) {

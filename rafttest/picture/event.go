@@ -32,7 +32,8 @@ type Picture struct {
 // Event is one thing that happened at one node, or to the network.
 type Event struct {
 	Kind Kind
-	// Node is where it happened, 0 if at no single node. Group is the Raft group, 0 if there is one.
+	// Node is where it happened, 0 if at no single node. Group is the Raft group, 0 if there is
+	// one.
 	Node, Group uint64
 	// Text says in a few words what was done, and Detail says more.
 	Text, Detail string

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Picture returns what was taken down. Events that show nothing are left out. Ticks that bring about
-// nothing are one event for each node, as long as nothing else happens.
+// Picture returns what was taken down. Events that show nothing are left out. Ticks that bring
+// about nothing are one event for each node, as long as nothing else happens.
 func (r *Recorder) Picture() *Picture {
 	p := r.p
 	p.Events = nil

@@ -111,8 +111,8 @@ func TestGroupsHaveStepsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestRowsStandBesideEachOther: what happens at several nodes in one command, and nothing leads from
-// one to the other.
+// TestRowsStandBesideEachOther: what happens at several nodes in one command, and nothing leads
+// from one to the other.
 func TestRowsStandBesideEachOther(t *testing.T) {
 	r := NewRecorder()
 	r.Command(strings.Repeat("many words of a comment ", 12), "stabilize")

@@ -25,8 +25,8 @@ func NewAlone(id uint64, w *Witness) *Node {
 	return &Node{ID: id, Log: NewView(0, 0), Durable: NewView(0, 0), court: w}
 }
 
-// Judge checks a fact, and makes it part of the past. nodes has the node with id i+1 at i, or nil if
-// nothing is known of it. The error is a *Violation.
+// Judge checks a fact, and makes it part of the past. nodes has the node with id i+1 at i, or nil
+// if nothing is known of it. The error is a *Violation.
 func (p *Past) Judge(f *Fact, nodes []*Node) error {
 	var broken *Violation
 	fail := func(n *Node, name Name, format string, args ...any) {

@@ -29,7 +29,8 @@ type Node struct {
 
 	// grants are the votes that have left the node, by rising term. They bind all later lives.
 	grants []grant
-	// reads are the reads that the node has not answered: what was committed when each was requested.
+	// reads are the reads that the node has not answered: what was committed when each was
+	// requested.
 	reads map[string][]uint64
 
 	checkedCommit uint64 // what is committed up to here was looked at
@@ -75,7 +76,8 @@ func (n *Node) Clone() *Node {
 	return &c
 }
 
-// Remembers makes the votes of an earlier record of the node those of this one: they bind all lives.
+// Remembers makes the votes of an earlier record of the node those of this one: they bind all
+// lives.
 func (n *Node) Remembers(earlier *Node) { n.grants = slices.Clip(earlier.grants) }
 
 // AppendVotes appends a key to buf that records have in common whose nodes have cast equal votes.
@@ -167,8 +169,8 @@ func (n *Node) Shows(s State) {
 	}
 }
 
-// commitsUpTo has the entries judged that the node has committed since it was last asked. Those that
-// others told it of may be in a part of the log that it has not handed out yet.
+// commitsUpTo has the entries judged that the node has committed since it was last asked. Those
+// that others told it of may be in a part of the log that it has not handed out yet.
 func (n *Node) commitsUpTo(leads bool) {
 	if from := max(n.checkedCommit, n.Log.Base) + 1; from <= n.Commit {
 		n.court.commits(n, from, leads)
@@ -176,8 +178,8 @@ func (n *Node) commitsUpTo(leads bool) {
 	n.checkedCommit = n.Commit
 }
 
-// checkVote: a node votes once a term, over all its lives. A candidate's vote for itself counts when
-// the candidate leads: a vote that was lost before it was durable was none.
+// checkVote: a node votes once a term, over all its lives. A candidate's vote for itself counts
+// when the candidate leads: a vote that was lost before it was durable was none.
 func (n *Node) checkVote(term, to uint64) {
 	for i := len(n.grants) - 1; i >= 0 && n.grants[i].term >= term; i-- {
 		if g := n.grants[i]; g.term == term {
@@ -293,8 +295,8 @@ func (n *Node) Sends(m *pb.Message) {
 	}
 	switch m.Type {
 	case pb.MsgVote:
-		// The votes are for this log. Until the term is durable, a later life may ask for votes in it
-		// again, and get this one.
+		// The votes are for this log. Until the term is durable, a later life may ask for votes in
+		// it again, and get this one.
 		if m.Term > n.Hard.Term && !n.Durable.Covers(m.Index, m.LogTerm) {
 			n.fail(Promise, "node %d asks for votes for a log up to %d/%d, durable is %d", n.ID, m.LogTerm, m.Index, n.Durable.Last())
 		}
@@ -309,9 +311,9 @@ func (n *Node) Sends(m *pb.Message) {
 	switch {
 	case m.Reject:
 	case m.Type == pb.MsgAppResp:
-		// Whether the entry at this index is the leader's shows when the leader commits it. When a later
-		// term is durable, the leader of this term cannot commit any more, and what it sent may have
-		// been replaced.
+		// Whether the entry at this index is the leader's shows when the leader commits it. When a
+		// later term is durable, the leader of this term cannot commit any more, and what it sent
+		// may have been replaced.
 		if m.Term >= n.Hard.Term && m.Index > n.Durable.Last() {
 			n.fail(Promise, "node %d acknowledges %d to %d, durable is %d", n.ID, m.Index, m.To, n.Durable.Last())
 		}

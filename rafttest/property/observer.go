@@ -17,9 +17,11 @@ type Observer struct {
 	Lenient bool
 
 	Past
-	// Bootstrapped is the index of the last entry that the first members begin with, if they bootstrap.
+	// Bootstrapped is the index of the last entry that the first members begin with, if they
+	// bootstrap.
 	Bootstrapped uint64
-	// LastConfChange is the largest index at which a configuration change stands, or stood, in a log.
+	// LastConfChange is the largest index at which a configuration change stands, or stood, in a
+	// log.
 	LastConfChange uint64
 	// Elections counts them.
 	Elections int
@@ -39,8 +41,8 @@ func (o *Observer) Node(id uint64) *Node {
 	return o.nodes[id-1]
 }
 
-// Bootstraps says that the first members bootstrap, with these ids in this order: all logs begin with
-// changes that add them, and these are committed.
+// Bootstraps says that the first members bootstrap, with these ids in this order: all logs begin
+// with changes that add them, and these are committed.
 func (o *Observer) Bootstraps(ids []uint64) {
 	if o.Bootstrapped > 0 {
 		return

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Past is what a cluster must not contradict: who has led each term, and what is committed. The zero
-// value is an empty past.
+// Past is what a cluster must not contradict: who has led each term, and what is committed. The
+// zero value is an empty past.
 type Past struct {
 	// Commit is the largest index that a leader has committed.
 	Commit uint64
-	// Believed is an index up to which nodes may commit although no leader has: a driver has made up
-	// messages that say so.
+	// Believed is an index up to which nodes may commit although no leader has: a driver has made
+	// up messages that say so.
 	Believed uint64
 
 	leaders []leader // by rising term
@@ -125,8 +125,8 @@ func (p *Past) elected(n *Node, fail failer) {
 // failer takes a violation.
 type failer func(n *Node, p Name, format string, args ...any)
 
-// commit checks what a node has committed from an index to n.Commit, as a leader of its term or not.
-// nodes has the node with id i+1 at i, or nil.
+// commit checks what a node has committed from an index to n.Commit, as a leader of its term or
+// not. nodes has the node with id i+1 at i, or nil.
 func (p *Past) commit(n *Node, from uint64, leads bool, nodes []*Node, fail failer) {
 	news := false
 	for i := from; i <= n.Commit; i++ {

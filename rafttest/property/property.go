@@ -15,13 +15,14 @@ const (
 	// LogMatching: entries with the same index and term are the same entry, and follow the same
 	// entries, in every log (thesis §3.5).
 	LogMatching Name = "log matching"
-	// LeaderCompleteness: a leader has everything that was committed in earlier terms (thesis §3.6).
+	// LeaderCompleteness: a leader has everything that was committed in earlier terms (thesis
+	// §3.6).
 	LeaderCompleteness Name = "leader completeness"
 	// StateMachineSafety: no two nodes apply different entries at an index. A node applies entries
 	// in order, and only committed ones (thesis §3.6.3).
 	StateMachineSafety Name = "state machine safety"
-	// CommitSafety: what a leader commits is durable on a quorum of its configuration. Others commit
-	// only what a leader has committed.
+	// CommitSafety: what a leader commits is durable on a quorum of its configuration. Others
+	// commit only what a leader has committed.
 	CommitSafety Name = "commit safety"
 	// Monotonicity: term, commit index and applied index of a node never fall. A node that restarts
 	// is not behind its disk.

@@ -65,17 +65,19 @@ func (k actionKind) String() string {
 type action struct {
 	kind actionKind
 	node uint64
-	// deliver: the message's sender. transfer, unreachable, snapshot-status, add-server, await: the other node.
+	// deliver: the message's sender. transfer, unreachable, snapshot-status, add-server, await: the
+	// other node.
 	peer uint64
-	// crash: how many pieces survive. compact: how many entries stay. read: its number. snapshot-status: 1 if it
-	// failed. lose-disk: 1 to come back with an old copy. propose: how many entries more; skip-ticks: how many.
+	// crash: how many pieces survive. compact: how many entries stay. read: its number.
+	// snapshot-status: 1 if it failed. lose-disk: 1 to come back with an old copy. propose: how
+	// many entries more; skip-ticks: how many.
 	n    uint64
 	key  messageKey // deliver
 	data []byte     // propose; conf-change: the encoded change, a ConfChangeV2
 }
 
-// readContext is the context of a read, a word, which scripts use too; readNumber is its inverse, for
-// the contexts of reads that were asked for.
+// readContext is the context of a read, a word, which scripts use too; readNumber is its inverse,
+// for the contexts of reads that were asked for.
 func readContext(number uint64) []byte { return fmt.Appendf(nil, "r%07d", number) }
 
 func readNumber(context []byte) uint64 {
@@ -83,9 +85,11 @@ func readNumber(context []byte) uint64 {
 	return number
 }
 
-// The actions. Each can be done to a node in any state: what makes no sense does nothing and reports false.
+// The actions. Each can be done to a node in any state: what makes no sense does nothing and
+// reports false.
 
-// up notes an action on a node, and reports whether the node is up. What is done to a node that is down is nothing.
+// up notes an action on a node, and reports whether the node is up. What is done to a node that is
+// down is nothing.
 func (w *world) up(n *node, a action) bool {
 	w.begin()
 	if n.rn == nil {
@@ -132,7 +136,8 @@ func (w *world) ready(n *node) bool {
 	return n.rn != nil && n.stage == idle && n.rn.HasReady() && w.up(n, action{kind: doReady}) && w.handleReady(n)
 }
 
-// take takes a Ready, of which the application does the rest in actions of their own; see takeReady.
+// take takes a Ready, of which the application does the rest in actions of their own; see
+// takeReady.
 func (w *world) take(n *node) bool {
 	if n.rn == nil || n.stage != idle || !n.rn.HasReady() || !w.up(n, action{kind: doTake}) {
 		return false
@@ -181,7 +186,8 @@ func (w *world) crash(n *node, keep int) {
 	w.loseMemory(n)
 }
 
-// crashWriting cuts a node's power while it performs its next write, of which up to keep pieces survive.
+// crashWriting cuts a node's power while it performs its next write, of which up to keep pieces
+// survive.
 func (w *world) crashWriting(n *node, keep int) {
 	if !w.up(n, action{kind: doCrashWriting, n: uint64(keep)}) {
 		return
@@ -265,7 +271,8 @@ func (w *world) input(n *node, a action, do func(rn *raft.RawNode) error) error 
 
 var errDown = fmt.Errorf("sim: the node is down")
 
-// propose proposes a command and, in the same proposal, more entries of various sizes that mean nothing.
+// propose proposes a command and, in the same proposal, more entries of various sizes that mean
+// nothing.
 func (w *world) propose(n *node, data []byte, more uint64) error {
 	return w.input(n, action{kind: doPropose, data: data, n: more}, func(rn *raft.RawNode) error {
 		if more == 0 {
@@ -328,7 +335,8 @@ func (w *world) leaseRead(n *node) (index uint64, ok bool) {
 	return index, ok
 }
 
-// compact takes a snapshot of what a node has applied, and drops the log before it but for retain entries.
+// compact takes a snapshot of what a node has applied, and drops the log before it but for retain
+// entries.
 func (w *world) compact(n *node, retain uint64) {
 	if !w.up(n, action{kind: doCompact, n: retain}) {
 		return
@@ -337,7 +345,8 @@ func (w *world) compact(n *node, retain uint64) {
 	if err != nil || n.rep.applied <= newest.Metadata.Index {
 		return
 	}
-	// With asynchronous writes the state machine may be ahead of what is durable, not of what it has stored.
+	// With asynchronous writes the state machine may be ahead of what is durable, not of what it
+	// has stored.
 	if n.rep.applied > n.Durable.Last() {
 		return
 	}

@@ -5,8 +5,9 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// A cluster begins in one of two ways. Its first members start from a snapshot that they share, and whoever joins later needs it;
-// or they call RawNode.Bootstrap on an empty disk, and all logs begin with the configuration changes from there.
+// A cluster begins in one of two ways. Its first members start from a snapshot that they share, and
+// whoever joins later needs it; or they call RawNode.Bootstrap on an empty disk, and all logs begin
+// with the configuration changes from there.
 
 // firstIndex and firstTerm are where all logs begin that begin with a snapshot.
 const (
@@ -61,9 +62,9 @@ func (w *world) beginEmpty(voters []uint64) error {
 	return nil
 }
 
-// bootstraps reports whether a node that starts bootstraps: it is one of the first members, and has nothing that
-// says that it has. In half of the clusters only some of them do: the others get all of it
-// from the log of a leader.
+// bootstraps reports whether a node that starts bootstraps: it is one of the first members, and has
+// nothing that says that it has. In half of the clusters only some of them do: the others get all
+// of it from the log of a leader.
 func (w *world) bootstraps(n *node) bool {
 	first, drawn := uint64(len(w.peers)), w.cfg.Seed/4
 	if n.id > first || n.rep.applied > 0 || n.Hard.Commit > 0 {

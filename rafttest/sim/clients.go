@@ -221,7 +221,8 @@ func (s *simulation) serveReads(h *host) {
 	h.reads = rest
 }
 
-// answered passes the results of applied commands to the clients that wait for them, at the nodes where they do.
+// answered passes the results of applied commands to the clients that wait for them, at the nodes
+// where they do.
 func (s *simulation) answered() {
 	for k := range s.w.answers {
 		a := &s.w.answers[k]
@@ -262,8 +263,8 @@ func (s *simulation) finish(i int, output []byte) {
 	s.wake(i, thinkTime, clientNext)
 }
 
-// giveUp ends an operation without an answer. Whether a command was carried out is not known then, and the session
-// cannot be used further; a read has changed nothing.
+// giveUp ends an operation without an answer. Whether a command was carried out is not known then,
+// and the session cannot be used further; a read has changed nothing.
 func (s *simulation) giveUp(i int) {
 	c := &s.clients[i]
 	if c.kind == opWrite {
@@ -309,8 +310,9 @@ func KVCommand(n func(int) int, op uint32) []byte {
 // KVQuery is Config.Query for a KV.
 func KVQuery(n func(int) int, _ uint32) []byte { return fmt.Appendf(nil, "get k%d", n(kvKeys)) }
 
-// KVStep is the sequential meaning of an operation on one key of a KV, for checkers of linearizability: given the
-// key's value, it reports whether input may have returned output, and the value afterwards.
+// KVStep is the sequential meaning of an operation on one key of a KV, for checkers of
+// linearizability: given the key's value, it reports whether input may have returned output, and
+// the value afterwards.
 func KVStep(value string, input, output string) (ok bool, after string) {
 	verb, rest, _ := strings.Cut(input, " ")
 	_, argument, _ := strings.Cut(rest, " ")

@@ -1,15 +1,16 @@
 package sim
 
-// clocks says whether actions can have happened in the order in which they stand, as far as the nodes' clocks go: leases
-// count on them, and a read that is stale because a clock stood still is nobody's fault.
+// clocks says whether actions can have happened in the order in which they stand, as far as the
+// nodes' clocks go: leases count on them, and a read that is stale because a clock stood still is
+// nobody's fault.
 //
-// Between something that node a does and something that node b does later, time passes, in which a's clock ticks at most rate
-// times as often as b's, and one tick more at either end:
+// Between something that node a does and something that node b does later, time passes, in which
+// a's clock ticks at most rate times as often as b's, and one tick more at either end:
 //
 //	ticks(a) - rate*ticks(b) <= rate + 1
 //
-// A node that was paused makes up for its ticks before it does anything else. That is why only moments count in which a
-// node does something.
+// A node that was paused makes up for its ticks before it does anything else. That is why only
+// moments count in which a node does something.
 type clocks struct {
 	rate float64 // how much faster than another a clock may be
 	slip float64 // what a run may differ by; more than the bound if the run that failed did
@@ -21,7 +22,8 @@ func (s *simulation) clocks() clocks {
 	return c
 }
 
-// pair is how far the clock of one node has run ahead of another's, and the least that it has been since both are up.
+// pair is how far the clock of one node has run ahead of another's, and the least that it has been
+// since both are up.
 type pair struct{ ahead, least float64 }
 
 // excess is how far a clock runs ahead at most.
@@ -60,7 +62,8 @@ func (c *clocks) excess(actions []action, nodes int) float64 {
 	return worst
 }
 
-// thin returns ways to leave the actions from from to to out, but for ticks that others' clocks need, the shortest first.
+// thin returns ways to leave the actions from from to to out, but for ticks that others' clocks
+// need, the shortest first.
 func thin(actions []action, from, to int) [][]action {
 	count := map[uint64]int{}
 	for i := from; i < to; i++ {
@@ -100,7 +103,8 @@ func withoutTicks(actions []action, from, to, ticks int, stay bool) []action {
 	return append(rest, actions[to:]...)
 }
 
-// withoutRound leaves out a tick, and one of each other node that ticks at about that time: a node that is down does not.
+// withoutRound leaves out a tick, and one of each other node that ticks at about that time: a node
+// that is down does not.
 func withoutRound(actions []action, at int) []action {
 	rest := append([]action(nil), actions[:at]...)
 	gone, own := map[uint64]bool{}, 0

@@ -7,8 +7,9 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// Disk is a node's stable storage, see rafttest.Disk. Runs drive one per node, and crash it; MemoryDisk is the one they use by
-// default. An embedder gives its own with Config.NewDisk to have it tested.
+// Disk is a node's stable storage, see rafttest.Disk. Runs drive one per node, and crash it;
+// MemoryDisk is the one they use by default. An embedder gives its own with Config.NewDisk to have
+// it tested.
 type Disk = rafttest.Disk
 
 // MemoryDisk is a Disk in memory.

@@ -7,30 +7,35 @@ import (
 	"github.com/ffd200af/raft"
 )
 
-// Outage is the experiment behind Figure 16 of the Raft paper: how long is a cluster without a leader when its leader
-// crashes? Each trial is the worst case that the paper describes. The followers' logs differ in length, so that some of
-// the candidates cannot win; the leader sends a heartbeat to all of them at once, so that their election timeouts start
-// together; then it crashes, at a moment that is uniform in its heartbeat interval, and stays down. Pre-vote and
+// Outage is the experiment behind Figure 16 of the Raft paper: how long is a cluster without a
+// leader when its leader crashes? Each trial is the worst case that the paper describes. The
+// followers' logs differ in length, so that some of the candidates cannot win; the leader sends a
+// heartbeat to all of them at once, so that their election timeouts start together; then it
+// crashes, at a moment that is uniform in its heartbeat interval, and stays down. Pre-vote and
 // check-quorum are off.
 //
-// Ticks are the unit of time and of timeouts. Make them short where candidates that are close together matter: clocks tick in no
-// phase with each other, so that timeouts spread over one tick more than they are drawn from.
+// Ticks are the unit of time and of timeouts. Make them short where candidates that are close
+// together matter: clocks tick in no phase with each other, so that timeouts spread over one tick
+// more than they are drawn from.
 type Outage struct {
-	// Seed decides everything that is left to chance. A trial depends on it and on its number, not on how many there are.
+	// Seed decides everything that is left to chance. A trial depends on it and on its number, not
+	// on how many there are.
 	Seed uint64
 	// Trials is the number of leaders that crash, each in a cluster of its own.
 	Trials int
 	// Servers is the number of voters, 0 for 5. At least 3.
 	Servers int
-	// MinTicks and SpreadTicks say where election timeouts are drawn from, uniformly and anew for each server and term: from
-	// MinTicks to MinTicks+SpreadTicks, both included. Heartbeats are sent every MinTicks/2 ticks.
+	// MinTicks and SpreadTicks say where election timeouts are drawn from, uniformly and anew for
+	// each server and term: from MinTicks to MinTicks+SpreadTicks, both included. Heartbeats are
+	// sent every MinTicks/2 ticks.
 	MinTicks, SpreadTicks int
-	// MessageTicks and WriteTicks are those of Config, from the crash on. Before it a write takes no time: who is to
-	// crash has to stay the leader until then, however short the timeouts are.
+	// MessageTicks and WriteTicks are those of Config, from the crash on. Before it a write takes
+	// no time: who is to crash has to stay the leader until then, however short the timeouts are.
 	MessageTicks, WriteTicks float64
 	// EqualLogs leaves out that the followers' logs differ: any of them can win.
 	EqualLogs bool
-	// AsyncStorageWrites lets a candidate ask for votes while it writes its own. Otherwise it writes first.
+	// AsyncStorageWrites lets a candidate ask for votes while it writes its own. Otherwise it
+	// writes first.
 	AsyncStorageWrites bool
 	// BoundTicks is how long a trial waits for a leader, 0 for 1,000 times MinTicks.
 	BoundTicks int
@@ -38,15 +43,16 @@ type Outage struct {
 
 // Downtime is what a crash has led to.
 type Downtime struct {
-	// Ticks is the time from the crash to the moment at which a server has got the votes to lead; +Inf if nobody has
-	// within Outage.BoundTicks.
+	// Ticks is the time from the crash to the moment at which a server has got the votes to lead;
+	// +Inf if nobody has within Outage.BoundTicks.
 	Ticks float64
 	// Terms is the number of terms that began meanwhile: 1 if the first candidate was elected.
 	Terms int
 }
 
-// Downtimes crashes leaders and returns what each crash has led to, in the order of the trials. Safety is checked after every event,
-// as in Run. The error is a *Failure if a property was broken, and matches ErrConfig if o cannot be used.
+// Downtimes crashes leaders and returns what each crash has led to, in the order of the trials.
+// Safety is checked after every event, as in Run. The error is a *Failure if a property was broken,
+// and matches ErrConfig if o cannot be used.
 func Downtimes(o Outage) ([]Downtime, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -62,8 +68,9 @@ func Downtimes(o Outage) ([]Downtime, error) {
 	return all, nil
 }
 
-// BroadcastTicks is the mean broadcast time of o as the paper defines it: from when a server sends a message to all others until
-// it has the answers of all, each of which waits for the write of what it answers. It is measured once in each of o.Trials clusters.
+// BroadcastTicks is the mean broadcast time of o as the paper defines it: from when a server sends
+// a message to all others until it has the answers of all, each of which waits for the write of
+// what it answers. It is measured once in each of o.Trials clusters.
 func BroadcastTicks(o Outage) (float64, error) {
 	o.MinTicks, o.SpreadTicks = maxElectionTicks, 0 // nobody is to campaign meanwhile
 	if err := o.check(); err != nil {
@@ -89,7 +96,8 @@ func BroadcastTicks(o Outage) (float64, error) {
 	return float64(sum) / tickTime / float64(o.Trials), nil
 }
 
-// maxElectionTicks bounds election timeouts: virtual time and the sums of ticks stay far from wrapping.
+// maxElectionTicks bounds election timeouts: virtual time and the sums of ticks stay far from
+// wrapping.
 const maxElectionTicks = 1 << 20
 
 func (o *Outage) check() error {
@@ -141,7 +149,8 @@ func (o *Outage) trial(k int) (Downtime, error) {
 	return d, s.w.failure
 }
 
-// crash brings a cluster into the state of the worst case, ends its leader, and waits for another one.
+// crash brings a cluster into the state of the worst case, ends its leader, and waits for another
+// one.
 func (o *Outage) crash(k int, rec *recorder) (Downtime, *simulation, error) {
 	s, err := newSimulation(o.config(k), rec)
 	if err != nil {

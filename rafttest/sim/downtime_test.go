@@ -46,8 +46,8 @@ func TestRandomTimeoutsEndASplitVote(t *testing.T) {
 	}
 }
 
-// The last heartbeat was sent no more than a heartbeat interval before the crash, and nobody waits less than the minimum
-// after it, but for the part of a tick by which clocks differ.
+// The last heartbeat was sent no more than a heartbeat interval before the crash, and nobody waits
+// less than the minimum after it, but for the part of a tick by which clocks differ.
 func TestNobodyIsElectedBeforeTheMinimumTimeout(t *testing.T) {
 	for _, spread := range []int{0, 50, 150} {
 		o := outage(spread)
@@ -98,7 +98,8 @@ func TestATrialEndsAtItsBound(t *testing.T) {
 	}
 }
 
-// The logs of all followers differ, and no message of the leader has made up for it, when it crashes.
+// The logs of all followers differ, and no message of the leader has made up for it, when it
+// crashes.
 func TestTheFollowersOfACrashedLeaderHaveDifferentLogs(t *testing.T) {
 	o := outage(50)
 	if err := o.check(); err != nil {

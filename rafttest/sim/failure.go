@@ -36,7 +36,8 @@ const (
 // ErrFailed is matched by every Failure.
 var ErrFailed = errors.New("sim: a property is broken")
 
-// Failure is a run that broke a property. The same Config gives the same Failure again, and Shrink makes it small.
+// Failure is a run that broke a property. The same Config gives the same Failure again, and Shrink
+// makes it small.
 type Failure struct {
 	Seed     uint64
 	Event    uint64 // the number of the event that broke it, from 1

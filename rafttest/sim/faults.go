@@ -80,7 +80,8 @@ func (s *simulation) fault(e *event) {
 	case faultStall:
 		s.w.stats.Stalls++
 		h.stalledUntil = s.now + s.r.around(ticks(s.faults.StallTicks))
-		// What a node does on the word of others while its disk is stuck is forgotten if it never comes back to itself.
+		// What a node does on the word of others while its disk is stuck is forgotten if it never
+		// comes back to itself.
 		h.crashWriting = s.faults.CrashWriting > 0 && s.r.chance(0.3)
 	case faultReadError, faultUnavailable:
 		s.w.failRead(h.node, k == faultUnavailable)
@@ -159,8 +160,8 @@ func (s *simulation) crash(h *host) {
 	s.wentDown(h)
 }
 
-// crashNow ends a node's life in the middle of the write that is due: the power goes, or the write fails. In the second case the
-// machine stays up, and what was written before is still there.
+// crashNow ends a node's life in the middle of the write that is due: the power goes, or the write
+// fails. In the second case the machine stays up, and what was written before is still there.
 func (s *simulation) crashNow(h *host) {
 	keep := s.r.below(len(h.Unsynced) + 1) // nothing of this write
 	if !h.crashWriting {
@@ -225,7 +226,8 @@ func (s *simulation) restart(h *host) {
 	s.after(h)
 }
 
-// loseDisk destroys a disk, if the cluster can do without it and will whatever becomes of the changes under way.
+// loseDisk destroys a disk, if the cluster can do without it and will whatever becomes of the
+// changes under way.
 func (s *simulation) loseDisk(h *host) {
 	if s.faults.ReuseID && s.r.chance(0.5) {
 		s.w.backup(h.node)
@@ -239,8 +241,8 @@ func (s *simulation) loseDisk(h *host) {
 	s.w.loseDisk(h.node, s.r.chance(0.7), s.faults.ReuseID)
 }
 
-// canLose reports whether a quorum stays without a node: there is no change of the configuration under way
-// anywhere that could still happen, and no more than a minority of the voters is lost.
+// canLose reports whether a quorum stays without a node: there is no change of the configuration
+// under way anywhere that could still happen, and no more than a minority of the voters is lost.
 func (s *simulation) canLose(id uint64) bool {
 	lead := s.leader()
 	if lead == nil || len(lead.Conf.VotersOutgoing) > 0 || lead.rep.applied < s.w.o.LastConfChange {
@@ -254,7 +256,8 @@ func (s *simulation) canLose(id uint64) bool {
 			return false // another one may be proposing
 		}
 	}
-	// Who alone knows that a change is committed must stay until the others do: they need its vote otherwise.
+	// Who alone knows that a change is committed must stay until the others do: they need its vote
+	// otherwise.
 	told, live := true, 0
 	members(&lead.Conf, func(m uint64) {
 		n := s.w.node(m)

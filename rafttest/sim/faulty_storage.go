@@ -16,7 +16,8 @@ type faultyStorage struct {
 	failNext, unavailable bool
 	// failed: a read has failed, and the node may stop. mustStop: it has to.
 	failed, mustStop bool
-	// durableMachine: the state machine is stored with everything it has applied, and the configuration too.
+	// durableMachine: the state machine is stored with everything it has applied, and the
+	// configuration too.
 	durableMachine bool
 }
 

@@ -2,17 +2,18 @@ package sim
 
 import "fmt"
 
-// Operation is what a client has done, for checkers of linearizability. Call and Return are moments of one order over all
-// clients: no two are equal, and what happened before is smaller.
+// Operation is what a client has done, for checkers of linearizability. Call and Return are moments
+// of one order over all clients: no two are equal, and what happened before is smaller.
 type Operation struct {
-	// Client has one operation at a time. One that gave up an operation goes on under another number.
+	// Client has one operation at a time. One that gave up an operation goes on under another
+	// number.
 	Client   int
 	ReadOnly bool
 	// Input is the command or the query, Output what the state machine has returned.
 	Input, Output []byte
 	Call, Return  int64
-	// Unknown: the client has no answer. The command was carried out after Call, at any time, or never was;
-	// Output and Return mean nothing.
+	// Unknown: the client has no answer. The command was carried out after Call, at any time, or
+	// never was; Output and Return mean nothing.
 	Unknown bool
 }
 

@@ -1,7 +1,8 @@
 package sim
 
-// When everybody has recovered, nobody asks for anything any more but each member for one read. It has to end, with an answer or
-// without one: in a busy cluster the next read would help one along that waits for what never comes.
+// When everybody has recovered, nobody asks for anything any more but each member for one read. It
+// has to end, with an answer or without one: in a busy cluster the next read would help one along
+// that waits for what never comes.
 
 // lastReader owns the reads that are asked for in the end.
 const lastReader = -2

@@ -15,8 +15,8 @@ func (w *world) backup(n *node) {
 	}
 }
 
-// loseDisk destroys what a node that is down has stored. The node may start again if reuse is set: from nothing or, if old is, from
-// the last copy that was made of its disk.
+// loseDisk destroys what a node that is down has stored. The node may start again if reuse is set:
+// from nothing or, if old is, from the last copy that was made of its disk.
 func (w *world) loseDisk(n *node, old, reuse bool) {
 	w.begin()
 	a := action{kind: doLoseDisk, node: n.id}

@@ -11,21 +11,24 @@ import (
 	"github.com/ffd200af/raft/session"
 )
 
-// StateMachine is what the cluster replicates. Its methods are called from one goroutine. It must be
-// deterministic: the simulator compares results and snapshots between the replicas.
+// StateMachine is what the cluster replicates. Its methods are called from one goroutine. It must
+// be deterministic: the simulator compares results and snapshots between the replicas.
 type StateMachine interface {
-	// Apply carries out a command and returns its result. Commands come once each and in the same order everywhere.
+	// Apply carries out a command and returns its result. Commands come once each and in the same
+	// order everywhere.
 	Apply(command []byte) []byte
 	// Read answers a query without changing anything.
 	Read(query []byte) []byte
-	// Snapshot returns the whole state, the same bytes for the same state. They are not changed afterwards.
+	// Snapshot returns the whole state, the same bytes for the same state. They are not changed
+	// afterwards.
 	Snapshot() []byte
-	// Restore replaces the state by what Snapshot has returned, or by the initial state if data is empty.
+	// Restore replaces the state by what Snapshot has returned, or by the initial state if data is
+	// empty.
 	Restore(data []byte) error
 }
 
-// replica is a node's state machine with the sessions of its clients around it (package session), which make every
-// command be executed once although clients repeat themselves.
+// replica is a node's state machine with the sessions of its clients around it (package session),
+// which make every command be executed once although clients repeat themselves.
 type replica struct {
 	table   session.Table
 	machine StateMachine
@@ -33,7 +36,8 @@ type replica struct {
 	term    uint64 // of the entry at applied
 }
 
-// tag says which try of which client an entry is. It stands between the session's header and the command.
+// tag says which try of which client an entry is. It stands between the session's header and the
+// command.
 type tag struct{ client, op uint32 }
 
 const tagBytes = 8
@@ -65,7 +69,8 @@ func firstState(newMachine func() StateMachine, index uint64) ([]byte, error) {
 	return rep.snapshot()
 }
 
-// begin makes the state the initial one. The limits are agreed at an index at which no command stands.
+// begin makes the state the initial one. The limits are agreed at an index at which no command
+// stands.
 func (r *replica) begin(index uint64) error {
 	r.table = session.Table{}
 	h := session.Header{Kind: session.Configure, Limits: sessionLimits()}
@@ -121,9 +126,10 @@ func (r *replica) restore(s *pb.Snapshot) error {
 	return r.machine.Restore(s.Data[4+n:])
 }
 
-// KV is the StateMachine that runs use by default: strings by key. A command is "put", "append" or "get", a
-// key, and for the first two a value, separated by blanks; the result of each is the value as it is then. A
-// query is a "get". Appended values show what was executed twice, or in another order.
+// KV is the StateMachine that runs use by default: strings by key. A command is "put", "append" or
+// "get", a key, and for the first two a value, separated by blanks; the result of each is the value
+// as it is then. A query is a "get". Appended values show what was executed twice, or in another
+// order.
 type KV struct{ values map[string]string }
 
 // NewKV returns an empty KV.

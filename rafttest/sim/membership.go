@@ -6,8 +6,9 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// What an operator does: servers join, are promoted, demoted and removed, in simple changes and in joint ones. It
-// replaces servers that have lost their disks, and asks for nothing that would leave the cluster without a quorum.
+// What an operator does: servers join, are promoted, demoted and removed, in simple changes and in
+// joint ones. It replaces servers that have lost their disks, and asks for nothing that would leave
+// the cluster without a quorum.
 
 func (s *simulation) scheduleAdmin() {
 	mean := s.faults.Member
@@ -77,7 +78,8 @@ func (s *simulation) replaceLost(h *host) bool {
 	return false
 }
 
-// candidateMember returns a server that can join: a learner, one that has not joined yet, or a new one. 0 if there is none.
+// candidateMember returns a server that can join: a learner, one that has not joined yet, or a new
+// one. 0 if there is none.
 func (s *simulation) candidateMember(cs *pb.ConfState) uint64 {
 	for _, id := range cs.Learners {
 		if !s.w.node(id).lost {

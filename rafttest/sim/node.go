@@ -21,16 +21,19 @@ type node struct {
 	appendWork []pb.Message // with asynchronous storage writes: not written yet, oldest first
 	syncWork   []bool       // whether each of them has to be synced
 	applyWork  []pb.Message // also without them, see Faults.ApplyLate
-	// acks are the acknowledgements of what the threads have done, which the node has not been told yet.
+	// acks are the acknowledgements of what the threads have done, which the node has not been told
+	// yet.
 	acks []pb.Message
-	// Without asynchronous storage writes: the Ready that the application has in hand, and how far it is with it.
+	// Without asynchronous storage writes: the Ready that the application has in hand, and how far
+	// it is with it.
 	batch raft.Ready
 	stage stage
 
 	// backup is a copy of the disk as it was once; nil if there is none.
 	backup Disk
 
-	// lost: the disk is gone for good. suspect: it has lost what was durable, and the node may notice.
+	// lost: the disk is gone for good. suspect: it has lost what was durable, and the node may
+	// notice.
 	lost, suspect bool
 
 	lives   int
@@ -60,8 +63,8 @@ func (w *world) newNode() *node {
 	return n
 }
 
-// drawOptions returns the options of a node for another life. Where the faults say so they are other ones in each life and on each
-// node, but for what has to be the same everywhere.
+// drawOptions returns the options of a node for another life. Where the faults say so they are
+// other ones in each life and on each node, but for what has to be the same everywhere.
 func (w *world) drawOptions(n *node) raft.Config {
 	c := w.base
 	n.lives++
@@ -110,7 +113,8 @@ func (w *world) start(n *node) {
 	w.setTimeout(n)
 }
 
-// setTimeout replaces the election timeout that the library has drawn, as it does whenever the term or the role changes.
+// setTimeout replaces the election timeout that the library has drawn, as it does whenever the term
+// or the role changes.
 func (w *world) setTimeout(n *node) {
 	if w.cfg.ElectionTimeout == nil {
 		return
@@ -141,7 +145,8 @@ func (w *world) handleReady(n *node) (synced bool) {
 	return synced
 }
 
-// takeReady takes a Ready. With asynchronous storage writes the threads have the work then, and otherwise the application.
+// takeReady takes a Ready. With asynchronous storage writes the threads have the work then, and
+// otherwise the application.
 func (w *world) takeReady(n *node) {
 	rd := n.rn.Ready()
 	if w.quarantined(n) {
@@ -236,7 +241,8 @@ func (w *world) applyThread(n *node) {
 	w.observe(n)
 }
 
-// respond sends the responses of a storage message. Those to the node itself come last: at once, or in an action of their own.
+// respond sends the responses of a storage message. Those to the node itself come last: at once, or
+// in an action of their own.
 func (w *world) respond(n *node, msgs []pb.Message) {
 	var out []pb.Message
 	for i := range msgs {
@@ -298,7 +304,8 @@ func (w *world) apply(n *node, entries []pb.Entry) {
 	}
 }
 
-// refusedChange is the context of a configuration change that the application rejects when it is to be applied.
+// refusedChange is the context of a configuration change that the application rejects when it is to
+// be applied.
 const refusedChange = "refused"
 
 func (w *world) applyConfChange(n *node, e *pb.Entry) {

@@ -37,7 +37,8 @@ func (w *world) observe(n *node) {
 	n.Shows(n.state())
 	w.cfg.Picture.Shows(n.Node, false)
 	w.stats.Elections = w.o.Elections
-	// The library draws a timeout with every role but that of a follower, and with the leader of a term.
+	// The library draws a timeout with every role but that of a follower, and with the leader of a
+	// term.
 	if (n.Term != was.Term || n.Role != was.Role || n.Lead != was.Lead) && (n.Role != property.Follower || n.Lead != raft.None) {
 		w.setTimeout(n)
 	}
@@ -58,7 +59,8 @@ func (w *world) verify(n *node) {
 	}
 }
 
-// quarantined notices that a node has given up. If nothing was wrong with its disk, that is a failure.
+// quarantined notices that a node has given up. If nothing was wrong with its disk, that is a
+// failure.
 func (w *world) quarantined(n *node) bool {
 	err := n.rn.Err()
 	if err == nil {
@@ -102,8 +104,8 @@ func (w *world) persist(n *node, hs pb.HardState, entries []pb.Entry, snapshot p
 	n.Writes(hs, entries, &snapshot, sync)
 }
 
-// crashDisk cuts the power of a node's disk, and checks that what it has afterwards is what was durable, and some
-// of the pieces that were written since, in order.
+// crashDisk cuts the power of a node's disk, and checks that what it has afterwards is what was
+// durable, and some of the pieces that were written since, in order.
 func (w *world) crashDisk(n *node, keep int) {
 	disk, err := n.disk.Crash(keep)
 	if err != nil {
@@ -128,7 +130,8 @@ func (n *node) diskHas(v *property.View, hs pb.HardState) bool {
 	if err1 != nil || err2 != nil || err3 != nil || stored != hs || last != v.Last() || first > v.Base+1 {
 		return false
 	}
-	// Log Matching: where the last terms agree, so does the rest. The rest is read when it is needed.
+	// Log Matching: where the last terms agree, so does the rest. The rest is read when it is
+	// needed.
 	term, err := n.disk.Term(last)
 	want, ok := v.Term(last)
 	return err == nil && ok && term == want

@@ -62,8 +62,8 @@ func (w *world) repair(n *node) {
 	n.store.failNext, n.store.unavailable = false, false
 }
 
-// failRead makes the next read of a node's disk fail: for good, or for the moment. If the node is down, that is the first one
-// when it starts.
+// failRead makes the next read of a node's disk fail: for good, or for the moment. If the node is
+// down, that is the first one when it starts.
 func (w *world) failRead(n *node, moment bool) {
 	kind := doReadError
 	if moment {

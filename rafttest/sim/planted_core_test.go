@@ -8,9 +8,9 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// A core that is wrong breaks other properties first than a disk that lies. Each of these does on the way what such a core
-// would do. The run fails, is made small, and its script shows the same in the cluster of package rafttest, where nothing is
-// wrong but what the script says.
+// A core that is wrong breaks other properties first than a disk that lies. Each of these does on
+// the way what such a core would do. The run fails, is made small, and its script shows the same in
+// the cluster of package rafttest, where nothing is wrong but what the script says.
 func TestAWrongCoreLeadsToAShortScriptThatShowsIt(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -119,8 +119,8 @@ func TestADiskThatLiesAboutItsSyncsIsFoundOut(t *testing.T) {
 	}
 }
 
-// Even when nobody looks at the disk, and only at what the cluster does, it is found out; the run is made small, and the
-// script breaks the same property.
+// Even when nobody looks at the disk, and only at what the cluster does, it is found out; the run
+// is made small, and the script breaks the same property.
 func TestALyingDiskLeadsToAShortScript(t *testing.T) {
 	wanted := []Property{ElectionSafety, LogMatching, StateMachineSafety, LeaderCompleteness, CommitSafety, OneVote}
 	var cfg Config

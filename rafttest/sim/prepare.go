@@ -9,7 +9,8 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// How an experiment brings a cluster into the state that it is about. Chance has no part in it but for times.
+// How an experiment brings a cluster into the state that it is about. Chance has no part in it but
+// for times.
 
 // runs takes the next event if it comes no later than a moment.
 func (s *simulation) runs(until uint64) bool {
@@ -23,7 +24,8 @@ func (s *simulation) runUntil(moment uint64) {
 	s.now = moment
 }
 
-// await runs until something has come about. The time for it is bounded: with delays beyond the timeouts it never may.
+// await runs until something has come about. The time for it is bounded: with delays beyond the
+// timeouts it never may.
 func (s *simulation) await(what string, done func() bool) error {
 	for end := s.now + ticks(10*s.w.base.ElectionTick); !done(); {
 		if s.w.failure != nil {
@@ -63,8 +65,9 @@ func (s *simulation) prepareLeader() (*host, error) {
 	return lead, nil
 }
 
-// stagger gives all followers logs of different lengths. Each entry reaches one follower less than the one before. What they
-// miss is not sent again: the leader's messages get through to them afterwards, their answers do not.
+// stagger gives all followers logs of different lengths. Each entry reaches one follower less than
+// the one before. What they miss is not sent again: the leader's messages get through to them
+// afterwards, their answers do not.
 func (s *simulation) stagger(lead *host) error {
 	behind := slices.DeleteFunc(slices.Clone(s.hosts), func(h *host) bool { return h == lead })
 	for i := range behind { // in any order
@@ -106,8 +109,8 @@ func (s *simulation) awaitHeartbeat(lead *host) error {
 	})
 }
 
-// broadcast sends an entry from the leader to all others, and returns the time from then to the last of their answers, in
-// microseconds.
+// broadcast sends an entry from the leader to all others, and returns the time from then to the
+// last of their answers, in microseconds.
 func (s *simulation) broadcast(lead *host) (uint64, error) {
 	if err := s.propose(lead); err != nil {
 		return 0, err

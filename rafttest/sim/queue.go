@@ -42,8 +42,8 @@ type event struct {
 
 func (e *event) before(o *event) bool { return e.at < o.at || e.at == o.at && e.seq < o.seq }
 
-// queue is a binary heap of events, the earliest first. Events of one moment keep their order, so that a run
-// does not depend on the shape of the heap.
+// queue is a binary heap of events, the earliest first. Events of one moment keep their order, so
+// that a run does not depend on the shape of the heap.
 type queue struct {
 	heap []event
 	seq  uint32

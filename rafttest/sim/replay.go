@@ -89,9 +89,9 @@ func (w *world) ask(n *node, a *action) {
 	}
 }
 
-// deliverLike delivers the message that is most like the one that was delivered: the newest that says the same, otherwise
-// the newest of its type from that node, of the same term if there is one. Any message that was sent may arrive at any
-// time, and twice.
+// deliverLike delivers the message that is most like the one that was delivered: the newest that
+// says the same, otherwise the newest of its type from that node, of the same term if there is one.
+// Any message that was sent may arrive at any time, and twice.
 func (w *world) deliverLike(n *node, a *action) {
 	best, likeness := int32(-1), 0
 	for f := int32(len(w.flights)) - 1; f >= 0 && likeness < 3; f-- {

@@ -1,7 +1,7 @@
 package sim
 
-// rng is the only source of chance in a run: a small generator (splitmix64) whose whole state is one
-// word, so that a run depends on its seed and on nothing that a library may change.
+// rng is the only source of chance in a run: a small generator (splitmix64) whose whole state is
+// one word, so that a run depends on its seed and on nothing that a library may change.
 type rng struct{ state uint64 }
 
 func (r *rng) next() uint64 {
@@ -28,8 +28,9 @@ func (r *rng) chance(p float64) bool {
 	return p > 0 && float64(r.next()>>11) < p*(1<<53)
 }
 
-// around returns a waiting time with the given mean: most are shorter, a few much longer. The shape is that
-// of the smaller of two uniform draws, which needs no logarithm and so is the same on every machine.
+// around returns a waiting time with the given mean: most are shorter, a few much longer. The shape
+// is that of the smaller of two uniform draws, which needs no logarithm and so is the same on every
+// machine.
 func (r *rng) around(mean uint64) uint64 {
 	a, b := r.below(int(3*mean)+1), r.below(int(3*mean)+1)
 	return uint64(min(a, b)) + 1

@@ -6,8 +6,8 @@ import (
 	"github.com/ffd200af/raft"
 )
 
-// Run simulates a cluster and checks it after every event. The error is a *Failure if a property was broken, and
-// matches ErrConfig if cfg cannot be used. The Result is as far as the run got.
+// Run simulates a cluster and checks it after every event. The error is a *Failure if a property
+// was broken, and matches ErrConfig if cfg cannot be used. The Result is as far as the run got.
 func Run(cfg Config) (Result, error) {
 	s, err := simulate(cfg, nil)
 	if err != nil {
@@ -35,7 +35,8 @@ func explain(cfg Config, f *Failure) *Failure {
 	return f
 }
 
-// newSimulation builds the cluster at its first moment, without clients and faults. The error is about cfg.
+// newSimulation builds the cluster at its first moment, without clients and faults. The error is
+// about cfg.
 func newSimulation(cfg Config, rec *recorder) (*simulation, error) {
 	drawn, base, err := cfg.draw()
 	if err != nil {

@@ -36,8 +36,8 @@ func TestTheSameSeedGivesTheSameRun(t *testing.T) {
 	}
 }
 
-// A run that is recorded, as Shrink and failures do, is the same run; and its actions, repeated in a world without time
-// and chance, lead to the same place.
+// A run that is recorded, as Shrink and failures do, is the same run; and its actions, repeated in
+// a world without time and chance, lead to the same place.
 func TestActionsLeadWhereTheRunLed(t *testing.T) {
 	for seed := uint64(1); seed <= 8; seed++ {
 		plain, err := simulate(Config{Seed: seed, Steps: 2000}, nil)
@@ -109,8 +109,9 @@ func TestSeedsSeeEverything(t *testing.T) {
 	}
 }
 
-// driftRun is a cluster that reads from leases while leaders come and go. The leadership is handed over at random: whose
-// clock is the fastest would lead most of the time otherwise, and it is the slow leader that is in danger.
+// driftRun is a cluster that reads from leases while leaders come and go. The leadership is handed
+// over at random: whose clock is the fastest would lead most of the time otherwise, and it is the
+// slow leader that is in danger.
 func driftRun(seed uint64, f Faults) Config {
 	f.Partition, f.PartitionTicks, f.Transfer = 20, 10, 30
 	return Config{
@@ -132,7 +133,8 @@ func TestLeasesHoldWithinTheDriftTheyAllowFor(t *testing.T) {
 	}
 }
 
-// Elections may take for ever, too, when one clock is twice as fast as the others: that is not what is looked for.
+// Elections may take for ever, too, when one clock is twice as fast as the others: that is not what
+// is looked for.
 func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
 	for seed := uint64(1); seed <= 100; seed++ {
 		_, err := Run(driftRun(seed, Faults{Drift: 12, DriftUnknown: true}))
@@ -147,8 +149,9 @@ func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
 	t.Error("100 seeds find no stale read")
 }
 
-// A server that comes back under its id without what was durable may elect somebody who lacks what it has acknowledged, or
-// vote twice. Either the node itself notices, and is replaced, or the checks do, or nothing has come of it.
+// A server that comes back under its id without what was durable may elect somebody who lacks what
+// it has acknowledged, or vote twice. Either the node itself notices, and is replaced, or the
+// checks do, or nothing has come of it.
 func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
 	lost, noticed, broken := 0, 0, map[Property]int{}
 	const runs = 60

@@ -11,8 +11,8 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// scriptWriter turns actions into commands of package rafttest, while it repeats them in a world of its own: a command
-// says what a message is like and what is on a disk.
+// scriptWriter turns actions into commands of package rafttest, while it repeats them in a world of
+// its own: a command says what a message is like and what is on a disk.
 type scriptWriter struct {
 	w    *world
 	base *raft.Config
@@ -74,7 +74,8 @@ func (sw *scriptWriter) bootstrapping(n *node) string {
 	return sw.bootstrap
 }
 
-// command writes a command without expectations; they are filled in by whoever replays it (raftscript -rewrite).
+// command writes a command without expectations; they are filled in by whoever replays it
+// (raftscript -rewrite).
 func (sw *scriptWriter) command(format string, args ...any) {
 	fmt.Fprintf(&sw.out, format+"\n----\n\n", args...)
 }
@@ -229,8 +230,8 @@ func written(n *node) (property.View, pb.HardState) {
 	return log, hard
 }
 
-// deliver picks the message out of those that were ever sent, which all stay in flight. One that was never sent like this
-// is given by hand.
+// deliver picks the message out of those that were ever sent, which all stay in flight. One that
+// was never sent like this is given by hand.
 func (sw *scriptWriter) deliver() {
 	f := sw.w.delivered
 	if f == nil {
@@ -299,8 +300,8 @@ func (sw *scriptWriter) entry(n *node, index uint64) string {
 	return rafttest.EntryLine(&e)
 }
 
-// text is what stands for the data of a proposal: printable and of the same length, because sizes decide how entries
-// are batched.
+// text is what stands for the data of a proposal: printable and of the same length, because sizes
+// decide how entries are batched.
 func (sw *scriptWriter) text(data []byte) string {
 	text := sw.texts[string(data)]
 	if text == "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/ffd200af/raft/rafttest"
 )
 
-// The script of a run goes the way of the run, whatever the options and the faults are: all nodes end alike, and the check
-// finds nothing in a run that breaks nothing.
+// The script of a run goes the way of the run, whatever the options and the faults are: all nodes
+// end alike, and the check finds nothing in a run that breaks nothing.
 func TestTheScriptOfASoundRunGoesItsWay(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {

@@ -1,13 +1,13 @@
 package sim
 
-// What is left when no part of a run can be left out may still be long: two things that need each other go together only, and a
-// node that campaigns of itself needs ticks.
+// What is left when no part of a run can be left out may still be long: two things that need each
+// other go together only, and a node that campaigns of itself needs ticks.
 
 // far is how far from each other two actions are that are left out together.
 const far = 12
 
-// shorten leaves out what goes only together, or in exchange, and then again what can be left out alone. Where the clocks
-// matter there is nothing to exchange, and too much to look at.
+// shorten leaves out what goes only together, or in exchange, and then again what can be left out
+// alone. Where the clocks matter there is nothing to exchange, and too much to look at.
 func (sh *shrinker) shorten(actions []action, try func([]action) []action, done func() bool) []action {
 	for !done() {
 		before := len(actions)

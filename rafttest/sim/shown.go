@@ -11,7 +11,8 @@ import (
 // maxScripts bounds how often Shrink replays a script.
 const maxScripts = 300
 
-// shows replays a script, and reports whether its check, at the end, names a property. A panic is shown by panicking.
+// shows replays a script, and reports whether its check, at the end, names a property. A panic is
+// shown by panicking.
 func shows(script string, p Property) (shown bool) {
 	defer func() {
 		if recover() != nil {
@@ -47,8 +48,9 @@ func (sh *shrinker) replayShown(actions []action) []action {
 	return nil
 }
 
-// show returns the shortest list of actions that is found whose script shows the failure, beginning with the one that is
-// given, the shortest that fails. If there is none it returns the one that is given.
+// show returns the shortest list of actions that is found whose script shows the failure, beginning
+// with the one that is given, the shortest that fails. If there is none it returns the one that is
+// given.
 func (sh *shrinker) show(actions []action) (list []action, shown bool) {
 	if sh.shown(actions) {
 		return actions, true

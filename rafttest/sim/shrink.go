@@ -7,18 +7,20 @@ import (
 	"slices"
 )
 
-// Shrunk is a failure made small: a list of actions on the cluster, without time and chance, that breaks the same property.
+// Shrunk is a failure made small: a list of actions on the cluster, without time and chance, that
+// breaks the same property.
 type Shrunk struct {
 	// Failure is the one that the actions lead to; its Trace is all of them.
 	Failure *Failure
 	// Actions is how many there are, Of how many there were, Replays how many tries that took.
 	Actions, Of, Replays int
-	// Script is the run in the language of package rafttest. It replays the failure without the simulator, and ends with
-	// the command check.
+	// Script is the run in the language of package rafttest. It replays the failure without the
+	// simulator, and ends with the command check.
 	Script string
-	// Shown: that was tried, and the check names the same property (for NoPanic, the replay panics). Scripts cannot show what
-	// only the simulator looks at: SameResults, Durability, and a Disk or StateMachine of one's own. If the failure is not
-	// shown, the first comment of the script says so.
+	// Shown: that was tried, and the check names the same property (for NoPanic, the replay
+	// panics). Scripts cannot show what only the simulator looks at: SameResults, Durability, and a
+	// Disk or StateMachine of one's own. If the failure is not shown, the first comment of the
+	// script says so.
 	Shown bool
 }
 
@@ -108,11 +110,13 @@ type shrinker struct {
 	replays  int
 	scripts  int // how many were replayed
 	clocks   clocks
-	// longer are lists of actions that have failed on the way to the shortest one, each a good deal shorter than the last.
+	// longer are lists of actions that have failed on the way to the shortest one, each a good deal
+	// shorter than the last.
 	longer [][]action
 }
 
-// world repeats actions, and returns the world and the position of the one that broke the property, -1 if none did.
+// world repeats actions, and returns the world and the position of the one that broke the property,
+// -1 if none did.
 func (sh *shrinker) world(actions []action, rec *recorder) (*world, int) {
 	sh.replays++
 	w, err := newWorld(&sh.cfg, sh.sim.w.base, sh.cfg.Nodes, nil)
@@ -133,7 +137,8 @@ func (sh *shrinker) world(actions []action, rec *recorder) (*world, int) {
 	return w, last
 }
 
-// replay returns what was done up to the failure, nil if there was none. Messages are noted as they were delivered.
+// replay returns what was done up to the failure, nil if there was none. Messages are noted as they
+// were delivered.
 func (sh *shrinker) replay(actions []action) []action {
 	rec := &recorder{actions: make([]action, 0, len(actions))}
 	if _, end := sh.world(actions, rec); end < 0 {
@@ -142,8 +147,9 @@ func (sh *shrinker) replay(actions []action) []action {
 	return rec.actions
 }
 
-// reduce leaves out ever smaller parts, as long as what is left still fails, until nothing more can go or it is done. try
-// repeats actions and returns what there was to do up to the failure, nil if there was none.
+// reduce leaves out ever smaller parts, as long as what is left still fails, until nothing more can
+// go or it is done. try repeats actions and returns what there was to do up to the failure, nil if
+// there was none.
 func (sh *shrinker) reduce(actions []action, try func([]action) []action, done func() bool) []action {
 	sh.keep(actions)
 	for size := (len(actions) + 1) / 2; !done(); {
@@ -191,8 +197,9 @@ func tidyTicks(actions []action) []action {
 	return tidy
 }
 
-// without returns ways to leave out the actions from from to to. Where leases count on the clocks, ticks go as long as the
-// clocks can still have run like that: otherwise the run would fail for want of them.
+// without returns ways to leave out the actions from from to to. Where leases count on the clocks,
+// ticks go as long as the clocks can still have run like that: otherwise the run would fail for
+// want of them.
 func (sh *shrinker) without(actions []action, from, to int) [][]action {
 	ways := [][]action{append(append([]action(nil), actions[:from]...), actions[to:]...)}
 	if sh.timed() {

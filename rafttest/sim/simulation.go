@@ -8,7 +8,8 @@ import (
 // tickTime is the length of a tick of the slowest clock, in microseconds of virtual time.
 const tickTime = 10_000
 
-// simulation puts time and chance over a world: a queue of what is due, and one source of chance for everything.
+// simulation puts time and chance over a world: a queue of what is due, and one source of chance
+// for everything.
 type simulation struct {
 	w      *world
 	cfg    *Config
@@ -41,8 +42,8 @@ type host struct {
 	*node
 	life   uint32
 	period uint64 // the length of its ticks
-	// Until then the node does nothing: it writes (in sync mode) or is paused. What comes in waits, and ticks that
-	// are missed are made up for first.
+	// Until then the node does nothing: it writes (in sync mode) or is paused. What comes in waits,
+	// and ticks that are missed are made up for first.
 	blockedUntil uint64
 	blocked      bool
 	missed       int
@@ -78,8 +79,9 @@ func meanTime(meanTicks float64) uint64 {
 func (s *simulation) addHost(n *node) *host {
 	h := &host{node: n, period: tickTime}
 	if s.faults.Drift > 0 {
-		// In as many ticks of the slowest clock as an election takes, the fastest gains Drift ticks.
-		// The extremes, between which leases are in danger, are drawn more often than what lies between.
+		// In as many ticks of the slowest clock as an election takes, the fastest gains Drift
+		// ticks. The extremes, between which leases are in danger, are drawn more often than what
+		// lies between.
 		share := float64(min(max(s.r.between(-1000, 2000), 0), 1000)) / 1000
 		gain := s.faults.Drift / float64(s.w.base.ElectionTick) * share
 		h.period = uint64(tickTime / (1 + gain))
@@ -254,8 +256,9 @@ func (s *simulation) probeRead(h *host) {
 	s.owners = append(s.owners, readOwner{client: -1})
 }
 
-// probeLeases asks every other node that takes itself for the leader for a read from its lease, when something new is
-// committed. Nodes that are blocked cannot be asked, and have ticks to make up for first.
+// probeLeases asks every other node that takes itself for the leader for a read from its lease,
+// when something new is committed. Nodes that are blocked cannot be asked, and have ticks to make
+// up for first.
 func (s *simulation) probeLeases(by *host) {
 	if s.w.base.LeaseDriftTicks == 0 {
 		return
@@ -276,8 +279,8 @@ func (s *simulation) block(h *host, until uint64) {
 	}
 }
 
-// unblock lets a host go on, if nothing else blocks it: first with the ticks it has missed, because leases
-// count on them, then with what came in.
+// unblock lets a host go on, if nothing else blocks it: first with the ticks it has missed, because
+// leases count on them, then with what came in.
 func (s *simulation) unblock(h *host) {
 	if s.now < h.blockedUntil {
 		s.at(h.blockedUntil, h, evUnblock, 0, 0)

@@ -11,9 +11,10 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// world is the cluster without time and chance: nodes, their disks, the messages that were sent, and what was seen of
-// all that. It changes by actions only, one at a time, and the same actions lead to the same world. The simulator
-// decides which action is next; the shrinker and scripts repeat them.
+// world is the cluster without time and chance: nodes, their disks, the messages that were sent,
+// and what was seen of all that. It changes by actions only, one at a time, and the same actions
+// lead to the same world. The simulator decides which action is next; the shrinker and scripts
+// repeat them.
 type world struct {
 	cfg   *Config
 	base  raft.Config // of every node, but for id and storage
@@ -23,7 +24,8 @@ type world struct {
 	// asked counts the reads that were asked for.
 	asked uint64
 
-	// flights are messages on their way; free are places in it. sent are those that the last action has sent.
+	// flights are messages on their way; free are places in it. sent are those that the last action
+	// has sent.
 	flights []flight
 	free    []int32
 	sent    []int32
@@ -34,8 +36,8 @@ type world struct {
 
 	// clock is the virtual clock, for pictures.
 	clock func() uint64
-	// verifies: RawNode.Verify is called after every action, which takes longer than most actions. Every fourth
-	// seed does; the other properties are always checked.
+	// verifies: RawNode.Verify is called after every action, which takes longer than most actions.
+	// Every fourth seed does; the other properties are always checked.
 	verifies bool
 
 	stats   Stats
@@ -52,8 +54,8 @@ type world struct {
 	unsynced bool
 }
 
-// flight is a message on its way. Who has sent it does not always stand in it: a forwarded order to transfer the
-// leadership names the one to whom.
+// flight is a message on its way. Who has sent it does not always stand in it: a forwarded order to
+// transfer the leadership names the one to whom.
 type flight struct {
 	pb.Message
 	sender   uint64
@@ -89,7 +91,8 @@ func (w *world) node(id uint64) *node { return w.nodes[id-1] }
 // has reports whether there is or was a node with an id.
 func (w *world) has(id uint64) bool { return id >= 1 && id <= uint64(len(w.nodes)) }
 
-// guard makes a panic in f a failure like any other, so that it comes with a seed and can be made small.
+// guard makes a panic in f a failure like any other, so that it comes with a seed and can be made
+// small.
 func (w *world) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -99,8 +102,8 @@ func (w *world) guard(f func()) {
 	f()
 }
 
-// panicSite is the function in which a panic began that is being recovered from. Only what is the same in every run
-// is said of it.
+// panicSite is the function in which a panic began that is being recovered from. Only what is the
+// same in every run is said of it.
 func panicSite() string {
 	var callers [64]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])

@@ -8,10 +8,11 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// The player answers the questions of the node to its storage with what is recorded next. Whether that was the
-// same question is compared when the node has written it down.
+// The player answers the questions of the node to its storage with what is recorded next. Whether
+// that was the same question is compared when the node has written it down.
 
-// answer returns the next record, if it answers a question of that kind, and the error that was answered.
+// answer returns the next record, if it answers a question of that kind, and the error that was
+// answered.
 func (p *player) answer(kind recording.Kind) (*recording.Record, error) {
 	if p.at >= len(p.records) {
 		return nil, ErrEnd

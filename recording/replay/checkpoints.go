@@ -11,14 +11,16 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// Where the start of a life is lost, its first checkpoint stands for everything that came before. Others are compared with
-// the node that has come there: what they hold is replayed to the byte, like everything else.
+// Where the start of a life is lost, its first checkpoint stands for everything that came before.
+// Others are compared with the node that has come there: what they hold is replayed to the byte,
+// like everything else.
 
 var (
-	// ErrOtherLibrary says that a life begins with a checkpoint, and that the node of this library has another shape.
+	// ErrOtherLibrary says that a life begins with a checkpoint, and that the node of this library
+	// has another shape.
 	ErrOtherLibrary = errors.New("replay: the start is lost, and the checkpoint is one of another version of the library")
-	// ErrCheckpoint says that a checkpoint is damaged. One that somebody has made up, with a right sum, may bring the node into a state
-	// in which no node is; what happens then is not promised.
+	// ErrCheckpoint says that a checkpoint is damaged. One that somebody has made up, with a right
+	// sum, may bring the node into a state in which no node is; what happens then is not promised.
 	ErrCheckpoint = errors.New("replay: the checkpoint is no state of a node")
 )
 
@@ -55,8 +57,8 @@ func (p *player) restore(rec *recording.Record) (err error) {
 	return nil
 }
 
-// caught makes an error of a panic of a node that came from a checkpoint: one that somebody has made up may be in a state in which
-// no node is, and this library promises nothing for it.
+// caught makes an error of a panic of a node that came from a checkpoint: one that somebody has
+// made up may be in a state in which no node is, and this library promises nothing for it.
 func (p *player) caught(err *error) {
 	if !p.restored {
 		return

@@ -46,8 +46,8 @@ func oftenLives(t testing.TB, c sim.Config, n int) [][]recording.Record {
 	return recordings
 }
 
-// A node that was restored from a checkpoint goes on as the one that was there all the time: what it hands out is the same, and so is
-// its state at every later checkpoint.
+// A node that was restored from a checkpoint goes on as the one that was there all the time: what
+// it hands out is the same, and so is its state at every later checkpoint.
 func TestACheckpointStandsForEverythingBeforeIt(t *testing.T) {
 	seeds := uint64(24)
 	if testing.Short() {

@@ -92,7 +92,8 @@ func describeNumbers(r *recording.Record) string {
 	return b.String()
 }
 
-// String renders a step: the input, what the storage answered, what came of it, and where the node stands now.
+// String renders a step: the input, what the storage answered, what came of it, and where the node
+// stands now.
 func (s *Step) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", s.Number, Describe(&s.Input))

@@ -10,9 +10,10 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// disk is what a node's storage held when a life started, as far as the recording tells. The node asks for the ends of the log, and for
-// so many terms that it knows the term of every entry, but it reads an entry only when it needs it: to apply it, or for a
-// follower. Entries that were not read in this life did not matter, and stand there without data.
+// disk is what a node's storage held when a life started, as far as the recording tells. The node
+// asks for the ends of the log, and for so many terms that it knows the term of every entry, but it
+// reads an entry only when it needs it: to apply it, or for a follower. Entries that were not read
+// in this life did not matter, and stand there without data.
 type disk struct {
 	hard        pb.HardState
 	conf        pb.ConfState
@@ -52,8 +53,8 @@ func diskOf(start *Step, life []recording.Record) (*disk, error) {
 	return d, nil
 }
 
-// read takes in entries that were read. What was overwritten before it was read was of no consequence; what was read after it was
-// written has another term, or an index behind the end.
+// read takes in entries that were read. What was overwritten before it was read was of no
+// consequence; what was read after it was written has another term, or an index behind the end.
 func (d *disk) read(answer *recording.Record) error {
 	for i := 1; i < len(answer.Blobs); i++ {
 		var e pb.Entry
@@ -77,8 +78,8 @@ func (d *disk) known() []uint64 {
 	return list
 }
 
-// term returns the term of an entry: that of the last one before it which was asked for. The node looks for the end of each
-// term, so no term begins in between.
+// term returns the term of an entry: that of the last one before it which was asked for. The node
+// looks for the end of each term, so no term begins in between.
 func (d *disk) term(index uint64) uint64 {
 	known := d.known()
 	at, found := slices.BinarySearch(known, index)
@@ -91,7 +92,8 @@ func (d *disk) term(index uint64) uint64 {
 	return d.terms[known[at]]
 }
 
-// lines renders the log as the body of the command force-disk: an entry in each line, or many without data.
+// lines renders the log as the body of the command force-disk: an entry in each line, or many
+// without data.
 func (d *disk) lines() string {
 	var b strings.Builder
 	known := d.known()

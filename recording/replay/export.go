@@ -17,11 +17,13 @@ import (
 // maxID is the largest id that a node of a script can have.
 const maxID = 64
 
-// ErrNoScript says that a life cannot be exported: it has lost its start, or the node has an id larger than 64.
+// ErrNoScript says that a life cannot be exported: it has lost its start, or the node has an id
+// larger than 64.
 var ErrNoScript = errors.New("replay: a script cannot say this")
 
-// Export writes a life of a recording as a script of package rafttest, with the commands and without what they print, which
-// raftscript -rewrite fills in. Every message is given to the node by hand; what the node sends goes nowhere.
+// Export writes a life of a recording as a script of package rafttest, with the commands and
+// without what they print, which raftscript -rewrite fills in. Every message is given to the node
+// by hand; what the node sends goes nowhere.
 //
 // A script cannot express everything: failed reads of the storage, the application's own snapshots,
 // entries that it refused to apply. A comment marks each such place. Export runs the script, and
@@ -235,8 +237,8 @@ func changes(entries []pb.Entry) (n int) {
 	return n
 }
 
-// start makes a cluster of as many nodes as it takes for this one to have its id. The others do nothing. Then it puts the disk
-// in place that the node was started with.
+// start makes a cluster of as many nodes as it takes for this one to have its id. The others do
+// nothing. Then it puts the disk in place that the node was started with.
 func (e *exporter) start(s *Step) {
 	c, err := Config(&s.Input)
 	if err != nil {
@@ -325,8 +327,8 @@ func (e *exporter) message(data []byte) {
 	e.command("%s", args)
 }
 
-// entryLine renders an entry as scripts have it. A change of the configuration has more to it than its description, a context
-// for instance: then it is its bytes.
+// entryLine renders an entry as scripts have it. A change of the configuration has more to it than
+// its description, a context for instance: then it is its bytes.
 func entryLine(e *pb.Entry) string {
 	if e.Type == pb.EntryNormal || len(e.Data) == 0 {
 		return raft.DescribeEntry(*e, nil)

@@ -69,8 +69,9 @@ func exportedLeads(t *testing.T, records []recording.Record) bool {
 	return want.RaftState == raft.StateLeader
 }
 
-// Also where nodes crash and start again from what is on their disks, a script brings its node to where the recorded one was; unless
-// that one has stopped because its disk failed, which disks of scripts do not.
+// Also where nodes crash and start again from what is on their disks, a script brings its node to
+// where the recorded one was; unless that one has stopped because its disk failed, which disks of
+// scripts do not.
 func TestLaterLivesAreExportedToo(t *testing.T) {
 	seeds := uint64(30)
 	if testing.Short() {
@@ -103,7 +104,8 @@ func TestLaterLivesAreExportedToo(t *testing.T) {
 				strings.Contains(ending, "The recorded node stopped") && strings.Contains(text, "Here the storage failed"):
 				stopped++
 			default:
-				// What an entry held that the life has started with, and nobody has read, is not in the recording.
+				// What an entry held that the life has started with, and nobody has read, is not in
+				// the recording.
 				t.Logf("seed %d, life %d %s", seed, n, ending)
 				otherwise++
 			}

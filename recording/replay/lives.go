@@ -41,8 +41,8 @@ func Read(in io.Reader) ([]recording.Record, error) {
 type Life struct {
 	// Number counts the lives that the recording has something of, from 1.
 	Number int
-	// The records of the life are in [First, End). They are replayed from Begin on, which is its start or, where that is lost, the
-	// first checkpoint; End if there is neither.
+	// The records of the life are in [First, End). They are replayed from Begin on, which is its
+	// start or, where that is lost, the first checkpoint; End if there is neither.
 	First, Begin, End int
 }
 

@@ -1,5 +1,6 @@
-// Package replay does again what a recording (package recording) says that a node did, without its application, storage and
-// network, and compares to the byte: what the node asked of its storage, and what it handed out.
+// Package replay does again what a recording (package recording) says that a node did, without its
+// application, storage and network, and compares to the byte: what the node asked of its storage,
+// and what it handed out.
 package replay
 
 import (
@@ -18,7 +19,8 @@ import (
 type Step struct {
 	// Life is the number of the life, see Life.
 	Life int
-	// Number is the place of the input's record in the recording, from 0. The first of a life is its start, or a checkpoint.
+	// Number is the place of the input's record in the recording, from 0. The first of a life is
+	// its start, or a checkpoint.
 	Number int
 	Input  recording.Record
 	// Answers are what the storage answered meanwhile, as recorded.
@@ -30,8 +32,9 @@ type Step struct {
 	Err   error
 }
 
-// Divergence is the first place at which the node did something else than the recording says. The library that made
-// the recording was another version, or there is a bug in one of them, or somebody has changed the recording.
+// Divergence is the first place at which the node did something else than the recording says. The
+// library that made the recording was another version, or there is a bug in one of them, or
+// somebody has changed the recording.
 type Divergence struct {
 	Number int
 	// Want is what is recorded there, Got what happened: nil if nothing did.
@@ -48,8 +51,8 @@ func (d *Divergence) Error() string {
 }
 
 var (
-	// ErrIncomplete says that neither the start of a life nor a checkpoint is there: it is from a Ring that is too small for the
-	// state of the node.
+	// ErrIncomplete says that neither the start of a life nor a checkpoint is there: it is from a
+	// Ring that is too small for the state of the node.
 	ErrIncomplete = errors.New("replay: the recording has neither the start of the node nor a checkpoint")
 	// ErrEnd is what the storage of a replayed node answers where the recording has ended.
 	ErrEnd = errors.New("replay: the recording ends here")
@@ -65,7 +68,8 @@ type player struct {
 	node     *raft.RawNode
 	diverged *Divergence
 	trace    raft.TraceLogger // nil unless somebody wants a trace
-	// quiet: the node is made to be restored, and what it writes means nothing. restored: it came from a checkpoint.
+	// quiet: the node is made to be restored, and what it writes means nothing. restored: it came
+	// from a checkpoint.
 	quiet, restored bool
 }
 
@@ -98,7 +102,8 @@ func (p *player) step(s *Step) (err error) {
 	return nil
 }
 
-// Write takes what the node records, and compares. What comes behind the last record was not written any more.
+// Write takes what the node records, and compares. What comes behind the last record was not
+// written any more.
 func (p *player) Write(frame []byte) (int, error) {
 	if string(frame) == recording.Header || p.quiet || p.diverged != nil {
 		return len(frame), nil

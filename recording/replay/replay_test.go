@@ -168,8 +168,8 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	}
 }
 
-// A Node is recorded by the same means, from its goroutine: what the application's goroutines do to it comes in the order in which the node
-// has taken it. Its next life goes into the same stream.
+// A Node is recorded by the same means, from its goroutine: what the application's goroutines do to
+// it comes in the order in which the node has taken it. Its next life goes into the same stream.
 func TestANodeWithGoroutinesIsReplayed(t *testing.T) {
 	var stream bytes.Buffer
 	storage := raft.NewMemoryStorage()
@@ -319,7 +319,8 @@ func TestARingWithoutRoomForACheckpointIsReadAndNotReplayed(t *testing.T) {
 	}
 }
 
-// A file to which each life of a node is appended is replayed life after life, also where a life ends within a record.
+// A file to which each life of a node is appended is replayed life after life, also where a life
+// ends within a record.
 func TestAllLivesInAFileAreReplayed(t *testing.T) {
 	files := map[uint64]*bytes.Buffer{}
 	starts := map[uint64]int{}
@@ -401,7 +402,8 @@ func TestARecorderThatFailsDoesNotStopTheNode(t *testing.T) {
 	}
 }
 
-// summed puts right checksums behind the records in data, so that what was changed gets to the player.
+// summed puts right checksums behind the records in data, so that what was changed gets to the
+// player.
 func summed(data []byte) []byte {
 	head := min(len(data), len(recording.Header))
 	out, rest := bytes.Clone(data[:head]), data[head:]

@@ -14,7 +14,8 @@ import (
 type Action struct {
 	// Do is the name of the action, see actions.
 	Do string `json:"do"`
-	// Node is the node that it is done to; Peer the other end of a link, a member, or the next leader.
+	// Node is the node that it is done to; Peer the other end of a link, a member, or the next
+	// leader.
 	Node uint64 `json:"node"`
 	Peer uint64 `json:"peer"`
 	// Message is the number of a message in flight.

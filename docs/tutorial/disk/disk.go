@@ -81,8 +81,8 @@ func syncFolder(name string) error {
 }
 
 // Save writes the snapshot, the entries and the hard state of a Ready in one record. When it
-// returns, the messages of the Ready may be sent. After an error nothing of the node may be used any
-// more: nobody knows what is in the file.
+// returns, the messages of the Ready may be sent. After an error nothing of the node may be used
+// any more: nobody knows what is in the file.
 func (d *Disk) Save(rd raft.Ready) error {
 	// A message has room for all three. The fields of an empty hard state are zero.
 	m := raftpb.Message{

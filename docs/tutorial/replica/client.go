@@ -48,8 +48,8 @@ type readResult struct {
 }
 
 // Add adds amount to the counter, once, and returns the counter after that. It proposes the command
-// until it sees it executed. An error that does not match ErrUnknown means that the command was never
-// in the log.
+// until it sees it executed. An error that does not match ErrUnknown means that the command was
+// never in the log.
 func (r *Replica) Add(ctx context.Context, amount uint64) (uint64, error) {
 	select {
 	case r.adding <- struct{}{}: // one at a time, so that numbers arrive in order
@@ -164,8 +164,8 @@ func (r *Replica) Leader(ctx context.Context) (id uint64, err error) {
 	return id, err
 }
 
-// AddServer makes the leader bring a replica into the cluster, and waits until it votes. Elsewhere, and
-// if the leadership is lost meanwhile, it returns an error: ask the leader.
+// AddServer makes the leader bring a replica into the cluster, and waits until it votes. Elsewhere,
+// and if the leadership is lost meanwhile, it returns an error: ask the leader.
 func (r *Replica) AddServer(ctx context.Context, id uint64, address string) error {
 	joined := make(chan bool, 1)
 	var refused error

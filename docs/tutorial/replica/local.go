@@ -39,8 +39,8 @@ func StartLocal(dir string, n int) (*Local, error) {
 	return l, nil
 }
 
-// Members are the first members with these addresses. The list has to be the same everywhere, in the
-// same order.
+// Members are the first members with these addresses. The list has to be the same everywhere, in
+// the same order.
 func Members(addresses map[uint64]string) []raft.Peer {
 	var first []raft.Peer
 	for id := uint64(1); id <= uint64(len(addresses)); id++ {

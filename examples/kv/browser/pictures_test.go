@@ -56,7 +56,8 @@ func TestAPictureOfAScript(t *testing.T) {
 	b.want(`step === data.rows.length - 1 && ` + visible)
 	b.want(`document.querySelectorAll("#state tbody tr").length === 5`)
 
-	// A link leads to its step, and the state is that after the step: the leader of term 4 has entry 4.
+	// A link leads to its step, and the state is that after the step: the leader of term 4 has
+	// entry 4.
 	b.run(chromedp.Navigate("about:blank"))
 	b.run(chromedp.Navigate(page + "#step-31"))
 	b.want("step === 30 && " + visible)

@@ -1,4 +1,5 @@
-// Package measure is what the two drivers of the benchmarks have in common: a workload, and how it is run.
+// Package measure is what the two drivers of the benchmarks have in common: a workload, and how it
+// is run.
 package measure
 
 import (
@@ -16,13 +17,14 @@ type Workload struct {
 	Unit string
 	// PerOp is how many units one turn of the benchmark's loop does.
 	PerOp int
-	// Turns is how often the loop turns; 0 leaves it to the time that a run is to take. Work with a long
-	// preparation has it.
+	// Turns is how often the loop turns; 0 leaves it to the time that a run is to take. Work with a
+	// long preparation has it.
 	Turns int
 	Run   func(*testing.B)
 }
 
-// Cost is what one unit of a workload took: the time in nanoseconds, the number of allocations and their bytes.
+// Cost is what one unit of a workload took: the time in nanoseconds, the number of allocations and
+// their bytes.
 type Cost struct {
 	Nanoseconds, Allocs, Bytes float64
 	// Extra are figures that the workload reports itself, by their unit.

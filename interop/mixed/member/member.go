@@ -1,11 +1,11 @@
-// Package member is what a cluster of both kinds knows of its members: bytes and numbers, no types of either
-// library.
+// Package member is what a cluster of both kinds knows of its members: bytes and numbers, no types
+// of either library.
 package member
 
 import "encoding/binary"
 
-// Member is a node with its storage and its state machine, which is a hash of everything applied. Its work is done
-// in pieces, so that anything can happen in between.
+// Member is a node with its storage and its state machine, which is a hash of everything applied.
+// Its work is done in pieces, so that anything can happen in between.
 type Member interface {
 	Kind() string
 	State() State
@@ -23,8 +23,8 @@ type Member interface {
 	ReportSnapshot(to uint64, delivered bool)
 	ReportUnreachable(id uint64)
 
-	// Work handles one Ready, Append and Apply a message each to the storage threads, if there are any. They report
-	// whether there was anything to do.
+	// Work handles one Ready, Append and Apply a message each to the storage threads, if there are
+	// any. They report whether there was anything to do.
 	Work(*Output) bool
 	Append(*Output) bool
 	Apply(*Output) bool

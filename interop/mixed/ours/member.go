@@ -1,4 +1,5 @@
-// Package ours makes members of this library's nodes. Package etcd is the same text with etcd/raft's import path.
+// Package ours makes members of this library's nodes. Package etcd is the same text with
+// etcd/raft's import path.
 package ours
 
 import (
@@ -26,8 +27,8 @@ type node struct {
 	appends, applies []pb.Message // for the storage threads
 }
 
-// New returns a member whose disk holds what disk says. It panics on a disk that cannot be used: that is an error of
-// the test.
+// New returns a member whose disk holds what disk says. It panics on a disk that cannot be used:
+// that is an error of the test.
 func New(config member.Config, disk member.Disk) member.Member {
 	n := &node{config: config, storage: raft.NewMemoryStorage()}
 	n.load(disk)

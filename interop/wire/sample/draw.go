@@ -1,7 +1,7 @@
-// Package sample makes what the comparisons of encodings are run on: random content for the structs of
-// raftpb, its transcription to the structs of another library, encodings that are legal but that nobody
-// writes, and a reader that names what is unlawful in damaged ones. It goes by reflection, so that no field is
-// forgotten.
+// Package sample makes what the comparisons of encodings are run on: random content for the structs
+// of raftpb, its transcription to the structs of another library, encodings that are legal but that
+// nobody writes, and a reader that names what is unlawful in damaged ones. It goes by reflection,
+// so that no field is forgotten.
 package sample
 
 import (
@@ -10,9 +10,9 @@ import (
 	"reflect"
 )
 
-// Draw fills a struct with random content. Numbers are small, large or at their end; lists
-// are nil, empty or short, bytes also of a length around which its own encoding grows by one; what is nested gets
-// fewer levels on the way down.
+// Draw fills a struct with random content. Numbers are small, large or at their end; lists are nil,
+// empty or short, bytes also of a length around which its own encoding grows by one; what is nested
+// gets fewer levels on the way down.
 func Draw(r *rand.Rand, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.Struct:

@@ -17,8 +17,8 @@ const (
 	fixed32 = 5
 )
 
-// Odd encodes a struct of raftpb as the protobuf format allows, but as no encoder does. Every reader has to find the same
-// content in it:
+// Odd encodes a struct of raftpb as the protobuf format allows, but as no encoder does. Every
+// reader has to find the same content in it:
 //
 //   - Fields stand in any order, with unknown ones among them.
 //   - Zeros may be left out.

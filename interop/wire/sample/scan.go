@@ -31,8 +31,8 @@ func (f Flaw) String() string {
 	return strings.Join(names, ", ")
 }
 
-// Scan names the flaws of input that is meant to be a message of the given type of raftpb, in the message and in what is
-// embedded in it. It reads on behind a flaw as far as it can.
+// Scan names the flaws of input that is meant to be a message of the given type of raftpb, in the
+// message and in what is embedded in it. It reads on behind a flaw as far as it can.
 func Scan(data []byte, t reflect.Type) Flaw {
 	s := scanner{data: data}
 	known := fieldTypes(t)

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Transcribe copies content to its counterpart in another library, field by field, by name. v3.7 spells NodeID
-// differently, and has a pointer where v3.6 and this library have a value: it is always set, and one that is nil is a zero.
+// Transcribe copies content to its counterpart in another library, field by field, by name. v3.7
+// spells NodeID differently, and has a pointer where v3.6 and this library have a value: it is
+// always set, and one that is nil is a zero.
 func Transcribe(to, from reflect.Value) {
 	if from.Kind() == reflect.Pointer {
 		if from.IsNil() {

@@ -1,5 +1,6 @@
-// Package ours drives this library through the workloads of the benchmarks. Package etcd is the same text with
-// etcd/raft's import path: what is measured differs in the library and in nothing else.
+// Package ours drives this library through the workloads of the benchmarks. Package etcd is the
+// same text with etcd/raft's import path: what is measured differs in the library and in nothing
+// else.
 package ours
 
 import (
@@ -13,8 +14,8 @@ import (
 
 //go:generate go run ../../../generate
 
-// compactEvery is how many entries a node applies before its storage drops them, so that a long run measures
-// replication and not a growing heap.
+// compactEvery is how many entries a node applies before its storage drops them, so that a long run
+// measures replication and not a growing heap.
 const compactEvery = 10_000
 
 // silent is a Logger that says nothing.
