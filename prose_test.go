@@ -1,6 +1,8 @@
 package raft_test
 
 import (
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -46,6 +48,56 @@ func TestMarkdownFitsTheColumns(t *testing.T) {
 // mayBeWide reports whether a line of Markdown is of a table or has a URL: they cannot be wrapped.
 func mayBeWide(line string) bool {
 	return strings.HasPrefix(line, "|") || strings.Contains(line, "://")
+}
+
+// tabWidth is how many columns a tab takes in a comment's indentation.
+const tabWidth = 4
+
+func TestGoCommentsFitTheColumns(t *testing.T) {
+	comments := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && d.Name()[0] == '.':
+			return fs.SkipDir
+		case filepath.Ext(path) != ".go":
+			return nil
+		}
+		text := read(t, path)
+		lines := strings.Split(text, "\n")
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, group := range f.Comments {
+			for number := fset.Position(group.Pos()).Line; number <= fset.Position(group.End()).Line; number++ {
+				comments++
+				if n := width(lines[number-1]); n > columns && isOnlyComment(lines[number-1]) {
+					t.Errorf("%s:%d has %d columns", path, number, n)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if comments < 1000 {
+		t.Errorf("found %d lines of comments", comments)
+	}
+}
+
+// width is how many columns a line takes.
+func width(line string) int {
+	return utf8.RuneCountInString(line) + (tabWidth-1)*strings.Count(line, "\t")
+}
+
+// isOnlyComment reports whether a line with a comment has no code before it, and nothing that cannot be
+// wrapped: a directive, or a URL.
+func isOnlyComment(line string) bool {
+	return strings.HasPrefix(strings.TrimLeft(line, "\t"), "// ") && !strings.Contains(line, "://")
 }
 
 func TestTheFirstClusterOfTheReadmePrintsWhatItSays(t *testing.T) {
