@@ -94,8 +94,8 @@ func width(line string) int {
 	return utf8.RuneCountInString(line) + (tabWidth-1)*strings.Count(line, "\t")
 }
 
-// isOnlyComment reports whether a line with a comment has no code before it, and nothing that cannot be
-// wrapped: a directive, or a URL.
+// isOnlyComment reports whether a line with a comment has no code before it, and nothing that
+// cannot be wrapped: a directive, or a URL.
 func isOnlyComment(line string) bool {
 	return strings.HasPrefix(strings.TrimLeft(line, "\t"), "// ") && !strings.Contains(line, "://")
 }

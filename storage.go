@@ -17,15 +17,16 @@ import (
 //   - Atomic. After a crash either all of a Ready's HardState, Entries and Snapshot are
 //     there or none of it; term and vote are never apart. Entries at index i replace every entry
 //     from i on, so that no old tail stands behind them.
-//   - Or, where a store cannot do that, torn in one order only: snapshot, entries, hard state. What a crash
-//     has left of a write that was not durable is then legal to start from if it is a beginning of this:
-//     the snapshot has taken the place of the whole log, in one step; the old entries from i on are gone; the new ones are
-//     there one after the other; the hard state is there. No commit index is then beyond the log, for nothing committed
-//     is ever overwritten, and what the lost hard state would have said of the term and
-//     of earlier configuration changes is made up for from the entries; a first write that was torn is finished by another
-//     Bootstrap. Never legal is a new entry with an old one
-//     behind it: an index and a term stand for all of the log up to there, and a leader that finds the old entry in its
-//     place takes what is in front of it for its own. Nor is a log that is gone before its snapshot is there.
+//   - Or, where a store cannot do that, torn in one order only: snapshot, entries, hard state.
+//     After a crash, a write that was not durable may have been carried out up to any of these
+//     points: the snapshot has replaced the whole log, in one step; the old entries from i on are
+//     gone; some of the new entries are there, from the first on; the hard state is there. Then no
+//     commit index is beyond the log, because committed entries are never overwritten. The node
+//     recovers from the entries what the lost hard state would have said of the term and of
+//     earlier configuration changes. A first write that was torn is finished by another Bootstrap.
+//   - Never with an old entry behind a new one. An index and a term stand for the whole log up to
+//     there, so a leader that finds the old entry in its place trusts everything before it. And
+//     the old log is not gone before its snapshot is there.
 //   - Durable before the Ready's messages leave, if Ready.MustSync is set.
 //     Durable means that it is still there after the machine loses power. Losing what was
 //     durable makes a liar of the node, and the group may lose committed entries.

@@ -1,5 +1,6 @@
-// Command generate writes a package etcd from the package ours beside it: the same text with another import path, so
-// that both libraries are driven alike. It is run by `go generate` in a package ours.
+// Command generate writes a package etcd from the package ours beside it: the same text with
+// another import path, so that both libraries are driven alike. It is run by `go generate` in a
+// package ours.
 package main
 
 import (

@@ -1,6 +1,7 @@
 // Code generated from package ours by go generate. DO NOT EDIT.
 
-// Package etcd makes members of etcd/raft's nodes. It is the text of package ours with etcd/raft's import path.
+// Package etcd makes members of etcd/raft's nodes. It is the text of package ours with
+// etcd/raft's import path.
 package etcd
 
 import (
@@ -26,8 +27,8 @@ type node struct {
 	appends, applies []pb.Message // for the storage threads
 }
 
-// New returns a member whose disk holds what disk says. It panics on a disk that cannot be used: that is an error of
-// the test.
+// New returns a member whose disk holds what disk says. It panics on a disk that cannot be used:
+// that is an error of the test.
 func New(config member.Config, disk member.Disk) member.Member {
 	n := &node{config: config, storage: raft.NewMemoryStorage()}
 	n.load(disk)

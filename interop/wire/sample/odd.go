@@ -22,10 +22,11 @@ const (
 //
 //   - Fields stand in any order, with unknown ones among them.
 //   - Zeros may be left out.
-//   - Of a field that comes twice the last counts; embedded messages come in two parts that are merged.
+//   - Of a field that comes twice the last counts; embedded messages come in two parts that are
+//     merged.
 //   - Ids are packed or not, in runs.
-//   - Numbers, lengths and tags may be longer than they need to be; any number but 0 is true; of an enum the
-//     low 32 bits count.
+//   - Numbers, lengths and tags may be longer than they need to be; any number but 0 is true; of an
+//     enum the low 32 bits count.
 func Odd(r *rand.Rand, v reflect.Value) []byte {
 	var data []byte
 	for _, field := range oddFields(r, v) {

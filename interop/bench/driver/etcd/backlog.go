@@ -35,7 +35,8 @@ func log(n int, term func(i int) uint64) []pb.Entry {
 	return entries
 }
 
-// withLogs returns three nodes that have these logs after index 1; node 1, which has the first, leads.
+// withLogs returns three nodes that have these logs after index 1; node 1, which has the first,
+// leads.
 func withLogs(tb testing.TB, term uint64, logs ...[]pb.Entry) *cluster {
 	c := &cluster{tb: tb}
 	cs := pb.ConfState{Voters: []uint64{1, 2, 3}}

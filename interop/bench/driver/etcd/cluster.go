@@ -1,7 +1,8 @@
 // Code generated from package ours by go generate. DO NOT EDIT.
 
-// Package etcd drives etcd/raft through the workloads of the benchmarks. It is the text of package ours with
-// etcd/raft's import path: what is measured differs in the library and in nothing else.
+// Package etcd drives etcd/raft through the workloads of the benchmarks.
+// It is the text of package ours with etcd/raft's import path: what is measured differs in the
+// library and in nothing else.
 package etcd
 
 import (
@@ -13,8 +14,8 @@ import (
 	"github.com/ffd200af/raft/interop/bench/measure"
 )
 
-// compactEvery is how many entries a node applies before its storage drops them, so that a long run measures
-// replication and not a growing heap.
+// compactEvery is how many entries a node applies before its storage drops them, so that a long run
+// measures replication and not a growing heap.
 const compactEvery = 10_000
 
 // silent is a Logger that says nothing.

@@ -1,6 +1,6 @@
-// Package ours drives this library through the workloads of the benchmarks. Package etcd is the
-// same text with etcd/raft's import path: what is measured differs in the library and in nothing
-// else.
+// Package ours drives this library through the workloads of the benchmarks.
+// Package etcd is the same text with etcd/raft's import path: what is measured differs in the
+// library and in nothing else.
 package ours
 
 import (
