@@ -38,12 +38,12 @@ func ExampleConfChangesFromString() {
 }
 
 func ExampleConfState_Equivalent() {
-	a := raftpb.ConfState{Voters: []uint64{1, 2, 3}}
-	b := raftpb.ConfState{Voters: []uint64{3, 2, 1}}
+	a := raftpb.ConfState{Voters: []uint64{1, 2}}
+	b := raftpb.ConfState{Voters: []uint64{2, 1}}
 	fmt.Println(a.Equivalent(b))
 	b.Learners = []uint64{4}
 	fmt.Println(a.Equivalent(b))
 	// Output:
-	// <nil> raftpb: configurations differ: voters:1 voters:2 voters:3 and voters:3 voters:2
-	// voters:1 learners:4
+	// <nil>
+	// raftpb: configurations differ: voters:1 voters:2  and voters:2 voters:1 learners:4
 }
