@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -143,12 +144,15 @@ func orNone(id string) string {
 	return id
 }
 
-// seldom logs a line at most once in ten seconds: peers send all the time.
-type seldom struct{ last atomic.Int64 }
+// seldom logs each text at most once in ten seconds: peers send all the time. One text does not keep
+// another one back.
+type seldom struct{ last sync.Map } // from a text to the time of its last line
 
 func (s *seldom) log(to *slog.Logger, text string, args ...any) {
-	now, last := time.Now().UnixNano(), s.last.Load()
-	if (last == 0 || now-last > int64(10*time.Second)) && s.last.CompareAndSwap(last, now) {
+	v, _ := s.last.LoadOrStore(text, new(atomic.Int64))
+	at := v.(*atomic.Int64)
+	now, last := time.Now().UnixNano(), at.Load()
+	if (last == 0 || now-last > int64(10*time.Second)) && at.CompareAndSwap(last, now) {
 		to.Error(text, args...)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -246,5 +247,18 @@ func TestAReplicaThatJoinsBelongsToTheCluster(t *testing.T) {
 	c.wantRead(4, "k", "", "v")
 	if got, want := c.clusterOf(4), c.clusterOf(leader); got != want || want == "" {
 		t.Errorf("replica 4 belongs to cluster %s, the others to %s", got, want)
+	}
+}
+
+func TestARareLogLineKeepsNoOtherBack(t *testing.T) {
+	var log lines
+	var s seldom
+	to := slog.New(slog.NewTextHandler(&log, nil))
+	for range 3 {
+		s.log(to, "refused this")
+		s.log(to, "refused that")
+	}
+	if this, that := strings.Count(log.String(), "refused this"), strings.Count(log.String(), "refused that"); this != 1 || that != 1 {
+		t.Errorf("%d and %d lines, want one of each", this, that)
 	}
 }
