@@ -144,8 +144,8 @@ func orNone(id string) string {
 	return id
 }
 
-// seldom logs each text at most once in ten seconds: peers send all the time. One text does not keep
-// another one back.
+// seldom logs each text at most once in ten seconds: peers send all the time. One text does not
+// keep another one back.
 type seldom struct{ last sync.Map } // from a text to the time of its last line
 
 func (s *seldom) log(to *slog.Logger, text string, args ...any) {
