@@ -20,7 +20,8 @@ import (
 var web embed.FS
 
 // policy keeps the page from fetching anything from elsewhere.
-const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; " +
+	"img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // handler serves the page, the library and the stories. ctx ends compilations.
 func handler(ctx context.Context, source string, b *builder) http.Handler {

@@ -17,7 +17,8 @@ import (
 	"github.com/ffd200af/raft/recording/replay"
 )
 
-const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE | -seed N [-nodes N] [-events N]"
+const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] " +
+	"FILE | -seed N [-nodes N] [-events N]"
 
 // showOptions are the flags of raftscript show.
 type showOptions struct {
