@@ -77,7 +77,7 @@ func doorRemovals() []removal {
 			`	case r.leases():
 		return r.campaign()
 `, ``}}},
-		{"termless-snapshot", "a snapshot without a term brings that of its last entry", "§5.3", []edit{{"step.go",
+		{"termless-snapshot", "a snapshot without a term brings that of its last entry", "Figure 5.3", []edit{{"step.go",
 			`	if m.Type == pb.MsgSnap && snapshotID(m.Snapshot).Term > r.term {`, `	if false {`}}},
 		{"prehistory", "term 0 is that of nothing that is known to have a term", "§3.5", []edit{{"step.go",
 			`ok && term != 0 {`, `ok && false {`}}},

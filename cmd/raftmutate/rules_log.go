@@ -79,7 +79,7 @@ func logRemovals() []removal {
 		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
 			`		pr.Quiet(r.log.LastIndex(), r.log.Committed())
 `, ``}}},
-		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "§5.3; bug 19", []edit{{"append.go",
+		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "Figure 5.3; bug 19", []edit{{"append.go",
 			`		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
 			pr.Pause()

@@ -34,27 +34,27 @@ func snapshotRemovals() []removal {
 	if lo >= l.unstable.stable ||`, `	if lo >= l.unstable.stable ||`}}},
 		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"internal/raftlog/unstable.go",
 			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
-		{"snapshot-no-match", "a snapshot on its way is not yet there", "§5.3; bug 33", []edit{{"progress/progress.go",
+		{"snapshot-no-match", "a snapshot on its way is not yet there", "Figure 5.3; bug 33", []edit{{"progress/progress.go",
 			`	pr.PendingSnapshot = index
 `, `	pr.PendingSnapshot = index
 	pr.Match = max(pr.Match, index)
 `}}},
-		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "§5.3; bug 33", []edit{{"snapshot.go",
+		{"snapshot-connects", "a snapshot that does not reach the log is not sent", "Figure 5.3; bug 33", []edit{{"snapshot.go",
 			`	if id.Index+1 < r.log.First() {`, `	if false {`}}},
 		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"snapshot.go",
 			`	if id.Index > r.log.Committed() {
 		// The commit`, `	if false {
 		// The commit`}}},
-		{"snapshot-waits-quietly", "what follows a snapshot that waits is not rejected", "§5.3", []edit{{"append.go",
+		{"snapshot-waits-quietly", "what follows a snapshot that waits is not rejected", "Figure 5.3", []edit{{"append.go",
 			`		if r.postponed.hasSnapshot() && req.prev().Index <= r.postponed.snapshot.Metadata.Index {`, `		if false {`}}},
-		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "§5.3", []edit{{"tick.go",
+		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "Figure 5.3", []edit{{"tick.go",
 			`		r.ageSnapshots()
 `, ``}}},
-		{"snapshot-failed", "a snapshot that failed is sent again", "§5.3", []edit{{"snapshot.go",
+		{"snapshot-failed", "a snapshot that failed is sent again", "Figure 5.3", []edit{{"snapshot.go",
 			`	pr.BecomeProbe()
 	pr.Pause()
 	r.logger.Debugf`, `	r.logger.Debugf`}}},
-		{"snapshot-connected", "a follower that got what it needs elsewhere goes on from there", "§5.3", []edit{{"append.go",
+		{"snapshot-connected", "a follower that got what it needs elsewhere goes on from there", "Figure 5.3", []edit{{"append.go",
 			`		if pr.Match+1 >= r.log.First() {`, `		if false {`}}},
 		{"snapshot-backs-off", "snapshots to a follower that takes none become rare", "bounds", []edit{{"progress/progress.go",
 			`	if pr.snapshots < 2 {`, `	if true {`}}},
