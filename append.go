@@ -125,7 +125,7 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	// Acknowledge what this append matched, not this log's last index. Entries beyond the match may
 	// be of an earlier term, and the leader may not have them.
 	matched := req.last().Index
-	if err := r.commitAsTold(min(req.commit(), matched)); err != nil {
+	if err := r.commitFromLeader(min(req.commit(), matched)); err != nil {
 		return r.quarantine("handling an append", err)
 	}
 	r.acknowledge(req.From, matched, req.commit())
@@ -169,7 +169,7 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 // If a configuration change after that index is committed here, or may be, the response names this
 // node's last committed entry: the leader may use an outdated configuration.
 func (r *raft) acknowledge(to, index, named uint64) {
-	m := r.respond(pb.MsgAppResp, to)
+	m := r.sendOnceDurable(pb.MsgAppResp, to)
 	m.Index = index
 	if r.log.Committed() > named {
 		change, err := r.log.HasConfChange(named, r.log.Committed())
@@ -193,7 +193,7 @@ func (r *raft) rejectAppend(req appendReq) {
 	// All that is committed agrees with every leader.
 	hint.Index = max(r.log.Committed(), r.log.LastNotAfter(hint.Index, prev.Term))
 	hint.Term, _ = r.log.Term(hint.Index)
-	m := r.respond(pb.MsgAppResp, req.From)
+	m := r.sendOnceDurable(pb.MsgAppResp, req.From)
 	m.Index = prev.Index
 	m.Reject = true
 	m.RejectHint, m.LogTerm = hint.Index, hint.Term
@@ -262,7 +262,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 	}
 	if r.transferee != None {
 		r.finishTransfer(resp.From)
-		r.retire()
+		r.stepDownAsNonVoter()
 	}
 }
 

@@ -31,8 +31,8 @@ func (r *raft) advanceCommit() bool {
 	return true
 }
 
-// advanceOwnMatch counts this leader's own entries once they are durable, and only
-// then (thesis §10.2.1): a leader acknowledges itself like a follower does.
+// advanceOwnMatch counts this leader's own entries once they are durable, and only then (thesis
+// §10.2.1): a leader acknowledges itself like a follower does.
 func (r *raft) advanceOwnMatch() {
 	traceOwnAck(r)
 	if r.members.MaybeUpdate(r.id, r.log.Stable()) {
@@ -40,15 +40,15 @@ func (r *raft) advanceOwnMatch() {
 	}
 }
 
-// commitAsTold moves the commit index to index, which the leader of this term reports, as far as
-// commitOnWord allows. A log that holds an entry of the leader's term proves that it is not behind,
-// see alone.go.
-func (r *raft) commitAsTold(index uint64) error {
+// commitFromLeader moves the commit index to index, which the leader of this term reports, as far
+// as commitReported allows. A log that holds an entry of the leader's term proves that it is not
+// behind, see alone.go.
+func (r *raft) commitFromLeader(index uint64) error {
 	if index <= r.log.Committed() {
 		return nil
 	}
 	term, _ := r.log.Term(r.log.Stable())
-	return r.commitOnWord(index, term == r.term)
+	return r.commitReported(index, term == r.term)
 }
 
 // nameCommit encodes the term and index of the last committed entry for a message's Context. It
@@ -60,10 +60,11 @@ func (r *raft) nameCommit() []byte {
 	return nil
 }
 
-// commitOnWord moves the commit index to index, which another node reports as committed, as far as
-// beforeAlone allows. proof says that this log is not behind, see alone.go. commitOnWord postpones
-// the report if Storage cannot give the changes now, or if the first configuration holds it back.
-func (r *raft) commitOnWord(index uint64, proof bool) error {
+// commitReported moves the commit index to index, which another node reports as committed, as far
+// as beforeAlone allows. proof says that this log is not behind, see alone.go. commitReported
+// postpones the report if Storage cannot give the changes now, or if the first configuration holds
+// it back.
+func (r *raft) commitReported(index uint64, proof bool) error {
 	if err := r.log.CheckCommit(index); err != nil {
 		return err
 	}
@@ -101,10 +102,10 @@ func (r *raft) resumeCommit() error {
 	}
 	var err error
 	if proven > r.log.Committed() {
-		err = r.commitOnWord(proven, r.log.Stable() >= r.heardCommit)
+		err = r.commitReported(proven, r.log.Stable() >= r.heardCommit)
 	}
 	if err == nil && commit > r.log.Committed() {
-		err = r.commitAsTold(commit)
+		err = r.commitFromLeader(commit)
 	}
 	if err != nil {
 		return r.quarantine("committing what was reported", err)
@@ -125,7 +126,7 @@ func (r *raft) resumeFirst() error {
 	return nil
 }
 
-// knowsMore reports whether a postponed report names an index beyond the commit index.
-func (r *raft) knowsMore() bool {
+// hasPostponedCommit reports whether a postponed report names an index beyond the commit index.
+func (r *raft) hasPostponedCommit() bool {
 	return r.postponed != nil && max(r.postponed.commit, r.postponed.proven) > r.log.Committed()
 }

@@ -63,7 +63,7 @@ func (r *raft) untilDue() uint64 {
 		asked := min(r.clock-r.reads.askedAt, neverTicks)
 		due = min(due, ticksUntil(int(asked), r.limits.electionTicks()))
 	}
-	if r.mayCampaign || r.role == StateFollower && r.lead != None {
+	if r.isVoter || r.role == StateFollower && r.lead != None {
 		due = min(due, countedUntil(r.electionElapsed, int(r.electionTimeout)))
 	}
 	return due
@@ -94,8 +94,8 @@ func (r *raft) untilLeaderDue() uint64 {
 	if r.transferee != None {
 		due = min(due, ticksUntil(int(r.transferElapsed), election))
 	}
-	if !r.mayCampaign && (!r.retiring || r.transferee == None) {
-		return 1 // it retires
+	if !r.isVoter && (!r.steppingDown || r.transferee == None) {
+		return 1 // it steps down
 	}
 	if stable := r.log.Stable(); r.checkQuorum && stable < r.log.LastIndex() {
 		due = min(due, r.untilStalled(stable))

@@ -191,8 +191,8 @@ func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 			c.change(1, "r3")
 			c.propose(1, "x")
 		},
-		"it does not vote": func(c *testCluster, n *testNode) { n.raft.mayCampaign = false },
-		"it retires":       func(c *testCluster, n *testNode) { n.raft.mayCampaign, n.raft.retiring = false, true },
+		"it does not vote": func(c *testCluster, n *testNode) { n.raft.isVoter = false },
+		"it steps down":    func(c *testCluster, n *testNode) { n.raft.isVoter, n.raft.steppingDown = false, true },
 		"it hands over": func(c *testCluster, n *testNode) {
 			c.isolate(2)
 			c.propose(1, "x")
@@ -200,7 +200,7 @@ func TestTickNEqualsThatManyTicksInRareStates(t *testing.T) {
 			c.settle()
 		},
 		"it hands over and does not vote": func(c *testCluster, n *testNode) {
-			n.raft.mayCampaign, n.raft.retiring, n.raft.transferee = false, true, 2
+			n.raft.isVoter, n.raft.steppingDown, n.raft.transferee = false, true, 2
 		},
 		"a read waits": func(c *testCluster, n *testNode) {
 			c.isolate(1)
@@ -317,7 +317,7 @@ func TestNextDueIsNotSmallerThanItHasToBe(t *testing.T) {
 func TestACounterThatHasStoppedDoesNotWrap(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := c.node(1)
-	n.raft.mayCampaign = false // for which counting never ends
+	n.raft.isVoter = false // for which counting never ends
 	n.TickN(math.MaxUint64 / 2)
 	if got := n.raft.electionElapsed; got != neverTicks-1 {
 		t.Errorf("electionElapsed is %d", got)

@@ -11,8 +11,8 @@ import (
 // campaign starts an election, with a pre-vote first if Config.PreVote is set (thesis §9.6). It
 // does nothing on a leader, on a node that is no voter, and where readyToCampaign forbids it.
 func (r *raft) campaign() error {
-	if r.role == StateLeader || !r.mayCampaign {
-		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.mayCampaign)
+	if r.role == StateLeader || !r.isVoter {
+		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.isVoter)
 		return nil
 	}
 	if r.ownVotePending && r.async != nil {
@@ -66,7 +66,7 @@ func (r *raft) readyToCampaign() (bool, error) {
 		return false, nil
 	}
 	pending, err := r.log.HasConfChange(r.log.Applied(), r.log.Committed())
-	if errors.Is(err, ErrUnavailable) || err == nil && r.knowsMore() {
+	if errors.Is(err, ErrUnavailable) || err == nil && r.hasPostponedCommit() {
 		r.logger.Debugf("%x does not campaign yet: it cannot tell which configuration changes are committed", r.id)
 		if r.postponed == nil || r.postponed.campaignUntil == 0 {
 			r.electionElapsed = r.electionTimeout // it tries again at the next tick
@@ -138,7 +138,7 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 // answerCandidate grants or rejects a vote, and names the last entry that this node knows to be
 // committed.
 func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Message {
-	m := r.respond(t, to)
+	m := r.sendOnceDurable(t, to)
 	m.Reject = !grant
 	m.Context = r.nameCommit()
 	traceSend(r, m)
@@ -189,13 +189,13 @@ func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 		return false, nil // other nodes will report the entry again
 	}
 	if err == nil && change {
-		err = r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)
+		err = r.commitReported(id.Index, r.log.Stable() >= r.heardCommit)
 	}
 	if err != nil {
 		return false, r.quarantine("learning what is committed", err)
 	}
 	if r.log.Committed() == before {
-		return false, nil // there is no change, or commitOnWord postponed the report
+		return false, nil // there is no change, or commitReported postponed the report
 	}
 	r.logger.Infof("%x learns that a change of the configuration is committed, commit index %d", r.id, r.log.Committed())
 	return true, nil

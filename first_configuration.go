@@ -63,7 +63,7 @@ func firstConfiguration(l *raftlog.Log) (uint64, error) {
 func splitsFirstConfiguration(l *raftlog.Log, index uint64) (bool, error) {
 	end, err := firstConfiguration(l)
 	if errors.Is(err, ErrUnavailable) {
-		return true, nil // the report is postponed, see commitOnWord
+		return true, nil // the report is postponed, see commitReported
 	}
 	return end > 0 && (index < end || end == l.LastIndex() || end > l.Stable()), err
 }

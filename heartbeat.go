@@ -53,10 +53,10 @@ func (r *raft) confirmReads() {
 // of the acknowledgement, so the node must neither vote nor acknowledge: it is quarantined.
 func (r *raft) handleHeartbeat(m *pb.Message) error {
 	r.heardFromLeader(m.From)
-	if err := r.commitAsTold(m.Commit); err != nil {
+	if err := r.commitFromLeader(m.Commit); err != nil {
 		return r.quarantine("handling a heartbeat", err)
 	}
-	resp := r.echo(pb.MsgHeartbeatResp, m.From)
+	resp := r.sendOnceTermDurable(pb.MsgHeartbeatResp, m.From)
 	if m.Term != 0 {
 		resp.Context = m.Context
 	}

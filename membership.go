@@ -70,8 +70,8 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	if i := r.members.Find(r.transferee); i < 0 || !r.members.IsVoter(i) || r.members.LeavesVoters(i) {
 		r.abortTransfer("the target does not vote any more")
 	}
-	if r.retiring && r.mayCampaign {
-		r.retiring = false
+	if r.steppingDown && r.isVoter {
+		r.steppingDown = false
 		r.abortTransfer("the leader votes again")
 	}
 	r.members.MaybeUpdate(r.id, r.log.Stable()) // this node may not have been a member before
@@ -79,24 +79,24 @@ func (r *raft) switchConfig(cfg tracker.Config) {
 	r.endLease()
 	r.advanceCommit()
 	r.reconfirmReads()
-	r.retire()
+	r.stepDownAsNonVoter()
 	r.leaveJoint() // the application may say that it is applied after Advance
 }
 
-// retire makes a leader step down if it is no voter of the active configuration, because it was
-// removed or demoted (thesis §4.2.2). The leader first brings the best voter up to its own log.
-// This also commits the proposals that are under way. Then it orders that voter to campaign, and
-// steps down. After an election timeout it steps down without the order. It accepts no proposals
-// meanwhile.
+// stepDownAsNonVoter makes a leader step down if it is no voter of the active configuration,
+// because it was removed or demoted (thesis §4.2.2). The leader first brings the best voter up to
+// its own log. This also commits the proposals that are under way. Then it orders that voter to
+// campaign, and steps down. After an election timeout it steps down without the order. It accepts
+// no proposals meanwhile.
 //
 // The other nodes learn that the change is committed: the Ready that hands the change out to be
 // applied also holds appends with the commit index.
-func (r *raft) retire() {
-	if r.role != StateLeader || r.mayCampaign {
+func (r *raft) stepDownAsNonVoter() {
+	if r.role != StateLeader || r.isVoter {
 		return
 	}
-	if !r.retiring {
-		r.retiring = true
+	if !r.steppingDown {
+		r.steppingDown = true
 		r.logger.Infof("%x does not vote any more and gives up the leadership of term %d", r.id, r.term)
 		if err := r.stepDown(); err != nil {
 			r.logger.Infof("%x has nobody to hand the leadership to: %v", r.id, err)

@@ -306,8 +306,8 @@ func TestALeaderThatIsAddedAgainLeadsOn(t *testing.T) {
 	c.settle()
 	c.wantRole(1, StateLeader, n.raft.term)
 	c.wantConfig("voters=(1 2 3)", 1)
-	if n.raft.transferee != None || n.raft.retiring {
-		t.Errorf("it hands over to %d, retiring %t", n.raft.transferee, n.raft.retiring)
+	if n.raft.transferee != None || n.raft.steppingDown {
+		t.Errorf("it hands over to %d, stepping down %t", n.raft.transferee, n.raft.steppingDown)
 	}
 	// Two of three have it.
 	if got := c.appliedData(1); got != "x " {

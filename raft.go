@@ -38,8 +38,8 @@ type raft struct {
 	// Volatile on every node. Small fields stand together, which saves padding: a process may have
 	// very many nodes.
 
-	// mayCampaign: this node is a voter of the active configuration.
-	mayCampaign bool
+	// isVoter: this node is a voter of the active configuration.
+	isVoter bool
 	// leadPresumed: lead was named only by messages without a term.
 	leadPresumed bool
 	// ownVotePending: this candidate's own vote is not durable yet and thus not counted.
@@ -115,8 +115,8 @@ type leadership struct {
 	// campaignOrdered: in this term the leader has ordered another node to campaign. The order
 	// may arrive late.
 	campaignOrdered bool
-	// retiring: this leader is no longer a voter and is about to step down.
-	retiring bool
+	// steppingDown: this leader is no longer a voter and is about to step down.
+	steppingDown bool
 	// leaving: this leader has proposed to leave the active joint configuration.
 	leaving bool
 	// lease is nil without leases.
@@ -334,7 +334,7 @@ func (r *raft) setConfig(cfg tracker.Config) {
 	// New members are sent the last entry first, as in v3.6.
 	r.members.Switch(cfg, max(r.log.LastIndex(), 1))
 	i := r.members.Find(r.id)
-	r.mayCampaign = i >= 0 && r.members.IsVoter(i)
+	r.isVoter = i >= 0 && r.members.IsVoter(i)
 }
 
 // drawElectionTimeout draws the timeout for the time until the next change of role.

@@ -369,12 +369,12 @@ func (rn *RawNode) fill(rd *Ready) {
 		rd.SoftState = &news
 	}
 	var w write
-	tells := false
+	confChange := false
 	if rn.writeDue() || r.async.hasGated() {
-		w, tells = rn.fillWrite(rd)
+		w, confChange = rn.fillWrite(rd)
 	}
 	if r.async != nil {
-		rn.addStorageMessages(rd, w, tells)
+		rn.addStorageMessages(rd, w, confChange)
 	}
 	rn.fillOutput(rd)
 	if r.async == nil {
@@ -388,19 +388,19 @@ func (rn *RawNode) fill(rd *Ready) {
 
 // fillWrite adds the entries, the snapshot and the hard state to write. It reports whether the
 // batch may reveal a committed configuration change to others.
-func (rn *RawNode) fillWrite(rd *Ready) (w write, tells bool) {
+func (rn *RawNode) fillWrite(rd *Ready) (w write, confChange bool) {
 	r := &rn.raft
-	tells = rd.MustSync // so far set only if the batch's committed entries hold such a change
+	confChange = rd.MustSync // so far set only if the batch's committed entries hold such a change
 	w = r.beginWrite(rd)
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
 	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || w.Snapshot != 0
 	if hard := r.hardState(); hard != rn.hard {
-		tells = tells || r.tellsConfChange(hard.Commit, rn.hard.Commit)
-		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || tells
+		confChange = confChange || r.mayCommitConfChange(hard.Commit, rn.hard.Commit)
+		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || confChange
 		rn.hard = hard
 		rd.HardState = hard
 	}
-	return w, tells
+	return w, confChange
 }
 
 // fillOutput hands out what goes to other nodes and to the application.
@@ -418,11 +418,11 @@ func (rn *RawNode) fillOutput(rd *Ready) {
 	}
 }
 
-// tellsConfChange reports whether this batch commits a configuration change that was not handed out
-// before, or an entry that may be one because it was not read yet. The commitment must be durable
-// before any other node learns of it: a node that the change removed may then leave for good, and
-// no other node might know of it.
-func (r *raft) tellsConfChange(commit, before uint64) bool {
+// mayCommitConfChange reports whether this batch commits a configuration change that was not handed
+// out before, or an entry that may be one because it was not read yet. The commitment must be
+// durable before any other node learns of it: a node that the change removed may then leave for
+// good, and no other node might know of it.
+func (r *raft) mayCommitConfChange(commit, before uint64) bool {
 	return r.log.MayHaveConfChange(max(before, r.log.Applying()), commit)
 }
 
@@ -436,11 +436,11 @@ func (rn *RawNode) lend(rd *Ready, w *write) {
 }
 
 // addStorageMessages adds the storage work as messages to the two local threads. The write has to
-// be durable if tells is set, see fillWrite.
-func (rn *RawNode) addStorageMessages(rd *Ready, w write, tells bool) {
+// be durable if confChange is set, see fillWrite.
+func (rn *RawNode) addStorageMessages(rd *Ready, w write, confChange bool) {
 	r := &rn.raft
 	if len(rd.Entries) > 0 || !IsEmptyHardState(rd.HardState) || w.Snapshot != 0 || r.async.hasGated() {
-		r.storageAppend(rd, w, tells)
+		r.storageAppend(rd, w, confChange)
 	}
 	if len(rd.CommittedEntries) > 0 {
 		r.storageApply(rd.CommittedEntries)

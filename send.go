@@ -23,8 +23,8 @@ type outbox struct {
 
 func (o *outbox) empty() bool { return len(o.filling) == 0 }
 
-// next returns a zero message at the end of the box, to be filled in. The pointer
-// is valid until the next call.
+// next returns a zero message at the end of the box, to be filled in. The pointer is valid until
+// the next call.
 func (o *outbox) next() *pb.Message {
 	switch {
 	case len(o.filling) < cap(o.filling):
@@ -174,19 +174,18 @@ func (a *asyncWrites) echoWaits(term uint64) bool {
 	return a.durableTerm < term && slices.ContainsFunc(a.gated.filling, func(m pb.Message) bool { return m.Type == pb.MsgHeartbeatResp })
 }
 
-// send returns a message to the peer, to be filled in, which goes out with the next
-// Ready.
+// send returns a message to the peer, to be filled in, which goes out with the next Ready.
 func (r *raft) send(t pb.MessageType, to uint64) *pb.Message {
 	m := r.outbox.next()
 	m.Type, m.From, m.To, m.Term = t, r.id, to, r.term
 	return m
 }
 
-// respond returns a message like send does, for a response that promises something about this
-// node's term, vote or log. The response leaves the node only when that is durable. Without
+// sendOnceDurable returns a message like send does, for a response that promises something about
+// this node's term, vote or log. The response leaves the node only when that is durable. Without
 // asynchronous storage writes, everything in a Ready waits for the write, and one outbox serves
 // both.
-func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
+func (r *raft) sendOnceDurable(t pb.MessageType, to uint64) *pb.Message {
 	if r.async == nil {
 		return r.send(t, to)
 	}
@@ -195,13 +194,13 @@ func (r *raft) respond(t pb.MessageType, to uint64) *pb.Message {
 	return m
 }
 
-// echo returns a message like send does if this node's term is durable, and like respond does
-// otherwise. It serves signs of life: they promise nothing about the log, so they do not wait for
-// writes to it. They may promise a lease. The promise survives a crash, because a node that
-// restarts in a term stays silent first, see lease.go.
-func (r *raft) echo(t pb.MessageType, to uint64) *pb.Message {
+// sendOnceTermDurable returns a message like send does if this node's term is durable, and like
+// sendOnceDurable does otherwise. It serves signs of life: they promise nothing about the log, so
+// they do not wait for writes to it. They may promise a lease. The promise survives a crash,
+// because a node that restarts in a term stays silent first, see lease.go.
+func (r *raft) sendOnceTermDurable(t pb.MessageType, to uint64) *pb.Message {
 	if r.async == nil || r.async.durableTerm == r.term {
 		return r.send(t, to)
 	}
-	return r.respond(t, to)
+	return r.sendOnceDurable(t, to)
 }

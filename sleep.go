@@ -44,7 +44,7 @@ func (a *asyncWrites) isAtRest(term uint64) bool {
 // leadsAtRest reports whether every member has acknowledged the whole log, and the leader has begun
 // nothing with any of them.
 func (r *raft) leadsAtRest() bool {
-	if !r.mayCampaign || r.transferee != None {
+	if !r.isVoter || r.transferee != None {
 		return false
 	}
 	last := r.log.LastIndex()

@@ -67,7 +67,7 @@ func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 			c.node(1).TransferLeader(2)
 			c.settle()
 		}},
-		"a leader that does not vote": {1, func(c *testCluster) { c.node(1).raft.mayCampaign = false }},
+		"a leader that does not vote": {1, func(c *testCluster) { c.node(1).raft.isVoter = false }},
 		"a joint configuration": {1, func(c *testCluster) {
 			changes, _ := pb.ConfChangesFromString("l3")
 			_ = c.node(1).ProposeConfChange(pb.ConfChangeV2{Changes: changes, Transition: pb.ConfChangeTransitionJointExplicit})

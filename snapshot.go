@@ -101,7 +101,7 @@ func (r *raft) takeSnapshot(leader uint64, s *pb.Snapshot) error {
 		r.logger.Debugf("%x: the snapshot at %v brings nothing new, commit index %d", r.id, id, r.log.Committed())
 	case r.log.Has(id):
 		// The log has everything that the snapshot covers: keep the log, and commit.
-		if err := r.commitAsTold(id.Index); err != nil {
+		if err := r.commitFromLeader(id.Index); err != nil {
 			return r.quarantine("handling a snapshot", err)
 		}
 	default:

@@ -26,7 +26,7 @@ func (r *raft) step(m *pb.Message) error {
 	if err := r.checkLeader(m); err != nil {
 		return refusal(m, err)
 	}
-	if err := r.checkPrehistory(m); err != nil {
+	if err := r.checkTermZero(m); err != nil {
 		return refusal(m, err)
 	}
 	if m.Term != r.term && namesTerm(m) {
@@ -91,9 +91,9 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 	return true
 }
 
-// checkPrehistory refuses an append or a snapshot that names an entry of term 0 where this log's
+// checkTermZero refuses an append or a snapshot that names an entry of term 0 where this log's
 // entry has a term. Its sender left the term out.
-func (r *raft) checkPrehistory(m *pb.Message) error {
+func (r *raft) checkTermZero(m *pb.Message) error {
 	var id raftlog.EntryID
 	switch m.Type {
 	case pb.MsgApp:
@@ -161,7 +161,7 @@ func (r *raft) answerStale(m *pb.Message) {
 	switch m.Type {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		// Index 0 acknowledges nothing: only the term of the response counts.
-		traceSend(r, r.respond(pb.MsgAppResp, m.From))
+		traceSend(r, r.sendOnceDurable(pb.MsgAppResp, m.From))
 	case pb.MsgVote:
 		r.answerCandidate(pb.MsgVoteResp, m.From, false)
 	case pb.MsgPreVote:

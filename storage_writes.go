@@ -78,11 +78,11 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) {
 	}
 	if r.role == StateLeader && len(rd.Entries) > 0 {
 		// v3.6 sends this message. The acknowledgement below makes it redundant here.
-		m := r.respond(pb.MsgAppResp, r.id)
+		m := r.sendOnceDurable(pb.MsgAppResp, r.id)
 		m.Index = last.Index
 	}
 	if w.voteTerm != 0 {
-		r.respond(pb.MsgVoteResp, r.id).Term = w.voteTerm
+		r.sendOnceDurable(pb.MsgVoteResp, r.id).Term = w.voteTerm
 	}
 	// As in v3.6, a message without responses need not be durable. A pool needs an
 	// acknowledgement to get its array back.

@@ -14,7 +14,7 @@ func (r *raft) tick() {
 	if r.electionElapsed < r.electionTimeout {
 		return
 	}
-	if r.mayCampaign {
+	if r.isVoter {
 		r.electionElapsed = 0
 		_ = r.campaign() // an error has quarantined the node
 	}
@@ -48,8 +48,8 @@ func (r *raft) tickLeader() {
 	if r.transferee != None {
 		r.tickTransfer()
 	}
-	if !r.mayCampaign {
-		if r.retire(); r.role != StateLeader {
+	if !r.isVoter {
+		if r.stepDownAsNonVoter(); r.role != StateLeader {
 			return
 		}
 	}

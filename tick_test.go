@@ -5,7 +5,7 @@ import "testing"
 func TestALearnerMayWaitForALeaderForYears(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	n := &c.node(1).raft
-	n.mayCampaign = false
+	n.isVoter = false
 	n.electionElapsed = neverTicks - 2
 	for range 3 {
 		c.node(1).Tick()

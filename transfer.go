@@ -30,7 +30,7 @@ func (r *raft) handleTransferLeader(m *pb.Message) {
 		if err := r.startTransfer(transferTarget(m)); err != nil {
 			r.logger.Infof("%x does not transfer the leadership: %v", r.id, err)
 		}
-		r.retire()
+		r.stepDownAsNonVoter()
 	case r.lead == None:
 		r.logger.Infof("%x does not transfer the leadership: %v", r.id, ErrNoLeader)
 	default:
@@ -67,13 +67,13 @@ func (r *raft) startTransfer(target uint64) error {
 // that it can answer them.
 func (r *raft) maySucceed(target *tracker.Progress) bool {
 	last := r.log.LastIndex()
-	return target.Match == last && (r.mayCampaign || r.log.Committed() == last)
+	return target.Match == last && (r.isVoter || r.log.Committed() == last)
 }
 
 // finishTransfer orders the target to campaign if nothing is missing any more, now that from has
 // acknowledged entries. A leader that is a voter needs only the target's acknowledgement.
 func (r *raft) finishTransfer(from uint64) {
-	if r.transferee != from && r.mayCampaign {
+	if r.transferee != from && r.isVoter {
 		return
 	}
 	if i := r.members.Find(r.transferee); i >= 0 && r.maySucceed(r.members.Progress(i)) {
@@ -84,7 +84,7 @@ func (r *raft) finishTransfer(from uint64) {
 func (r *raft) orderCampaign() {
 	r.send(pb.MsgTimeoutNow, r.transferee)
 	r.campaignOrdered = true
-	if !r.mayCampaign {
+	if !r.isVoter {
 		r.transferee = None // it steps down, whether the target wins or not
 	}
 }
@@ -133,7 +133,7 @@ func (r *raft) tickTransfer() {
 func (r *raft) hearTransferRefusal(from uint64) {
 	if r.transferee == from {
 		r.abortTransfer("the target refuses")
-		r.retire()
+		r.stepDownAsNonVoter()
 	}
 }
 
@@ -159,9 +159,9 @@ func (r *raft) handleTimeoutNow(m *pb.Message) error {
 	case r.leases():
 		return r.campaign()
 	}
-	if !r.mayCampaign {
+	if !r.isVoter {
 		if m.Term != 0 && m.From != None {
-			resp := r.echo(pb.MsgVoteResp, m.From)
+			resp := r.sendOnceTermDurable(pb.MsgVoteResp, m.From)
 			resp.Reject, resp.Context = true, []byte(contextTransfer)
 		}
 		return nil
@@ -180,7 +180,7 @@ func (r *raft) postponeCampaign() {
 // applied. A removed leader hands over right after the change that removes it, so the target often
 // has to apply that change first.
 func (r *raft) campaignAsOrdered() error {
-	if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {
+	if r.clock >= r.postponed.campaignUntil || !r.isVoter {
 		r.postponed.campaignUntil = 0
 		return nil
 	}

@@ -89,7 +89,7 @@ func (h *history) lookAtRivals(c *testCluster, lead *testNode) {
 	}
 	mine := lead.raft.members.Config()
 	for _, n := range c.nodes {
-		if n == lead || !n.raft.mayCampaign || !n.raft.log.Has(raftlog.IDOf(&newest)) {
+		if n == lead || !n.raft.isVoter || !n.raft.log.Has(raftlog.IDOf(&newest)) {
 			continue
 		}
 		if ready, err := n.raft.readyToCampaign(); err != nil || !ready {

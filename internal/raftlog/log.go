@@ -133,7 +133,7 @@ func (l *Log) Has(id EntryID) bool {
 func (l *Log) AppendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	index := l.LastIndex() + 1
 	l.unstable.appendOwn(term, entries, bytes)
-	l.unstable.retire(l.applying)
+	l.unstable.dropDurable(l.applying)
 	l.changes.appended(entries, index, l.applied)
 	l.terms.append(term, index)
 }
@@ -169,7 +169,7 @@ func (l *Log) Append(s Slice) error {
 		l.Truncate(at)
 	}
 	l.unstable.append(fresh)
-	l.unstable.retire(l.applying)
+	l.unstable.dropDurable(l.applying)
 	l.changes.appended(fresh, at, l.applied)
 	before := len(l.terms.bounds)
 	for i := range fresh {
@@ -188,7 +188,7 @@ func (l *Log) NoteApplied(index uint64) {
 	l.applied = index
 	if u := &l.unstable; u.stable <= index && index < u.taken {
 		u.stable = index + 1
-		u.retire(l.applying)
+		u.dropDurable(l.applying)
 	}
 }
 

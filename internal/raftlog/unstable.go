@@ -93,9 +93,9 @@ func (u *unstable) appendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	}
 }
 
-// retire drops the oldest arrays that are durable. Entries beyond applying, which are not handed
-// out to be applied, are kept up to unappliedBytes.
-func (u *unstable) retire(applying uint64) {
+// dropDurable drops the oldest arrays that are durable. Entries beyond applying, which are not
+// handed out to be applied, are kept up to unappliedBytes.
+func (u *unstable) dropDurable(applying uint64) {
 	for len(u.entries.older()) > 0 {
 		end := u.entries.at(1).entries[0].Index
 		limit := u.keep

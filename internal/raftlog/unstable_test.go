@@ -47,7 +47,7 @@ func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 			case "acknowledge":
 				u.take()
 				u.acknowledged(u.generation, rapid.Uint64Range(u.stable-1, u.end()-1).Draw(t, "index"))
-				u.retire(u.end())
+				u.dropDurable(u.end())
 			case "truncate":
 				term++
 				at := max(first, u.end()-min(u.end(), rapid.Uint64Range(0, 100).Draw(t, "cut")))
@@ -120,7 +120,7 @@ func TestLargeEntriesGoWhenTheyAreDurable(t *testing.T) {
 		u.append([]pb.Entry{{Term: 1, Index: i + 1, Data: data}})
 		u.take()
 		u.acknowledged(0, i+1)
-		u.retire(i + 1)
+		u.dropDurable(i + 1)
 		if held := u.entries.bytes(); held > 2*LargestChunkBytes {
 			t.Fatalf("after %d entries %d bytes are in memory", i+1, held)
 		}

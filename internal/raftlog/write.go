@@ -50,7 +50,7 @@ func (l *Log) Acknowledge(w Write) (restored, moved bool) {
 	}
 	if l.unstable.acknowledged(w.Generation, w.Index) {
 		moved = true
-		l.unstable.retire(l.applying)
+		l.unstable.dropDurable(l.applying)
 	}
 	return restored, moved
 }

@@ -64,7 +64,7 @@ func (s *simulation) replaceLost(h *host) bool {
 			if len(cs.Voters) == 1 {
 				return false
 			}
-			s.retired |= 1 << (id - 1)
+			s.removed |= 1 << (id - 1)
 			s.change(h, pb.ConfChangeV2{Changes: []pb.ConfChangeSingle{single(pb.ConfChangeRemoveNode, id)}})
 			return true
 		}
@@ -87,7 +87,7 @@ func (s *simulation) candidateMember(cs *pb.ConfState) uint64 {
 		}
 	}
 	for _, n := range s.w.nodes {
-		if !isMember(cs, n.id) && s.retired>>(n.id-1)&1 == 0 && !n.lost {
+		if !isMember(cs, n.id) && s.removed>>(n.id-1)&1 == 0 && !n.lost {
 			return n.id
 		}
 	}
@@ -138,7 +138,7 @@ func (s *simulation) churn(h *host) {
 	}
 	for _, c := range cc.Changes {
 		if c.Type == pb.ConfChangeRemoveNode {
-			s.retired |= 1 << (c.NodeID - 1)
+			s.removed |= 1 << (c.NodeID - 1)
 		}
 	}
 	if s.faults.Batches && s.r.chance(0.1) {

@@ -29,7 +29,7 @@ type simulation struct {
 	stamp   int64       // orders the calls and returns of operations
 	history []Operation
 
-	retired    uint64 // nodes that were removed, a bit for each id; ids are never used again
+	removed    uint64 // nodes that were removed, a bit for each id; ids are never used again
 	recovering bool
 	target     uint64 // the commit index when recovery began
 	quiet      bool   // clients ask for nothing any more
