@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ type removal struct {
 	edits []edit
 }
 
-// edit replaces old, which stands in file once, by new.
+// edit replaces old by new. Old stands once in file, whose comments do not count.
 type edit struct{ file, old, new string }
 
 // subject is a group of removals.
@@ -62,7 +63,7 @@ func (r *removal) changed(root string) (map[string]string, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.name, err)
 			}
-			text = string(b)
+			text = withoutComments(string(b))
 		}
 		if n := strings.Count(text, e.old); n != 1 {
 			return nil, fmt.Errorf("%s: %s has %d times, and not once: %s", r.name, e.file, n, e.old)
@@ -75,6 +76,34 @@ func (r *removal) changed(root string) (map[string]string, error) {
 		}
 	}
 	return files, nil
+}
+
+// withoutComments returns the source without comments, so that an edit depends on code alone. A
+// line of comment goes as a whole. Directives like //go:build stay.
+func withoutComments(source string) string {
+	file := token.NewFileSet().AddFile("", -1, len(source))
+	var s scanner.Scanner
+	s.Init(file, []byte(source), nil, scanner.ScanComments)
+	var out strings.Builder
+	from := 0
+	for {
+		pos, tok, text := s.Scan()
+		if tok == token.EOF {
+			out.WriteString(source[from:])
+			return out.String()
+		}
+		if tok != token.COMMENT || strings.HasPrefix(text, "//go:") {
+			continue
+		}
+		start := file.Offset(pos)
+		end := start + len(text)
+		code := strings.TrimRight(source[from:start], " \t")
+		out.WriteString(code)
+		if strings.HasSuffix(code, "\n") && end < len(source) && source[end] == '\n' {
+			end++
+		}
+		from = end
+	}
 }
 
 // overlay writes the changed files into dir, and beside them what makes the go command read them

@@ -18,7 +18,7 @@ func changeRemovals() []removal {
 			`	pending = pending || r.hasChangesOut()
 `, ``}}},
 		{"out-order", "an order to campaign is obeyed when all changes are in effect", "§3.10; §4.1", []edit{{"apply.go",
-			`	if r.log.Applied() == r.log.Applying() { // otherwise endApply does it
+			`	if r.log.Applied() == r.log.Applying() {
 		r.resumePostponed()
 	}
 `, ``}}},
@@ -59,10 +59,10 @@ func changeRemovals() []removal {
 		{"out-first", "the first configuration is active before it is applied", "drop-in", []edit{{"changes_out.go",
 			`	if e := &entries[0]; e.Index == 1 &&`, `	if e := &entries[0]; false && e.Index == 1 &&`}}},
 		{"out-first-calls", "a call for the first configuration is none for a later change", "§4.1; bug 35", []edit{{"changes_out.go",
-			`		out.first += changes // all of it comes in one batch
+			`		out.first += changes
 `, ``}}},
 		{"out-first-none", "an application need not make calls for the first configuration", "drop-in", []edit{{"changes_out.go",
-			`		out.first = 0 // calls come in the order of the log
+			`		out.first = 0
 `, ``}}},
 		{"out-first-like", "nor does another call count as one for the first configuration", "drop-in", []edit{{"changes_out.go",
 			`out.first > 0 && r.addsVoterAgain(cc):`, `out.first > 0:`}}},

@@ -8,7 +8,7 @@ func codecRemovals() []removal {
 		{"slab-fits", "these arrays are as long as they have to be", "budget", []edit{{"raftpb/entry_data.go",
 			`c.free = make([]byte, min(size+c.left, slabSize))`, `c.free = make([]byte, slabSize)`}}},
 		{"data-copied", "what was decoded does not refer to the input", "ownership", []edit{{"raftpb/codec_message.go",
-			`			e.Data = data.own(e.Data, int(n)) // after`, `			_ = data.own(e.Data, int(n)) // after`}}},
+			`			e.Data = data.own(e.Data, int(n))`, `			_ = data.own(e.Data, int(n))`}}},
 		{"data-apart", "entries that share an array cannot write into each other", "ownership", []edit{{"raftpb/entry_data.go",
 			`own := c.free[:size:size]`, `own := c.free[:size]`}}},
 		{"decode-entries", "entries take from the budget of a message before there is memory for them", "bounds", []edit{{"raftpb/codec_message.go",

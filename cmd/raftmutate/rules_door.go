@@ -124,13 +124,13 @@ func doorRemovals() []removal {
 		{"node-step-left", "through a Node, the caller of Step may hold a lock of its Storage", "v3.6", []edit{{"node.go",
 			`	return n.calls.leave(ctx, n.step(m))`, `	return n.calls.do(ctx, false, n.step(m))`}}},
 		{"node-calls-in-order", "through a Node, a call comes after what its caller has left to the node", "v3.6", []edit{{"node_calls.go",
-			`	c.serve() // what was left here comes first
-`, ``}}},
+			`	c.serve()
+	switch {`, `	switch {`}}},
 		{"node-panic", "a node is quarantined when a call panics", "bounds", []edit{{"node_calls.go",
 			`		if !returned {`, `		if !returned && false {`}}},
 		{"node-given-up", "proposals that nobody waits for do not heap up without a leader", "bounds", []edit{{"node_calls.go",
-			`		if len(c.leaderless) == cap(c.leaderless) { // it would grow`, `		if false {`}}},
+			`		if len(c.leaderless) == cap(c.leaderless) {`, `		if false {`}}},
 		{"node-untaken", "Advance acknowledges no batch that the application has not taken", "v3.6", []edit{{"node.go",
-			`		if len(n.ready) == 0 { // otherwise`, `		if true { // otherwise`}}},
+			`		if len(n.ready) == 0 {`, `		if true {`}}},
 	}
 }

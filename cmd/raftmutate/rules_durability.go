@@ -22,7 +22,7 @@ func durabilityRemovals() []removal {
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"apply.go",
 			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
-			` || r.tellsConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
+			` || r.mayCommitConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
 		{"written-as-handed-out", "what was learnt since a Ready is written with the next one", "§3.8; bug 1", []edit{{"rawnode.go",
 			`	rn.lent = false
 	r.outbox`, `	rn.lent = false
@@ -87,13 +87,13 @@ func durabilityRemovals() []removal {
 			`	r.resumeHindered()
 `, ``}}},
 		{"storage-available-order", "and a campaign that was ordered", "door", []edit{{"apply.go",
-			`		return // the node is quarantined
+			`		return
 	}
-	if r.postponed != nil && r.postponed.campaignUntil != 0 {`, `		return // the node is quarantined
+	if r.postponed != nil && r.postponed.campaignUntil != 0 {`, `		return
 	}
 	if false {`}}},
 		{"campaign-later", "a campaign waits for entries that it has to look at", "door", []edit{{"election.go",
-			`			r.electionElapsed = r.electionTimeout // it tries again at the next tick
+			`			r.electionElapsed = r.electionTimeout
 `, ``}}},
 		{"acknowledged-let-go", "what is acknowledged is let go of", "bounds", []edit{{"send.go",
 			`	own.Snapshot, own.Entries = nil, nil

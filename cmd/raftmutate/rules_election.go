@@ -123,7 +123,7 @@ func electionRemovals() []removal {
 		{"silent-leader-forgotten", "who may not campaign forgets a silent leader all the same", "§4.2.3", []edit{{"tick.go",
 			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
 		{"silent-leader-learner", "and who never votes", "§6.4", []edit{{"tick.go",
-			`if r.role == StateFollower && r.lead != None {`, `if r.mayCampaign && r.role == StateFollower && r.lead != None {`}}},
+			`if r.role == StateFollower && r.lead != None {`, `if r.isVoter && r.role == StateFollower && r.lead != None {`}}},
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
@@ -131,12 +131,12 @@ func electionRemovals() []removal {
 		{"campaign-limit", "nobody campaigns into a term or an index that could wrap", "bounds", []edit{{"election.go",
 			`if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {`, `if r.log.Restores() || false && r.term+1 >= raftlog.MaxCounter {`}}},
 		{"learner-campaigns", "only voters campaign", "§4.2.1; bug 38", []edit{
-			{"election.go", `	if r.role == StateLeader || !r.mayCampaign {`, `	if r.role == StateLeader {`},
-			{"tick.go", `	if r.mayCampaign {
+			{"election.go", `	if r.role == StateLeader || !r.isVoter {`, `	if r.role == StateLeader {`},
+			{"tick.go", `	if r.isVoter {
 		r.electionElapsed = 0`, `	if true {
 		r.electionElapsed = 0`}}},
 		{"learner-votes", "a learner votes: it may have been promoted without knowing it", "§4.2.1; bug 38", []edit{{"election.go",
-			`	if r.hasPromised() && !req.transfer {`, `	if !r.mayCampaign || r.hasPromised() && !req.transfer {`}}},
+			`	if r.hasPromised() && !req.transfer {`, `	if !r.isVoter || r.hasPromised() && !req.transfer {`}}},
 		{"candidate-asks-learners", "a campaign that follows an undecided one asks learners too", "live majority", []edit{{"election.go",
 			`	undecided := r.role != StateFollower`, `	undecided := false`}}},
 		{"random-timeout", "election timeouts are drawn at random", "§3.4", []edit{{"timeout.go",
@@ -172,11 +172,11 @@ func electionRemovals() []removal {
 	}
 	if ready, err := r.readyToCampaign(); err != nil && !ready {`}}},
 		{"order-expires", "an order to campaign is good for an election timeout", "§3.10; bug 8", []edit{{"transfer.go",
-			`if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if !r.mayCampaign {`}}},
+			`if r.clock >= r.postponed.campaignUntil || !r.isVoter {`, `if !r.isVoter {`}}},
 		{"order-by-voters", "a learner obeys no order to campaign", "§3.10", []edit{
-			{"transfer.go", `	if !r.mayCampaign {
+			{"transfer.go", `	if !r.isVoter {
 		if m.Term`, `	if false {
 		if m.Term`},
-			{"transfer.go", `if r.clock >= r.postponed.campaignUntil || !r.mayCampaign {`, `if r.clock >= r.postponed.campaignUntil {`}}},
+			{"transfer.go", `if r.clock >= r.postponed.campaignUntil || !r.isVoter {`, `if r.clock >= r.postponed.campaignUntil {`}}},
 	}
 }

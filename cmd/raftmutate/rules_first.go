@@ -19,7 +19,7 @@ func firstRemovals() []removal {
 		{"first-applied", "it is committed where a part of it was applied", "§4.1; §3.8", []edit{{"first_configuration.go",
 			` || l.Committed() > 0, err`, `, err`}}},
 		{"first-told", "what it has held back is committed with it", "§4.1; §3.6", []edit{{"commit.go",
-			`		r.postponeCommit(limit, proof) // the first configuration holds it back
+			`		r.postponeCommit(limit, proof)
 `, ``}}},
 		{"first-told-lasts", "in a later term too", "§4.1; §3.6", []edit{{"role.go",
 			`	r.postponed = r.postponed.beyondTerm()`, `	r.postponed = nil`}}},
@@ -34,9 +34,11 @@ func firstRemovals() []removal {
 		{"first-snapshot-only", "others are, before a change of the first term too", "§5", []edit{{"first_configuration.go",
 			` && slices.Contains(s.ConfState.Voters, cc.NodeID)`, ` || slices.Contains(s.ConfState.Voters, cc.NodeID)`}}},
 		{"first-unavailable", "if it cannot be read for the moment, it is committed later", "§4.1", []edit{{"first_configuration.go",
-			`		return true, nil // the report is postponed, see commitOnWord`, `		_ = err`}}},
+			`	if errors.Is(err, ErrUnavailable) {
+`, `	if false {
+`}}},
 		{"first-counted", "what a leader has counted is committed later too", "§4.1", []edit{{"commit.go",
-			`		r.openPostponed().first = true // the first configuration holds the commit index back
+			`		r.openPostponed().first = true
 `, ``}}},
 		{"first-tried-once", "but not again once something is committed", "§3.6", []edit{{"commit.go",
 			`	if r.log.Committed() == 0 {

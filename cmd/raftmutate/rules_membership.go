@@ -12,7 +12,7 @@ func membershipRemovals() []removal {
 `, `		r.effective = r.log.LastIndex()
 `}}},
 		{"joint-left-late", "an automatic joint configuration is left also when it is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
-			`	r.leaveJoint() // the application may say that it is applied after Advance
+			`	r.leaveJoint()
 `, ``}}},
 		{"joint-left-once-late", "and once, when leaving is applied after Advance", "§4.3; bug 39", []edit{{"membership.go",
 			`r.members.AutoLeave() || r.leaving ||`, `r.members.AutoLeave() ||`}}},
@@ -82,14 +82,14 @@ func membershipRemovals() []removal {
 		{"joint-left-applied", "a leader leaves a joint configuration when it has applied its log", "§4.3; bug 39", []edit{{"membership.go",
 			`r.leaving || r.pendingConfIndex > r.log.Applied() {`, `r.leaving {`}}},
 		{"retires", "a leader that does not vote any more steps down", "§4.2.2; bug 40", []edit{{"membership.go",
-			`	if r.role != StateLeader || r.mayCampaign {`, `	if true {`}}},
+			`	if r.role != StateLeader || r.isVoter {`, `	if true {`}}},
 		{"retires-after-commit", "and has committed before what it was asked for", "§4.2.2", []edit{{"transfer.go",
-			`return target.Match == last && (r.mayCampaign || r.log.Committed() == last)`, `return target.Match == last`}}},
+			`return target.Match == last && (r.isVoter || r.log.Committed() == last)`, `return target.Match == last`}}},
 		{"added-again-match", "a leader that is added again has what is durable there", "§4.1; §10.2.1", []edit{{"membership.go",
-			`	r.members.MaybeUpdate(r.id, r.log.Stable()) // this node may not have been a member before
+			`	r.members.MaybeUpdate(r.id, r.log.Stable())
 `, ``}}},
 		{"added-again-leads", "and leads on", "§4.2.2", []edit{{"membership.go",
-			`	if r.retiring && r.mayCampaign {`, `	if false {`}}},
+			`	if r.steppingDown && r.isVoter {`, `	if false {`}}},
 		{"smaller-quorum", "a smaller quorum commits at once", "§4.1; bug 40", []edit{{"membership.go",
 			`	r.advanceCommit()
 	r.reconfirmReads()`, `	r.reconfirmReads()`}}},
@@ -148,7 +148,7 @@ func membershipRemovals() []removal {
 			`		r.abortTransfer("the target does not vote any more")
 `, ``}}},
 		{"transfer-caught-up", "the target has everything when it is ordered to campaign", "§3.10; bug 9", []edit{{"transfer.go",
-			`return target.Match == last && (r.mayCampaign || r.log.Committed() == last)`, `return last > 0`}}},
+			`return target.Match == last && (r.isVoter || r.log.Committed() == last)`, `return last > 0`}}},
 		{"transfer-ends", "a transfer ends after an election timeout", "§3.10; bug 8", []edit{{"tick.go",
 			`		r.tickTransfer()
 `, ``}}},

@@ -15,7 +15,7 @@ func readRemovals() []removal {
 		{"read-echo-of-term", "an echo of a round that was never sent counts for nothing", "§6.4", []edit{{"read.go",
 			`	if round > r.reads.round {`, `	if false {`}}},
 		{"read-own-echo", "the leader confirms its own rounds", "§6.4", []edit{{"read.go",
-			`	r.members.Echo(r.id, rs.round) // the leader echoes itself
+			`	r.members.Echo(r.id, rs.round)
 `, ``}}},
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
 			`		rd.context, rd.asked = rs.unique(rd.context)
@@ -72,7 +72,7 @@ func readRemovals() []removal {
 		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
 			`if sole > 0 || list[i].is&inIncoming == 0 {`, `if sole > 0 || list[i].is != inIncoming {`}}},
 		{"read-heartbeat-alone", "a heartbeat that nobody answers confirms the reads of a leader that decides alone", "§6.4", []edit{{"heartbeat.go",
-			`		r.reconfirmReads() // there is no answer to wait for
+			`		r.reconfirmReads()
 `, ``}}},
 		{"read-reconfirm", "a read is confirmed by the quorum of the configuration as it is", "§6.4; §4.1", []edit{{"membership.go",
 			`	r.reconfirmReads()
@@ -96,8 +96,8 @@ func readRemovals() []removal {
 `, ``}}},
 		{"lease-restart", "who restarts waits out what it may have promised", "§6.4.1; bug 46", []edit{{"raft.go",
 			`	if r.term == 0 {
-		// A new`, `	if true {
-		// A new`}}},
+`, `	if true {
+`}}},
 		{"lease-promise-vote", "a promise keeps from voting", "§6.4.1; bug 46", []edit{
 			{"election.go", `	if r.hasPromised() && !req.transfer {`, `	if false {`},
 			{"check_quorum.go", `(heard || r.hasPromised())`, `heard`}}},

@@ -5,9 +5,9 @@ package main
 func reportRemovals() []removal {
 	return []removal{
 		{"alone-leader", "a leader's word lets a node decide alone only if it has an entry of that leader's term", "§3.5; bug 41", []edit{{"commit.go",
-			`	return r.commitOnWord(index, term == r.term)`, `	return r.commitOnWord(index, term == r.term || true)`}}},
+			`	return r.commitReported(index, term == r.term)`, `	return r.commitReported(index, term == r.term || true)`}}},
 		{"alone-vote", "another node's word only if the log reaches as far as any leader has committed", "§3.6; bug 41", []edit{{"election.go",
-			`r.commitOnWord(id.Index, r.log.Stable() >= r.heardCommit)`, `r.commitOnWord(id.Index, true)`}}},
+			`r.commitReported(id.Index, r.log.Stable() >= r.heardCommit)`, `r.commitReported(id.Index, true)`}}},
 		{"alone-first", "nobody commits a first configuration of one node that it got from a later leader", "§4.4; bug 41", []edit{{"first_configuration.go",
 			`limit, err = r.beforeAlone(end, r.log.Last().Term == r.term)`, `limit, err = r.beforeAlone(end, true)`}}},
 		{"alone-recovered", "nor takes the log for a proof after a restart", "§4.4; bug 41", []edit{{"raft.go",
@@ -36,18 +36,18 @@ func reportRemovals() []removal {
 			`		if r.resumeCommit() == nil && r.tickChangesOut() {`, `		if r.tickChangesOut() {`}}},
 		{"report-available", "or when Storage has them", "§3.6; §4.1", []edit{{"apply.go",
 			`	if r.resumeCommit() != nil {
-		return // the node is quarantined
+		return
 	}
 `, ``}}},
 		{"report-proof-void", "a commit index beyond the log makes a kept proof void", "bug 41", []edit{{"commit.go",
-			`r.commitOnWord(proven, r.log.Stable() >= r.heardCommit)`, `r.commitOnWord(proven, true)`}}},
+			`r.commitReported(proven, r.log.Stable() >= r.heardCommit)`, `r.commitReported(proven, true)`}}},
 		{"report-beyond", "a report beyond the log is not kept", "§3.8; bug 26", []edit{{"commit.go",
 			`	if err := r.log.CheckCommit(index); err != nil {
 		return err
 	}
 `, ``}}},
 		{"report-campaign", "a node does not campaign while it keeps a report", "§4.1; bug 36", []edit{{"election.go",
-			` || err == nil && r.knowsMore() {`, ` {`}}},
+			` || err == nil && r.hasPostponedCommit() {`, ` {`}}},
 		{"answer-tells", "the answer to a candidate says what is committed", "§4.1; bugs 38, 40", []edit{{"election.go",
 			`	m.Context = r.nameCommit()
 	traceSend(r, m)`, `	traceSend(r, m)`}}},
@@ -59,8 +59,8 @@ func reportRemovals() []removal {
 	traceSend(r, m)`}}},
 		{"answer-of-term", "also in an answer of an earlier term", "§4.1; bugs 38, 40", []edit{{"step.go",
 			`		if isVoteAnswer(m) {
-			// The answer`, `		if false {
-			// The answer`}}},
+`, `		if false {
+`}}},
 		{"ack-tells", "an acknowledgement tells a leader of commitment that it does not know", "live majority", []edit{{"append.go",
 			`			m.Context = r.nameCommit()
 `, ``}}},

@@ -43,8 +43,8 @@ func snapshotRemovals() []removal {
 			`	if id.Index+1 < r.log.First() {`, `	if false {`}}},
 		{"snapshot-committed", "a snapshot of what is not committed is not sent", "§5", []edit{{"snapshot.go",
 			`	if id.Index > r.log.Committed() {
-		// The commit`, `	if false {
-		// The commit`}}},
+`, `	if false {
+`}}},
 		{"snapshot-waits-quietly", "what follows a snapshot that waits is not rejected", "Figure 5.3", []edit{{"append.go",
 			`		if r.postponed.hasSnapshot() && req.prev().Index <= r.postponed.snapshot.Metadata.Index {`, `		if false {`}}},
 		{"snapshot-report-lost", "a follower whose snapshot report is lost is probed again", "Figure 5.3", []edit{{"tick.go",
