@@ -232,7 +232,7 @@ func TestFirstReplicasWaitForEachOther(t *testing.T) {
 	for id := 1; id <= 2; id++ {
 		c.said.want(t, fmt.Sprintf("replica %d is new, and waits for the other first replicas [3]: ", id))
 	}
-	if code, said := ask(http.MethodGet, c.urls[1]+"/status"); code != http.StatusServiceUnavailable {
+	if code, said := c.asked(http.MethodGet, c.urls[1]+"/status"); code != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", code, said)
 	}
 	if err := c.kill(1, syscall.SIGINT); err != nil {
@@ -276,9 +276,13 @@ func TestALostFolderDoesNotVoteAgain(t *testing.T) {
 	c.start(lost) // its folder is not empty any more, but still new
 	c.wantFailure(lost)
 	c.said.want(t, fmt.Sprintf("replica %d at %s belongs to cluster", intact, c.urls[intact]))
-	if s, ok := c.status(intact); !ok || s.Role == "Leader" {
-		t.Errorf("%+v, %v", s, ok)
-	}
+	until(t, "the status of the other", func() bool {
+		s, ok := c.status(intact)
+		if s.Role == "Leader" {
+			t.Fatalf("%+v", s)
+		}
+		return ok
+	})
 
 	c.start(leader)
 	c.wantRead(intact, "k", "", "new")

@@ -222,7 +222,7 @@ func TestAFolderOfAnotherClusterIsRefused(t *testing.T) {
 	c.start(stranger)
 	c.wantStrangers(fresh, old) // it campaigns
 	c.wantStrangers(old, fresh) // the leader sends to it
-	if value, code := c.get(stranger, "k", ""); code != http.StatusServiceUnavailable {
+	if code, value := c.asked(http.MethodGet, c.urls[stranger]+"/kv/k"); code != http.StatusServiceUnavailable {
 		t.Errorf("the stranger answers a read: %d %s", code, value)
 	}
 	c.wantRead(leader, "k", "", "new")

@@ -16,8 +16,21 @@ import (
 )
 
 // ask sends a request without a body and returns status and answer; 0 if there is none.
-func ask(method, url string) (int, string) {
-	req, err := http.NewRequest(method, url, nil)
+func ask(method, url string) (int, string) { return askFor(method, url, "") }
+
+// asked is ask until there is an answer.
+func (c *cluster) asked(method, url string) (code int, answer string) {
+	c.t.Helper()
+	until(c.t, method+" "+url, func() bool {
+		code, answer = ask(method, url)
+		return code != 0
+	})
+	return code, answer
+}
+
+// askFor is ask with a body.
+func askFor(method, url, body string) (int, string) {
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -26,11 +39,11 @@ func ask(method, url string) (int, string) {
 		return 0, err.Error()
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, err.Error()
 	}
-	return resp.StatusCode, string(body)
+	return resp.StatusCode, string(answer)
 }
 
 // members asks a replica who takes part.
@@ -169,7 +182,11 @@ func TestAllReplicasAreReplacedOneByOneUnderWrites(t *testing.T) {
 		w.wantProgress(t)
 	}
 	c.wantVoters(5, 4, 5, 6)
-	report, _ := c.members(4)
+	var report membersReport
+	until(t, "the members", func() (ok bool) {
+		report, ok = c.members(4)
+		return ok
+	})
 	if !slices.Equal(report.Removed, []uint64{1, 2, 3}) {
 		t.Errorf("removed are %v", report.Removed)
 	}
@@ -313,8 +330,12 @@ func TestTransferUnderLoadLosesNothing(t *testing.T) {
 		return code == http.StatusOK && !strings.Contains(body, fmt.Sprintf(`{"leader":%d}`, before))
 	})
 	w.wantProgress(t)
-	if code, body := ask(http.MethodPost, c.urls[1]+"/leader?to=77"); code != http.StatusConflict {
-		t.Errorf("transfer to nobody: %d %s", code, body)
-	}
+	until(t, "a refusal of a transfer to nobody", func() bool {
+		code, body := ask(http.MethodPost, c.urls[1]+"/leader?to=77")
+		if code == http.StatusOK {
+			t.Fatal(body)
+		}
+		return code == http.StatusConflict
+	})
 	c.wantEverywhere(w.end())
 }

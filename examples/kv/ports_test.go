@@ -106,22 +106,18 @@ func TestClientsDoNotKeepPeersOut(t *testing.T) {
 		leader = replicas[s.Leader]
 		return err == nil && leader != nil
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked.opts.peer+"/members", nil)
-	must(t, err)
-	resp, err := client.Do(req)
-	must(t, err)
-	must(t, resp.Body.Close())
-	if resp.StatusCode != http.StatusOK {
-		t.Errorf("a request that was passed on: %s", resp.Status)
-	}
-	if at := asked.living(context.Background(), "via", 1); at != first[1].Peer && at != first[2].Peer {
-		t.Errorf("a replica that joins would ask %s", at)
-	}
-	if code, said := asked.ask(clusterPath); code != http.StatusOK || strings.Contains(said, "silent") {
-		t.Errorf("the page shows %d %s", code, said)
-	}
+	until(t, "a request that is passed on", func() bool {
+		code, _ := ask(http.MethodGet, asked.opts.peer+"/members")
+		return code == http.StatusOK
+	})
+	until(t, "an address for a replica that joins", func() bool {
+		at := asked.living(context.Background(), "via", 1)
+		return at == first[1].Peer || at == first[2].Peer
+	})
+	until(t, "a page that shows all", func() bool {
+		code, said := asked.ask(clusterPath)
+		return code == http.StatusOK && !strings.Contains(said, "silent")
+	})
 	stop[leader.opts.id]()
 	delete(replicas, leader.opts.id)
 	write("after")
@@ -193,10 +189,12 @@ func TestPeersHaveAPortOfTheirOwn(t *testing.T) {
 	c.run(4, "-join", c.urls[other(c, leader)], "-address", c.urls[4], "-peer-address", peers[4])
 	c.wantVoters(leader, 1, 2, 3, 4)
 	c.wantEverywhere(written)
-	if s, _ := c.status(4); s.First < 20 {
-		t.Errorf("replica 4 has a log from index %d on: it got no snapshot", s.First)
-	}
-	report, _ := c.members(4)
+	c.wantSnapshot(4, 20)
+	var report membersReport
+	until(t, "the members", func() (ok bool) {
+		report, ok = c.members(4)
+		return ok
+	})
 	for _, m := range report.Members {
 		if m.Address != c.urls[m.ID] || m.Peer != peers[m.ID] {
 			t.Errorf("%+v, want %s and %s", m, c.urls[m.ID], peers[m.ID])

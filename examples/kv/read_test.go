@@ -48,7 +48,7 @@ func TestWithoutAMajorityOnlyStaleReadsAreAnswered(t *testing.T) {
 		"": http.StatusServiceUnavailable, "?read=safe": http.StatusServiceUnavailable,
 		"?read=stale": http.StatusOK, "?stale=true": http.StatusOK, "?read=none": http.StatusBadRequest,
 	} {
-		if got, code := c.get(leader, "k", query); code != want {
+		if code, got := c.asked(http.MethodGet, c.urls[leader]+"/kv/k"+query); code != want {
 			t.Errorf("%q: %d %s, want %d", query, code, got, want)
 		}
 	}

@@ -56,7 +56,7 @@ func startSized(t *testing.T, n uint64) *sizedCluster {
 		disk, log := &sizedDisk{FS: vfs.Default}, &lines{}
 		disk.free.Store(testRoom)
 		o := options{
-			id: id, dir: filepath.Join(dir, fmt.Sprint(id)), tick: 20 * time.Millisecond, timeout: 5 * time.Second,
+			id: id, dir: filepath.Join(dir, fmt.Sprint(id)), tick: 100 * time.Millisecond, timeout: 5 * time.Second,
 			compactAfter: 1000, minFree: testReserve, log: slog.New(slog.NewTextHandler(log, nil)),
 		}
 		s, err := openStoreIn(disk, o.dir)
@@ -139,9 +139,7 @@ func TestAFullFollowerLetsTheOthersGoOn(t *testing.T) {
 	c.want(full, http.MethodGet, "/kv/before?read=stale", "", http.StatusOK, "v")
 	c.want(full, http.MethodGet, "/kv/meanwhile", "", http.StatusInsufficientStorage, "disk full")
 	c.want(full, http.MethodGet, "/health", "", http.StatusOK, "disk full")
-	if code, text := c.replicas[full].ask("/ready"); code != http.StatusServiceUnavailable || text != "disk full" {
-		t.Errorf("/ready says %d %s", code, text)
-	}
+	c.replicas[full].wantAnswer(t, "/ready", http.StatusServiceUnavailable, "disk full")
 	c.want(full, http.MethodGet, "/status", "", http.StatusOK, `"disk":{"free":999,"full":true}`)
 	wantMetrics(t, c.replicas[full], map[string]float64{
 		"kv_disk_full": 1, "kv_disk_free_bytes": 999, `kv_proposals_total{outcome="disk full"}`: 2,

@@ -95,9 +95,7 @@ func TestAClusterOverTLS(t *testing.T) {
 	c.join(4, other(c, leader))
 	c.wantVoters(leader, 1, 2, 3, 4)
 	c.wantEverywhere(written)
-	if s, _ := c.status(4); s.First < 20 {
-		t.Errorf("replica 4 has a log from index %d on: it got no snapshot", s.First)
-	}
+	c.wantSnapshot(4, 20)
 	file := filepath.Join(t.TempDir(), "file")
 	if said := carryOut(t, "backup", "-from", c.urls[4], "-to", file, "-ca", filesOf(dir, "").ca); !strings.Contains(said, "has 60 keys") {
 		t.Errorf("backup says %s", said)
@@ -184,9 +182,10 @@ func TestOnlyPeersSendMessages(t *testing.T) {
 	c.extra = []string{"-cert", stranger.cert, "-key", stranger.key, "-peer-ca", stranger.ca}
 	c.join(4, leader)
 	c.said.want(t, `msg="refused the certificate of a server"`)
-	if report, ok := c.members(leader); !ok || len(report.Members) != 3 {
-		t.Errorf("%+v, %v", report, ok)
-	}
+	until(t, "the members, which are three", func() bool {
+		report, ok := c.members(leader)
+		return ok && len(report.Members) == 3
+	})
 }
 
 // here serves HTTP over TLS in this process as replica 1 does.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -63,14 +64,20 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
+var lastPort atomic.Int64
+
+// freeAddress returns an address that is given out once. The system gives ports of this range to
+// nobody who does not name one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := 10000 + (int64(os.Getpid()%50)*200+lastPort.Add(1))%10000
+		address := fmt.Sprint("127.0.0.1:", port)
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (c *cluster) kill(id int) {
