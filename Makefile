@@ -1,7 +1,7 @@
 # The two that matter: `go run ./examples/kv` runs the main job, `make test` all tests.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES     := . ./cmd/raftpage/browser ./examples/kv ./examples/kv/bench ./examples/kv/browser ./examples/kv/soak ./figures ./interop ./rafttest/linear
+MODULES     := . ./cmd/raftpage/browser ./examples/kv ./examples/kv/bench ./examples/kv/browser ./examples/kv/soak ./examples/shards ./figures ./interop ./rafttest/linear
 FUZZTIME    ?= 10000x
 FUZZLONG    ?= 10m
 MINUTES     ?= 60
