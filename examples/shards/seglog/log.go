@@ -282,4 +282,4 @@ func (l *Log) last() *segment { return &l.segments[len(l.segments)-1] }
 
 func (l *Log) path(number uint64) string { return filepath.Join(l.dir.Name(), fileName(number)) }
 
-func fileName(number uint64) string { return fmt.Sprintf("%016x", number) + suffix }
+func fileName(number uint64) string { return fmt.Sprintf("%016x%s", number, suffix) }
