@@ -15,7 +15,9 @@ func (r *raft) sendHeartbeats() {
 			m.Context = context
 			// Not beyond what the follower is known to have: its log may end before the leader's
 			// commit index, or differ there.
-			m.Commit = min(r.members.Progress(i).Match, r.log.Committed())
+			pr := r.members.Progress(i)
+			m.Commit = min(pr.Match, r.log.Committed())
+			pr.Rest()
 			traceSend(r, m)
 			sent = true
 		}

@@ -10,7 +10,7 @@ type inflight struct {
 
 // Inflights is the window of appends that were sent to a follower and not acknowledged
 // yet, limited in messages and in bytes. It is a ring that takes its memory when it is first
-// used and grows with use:
+// used and grows with use (Progress.Rest gives it back):
 //
 //	ring:  | free |  oldest ... newest  | free |
 //	              start        start+count
@@ -18,8 +18,11 @@ type inflight struct {
 // A nil *Inflights is an empty window that is never full and notes nothing.
 type Inflights struct {
 	ring  []inflight
-	start int
-	count int
+	start int32
+	count int32
+	// resting: the last Rest found the window empty, and nothing was added since.
+	resting bool
+
 	bytes uint64 // sum over the window
 
 	size     int    // most appends in the window
@@ -34,7 +37,7 @@ func NewInflights(size int, maxBytes uint64) *Inflights {
 
 // Full reports whether nothing may be sent before something is acknowledged.
 func (in *Inflights) Full() bool {
-	return in != nil && (in.count >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes)
+	return in != nil && (in.Count() >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes)
 }
 
 // Count returns the number of appends in the window.
@@ -42,7 +45,7 @@ func (in *Inflights) Count() int {
 	if in == nil {
 		return 0
 	}
-	return in.count
+	return int(in.count)
 }
 
 // Bytes returns the payload of the appends in the window.
@@ -60,15 +63,16 @@ func (in *Inflights) Add(index, bytes uint64) {
 	if in == nil || in.Full() {
 		return
 	}
-	if in.count == len(in.ring) {
+	if in.Count() == len(in.ring) {
 		in.grow()
 	}
-	at := in.start + in.count
+	at := int(in.start) + int(in.count)
 	if at >= len(in.ring) {
 		at -= len(in.ring)
 	}
 	in.ring[at] = inflight{index: index, bytes: bytes}
 	in.count++
+	in.resting = false
 	in.bytes += bytes
 }
 
@@ -88,7 +92,7 @@ func (in *Inflights) FreeLE(to uint64) {
 	for in.count > 0 && in.ring[in.start].index <= to {
 		in.bytes -= in.ring[in.start].bytes
 		in.count--
-		if in.start++; in.start == len(in.ring) {
+		if in.start++; int(in.start) == len(in.ring) {
 			in.start = 0
 		}
 	}

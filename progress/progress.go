@@ -280,6 +280,18 @@ func (pr *Progress) TakeAnswer() bool {
 	return answered
 }
 
+// Rest lets the window go when the follower is idle: at the second call in a row that finds it
+// empty, with no append between them. SentAppend makes another one.
+func (pr *Progress) Rest() {
+	switch in := pr.Inflights; {
+	case in == nil || in.count > 0:
+	case in.resting:
+		pr.Inflights = nil
+	default:
+		in.resting = true
+	}
+}
+
 // Echo notes that the follower has echoed a round of heartbeats.
 func (pr *Progress) Echo(round uint64) { pr.echoed = max(pr.echoed, round) }
 

@@ -94,6 +94,28 @@ func TestAnIdleProgressOwnsNoWindow(t *testing.T) {
 	}
 }
 
+// A window goes when it was empty for the whole time between two calls of Rest.
+func TestARestingProgressOwnsNoWindow(t *testing.T) {
+	limits := Limits{Messages: 256}
+	pr := New(1)
+	pr.BecomeReplicate()
+	for range 3 {
+		pr.SentAppend(1, 10, 0, limits)
+		pr.Rest()
+		pr.Rest()
+		if pr.Inflights.Count() != 1 {
+			t.Fatal("the window of an append in flight is gone")
+		}
+		pr.Inflights.FreeLE(pr.Next - 1)
+		if pr.Rest(); pr.Inflights == nil {
+			t.Fatal("the window of a busy follower is gone")
+		}
+	}
+	if pr.Rest(); pr.Inflights != nil {
+		t.Error("the window of an idle follower stays")
+	}
+}
+
 // Whatever happens, Match never falls, stays below Next, and is only moved by
 // acknowledgements.
 func TestMatchOnlyRisesAndStaysBelowNext(t *testing.T) {

@@ -15,7 +15,7 @@ func flowRemovals() []removal {
 		{"window-bytes-reset", "and so are its bytes", "bug 22", []edit{{"progress/inflights.go",
 			`in.start, in.count, in.bytes = 0, 0, 0`, `in.start, in.count = 0, 0`}}},
 		{"window-bytes", "the window is bounded in bytes", "§10.2", []edit{{"progress/inflights.go",
-			`in.count >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes`, `in.count >= in.size`}}},
+			`in.Count() >= in.size || in.maxBytes != 0 && in.bytes >= in.maxBytes`, `in.Count() >= in.size`}}},
 		{"message-bytes", "an append is bounded in bytes", "§10.2", []edit{{"internal/raftlog/entry.go",
 			`		if size > max-bytes {`, `		if false {`}}},
 		{"uncommitted-bytes", "what is not applied is bounded in bytes", "§10.2", []edit{{"propose.go",

@@ -49,7 +49,7 @@ func logRemovals() []removal {
 		{"contradiction-noticed", "a contradiction of what is committed stops the node", "§3.6; bug 32", []edit{{"append.go",
 			`if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
 		{"heartbeat-commit", "a heartbeat tells no more committed than the follower is known to have", "§3.5", []edit{{"heartbeat.go",
-			`m.Commit = min(r.members.Progress(i).Match, r.log.Committed())`, `m.Commit = r.log.Committed()`}}},
+			`m.Commit = min(pr.Match, r.log.Committed())`, `m.Commit = r.log.Committed()`}}},
 		{"commit-forward", "the commit index never falls", "§3.5", []edit{{"internal/raftlog/log.go",
 			`	if index <= l.committed {
 		return nil`, `	if index == l.committed {

@@ -75,8 +75,8 @@ func (f *fingerprinter) rules() checkpoint.Rules {
 		"RawNode.verified": nil,
 		// When a chunk is full, entries begin to be read from Storage.
 		"entryChunk.entries": checkpoint.WithCapacity,
-		// Where in its ring a window begins is of no consequence.
-		"Inflights": window,
+		// Where in its ring a window begins does not matter, nor whether an empty one has memory.
+		"Progress.Inflights": window,
 	}
 }
 
@@ -89,6 +89,11 @@ func (f *fingerprinter) sinceClock(w *checkpoint.Writer, v reflect.Value) {
 
 // window writes the appends in flight in their order.
 func window(w *checkpoint.Writer, v reflect.Value) {
+	if v.IsNil() {
+		w.Buf = binary.AppendUvarint(w.Buf, 0)
+		return
+	}
+	v = v.Elem()
 	ring, start, count := v.FieldByName("ring"), int(v.FieldByName("start").Int()), int(v.FieldByName("count").Int())
 	w.Buf = binary.AppendUvarint(w.Buf, uint64(count))
 	for i := range count {
