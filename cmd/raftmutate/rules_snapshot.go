@@ -23,7 +23,7 @@ func snapshotRemovals() []removal {
 		{"snapshot-waits", "a snapshot waits for what was handed out before it", "§5", []edit{{"snapshot.go",
 			`		if !r.mayRestore() {`, `		if false {`}}},
 		{"snapshot-first", "entries are applied when the snapshot before them is durable", "§5", []edit{{"internal/raftlog/log.go",
-			`	if l.unstable.snapshot != nil {
+			`	if l.Restores() {
 		return 0
 	}
 `, ``}}},
@@ -33,7 +33,7 @@ func snapshotRemovals() []removal {
 	}
 	if lo >= l.unstable.stable ||`, `	if lo >= l.unstable.stable ||`}}},
 		{"snapshot-second", "the acknowledgement of one snapshot is not that of another", "§5; bug 31", []edit{{"internal/raftlog/unstable.go",
-			` || u.snapshot.Metadata.Index != index {`, ` {`}}},
+			` || s.Metadata.Index != index {`, ` {`}}},
 		{"snapshot-no-match", "a snapshot on its way is not yet there", "Figure 5.3; bug 33", []edit{{"progress/progress.go",
 			`	pr.PendingSnapshot = index
 `, `	pr.PendingSnapshot = index

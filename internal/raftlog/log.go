@@ -64,8 +64,7 @@ func Open(storage Reader, cached uint64) (Log, error) {
 		return l, err
 	}
 	l.first = first
-	l.unstable = newUnstable(last + 1)
-	l.unstable.keep = cached
+	l.unstable = newUnstable(last+1, cached)
 	l.changes.from = last + 1
 	return l, nil
 }
@@ -171,11 +170,11 @@ func (l *Log) Append(s Slice) error {
 	l.unstable.append(fresh)
 	l.unstable.dropDurable(l.applying)
 	l.changes.appended(fresh, at, l.applied)
-	before := len(l.terms.bounds)
+	before := l.terms.len()
 	for i := range fresh {
 		l.terms.append(fresh[i].Term, fresh[i].Index)
 	}
-	if after := len(l.terms.bounds); after >= manyTerms && bits.Len(uint(after)) != bits.Len(uint(before)) {
+	if after := l.terms.len(); after >= manyTerms && bits.Len(uint(after)) != bits.Len(uint(before)) {
 		_ = l.noticeCompaction() // an error leaves the history as long as it is
 	}
 	return nil
@@ -186,7 +185,7 @@ func (l *Log) Append(s Slice) error {
 // replaced meanwhile. But committed entries are never replaced.
 func (l *Log) NoteApplied(index uint64) {
 	l.applied = index
-	if u := &l.unstable; u.stable <= index && index < u.taken {
+	if u := &l.unstable; u.stable <= index && index < u.untaken() {
 		u.stable = index + 1
 		u.dropDurable(l.applying)
 	}
@@ -200,7 +199,12 @@ func (l *Log) Rest() { l.unstable.rest(l.applied) }
 func (l *Log) MayRest() bool { return l.unstable.mayRest(l.applied) }
 
 // HeldBytes returns about how much memory the entries take that are not in Storage alone.
-func (l *Log) HeldBytes() uint64 { return l.unstable.entries.bytes() }
+func (l *Log) HeldBytes() uint64 {
+	if l.unstable.empty() {
+		return 0
+	}
+	return l.unstable.entries.bytes()
+}
 
 // LastNotAfter returns the largest index, at most index, at which the term is at most term. A
 // leader and a follower use it to skip whole terms in which their logs cannot agree (thesis §3.5).
@@ -327,7 +331,7 @@ func (l *Log) HandedOut(index uint64) { l.applying = index }
 // is not durable comes before any entry. Entries that are not durable count only with
 // allowUnstable, that is if the caller persists them first.
 func (l *Log) ApplyEnd(allowUnstable bool) uint64 {
-	if l.unstable.snapshot != nil {
+	if l.Restores() {
 		return 0
 	}
 	if allowUnstable {
@@ -337,12 +341,12 @@ func (l *Log) ApplyEnd(allowUnstable bool) uint64 {
 }
 
 // Restores reports whether a snapshot that replaces the log is not durable yet.
-func (l *Log) Restores() bool { return l.unstable.snapshot != nil }
+func (l *Log) Restores() bool { return l.unstable.pending() != nil }
 
 // Snapshot returns the newest snapshot: the pending one, or Storage's.
 func (l *Log) Snapshot() (pb.Snapshot, error) {
-	if l.unstable.snapshot != nil {
-		return *l.unstable.snapshot.Snapshot, nil
+	if s := l.unstable.pending(); s != nil {
+		return *s.Snapshot, nil
 	}
 	return l.storage.Snapshot()
 }

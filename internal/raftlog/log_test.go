@@ -210,7 +210,7 @@ func TestTheTermHistoryOfACompactedLogIsBounded(t *testing.T) {
 			storage.compact(i - 10)
 		}
 	}
-	if n := len(l.terms.bounds); n > 2*manyTerms || calls["FirstIndex"] > 2*terms/manyTerms {
+	if n := l.terms.len(); n > 2*manyTerms || calls["FirstIndex"] > 2*terms/manyTerms {
 		t.Errorf("%d boundaries, %d calls", n, calls["FirstIndex"])
 	}
 	clear(calls)

@@ -13,82 +13,134 @@ import (
 //	index:      10 11 12 13 14 .. 20 21 22 ..
 //	term:        2  2  2  2  3 ..  3  6  6 ..
 //
-// bounds[0] is the base, the entry just before the retained log (0/0, or where the
-// last snapshot or compaction cut it); bounds[i] for i > 0 is the first entry of
+// The first boundary is the base, the entry just before the retained log (0/0, or where the
+// last snapshot or compaction cut it). Each other one is the first entry of
 // its term. Terms and indexes rise strictly. The last boundary reaches to the end of the
 // log, which this type does not know.
 //
 // A Storage may have forgotten the term of the base. Then the base is 0/first, and the boundary of
 // the first entry has the same index: nothing is known of the entry before it.
+//
+// The base and the last boundary stand here, because most logs that are compacted have no others.
 type terms struct {
-	bounds []EntryID
+	base, last EntryID // equal if there is one boundary
+	// between holds the boundaries between the two; nil if there never were any.
+	between *[]EntryID
 }
 
-func (t *terms) lastTerm() uint64 { return t.bounds[len(t.bounds)-1].Term }
+// middle returns the boundaries between the first and the last one.
+func (t *terms) middle() []EntryID {
+	if t.between == nil {
+		return nil
+	}
+	return *t.between
+}
+
+// len returns the number of boundaries.
+func (t *terms) len() int {
+	if t.base == t.last {
+		return 1
+	}
+	return len(t.middle()) + 2
+}
+
+// bound returns the boundary at a position.
+func (t *terms) bound(i int) EntryID {
+	switch middle := t.middle(); {
+	case i == 0:
+		return t.base
+	case i <= len(middle):
+		return middle[i-1]
+	}
+	return t.last
+}
+
+func (t *terms) lastTerm() uint64 { return t.last.Term }
 
 // segment returns the position of the boundary that covers index, which is not
 // before the base.
 func (t *terms) segment(index uint64) int {
-	last := len(t.bounds) - 1
-	if index >= t.bounds[last].Index {
+	last := t.len() - 1
+	if index >= t.last.Index {
 		return last
 	}
-	return sort.Search(last, func(i int) bool { return t.bounds[i+1].Index > index })
+	return sort.Search(last, func(i int) bool { return t.bound(i+1).Index > index })
 }
 
 // at returns the term at index, which must not be beyond the end of the log; false if it lies
 // before the base.
 func (t *terms) at(index uint64) (uint64, bool) {
-	if index < t.bounds[0].Index {
+	switch {
+	case index < t.base.Index:
 		return 0, false
+	case index >= t.last.Index:
+		return t.last.Term, true
 	}
-	return t.bounds[t.segment(index)].Term, true
+	return t.bound(t.segment(index)).Term, true
 }
 
 // append notes that an entry of term stands at index, the new end of the log.
 func (t *terms) append(term, index uint64) {
-	if term != t.lastTerm() {
-		t.bounds = append(t.bounds, EntryID{Term: term, Index: index})
+	if term == t.last.Term {
+		return
 	}
+	if t.len() > 1 {
+		if t.between == nil {
+			t.between = new([]EntryID)
+		}
+		*t.between = append(*t.between, t.last)
+	}
+	t.last = EntryID{Term: term, Index: index}
 }
 
 // truncate forgets everything from index on; index is after the base.
 func (t *terms) truncate(index uint64) {
-	n := len(t.bounds)
-	for n > 1 && t.bounds[n-1].Index >= index {
+	n := t.len()
+	for n > 1 && t.bound(n-1).Index >= index {
 		n--
 	}
-	t.bounds = t.bounds[:n]
+	t.keep(t.base, 1, n)
 }
 
 // compact makes index, at which the log has an entry, the new base.
 func (t *terms) compact(index uint64) {
-	if index <= t.bounds[0].Index {
+	if index <= t.base.Index {
 		return
 	}
 	s := t.segment(index)
-	term := t.bounds[s].Term
-	n := copy(t.bounds, t.bounds[s:])
-	t.bounds = t.bounds[:n]
-	t.bounds[0] = EntryID{Term: term, Index: index}
+	t.keep(EntryID{Term: t.bound(s).Term, Index: index}, s+1, t.len())
+}
+
+// keep makes base the first boundary, and lets those at the positions from i on and before end
+// follow it. 0 < i <= end.
+func (t *terms) keep(base EntryID, i, end int) {
+	t.base = base
+	switch end - i {
+	case 0:
+		t.last, t.between = base, nil
+	case 1:
+		t.last, t.between = t.bound(i), nil
+	default:
+		t.last = t.bound(end - 1)
+		all := *t.between
+		*t.between = all[:copy(all, all[i-1:end-2])]
+	}
 }
 
 // reset makes base the whole history.
-func (t *terms) reset(base EntryID) {
-	t.bounds = append(t.bounds[:0], base)
-}
+func (t *terms) reset(base EntryID) { *t = terms{base: base, last: base} }
 
 // lastNotAfter is Log.LastNotAfter.
 func (t *terms) lastNotAfter(index, term uint64) uint64 {
-	if index < t.bounds[0].Index {
+	if index < t.base.Index {
 		return index
 	}
 	end := t.segment(index) + 1
-	later := sort.Search(end, func(s int) bool { return t.bounds[s].Term > term })
+	later := sort.Search(end, func(s int) bool { return t.bound(s).Term > term })
 	if later == end {
 		return index
 	}
-	return t.bounds[later].Index - 1
+	return t.bound(later).Index - 1
 }
 
 // load builds the history of the stored log [first, last] with a few questions per

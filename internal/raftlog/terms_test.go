@@ -95,8 +95,8 @@ func TestTermHistoryIsLoadedWithFewQuestions(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkHistory(t, &h, &l)
-		if limit := 2 + 7*len(h.bounds); s.asked > limit {
-			t.Fatalf("asked %d times for %d terms in %d entries", s.asked, len(h.bounds), len(l.terms))
+		if limit := 2 + 7*h.len(); s.asked > limit {
+			t.Fatalf("asked %d times for %d terms in %d entries", s.asked, h.len(), len(l.terms))
 		}
 	})
 }
@@ -152,7 +152,7 @@ func TestAStorageThatContradictsItselfAboutTermsIsRefused(t *testing.T) {
 			ms.append(entriesOf(1, 1, 1, 2, 2, 3, 3, 3, 4, 5))
 			var h terms
 			if err := h.load(&contradictory{Reader: ms, last: 9, then: then}, 1, 9); !errors.Is(err, ErrStorage) {
-				t.Errorf("got %v with the history %v", err, h.bounds)
+				t.Errorf("got %v with the history %v", err, h)
 			}
 		})
 	}

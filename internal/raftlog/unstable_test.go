@@ -12,7 +12,7 @@ import (
 func TestALongUnacknowledgedTailIsNeverMoved(t *testing.T) {
 	const messages, perMessage = 500, 100
 	entries := entriesOf(1, make([]uint64, messages*perMessage)...)
-	u := newUnstable(1)
+	u := newUnstable(1, 0)
 	var places []*pb.Entry
 	for i := range messages {
 		u.append(entries[i*perMessage : (i+1)*perMessage])
@@ -31,8 +31,7 @@ func TestALongUnacknowledgedTailIsNeverMoved(t *testing.T) {
 // The cache holds what the log holds, whatever is appended, truncated, acknowledged and restored.
 func TestTheCacheHoldsTheEndOfTheDurableLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		u := newUnstable(1)
-		u.keep = rapid.Uint64Range(1, 40000).Draw(t, "limit")
+		u := newUnstable(1, rapid.Uint64Range(1, 40000).Draw(t, "limit"))
 		var model []pb.Entry // model[i] has index first+i
 		first, term := uint64(1), uint64(1)
 		for range rapid.IntRange(1, 100).Draw(t, "acts") {
@@ -100,7 +99,7 @@ func allocated(f func()) uint64 {
 
 func TestLargeEntriesHaveSmallArrays(t *testing.T) {
 	const messages, size = 100, 70 << 10
-	u := newUnstable(1)
+	u := newUnstable(1, 0)
 	data := make([]byte, size)
 	bytes := allocated(func() {
 		for i := range messages {
@@ -114,7 +113,7 @@ func TestLargeEntriesHaveSmallArrays(t *testing.T) {
 
 func TestLargeEntriesGoWhenTheyAreDurable(t *testing.T) {
 	const entries, size = 1000, 70 << 10
-	u := newUnstable(1)
+	u := newUnstable(1, 0)
 	data := make([]byte, size)
 	for i := range uint64(entries) {
 		u.append([]pb.Entry{{Term: 1, Index: i + 1, Data: data}})

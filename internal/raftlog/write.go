@@ -13,7 +13,7 @@ type Write struct {
 
 // WriteDue reports whether TakeWrite would return something.
 func (l *Log) WriteDue() bool {
-	return l.unstable.taken < l.unstable.end() || l.unstable.snapshotToWrite() != nil
+	return l.unstable.untaken() < l.unstable.end() || l.unstable.snapshotToWrite() != nil
 }
 
 // TakeWrite hands out everything that was not handed out for writing yet: the snapshot, nil if
@@ -33,9 +33,9 @@ func (l *Log) TakeWrite() (entries []pb.Entry, snapshot *pb.Snapshot, w Write) {
 // it still counts. What was replaced in the log or by another snapshot is left out.
 func (l *Log) Taken(snapshot bool) Write {
 	u := &l.unstable
-	w := Write{Generation: u.generation, Index: u.taken - 1}
-	if snapshot && u.snapshot != nil && u.snapshot.taken {
-		w.Snapshot = u.snapshot.Metadata.Index
+	w := Write{Generation: u.generation, Index: u.untaken() - 1}
+	if s := u.pending(); snapshot && s != nil && s.taken {
+		w.Snapshot = s.Metadata.Index
 	}
 	return w
 }
