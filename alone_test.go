@@ -66,7 +66,7 @@ func TestBug41AConfigurationOfOneThatAChangeFollowsIsNotUsed(t *testing.T) {
 	c := newTestCluster(t, 0, nil)
 	c.join(nil)
 	n := c.node(1)
-	n.storage.snapshot.conf = packConfState(&cs)
+	n.storage.configure(cs)
 	if err := n.storage.Append(entries); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
 	c.settle()
 	n := c.node(1)
 	n.applied = nil
-	n.storage.snapshot.conf = packConfState(&pb.ConfState{Voters: []uint64{1}})
+	n.storage.configure(pb.ConfState{Voters: []uint64{1}})
 	c.restart(1)
 	c.wantConfig("voters=(1)", 1)
 	if err := n.Campaign(); err != nil {

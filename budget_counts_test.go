@@ -100,14 +100,22 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 		c.idle(5)
 		return c
 	}
+	afterTraffic := func(reuse bool) *testCluster {
+		c := elected(reuse)
+		c.traffic(5, 20)
+		c.idle(5)
+		return c
+	}
 	for _, tc := range []struct {
 		name  string
 		group func() *testCluster
 		most  int
 	}{
-		{"new", func() *testCluster { return newReplicas(false) }, 745},
-		{"leader elected", func() *testCluster { return elected(false) }, 1000},
-		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1240},
+		{"new", func() *testCluster { return newReplicas(false) }, 680},
+		{"leader elected", func() *testCluster { return elected(false) }, 915},
+		{"after traffic", func() *testCluster { return afterTraffic(false) }, 870},
+		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1150},
+		{"after traffic, ReuseMemory", func() *testCluster { return afterTraffic(true) }, 1110},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// A node, and its MemoryStorage, without what the test has around them.
@@ -117,7 +125,7 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 			}
 			var replicas []replica
 			before := heapBytes()
-			for range 1000 {
+			for range 300 {
 				for _, n := range tc.group().nodes {
 					n.verified = nil // of the test
 					replicas = append(replicas, replica{n.RawNode, n.storage})

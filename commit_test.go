@@ -291,7 +291,7 @@ func TestAnUnavailableBeginningOfALogIsNoReasonToForget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &unavailable{MemoryStorage: NewMemoryStorage()}
 			noError(t, s.Append(entriesOf(1, 1, 1)))
-			s.snapshot.conf = packConfState(&pb.ConfState{Voters: []uint64{1, 2}})
+			s.configure(pb.ConfState{Voters: []uint64{1, 2}})
 			cfg := testConfig(1, s)
 			n, err := NewRawNode(&cfg)
 			noError(t, err)

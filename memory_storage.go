@@ -36,7 +36,7 @@ func NewMemoryStorage() *MemoryStorage { return &MemoryStorage{} }
 func (ms *MemoryStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	return ms.hard, ms.snapshot.conf.unpack(), nil
+	return ms.hard, ms.snapshot.meta.unpack().ConfState, nil
 }
 
 // SetHardState replaces the hard state.
@@ -175,18 +175,18 @@ func (ms *MemoryStorage) Compact(compactIndex uint64) error {
 func (ms *MemoryStorage) CreateSnapshot(i uint64, cs *pb.ConfState, data []byte) (pb.Snapshot, error) {
 	ms.Lock()
 	defer ms.Unlock()
-	if i <= ms.snapshot.id.Index {
+	if i <= ms.snapshot.index() {
 		return pb.Snapshot{}, ErrSnapOutOfDate
 	}
 	term, err := ms.term(i)
 	if err != nil {
 		return pb.Snapshot{}, err
 	}
-	ms.snapshot.id = raftlog.EntryID{Term: term, Index: i}
-	if cs != nil {
-		ms.snapshot.conf = packConfState(cs)
+	if cs == nil {
+		old := ms.snapshot.meta.unpack()
+		cs = &old.ConfState
 	}
-	ms.snapshot.data = data
+	ms.snapshot = packSnapshot(&pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{ConfState: *cs, Index: i, Term: term}})
 	return ms.snapshot.unpack(), nil
 }
 
@@ -196,11 +196,11 @@ func (ms *MemoryStorage) ApplySnapshot(snap pb.Snapshot) error {
 	ms.Lock()
 	defer ms.Unlock()
 	index := snap.Metadata.Index
-	if index <= ms.snapshot.id.Index {
+	if index <= ms.snapshot.index() {
 		return ErrSnapOutOfDate
 	}
-	ms.snapshot = packedSnapshot{id: raftlog.EntryID{Term: snap.Metadata.Term, Index: index}, conf: packConfState(&snap.Metadata.ConfState), data: snap.Data}
+	ms.snapshot = packSnapshot(&snap)
 	ms.entries = raftlog.Chunks{}
-	ms.prev = ms.snapshot.id
+	ms.prev = raftlog.EntryID{Term: snap.Metadata.Term, Index: index}
 	return nil
 }

@@ -3,70 +3,77 @@ package raft
 import (
 	"encoding/binary"
 
-	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// packedSnapshot is a pb.Snapshot in less than half of its size: a process may have very many
+// packedSnapshot is a pb.Snapshot in less than a third of its size: a process may have very many
 // groups, each with a MemoryStorage that has one.
 type packedSnapshot struct {
 	data []byte
-	id   raftlog.EntryID
-	conf packedConfState
+	meta packedMetadata
+}
+
+func packSnapshot(s *pb.Snapshot) packedSnapshot {
+	return packedSnapshot{data: s.Data, meta: packMetadata(&s.Metadata)}
 }
 
 func (s *packedSnapshot) unpack() pb.Snapshot {
-	m := pb.SnapshotMetadata{ConfState: s.conf.unpack(), Index: s.id.Index, Term: s.id.Term}
-	return pb.Snapshot{Data: s.data, Metadata: m}
+	return pb.Snapshot{Data: s.data, Metadata: s.meta.unpack()}
 }
 
-// packedConfState is a configuration as a string of numbers: how many voters, learners, outgoing
-// voters and voters that become learners there are, the ids of each, and 1 if AutoLeave is set. Ids
-// are small in many programs, so that most configurations take few bytes.
-type packedConfState string
+// index returns the index of the snapshot; 0 if there is none.
+func (s *packedSnapshot) index() uint64 {
+	b := []byte(s.meta)
+	return takeNumber(&b)
+}
 
-func packConfState(cs *pb.ConfState) packedConfState {
-	lists := [...][]uint64{cs.Voters, cs.Learners, cs.VotersOutgoing, cs.LearnersNext}
-	var b []byte
-	for _, list := range lists {
-		b = binary.AppendUvarint(b, uint64(len(list)))
-	}
-	for _, list := range lists {
-		for _, id := range list {
+// packedMetadata is a string of numbers: index, term, four lists of members, and 1 if AutoLeave is
+// set. A list is its length and its ids. Zeros at the end are left out. The numbers are small in
+// many programs, so that most strings take few bytes.
+type packedMetadata string
+
+func packMetadata(m *pb.SnapshotMetadata) packedMetadata {
+	b := binary.AppendUvarint(nil, m.Index)
+	b = binary.AppendUvarint(b, m.Term)
+	for _, list := range membersOf(&m.ConfState) {
+		b = binary.AppendUvarint(b, uint64(len(*list)))
+		for _, id := range *list {
 			b = binary.AppendUvarint(b, id)
 		}
 	}
-	if cs.AutoLeave {
+	if m.ConfState.AutoLeave {
 		b = append(b, 1)
 	}
-	return packedConfState(b)
+	for len(b) > 0 && b[len(b)-1] == 0 { // a number of several bytes does not end with 0
+		b = b[:len(b)-1]
+	}
+	return packedMetadata(b)
 }
 
-// unpack returns the configuration. A list without members is nil.
-func (p packedConfState) unpack() (cs pb.ConfState) {
-	if p == "" {
-		return cs
-	}
+// unpack returns the metadata. A list without members is nil.
+func (p packedMetadata) unpack() (m pb.SnapshotMetadata) {
 	b := []byte(p)
-	number := func() uint64 {
-		v, n := binary.Uvarint(b)
-		b = b[n:]
-		return v
-	}
-	lists := [...]*[]uint64{&cs.Voters, &cs.Learners, &cs.VotersOutgoing, &cs.LearnersNext}
-	var lengths [len(lists)]uint64
-	for i := range lengths {
-		lengths[i] = number()
-	}
-	for i, list := range lists {
-		if lengths[i] == 0 {
-			continue
+	m.Index, m.Term = takeNumber(&b), takeNumber(&b)
+	for _, list := range membersOf(&m.ConfState) {
+		if n := takeNumber(&b); n > 0 {
+			*list = make([]uint64, n)
 		}
-		*list = make([]uint64, lengths[i])
-		for k := range *list {
-			(*list)[k] = number()
+		for i := range *list {
+			(*list)[i] = takeNumber(&b)
 		}
 	}
-	cs.AutoLeave = len(b) > 0
-	return cs
+	m.ConfState.AutoLeave = takeNumber(&b) == 1
+	return m
+}
+
+// membersOf returns the lists of a configuration, those that are used most first.
+func membersOf(cs *pb.ConfState) [4]*[]uint64 {
+	return [...]*[]uint64{&cs.Voters, &cs.Learners, &cs.VotersOutgoing, &cs.LearnersNext}
+}
+
+// takeNumber removes the first number; 0 if there is none.
+func takeNumber(b *[]byte) uint64 {
+	v, n := binary.Uvarint(*b)
+	*b = (*b)[n:]
+	return v
 }

@@ -46,7 +46,7 @@ func withLagging(t *testing.T, tune func(c *Config)) (c *testCluster, lines *lev
 func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	c, lines := withLagging(t, nil)
 	leader := c.node(1)
-	leader.storage.snapshot = packedSnapshot{conf: leader.storage.snapshot.conf} // the application's storage has none
+	leader.storage.configure(leader.storage.snapshot.meta.unpack().ConfState) // the application's storage has none
 	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	before := *lines
 	c.run(100)
@@ -71,7 +71,7 @@ func TestALeaderWithoutASnapshotGoesOn(t *testing.T) {
 	c.propose(1, "z")
 	c.settle()
 	c.heal()
-	leader.storage.snapshot = packedSnapshot{conf: leader.storage.snapshot.conf}
+	leader.storage.configure(leader.storage.snapshot.meta.unpack().ConfState)
 	noError(t, leader.storage.Compact(leader.raft.log.Applied()))
 	before = *lines
 	c.run(10)
