@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -93,7 +94,7 @@ var (
 func Start(o Options) (*Store, error) {
 	o.Replicas, o.Groups = cmp.Or(o.Replicas, 3), cmp.Or(o.Groups, 48)
 	o.Tick, o.Log = cmp.Or(o.Tick, 100*time.Millisecond), cmp.Or(o.Log, slog.Default())
-	disk, err := grouplog.Open(o.Dir, o.Disk)
+	disk, err := grouplog.Open(filepath.Join(o.Dir, "log"), o.Disk)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +108,9 @@ func Start(o Options) (*Store, error) {
 	s.raft, err = multiraft.New(multiraft.Config{
 		ID: o.ID, Incarnation: s.incarnation, StoreOf: storeOf, ElectionTick: electionTick, SleepTicks: o.SleepTicks,
 	})
+	if err == nil {
+		err = o.checkSettings()
+	}
 	if err == nil {
 		err = s.addGroups()
 	}

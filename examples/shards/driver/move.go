@@ -44,9 +44,10 @@ func (s *Store) Move(ctx context.Context, group, from, to uint64) error {
 // move takes the next step of a move.
 func (s *Store) move(group, from, to uint64) (done bool, err error) {
 	r := s.replicas[group]
-	switch leader := s.Leader(group); {
-	case group == 0 || group > s.opts.Groups || r == nil:
+	if r == nil {
 		return false, ErrNotHere
+	}
+	switch leader := s.Leader(group); {
 	case leader == 0:
 		return false, nil
 	case leader != s.opts.ID:
