@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -250,18 +251,15 @@ func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
 	if !node.HasReady() {
 		return
 	}
-	rd := node.take()
+	rd, d := node.take(), node.driver(c)
 	out.WriteString(DescribeReady(rd, nil))
 	if node.cfg.AsyncStorageWrites {
 		c.checkReads(rd.ReadStates)
-		if node.rec != nil { // elsewhere the disk says nothing about a later write
-			node.checkPromises(c.tb, rd.Messages)
-		}
-		for _, m := range rd.Messages {
+		for i, m := range rd.Messages {
 			if IsLocalMsgTarget(m.To) {
 				node.threads = append(node.threads, m)
 			} else {
-				c.wire = append(c.wire, m)
+				d.Send(rd.Messages[i : i+1])
 			}
 		}
 		return
@@ -274,8 +272,8 @@ func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
 			c.tb.Fatal(err)
 		}
 		out.Write(data)
-		c.wire = append(c.wire, m)
 	}
+	d.Send(rd.Messages)
 	node.apply(c.tb, rd.CommittedEntries)
 	c.checkReads(rd.ReadStates)
 	node.Advance(rd)
@@ -286,25 +284,15 @@ func (c *testCluster) playReady(out *strings.Builder, node *testNode) {
 // its responses. Appends and applies may overtake each other.
 func (c *testCluster) playThreads(node *testNode, n int) {
 	for ; n > 0 && len(node.threads) > 0; n-- {
-		m := node.threads[0]
+		m, d := node.threads[0], node.driver(c)
 		node.threads = node.threads[1:]
 		if m.Type == pb.MsgStorageApply {
-			node.apply(c.tb, m.Entries)
+			noError(c.tb, d.Apply(m.Entries))
 		} else {
-			rd := Ready{Entries: m.Entries, HardState: pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}}
-			if m.Snapshot != nil {
-				rd.Snapshot = *m.Snapshot
-			}
-			node.persist(c.tb, rd)
+			noError(c.tb, d.Persist(driver.WriteOf(&m, true)))
 			node.checkPromises(c.tb, m.Responses)
 		}
-		for _, resp := range m.Responses {
-			if resp.To == node.cfg.ID {
-				_ = node.Step(resp)
-			} else {
-				c.wire = append(c.wire, resp)
-			}
-		}
+		d.Respond(node.cfg.ID, 0, m.Responses)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
@@ -158,44 +159,91 @@ func (c *testCluster) restart(id uint64) {
 
 func (c *testCluster) node(id uint64) *testNode { return c.nodes[id-1] }
 
+// app is the application around a node: what its driver does goes through it. c is nil where a test
+// sends by itself.
+type app struct {
+	*testNode
+	c *testCluster
+}
+
+func (n *testNode) driver(c *testCluster) driver.Driver {
+	return driver.Driver{Host: app{n, c}, Node: n.rec}
+}
+
 // persist does the storage work of a Ready.
 func (n *testNode) persist(tb rapid.TB, rd Ready) {
 	tb.Helper()
-	if !IsEmptySnap(rd.Snapshot) {
-		if err := n.storage.ApplySnapshot(rd.Snapshot); err != nil {
-			tb.Fatal(err)
-		}
-		if n.configured != nil {
-			n.configured(rd.Snapshot.Metadata.Index, true, &rd.Snapshot.Metadata.ConfState)
-		}
-	}
-	if err := n.storage.Append(rd.Entries); err != nil {
-		tb.Fatal(err)
-	}
-	if !IsEmptyHardState(rd.HardState) {
-		if err := n.storage.SetHardState(rd.HardState); err != nil {
-			tb.Fatal(err)
+	d := n.driver(nil)
+	noError(tb, d.Persist(&driver.Write{HardState: rd.HardState, Entries: rd.Entries, Snapshot: rd.Snapshot, Sync: true}))
+}
+
+// Write implements driver.Host.
+func (n app) Write(w *driver.Write) error {
+	if !IsEmptySnap(w.Snapshot) {
+		if err := n.storage.ApplySnapshot(w.Snapshot); err != nil {
+			return err
 		}
 	}
-	if n.rec != nil {
-		n.rec.Writes(rd.HardState, rd.Entries, &rd.Snapshot, true)
-		if !IsEmptySnap(rd.Snapshot) {
-			n.rec.Restores(&rd.Snapshot)
+	if err := n.storage.Append(w.Entries); err != nil || IsEmptyHardState(w.HardState) {
+		return err
+	}
+	return n.storage.SetHardState(w.HardState)
+}
+
+// Restore implements driver.Host.
+func (n app) Restore(s *pb.Snapshot) error {
+	if n.configured != nil {
+		n.configured(s.Metadata.Index, true, &s.Metadata.ConfState)
+	}
+	return nil
+}
+
+// Apply implements driver.Host.
+func (n app) Apply(e *pb.Entry, _ pb.ConfChangeI, cs *pb.ConfState) error {
+	if last := len(n.applied); last > 0 && n.applied[last-1].Index >= e.Index {
+		return fmt.Errorf("node %d applies %d after %d", n.cfg.ID, e.Index, n.applied[last-1].Index)
+	}
+	n.applied = append(n.applied, *e)
+	if cs == nil {
+		return nil
+	}
+	n.shows()
+	if n.configured != nil {
+		n.configured(e.Index, false, cs)
+	}
+	return nil
+}
+
+// Send implements driver.Host.
+func (n app) Send(messages []pb.Message) {
+	for i := range messages {
+		m := &messages[i]
+		n.c.sent[m.Type]++
+		if n.c.cut == nil || !n.c.cut(m) {
+			n.c.wire = append(n.c.wire, *m)
 		}
 	}
 }
 
-// checkPromises: what leaves the node after a write is covered by what is on its disk.
+// Acknowledge implements driver.Host.
+func (n app) Acknowledge(_ int, responses []pb.Message) {
+	for i := range responses {
+		_ = n.Step(responses[i]) // a node that was removed refuses them
+	}
+}
+
+// checkPromises: what leaves the node after a write is covered by what is on its disk. In a walk
+// the node's record judges that.
 func (n *testNode) checkPromises(tb rapid.TB, messages []pb.Message) {
 	tb.Helper()
-	rec := n.rec
-	if rec == nil {
-		hs, _, _ := n.storage.InitialState()
-		last, _ := n.storage.LastIndex()
-		term, _ := n.storage.Term(last)
-		rec = property.NewAlone(n.cfg.ID, &n.alone)
-		rec.Recovers(property.NewView(last, term), hs)
+	if n.rec != nil {
+		return
 	}
+	hs, _, _ := n.storage.InitialState()
+	last, _ := n.storage.LastIndex()
+	term, _ := n.storage.Term(last)
+	rec := property.NewAlone(n.cfg.ID, &n.alone)
+	rec.Recovers(property.NewView(last, term), hs)
 	for i := range messages {
 		if m := &messages[i]; m.To != n.cfg.ID && !IsLocalMsgTarget(m.To) {
 			rec.Sends(m)
@@ -237,30 +285,8 @@ func (n *testNode) take() Ready {
 // apply applies committed entries, configuration changes included.
 func (n *testNode) apply(tb rapid.TB, entries []pb.Entry) {
 	tb.Helper()
-	for i := range entries {
-		e := entries[i]
-		if n.rec != nil {
-			n.rec.Applies(&e)
-		}
-		if last := len(n.applied); last > 0 && n.applied[last-1].Index >= e.Index {
-			tb.Fatalf("node %d applies %d after %d", n.cfg.ID, e.Index, n.applied[last-1].Index)
-		}
-		n.applied = append(n.applied, e)
-		if raftlog.IsConfChange(&e) {
-			cc, err := decodeConfChange(&e)
-			if err != nil {
-				tb.Fatal(err)
-			}
-			cs := n.ApplyConfChange(cc)
-			if n.rec != nil {
-				n.rec.Configures(e.Index, cs)
-				n.shows()
-			}
-			if n.configured != nil {
-				n.configured(e.Index, false, cs)
-			}
-		}
-	}
+	d := n.driver(nil)
+	noError(tb, d.Apply(entries))
 }
 
 func (c *testCluster) verify(node *testNode) {
@@ -278,15 +304,10 @@ func (c *testCluster) ready(id uint64) bool {
 	if !node.HasReady() {
 		return false
 	}
-	rd := node.take()
+	rd, d := node.take(), node.driver(c)
 	node.persist(c.tb, rd)
 	node.checkPromises(c.tb, rd.Messages)
-	for _, m := range rd.Messages {
-		c.sent[m.Type]++
-		if c.cut == nil || !c.cut(&m) {
-			c.wire = append(c.wire, m)
-		}
-	}
+	d.Send(rd.Messages)
 	node.apply(c.tb, rd.CommittedEntries)
 	node.reads = append(node.reads, rd.ReadStates...)
 	node.dropped = append(node.dropped, rd.DroppedReads...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/picture"
 )
@@ -94,10 +95,13 @@ func (env *InteractionEnv) batchNode(idx int) (*Node, error) {
 
 // carryOut persists, sends and applies what is in a Ready.
 func (env *InteractionEnv) carryOut(n *Node, rd raft.Ready, how handling) error {
-	if err := n.persist(rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync && !how.unsynced); err != nil {
+	d := env.driver(n)
+	w := writeOf(&rd)
+	w.Sync = w.Sync && !how.unsynced
+	if err := d.Persist(w); err != nil {
 		return err
 	}
-	env.post(n, rd.Messages)
+	d.Send(rd.Messages)
 	if !how.applyLater || len(rd.CommittedEntries) == 0 {
 		return env.apply(n, rd.CommittedEntries)
 	}
@@ -105,4 +109,9 @@ func (env *InteractionEnv) carryOut(n *Node, rd raft.Ready, how handling) error 
 		Type: pb.MsgStorageApply, From: n.id(), To: raft.LocalApplyThread, Entries: rd.CommittedEntries,
 	})
 	return nil
+}
+
+// writeOf returns the write that a Ready asks for.
+func writeOf(rd *raft.Ready) *driver.Write {
+	return &driver.Write{HardState: rd.HardState, Entries: rd.Entries, Snapshot: rd.Snapshot, Sync: rd.MustSync}
 }

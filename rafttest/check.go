@@ -92,16 +92,6 @@ func (env *InteractionEnv) watchHealth(n *Node, do func()) {
 	}
 }
 
-// post takes messages of a node to others.
-func (env *InteractionEnv) post(n *Node, msgs []pb.Message) {
-	for i := range msgs {
-		if m := &msgs[i]; m.To != n.id() {
-			n.rec.Sends(m)
-		}
-	}
-	env.Messages = append(env.Messages, msgs...)
-}
-
 // takeReads takes the reads that are answered and those that are dropped.
 func (n *Node) takeReads(rd *raft.Ready) {
 	for i := range rd.ReadStates {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/rafttest/property"
@@ -34,10 +35,9 @@ type Node struct {
 
 	// Config is what the node was started with.
 	Config *raft.Config
-	// AppendWork and ApplyWork are the storage messages, oldest first, that the node's threads have
-	// not performed yet. They are empty without async storage writes.
-	AppendWork []pb.Message
-	ApplyWork  []pb.Message
+	// Threads has AppendWork and ApplyWork, the storage messages that the node's threads have not
+	// performed yet, oldest first. They are empty without async storage writes.
+	driver.Threads
 	// taken is the Ready that waits for advance; nil if there is none.
 	taken *batch
 	// History is the node's state machine: a snapshot of it for every index at which it
@@ -46,9 +46,8 @@ type Node struct {
 
 	rec *property.Node // what is known of it from outside
 	// excused: the disk has lost what was durable, and the node may give up.
-	excused  bool
-	syncWork []bool        // whether each message of AppendWork has to be synced
-	reads    *failingReads // nil if the application has a storage of its own
+	excused bool
+	reads   *failingReads // nil if the application has a storage of its own
 }
 
 func (n *Node) id() uint64 { return n.Config.ID }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -158,7 +159,7 @@ func (env *InteractionEnv) Crash(idx int) error {
 		return err
 	}
 	n.RawNode, n.taken = nil, nil
-	n.AppendWork, n.ApplyWork, n.syncWork = nil, nil, nil
+	n.Threads = driver.Threads{}
 	n.rec.Stops()
 	n.onDisk()
 	env.Messages = without(env.Messages, func(m *pb.Message) bool { return m.To == n.id() && staysOnNode(m) })
@@ -181,20 +182,23 @@ func handleCrash(env *InteractionEnv, a *args) error {
 	if err != nil {
 		return err
 	}
+	var w *driver.Write
 	switch {
 	case !writing || n.taken != nil && n.taken.carriedOut:
 	case n.taken != nil:
-		err = n.persist(n.taken.HardState, n.taken.Entries, n.taken.Snapshot, false)
+		w = writeOf(&n.taken.Ready)
 	case len(n.AppendWork) > 0:
-		m, _ := n.takeWrite()
-		hs, snapshot := storageWork(&m)
-		err = n.persist(hs, m.Entries, snapshot, false)
+		_, w = n.NextWrite()
 	case !n.Config.AsyncStorageWrites && n.Err() == nil && n.HasReady():
 		rd := env.takeReady(n)
-		err = n.persist(rd.HardState, rd.Entries, rd.Snapshot, false)
+		w = writeOf(&rd)
 	}
-	if err != nil {
-		return err
+	if w != nil {
+		w.Sync = false
+		d := env.driver(n)
+		if err := d.Persist(w); err != nil {
+			return err
+		}
 	}
 	return env.Crash(idx)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/picture"
 )
@@ -45,7 +46,8 @@ func (env *InteractionEnv) processReady(idx int, how handling) error {
 	defer env.observe(idx)
 	n.takeReads(&rd)
 	if n.Config.AsyncStorageWrites {
-		env.dispatchReady(n, rd)
+		d := env.driver(n)
+		d.Send(n.Queue(rd.Messages, rd.MustSync))
 		return nil
 	}
 	if err := env.carryOut(n, rd, how); err != nil {
@@ -65,21 +67,6 @@ func (env *InteractionEnv) takeReady(n *Node) raft.Ready {
 		n.rec.HandsOut(rd.Entries, &rd.Snapshot)
 	}
 	return rd
-}
-
-// dispatchReady hands out the messages of a Ready with async storage writes.
-func (env *InteractionEnv) dispatchReady(n *Node, rd raft.Ready) {
-	for i := range rd.Messages {
-		switch m := rd.Messages[i]; m.To {
-		case raft.LocalAppendThread:
-			n.AppendWork = append(n.AppendWork, m)
-			n.syncWork = append(n.syncWork, rd.MustSync)
-		case raft.LocalApplyThread:
-			n.ApplyWork = append(n.ApplyWork, m)
-		default:
-			env.post(n, rd.Messages[i:i+1])
-		}
-	}
 }
 
 // ProcessAppendThread performs the oldest storage write of a node that was not performed yet, and
@@ -105,34 +92,17 @@ func (env *InteractionEnv) processAppendThread(idx int, unsynced bool) error {
 	if len(n.AppendWork) == 0 {
 		return fmt.Errorf("node %d has no storage write to perform", n.id())
 	}
-	m, sync := n.takeWrite()
+	m, w := n.NextWrite()
 	env.draw(n, picture.Write, "disk writes")
 	responses := env.announce(&m)
-	hs, snapshot := storageWork(&m)
-	if err := n.persist(hs, m.Entries, snapshot, sync && !unsynced); err != nil {
+	w.Sync = w.Sync && !unsynced
+	d := env.driver(n)
+	if err := d.Persist(w); err != nil {
 		return err
 	}
-	env.respond(n, responses)
+	env.respond(n, driver.AppendThread, responses)
 	env.drawStatus(n)
 	return nil
-}
-
-// takeWrite takes the oldest storage write, and whether it has to be synced.
-func (n *Node) takeWrite() (m pb.Message, sync bool) {
-	m, sync = n.AppendWork[0], true
-	n.AppendWork = n.AppendWork[1:]
-	if work := n.syncWork; len(work) > 0 {
-		sync, n.syncWork = work[0], work[1:]
-	}
-	return m, sync
-}
-
-// storageWork is what a storage message asks for besides entries.
-func storageWork(m *pb.Message) (hs pb.HardState, snapshot pb.Snapshot) {
-	if m.Snapshot != nil {
-		snapshot = *m.Snapshot
-	}
-	return pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, snapshot
 }
 
 // ProcessApplyThread applies the oldest batch of committed entries of a node that was not applied
@@ -147,14 +117,13 @@ func (env *InteractionEnv) ProcessApplyThread(idx int) error {
 	if len(n.ApplyWork) == 0 {
 		return fmt.Errorf("node %d has no entries to apply", n.id())
 	}
-	m := n.ApplyWork[0]
-	n.ApplyWork = n.ApplyWork[1:]
+	m := n.NextApply()
 	env.draw(n, picture.Apply, "")
 	responses := env.announce(&m)
 	if err := env.apply(n, m.Entries); err != nil {
 		return err
 	}
-	env.respond(n, responses)
+	env.respond(n, driver.ApplyThread, responses)
 	env.observe(idx)
 	return nil
 }
@@ -168,56 +137,69 @@ func (env *InteractionEnv) announce(m *pb.Message) []pb.Message {
 }
 
 // respond prints and sends the responses of a storage message.
-func (env *InteractionEnv) respond(n *Node, responses []pb.Message) {
+func (env *InteractionEnv) respond(n *Node, thread int, responses []pb.Message) {
 	env.printf("Responses:\n")
 	for i := range responses {
 		env.printf("%s\n", raft.DescribeMessage(responses[i], nil))
 	}
-	env.post(n, responses)
+	d := env.driver(n)
+	d.Respond(n.id(), thread, responses)
+}
+
+// app is the application around a node: what its driver does goes through it.
+type app struct {
+	env *InteractionEnv
+	*Node
+}
+
+func (env *InteractionEnv) driver(n *Node) driver.Driver {
+	return driver.Driver{Host: app{env, n}, Node: n.rec}
 }
 
 // apply applies committed entries to the state machine of a node.
 func (env *InteractionEnv) apply(n *Node, entries []pb.Entry) error {
 	env.Options.Picture.Apply(n.id(), entries)
-	for i := range entries {
-		e := &entries[i]
-		if e.Index <= n.rec.Restored {
-			continue // it was with the apply thread when a snapshot that covers it arrived
-		}
-		n.rec.Applies(e)
-		next := n.machine()
-		data, cs, err := n.applyConfChange(e)
-		if err != nil {
+	d := env.driver(n)
+	return d.Apply(entries)
+}
+
+// Write implements driver.Host.
+func (n app) Write(w *driver.Write) error {
+	if !raft.IsEmptySnap(w.Snapshot) {
+		if err := n.ApplySnapshot(w.Snapshot); err != nil {
 			return err
 		}
-		if cs != nil {
-			next.Metadata.ConfState = *cs
-			n.rec.Configures(e.Index, cs)
-		}
-		next.Metadata.Index, next.Metadata.Term = e.Index, e.Term
-		// In a new array: earlier snapshots keep theirs.
-		next.Data = append(next.Data[:len(next.Data):len(next.Data)], data...)
-		n.become(next)
+	}
+	if err := n.Append(w.Entries); err != nil || raft.IsEmptyHardState(w.HardState) {
+		return err
+	}
+	return n.SetHardState(w.HardState)
+}
+
+// Restore implements driver.Host.
+func (n app) Restore(s *pb.Snapshot) error {
+	n.become(*s)
+	if ms, ok := n.Storage.(*machineStorage); ok {
+		ms.saved = *s
 	}
 	return nil
 }
 
-// applyConfChange returns what an entry adds to the content. If it is a configuration change,
-// that is its context; the change is applied, and the new configuration returned.
-func (n *Node) applyConfChange(e *pb.Entry) ([]byte, *pb.ConfState, error) {
-	switch e.Type {
-	case pb.EntryConfChange:
-		var cc pb.ConfChange
-		if err := cc.Unmarshal(e.Data); err != nil {
-			return nil, nil, err
-		}
-		return cc.Context, n.ApplyConfChange(cc), nil
-	case pb.EntryConfChangeV2:
-		var cc pb.ConfChangeV2
-		if err := cc.Unmarshal(e.Data); err != nil {
-			return nil, nil, err
-		}
-		return cc.Context, n.ApplyConfChange(cc), nil
+// Send implements driver.Host.
+func (n app) Send(messages []pb.Message) { n.env.Messages = append(n.env.Messages, messages...) }
+
+// Acknowledge implements driver.Host: what stays on a node is delivered like other messages.
+func (n app) Acknowledge(_ int, responses []pb.Message) { n.Send(responses) }
+
+// Apply implements driver.Host. What a configuration change adds to the content is its context.
+func (n app) Apply(e *pb.Entry, cc pb.ConfChangeI, cs *pb.ConfState) error {
+	next, data := n.machine(), e.Data
+	if cc != nil {
+		next.Metadata.ConfState, data = *cs, cc.AsV2().Context
 	}
-	return e.Data, nil, nil
+	next.Metadata.Index, next.Metadata.Term = e.Index, e.Term
+	// In a new array: earlier snapshots keep theirs.
+	next.Data = append(next.Data[:len(next.Data):len(next.Data)], data...)
+	n.become(next)
+	return nil
 }

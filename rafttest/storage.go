@@ -42,31 +42,6 @@ func (s *machineStorage) InitialState() (pb.HardState, pb.ConfState, error) {
 	return hs, s.newest.Metadata.ConfState, err
 }
 
-// persist does the storage work of a Ready or of a storage message. Without sync it is not durable
-// until a later one is.
-func (n *Node) persist(hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) error {
-	if !raft.IsEmptySnap(snapshot) {
-		if err := n.ApplySnapshot(snapshot); err != nil {
-			return err
-		}
-		n.become(snapshot)
-		n.rec.Restores(&snapshot)
-		if ms, ok := n.Storage.(*machineStorage); ok {
-			ms.saved = snapshot
-		}
-	}
-	if err := n.Append(entries); err != nil {
-		return err
-	}
-	if !raft.IsEmptyHardState(hs) {
-		if err := n.SetHardState(hs); err != nil {
-			return err
-		}
-	}
-	n.rec.Writes(hs, entries, &snapshot, sync)
-	return nil
-}
-
 // become makes s the newest state of the state machine.
 func (n *Node) become(s pb.Snapshot) {
 	n.History = append(n.History, s)

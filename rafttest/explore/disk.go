@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -78,8 +79,8 @@ func (d *disk) Snapshot() (pb.Snapshot, error) {
 }
 
 // write does the storage work of a Ready or of a storage message.
-func (d *disk) write(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) error {
-	if snap != nil && !raft.IsEmptySnap(*snap) {
+func (d *disk) write(w *driver.Write) error {
+	if snap := &w.Snapshot; !raft.IsEmptySnap(*snap) {
 		machine, err := decodeMachine(snap.Data)
 		if err != nil {
 			return err
@@ -87,15 +88,15 @@ func (d *disk) write(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) err
 		d.machine, d.log, d.conf = machine, nil, snap.Metadata.ConfState
 		d.prev = pb.Entry{Term: snap.Metadata.Term, Index: snap.Metadata.Index}
 	}
-	if len(entries) > 0 {
-		at := entries[0].Index
+	if len(w.Entries) > 0 {
+		at := w.Entries[0].Index
 		if at <= d.prev.Index || at > d.last()+1 {
 			return fmt.Errorf("a write of entry %d on a log from %d to %d", at, d.prev.Index+1, d.last())
 		}
-		d.log = append(slices.Clip(d.log[:at-d.prev.Index-1]), entries...)
+		d.log = append(slices.Clip(d.log[:at-d.prev.Index-1]), w.Entries...)
 	}
-	if !raft.IsEmptyHardState(hs) {
-		d.hard = hs
+	if !raft.IsEmptyHardState(w.HardState) {
+		d.hard = w.HardState
 	}
 	return nil
 }

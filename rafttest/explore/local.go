@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -37,7 +38,7 @@ type view struct {
 	// What the node has to do.
 	ready, writes, applies, compactable bool
 	// owes: a thread has done something that the node does not know to be done.
-	owes [threads]bool
+	owes [driver.AllThreads]bool
 	// busy: it gets nothing more before it has done some of that.
 	busy bool
 }
@@ -301,7 +302,7 @@ func (ns *nodes) print(buf []byte, n *node) []byte {
 	buf = appendMarshaled(buf, &n.disk.conf)
 	buf = appendEntries(buf, n.disk.log)
 	buf = appendEntries(buf, n.disk.machine)
-	for _, queue := range [][]pb.Message{n.writes, n.applies, n.acks[appendThread], n.acks[applyThread]} {
+	for _, queue := range [][]pb.Message{n.AppendWork, n.ApplyWork, n.acks[driver.AppendThread], n.acks[driver.ApplyThread]} {
 		buf = binary.AppendUvarint(buf, uint64(len(queue)))
 		for i := range queue {
 			buf = appendMarshaled(buf, &queue[i])
@@ -338,17 +339,16 @@ func (ns *nodes) look(n *node) view {
 		rec: ns.record(n.rec), leads: n.rec.Leads(),
 		durable: ns.places.of(n.disk.history()),
 		ready:   n.world.Batches && n.raw.HasReady(),
-		writes:  len(n.writes) > 0, applies: len(n.applies) > 0,
-		owes: [threads]bool{n.owes(appendThread), n.owes(applyThread)},
+		writes:  len(n.AppendWork) > 0, applies: len(n.ApplyWork) > 0,
+		owes: [driver.AllThreads]bool{n.owes(driver.AppendThread), n.owes(driver.ApplyThread)},
 		busy: n.busy(), compactable: n.disk.applied() > n.disk.prev.Index,
 	}
 	v.log = v.durable
-	if len(n.writes) > 0 {
+	if len(n.AppendWork) > 0 {
 		// What the append thread was handed comes on top of what is on the disk.
 		d := *n.disk
-		for i := range n.writes {
-			m := &n.writes[i]
-			if err := d.write(pb.HardState{}, m.Entries, m.Snapshot); err != nil {
+		for i := range n.AppendWork {
+			if err := d.write(driver.WriteOf(&n.AppendWork[i], true)); err != nil {
 				panic(err) // it would fail when its turn comes, too
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/survivors"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
@@ -105,16 +106,16 @@ func (g *group) settle(n *node) {
 	for n.err() == nil {
 		switch {
 		case n.lent != nil:
-			g.take(n, stepOf(acknowledge, 0, appendThread), nil)
-		case n.owes(appendThread):
-			g.take(n, stepOf(acknowledge, 0, appendThread), nil)
-		case n.owes(applyThread):
-			g.take(n, stepOf(acknowledge, 0, applyThread), nil)
+			g.take(n, stepOf(acknowledge, 0, driver.AppendThread), nil)
+		case n.owes(driver.AppendThread):
+			g.take(n, stepOf(acknowledge, 0, driver.AppendThread), nil)
+		case n.owes(driver.ApplyThread):
+			g.take(n, stepOf(acknowledge, 0, driver.ApplyThread), nil)
 		case n.raw.HasReady():
 			g.take(n, stepOf(ready, 0, 0), nil)
-		case len(n.writes) > 0:
+		case len(n.AppendWork) > 0:
 			g.take(n, stepOf(writeDisk, 0, 0), nil)
-		case len(n.applies) > 0:
+		case len(n.ApplyWork) > 0:
 			g.take(n, stepOf(applyEntries, 0, 0), nil)
 		default:
 			return
@@ -141,14 +142,13 @@ func (n *node) known() survivors.Node {
 	for i := range n.disk.log {
 		e := n.disk.log[i]
 		index := n.disk.prev.Index + 1 + uint64(i)
-		if e.Type == pb.EntryNormal || index <= known.Applied {
-			continue
-		}
-		cc, err := decodeChange(&e)
+		cc, err := driver.Change(&e)
 		if err != nil {
-			n.fail("has a change that cannot be read: %v", err)
+			n.fail("%v", err)
 		}
-		known.Changes = append(known.Changes, survivors.Change{Index: index, Change: cc})
+		if cc != nil && index > known.Applied {
+			known.Changes = append(known.Changes, survivors.Change{Index: index, Change: cc.AsV2()})
+		}
 	}
 	return known
 }
@@ -233,15 +233,4 @@ func (g *group) standing() string {
 		}
 	}
 	return strings.Join(all, "; ")
-}
-
-// decodeChange decodes the data of a configuration change.
-func decodeChange(e *pb.Entry) (cc pb.ConfChangeV2, err error) {
-	if e.Type == pb.EntryConfChange {
-		var v1 pb.ConfChange
-		err = v1.Unmarshal(e.Data)
-		return v1.AsV2(), err
-	}
-	err = cc.Unmarshal(e.Data)
-	return cc, err
 }

@@ -3,9 +3,9 @@ package explore
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -70,11 +70,10 @@ type node struct {
 	raw   *raft.RawNode
 	disk  *disk
 
-	writes  []pb.Message // for the append thread, oldest first
-	applies []pb.Message
+	driver.Threads
 	// acks are what the threads have to tell the node, oldest first, where that is a step of its
 	// own; lent is then the batch for which Advance is owed.
-	acks [threads][]pb.Message
+	acks [driver.AllThreads][]pb.Message
 	lent *raft.Ready
 
 	// rec is what is known of the node from outside. What the node breaks by itself, and what
@@ -134,8 +133,8 @@ func (n *node) start() {
 		n.fail("does not start: %v", err)
 		return
 	}
-	n.raw, n.writes, n.applies, n.inputs = raw, nil, nil, 0
-	n.acks, n.lent = [threads][]pb.Message{}, nil
+	n.raw, n.Threads, n.inputs = raw, driver.Threads{}, 0
+	n.acks, n.lent = [driver.AllThreads][]pb.Message{}, nil
 	log, _ := property.ViewOf(n.disk)
 	n.rec.Recovers(log, n.disk.hard)
 	n.rec.Starts(n.state())
@@ -211,9 +210,9 @@ func (n *node) input(s step, m *pb.Message) {
 	case tornWrite:
 		n.takeReady(true)
 	case writeDisk:
-		n.writeOldest()
+		n.perform(driver.AppendThread)
 	case applyEntries:
-		n.applyOldest()
+		n.perform(driver.ApplyThread)
 	case acknowledge:
 		n.acknowledge(s.number())
 	}
@@ -241,20 +240,21 @@ func (n *node) takeReady(torn bool) {
 	for _, rs := range rd.ReadStates {
 		n.answers = append(n.answers, answer{int(rs.RequestCtx[0] - 'a'), rs.Index})
 	}
+	d := n.driver()
 	if n.world.Async {
-		n.dispatch(rd.Messages)
+		d.Send(n.Queue(rd.Messages, true))
 		return
 	}
 	if n.world.fault == sendsBeforeWriting {
-		n.send(rd.Messages)
+		d.Send(rd.Messages)
 	}
-	n.persist(rd.HardState, rd.Entries, &rd.Snapshot)
+	n.failsTo(d.Persist(&driver.Write{HardState: rd.HardState, Entries: rd.Entries, Snapshot: rd.Snapshot, Sync: true}))
 	if torn {
 		n.crash()
 		return
 	}
 	if n.world.fault != sendsBeforeWriting {
-		n.send(rd.Messages)
+		d.Send(rd.Messages)
 	}
 	n.lent = &rd
 	if !n.world.Late {
@@ -266,56 +266,10 @@ func (n *node) takeReady(torn bool) {
 func (n *node) advance() {
 	rd := n.lent
 	n.lent = nil
-	n.apply(rd.CommittedEntries)
+	d := n.driver()
+	n.failsTo(d.Apply(rd.CommittedEntries))
 	n.raw.Advance(*rd)
 	n.look()
-}
-
-func (n *node) persist(hs pb.HardState, entries []pb.Entry, snap *pb.Snapshot) {
-	if err := n.disk.write(hs, entries, snap); err != nil {
-		n.fail("asks for a write that cannot be: %v", err)
-		return
-	}
-	if snap == nil {
-		snap = &pb.Snapshot{}
-	}
-	n.rec.Writes(hs, entries, snap, true)
-	if !raft.IsEmptySnap(*snap) {
-		n.rec.Restores(snap)
-	}
-}
-
-func (n *node) apply(entries []pb.Entry) {
-	for i := range entries {
-		e := entries[i]
-		if n.rec.Applies(&e); n.err() != nil {
-			return
-		}
-		n.disk.machine = append(slices.Clip(n.disk.machine), e)
-		if e.Type == pb.EntryNormal {
-			continue
-		}
-		cc, err := decodeChange(&e)
-		if err != nil {
-			n.fail("applies a change that cannot be read: %v", err)
-			return
-		}
-		n.disk.conf = *n.raw.ApplyConfChange(cc)
-		n.rec.Configures(e.Index, &n.disk.conf)
-		n.look()
-	}
-}
-
-// send takes messages that leave the node.
-func (n *node) send(messages []pb.Message) {
-	for i := range messages {
-		m := messages[i]
-		n.rec.Sends(&m)
-		if n.world.fault == withholdsVotes && n.id == 3 && m.Type == pb.MsgVoteResp {
-			continue
-		}
-		n.sent = append(n.sent, m)
-	}
 }
 
 // crash takes everything that is not on the disk, and starts the node again.
@@ -335,8 +289,8 @@ func (n *node) crash() {
 // busy reports whether the node has so much to do that it gets nothing more until it has done
 // something. Otherwise there were no end of states: every message may come again.
 func (n *node) busy() bool {
-	acks := max(len(n.acks[appendThread])-1, len(n.acks[applyThread])) // an election's write has two
-	return n.inputs >= n.world.between || max(len(n.writes), len(n.applies), acks) >= maxBacklog
+	acks := max(len(n.acks[driver.AppendThread])-1, len(n.acks[driver.ApplyThread])) // an election's write has two
+	return n.inputs >= n.world.between || max(len(n.AppendWork), len(n.ApplyWork), acks) >= maxBacklog
 }
 
 // hoards reports whether an input finds a node that takes a Ready later: it is one of those that

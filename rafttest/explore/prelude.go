@@ -1,6 +1,10 @@
 package explore
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ffd200af/raft/internal/driver"
+)
 
 // begin makes the state from which exploration starts.
 func (x *explorer) begin() error {
@@ -50,10 +54,10 @@ func (x *explorer) due(c *cluster, delivered map[uint32]bool) (step, bool) {
 		switch {
 		case v.ready:
 			return stepOf(ready, i, 0), true
-		case v.owes[appendThread]:
-			return stepOf(acknowledge, i, appendThread), true
-		case v.owes[applyThread]:
-			return stepOf(acknowledge, i, applyThread), true
+		case v.owes[driver.AppendThread]:
+			return stepOf(acknowledge, i, driver.AppendThread), true
+		case v.owes[driver.ApplyThread]:
+			return stepOf(acknowledge, i, driver.ApplyThread), true
 		case v.writes:
 			return stepOf(writeDisk, i, 0), true
 		case v.applies:

@@ -5,58 +5,63 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// With asynchronous storage writes a node has two threads, each of which works off its messages in
-// order.
-const (
-	appendThread = iota
-	applyThread
-	threads
-)
+// app is the application around a node: what its driver does goes through it.
+type app struct{ *node }
 
-// dispatch hands storage messages to the threads and sends the others.
-func (n *node) dispatch(messages []pb.Message) {
+func (n *node) driver() driver.Driver { return driver.Driver{Host: app{n}, Node: n.rec} }
+
+// perform does the oldest work of a thread.
+func (n *node) perform(thread int) {
+	d := n.driver()
+	n.failsTo(d.Perform(n.id, &n.Threads, thread))
+}
+
+// failsTo makes an error of a driver one of the node.
+func (n *node) failsTo(err error) {
+	if err != nil {
+		n.fail("asks for what cannot be: %v", err)
+	}
+}
+
+// Write implements driver.Host.
+func (n app) Write(w *driver.Write) error { return n.disk.write(w) }
+
+// Restore implements driver.Host: the state machine is on the disk.
+func (n app) Restore(*pb.Snapshot) error { return nil }
+
+// Send implements driver.Host.
+func (n app) Send(messages []pb.Message) {
 	for i := range messages {
-		switch m := &messages[i]; m.To {
-		case raft.LocalAppendThread:
-			n.writes = append(n.writes, *m)
-		case raft.LocalApplyThread:
-			n.applies = append(n.applies, *m)
-		default:
-			n.send(messages[i : i+1])
+		if m := &messages[i]; n.world.fault != withholdsVotes || n.id != 3 || m.Type != pb.MsgVoteResp {
+			n.sent = append(n.sent, *m)
 		}
 	}
 }
 
-// writeOldest does the oldest storage write.
-func (n *node) writeOldest() {
-	m := n.writes[0]
-	n.writes = slices.Clone(n.writes[1:])
-	n.persist(pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, m.Entries, m.Snapshot)
-	n.respond(appendThread, m.Responses)
+// ApplyConfChange implements driver.Host.
+func (n app) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState { return n.raw.ApplyConfChange(cc) }
+
+// Apply implements driver.Host.
+func (n app) Apply(e *pb.Entry, _ pb.ConfChangeI, cs *pb.ConfState) error {
+	n.disk.machine = append(slices.Clip(n.disk.machine), *e)
+	if cs != nil {
+		n.disk.conf = *cs
+		n.look()
+	}
+	return nil
 }
 
-func (n *node) applyOldest() {
-	m := n.applies[0]
-	n.applies = slices.Clone(n.applies[1:])
-	n.apply(m.Entries)
-	n.respond(applyThread, m.Responses)
-}
-
-// respond sends what waited for a thread's work, and tells the node itself: at once, or in a step
-// of its own.
-func (n *node) respond(thread int, responses []pb.Message) {
+// Acknowledge implements driver.Host: at once, or in a step of its own.
+func (n app) Acknowledge(thread int, responses []pb.Message) {
+	if n.world.Late {
+		n.acks[thread] = append(slices.Clip(n.acks[thread]), responses...)
+		return
+	}
 	for i := range responses {
-		if responses[i].To != n.id {
-			n.send(responses[i : i+1])
-			continue
-		}
-		if n.world.Late {
-			n.acks[thread] = append(slices.Clip(n.acks[thread]), responses[i])
-			continue
-		}
 		n.hear(responses[i])
 	}
 }
@@ -85,5 +90,5 @@ func (n *node) acknowledge(thread int) {
 
 // owes reports whether something is done that the node does not know to be done.
 func (n *node) owes(thread int) bool {
-	return len(n.acks[thread]) > 0 || thread == appendThread && n.lent != nil
+	return len(n.acks[thread]) > 0 || thread == driver.AppendThread && n.lent != nil
 }

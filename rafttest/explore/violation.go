@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -96,7 +97,7 @@ func (x *explorer) describe(s step, m *pb.Message) string {
 		switch {
 		case !x.world.Async:
 			done = "by Advance that the Ready is handled"
-		case s.number() == applyThread:
+		case s.number() == driver.ApplyThread:
 			done = "what is applied"
 		}
 		return fmt.Sprintf("node %d: is told %s", s.node()+1, done)

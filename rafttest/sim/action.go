@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -165,13 +166,15 @@ func (w *world) doAcks(n *node) {
 	}
 }
 
-func (w *world) doAppend(n *node) bool {
-	return len(n.appendWork) > 0 && w.up(n, action{kind: doAppend}) && w.appendThread(n)
+func (w *world) doAppend(n *node) {
+	if len(n.AppendWork) > 0 && w.up(n, action{kind: doAppend}) {
+		w.perform(n, driver.AppendThread)
+	}
 }
 
 func (w *world) doApply(n *node) {
-	if len(n.applyWork) > 0 && w.up(n, action{kind: doApply}) {
-		w.applyThread(n)
+	if len(n.ApplyWork) > 0 && w.up(n, action{kind: doApply}) {
+		w.perform(n, driver.ApplyThread)
 	}
 }
 
@@ -192,26 +195,23 @@ func (w *world) crashWriting(n *node, keep int) {
 	if !w.up(n, action{kind: doCrashWriting, n: uint64(keep)}) {
 		return
 	}
-	var hs pb.HardState
-	var snapshot pb.Snapshot
-	var entries []pb.Entry
-	if w.base.AsyncStorageWrites {
-		if len(n.appendWork) > 0 {
-			entries = n.appendWork[0].Entries
-			hs, snapshot = storageWork(&n.appendWork[0])
-		}
-	} else {
+	write := &driver.Write{}
+	if len(n.AppendWork) > 0 {
+		write = driver.WriteOf(&n.AppendWork[0], false)
+	} else if !w.base.AsyncStorageWrites {
 		if n.stage == idle && n.rn.HasReady() {
 			if w.takeReady(n); n.rn == nil || w.failure != nil {
 				return
 			}
 		}
-		if n.stage == taken {
-			hs, entries, snapshot = n.batch.HardState, n.batch.Entries, n.batch.Snapshot
+		if rd := &n.batch; n.stage == taken {
+			write = &driver.Write{HardState: rd.HardState, Entries: rd.Entries, Snapshot: rd.Snapshot}
 		}
 	}
 	before := len(n.Unsynced)
-	w.persist(n, hs, entries, snapshot, false)
+	if (app{w, n}).Write(write) == nil {
+		n.Writes(write.HardState, write.Entries, &write.Snapshot, false)
+	}
 	w.stats.Crashes++
 	if keep > before && keep < len(n.Unsynced) {
 		w.stats.TornWrites++

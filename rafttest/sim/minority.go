@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/survivors"
-	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // How a run ends with Faults.Minority: some nodes never return, and some disks never acknowledge
@@ -131,7 +131,7 @@ func (s *simulation) rests(h *host) bool {
 	if h.rn == nil {
 		return h.lost
 	}
-	return !h.blocked && h.stage == idle && !h.rn.HasReady() && len(h.appendWork)+len(h.applyWork)+len(h.acks) == 0
+	return !h.blocked && h.stage == idle && !h.rn.HasReady() && len(h.AppendWork)+len(h.ApplyWork)+len(h.acks) == 0
 }
 
 // knownTo returns what a node knows of the configuration.
@@ -146,29 +146,17 @@ func (s *simulation) knownTo(h *host) survivors.Node {
 	for i := max(h.rep.applied, h.Log.Base) + 1; i <= h.Log.Last(); i++ {
 		term, _ := h.Log.Term(i)
 		e, _ := s.w.o.Entry(term, i)
-		if e.Type == pb.EntryNormal {
-			continue
-		}
-		cc, err := decodeChange(e.Type, e.Data)
+		cc, err := driver.Change(&e)
 		if err != nil {
-			s.w.failf(Healthy, h.node, "entry %d/%d is no configuration change: %v", term, i, err)
+			s.w.failf(Healthy, h.node, "%v", err)
 			return known
+		}
+		if cc == nil {
+			continue
 		}
 		if v2 := cc.AsV2(); string(v2.Context) != refusedChange {
 			known.Changes = append(known.Changes, survivors.Change{Index: i, Change: v2})
 		}
 	}
 	return known
-}
-
-// decodeChange decodes the data of a configuration change.
-func decodeChange(typ pb.EntryType, data []byte) (pb.ConfChangeI, error) {
-	if typ == pb.EntryConfChange {
-		var v1 pb.ConfChange
-		err := v1.Unmarshal(data)
-		return v1, err
-	}
-	var v2 pb.ConfChangeV2
-	err := v2.Unmarshal(data)
-	return v2, err
 }

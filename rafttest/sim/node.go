@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -18,9 +19,9 @@ type node struct {
 	rep            replica
 	*property.Node // what is known of it from outside
 
-	appendWork []pb.Message // with asynchronous storage writes: not written yet, oldest first
-	syncWork   []bool       // whether each of them has to be synced
-	applyWork  []pb.Message // also without them, see Faults.ApplyLate
+	// Threads has work with asynchronous storage writes, and entries to apply also without them,
+	// see Faults.ApplyLate.
+	driver.Threads
 	// acks are the acknowledgements of what the threads have done, which the node has not been told
 	// yet.
 	acks []pb.Message
@@ -128,7 +129,7 @@ func (w *world) setTimeout(n *node) {
 func (n *node) stop() {
 	n.rn = nil
 	n.Stops()
-	n.appendWork, n.syncWork, n.applyWork, n.acks = nil, nil, nil, nil
+	n.Threads, n.acks = driver.Threads{}, nil
 	n.batch, n.stage = raft.Ready{}, idle
 }
 
@@ -163,7 +164,8 @@ func (w *world) takeReady(n *node) {
 	}
 	w.news = append(w.news, rd.CatchUps...)
 	if w.base.AsyncStorageWrites {
-		w.dispatch(n, &rd)
+		d := w.driver(n)
+		d.Send(n.Queue(rd.Messages, rd.MustSync))
 	} else {
 		n.batch, n.stage = rd, taken
 	}
@@ -174,13 +176,16 @@ func (w *world) takeReady(n *node) {
 func (w *world) carryOut(n *node) {
 	rd := &n.batch
 	n.stage = carried
-	w.persist(n, rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync)
-	w.send(n, rd.Messages)
-	w.restore(n, &rd.Snapshot)
+	d := w.driver(n)
+	write := driver.Write{HardState: rd.HardState, Entries: rd.Entries, Snapshot: rd.Snapshot, Sync: rd.MustSync}
+	if d.Persist(&write) != nil {
+		return
+	}
+	d.Send(rd.Messages)
 	if w.cfg.Faults.ApplyLate && len(rd.CommittedEntries) > 0 {
-		n.applyWork = append(n.applyWork, pb.Message{Entries: slices.Clone(rd.CommittedEntries)})
-	} else {
-		w.apply(n, rd.CommittedEntries)
+		n.ApplyWork = append(n.ApplyWork, pb.Message{Entries: slices.Clone(rd.CommittedEntries)})
+	} else if d.Apply(rd.CommittedEntries) != nil {
+		return
 	}
 	w.observe(n)
 }
@@ -193,68 +198,50 @@ func (w *world) acknowledge(n *node) {
 	w.observe(n)
 }
 
-// dispatch hands the storage messages of a Ready to the node's threads.
-func (w *world) dispatch(n *node, rd *raft.Ready) {
-	out := rd.Messages[:0:0]
-	for i := range rd.Messages {
-		m := &rd.Messages[i]
-		switch m.To {
-		case raft.LocalAppendThread:
-			n.appendWork = append(n.appendWork, *m)
-			n.syncWork = append(n.syncWork, rd.MustSync)
-		case raft.LocalApplyThread:
-			n.applyWork = append(n.applyWork, *m)
-		default:
-			out = append(out, *m)
-		}
+// app is the application around a node: what its driver does goes through it.
+type app struct {
+	*world
+	*node
+}
+
+func (w *world) driver(n *node) driver.Driver { return driver.Driver{Host: app{w, n}, Node: n.Node} }
+
+// perform does the oldest work of a thread.
+func (w *world) perform(n *node, thread int) {
+	d := w.driver(n)
+	if d.Perform(n.id, &n.Threads, thread) == nil {
+		w.observe(n)
 	}
-	w.send(n, out)
 }
 
-// appendThread performs the oldest write, and hands out what has waited for it.
-func (w *world) appendThread(n *node) (synced bool) {
-	m, sync := n.appendWork[0], n.syncWork[0]
-	n.appendWork = slices.Delete(n.appendWork, 0, 1)
-	n.syncWork = slices.Delete(n.syncWork, 0, 1)
-	hs, snapshot := storageWork(&m)
-	w.persist(n, hs, m.Entries, snapshot, sync)
-	w.restore(n, &snapshot)
-	w.respond(n, m.Responses)
-	w.observe(n)
-	return sync
-}
-
-// storageWork is what a storage message asks for besides entries.
-func storageWork(m *pb.Message) (hs pb.HardState, snapshot pb.Snapshot) {
-	if m.Snapshot != nil {
-		snapshot = *m.Snapshot
+// Write implements driver.Host.
+func (a app) Write(r *driver.Write) error {
+	r.Sync = r.Sync && a.syncs(a.node, r.HardState, r.Entries)
+	err := a.disk.Write(r.HardState, r.Entries, r.Snapshot, r.Sync)
+	if err != nil {
+		a.failf(Durability, a.node, "the disk of node %d fails: %v", a.id, err)
 	}
-	return pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, snapshot
+	return err
 }
 
-// applyThread applies the oldest batch.
-func (w *world) applyThread(n *node) {
-	m := n.applyWork[0]
-	n.applyWork = slices.Delete(n.applyWork, 0, 1)
-	w.apply(n, m.Entries)
-	w.respond(n, m.Responses)
-	w.observe(n)
-}
-
-// respond sends the responses of a storage message. Those to the node itself come last: at once, or
-// in an action of their own.
-func (w *world) respond(n *node, msgs []pb.Message) {
-	var out []pb.Message
-	for i := range msgs {
-		if msgs[i].To != n.id {
-			out = append(out, msgs[i])
-		} else {
-			n.acks = append(n.acks, msgs[i])
-		}
+// Restore implements driver.Host.
+func (a app) Restore(s *pb.Snapshot) error {
+	a.stats.Restores++
+	err := a.rep.restore(s)
+	if err != nil {
+		a.failf(SameResults, a.node, "node %d cannot restore the snapshot at %d: %v", a.id, s.Metadata.Index, err)
 	}
-	w.send(n, out)
-	if !w.cfg.Faults.Concurrent {
-		w.takeAcks(n)
+	return err
+}
+
+// Send implements driver.Host.
+func (a app) Send(messages []pb.Message) { a.send(a.node, messages) }
+
+// Acknowledge implements driver.Host: at once, or in an action of its own.
+func (a app) Acknowledge(_ int, responses []pb.Message) {
+	a.acks = append(a.acks, responses...)
+	if !a.cfg.Faults.Concurrent {
+		a.takeAcks(a.node)
 	}
 }
 
@@ -267,58 +254,27 @@ func (w *world) takeAcks(n *node) {
 	}
 }
 
-// restore makes a snapshot the state of the replica.
-func (w *world) restore(n *node, s *pb.Snapshot) {
-	if raft.IsEmptySnap(*s) {
-		return
-	}
-	w.stats.Restores++
-	if n.Restores(s); w.failure != nil {
-		return
-	}
-	if err := n.rep.restore(s); err != nil {
-		w.failf(SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
-	}
-}
-
-// apply applies committed entries.
-func (w *world) apply(n *node, entries []pb.Entry) {
-	w.cfg.Picture.Apply(n.id, entries)
-	for i := range entries {
-		e := &entries[i]
-		if e.Index <= n.Restored {
-			continue // it was with the apply thread when a snapshot that covers it arrived
-		}
-		if n.Applies(e); w.failure != nil {
-			return
-		}
-		if e.Type != pb.EntryNormal {
-			w.applyConfChange(n, e)
-		}
-		w.stats.Applied++
-		a := n.rep.apply(e)
-		if a.index != 0 {
-			w.o.Returns(n.Node, a.index, a.result, a.err)
-			w.answers = append(w.answers, answerAt{answer: a, node: n})
-		}
-	}
-}
-
 // refusedChange is the context of a configuration change that the application rejects when it is to
 // be applied.
 const refusedChange = "refused"
 
-func (w *world) applyConfChange(n *node, e *pb.Entry) {
-	cc, err := decodeChange(e.Type, e.Data)
-	if err != nil {
-		w.failf(Healthy, n, "entry %d/%d is no configuration change: %v", e.Term, e.Index, err)
-		return
-	}
+// ApplyConfChange implements driver.Host.
+func (a app) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 	if v2 := cc.AsV2(); string(v2.Context) == refusedChange {
 		cc = pb.ConfChange{}
 	}
-	n.Configures(e.Index, n.rn.ApplyConfChange(cc))
-	w.stats.ConfChanges++
+	a.stats.ConfChanges++
+	return a.rn.ApplyConfChange(cc)
+}
+
+// Apply implements driver.Host.
+func (a app) Apply(e *pb.Entry, _ pb.ConfChangeI, _ *pb.ConfState) error {
+	a.stats.Applied++
+	if r := a.rep.apply(e); r.index != 0 {
+		a.o.Returns(a.Node, r.index, r.result, r.err)
+		a.answers = append(a.answers, answerAt{answer: r, node: a.node})
+	}
+	return nil
 }
 
 // takeReads takes the index that each read gets, and the reads that will not be answered.

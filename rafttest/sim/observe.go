@@ -94,16 +94,6 @@ func (w *world) refused(n *node, m *pb.Message, err error) {
 	}
 }
 
-// persist carries out a write of a node.
-func (w *world) persist(n *node, hs pb.HardState, entries []pb.Entry, snapshot pb.Snapshot, sync bool) {
-	sync = sync && w.syncs(n, hs, entries)
-	if err := n.disk.Write(hs, entries, snapshot, sync); err != nil {
-		w.failf(Durability, n, "the disk of node %d fails: %v", n.id, err)
-		return
-	}
-	n.Writes(hs, entries, &snapshot, sync)
-}
-
 // crashDisk cuts the power of a node's disk, and checks that what it has afterwards is what was
 // durable, and some of the pieces that were written since, in order.
 func (w *world) crashDisk(n *node, keep int) {

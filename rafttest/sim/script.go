@@ -147,7 +147,7 @@ type nodeBefore struct {
 
 func (sw *scriptWriter) look(n *node) nodeBefore {
 	sw.w.delivered = nil
-	b := nodeBefore{up: n.rn != nil, work: len(n.appendWork) + len(n.applyWork), base: n.Durable.Base}
+	b := nodeBefore{up: n.rn != nil, work: len(n.AppendWork) + len(n.ApplyWork), base: n.Durable.Base}
 	b.log, b.hard = written(n)
 	if s, err := n.disk.Snapshot(); err == nil {
 		b.snapshot = s.Metadata.Index
@@ -186,7 +186,7 @@ func (sw *scriptWriter) write(n *node, a *action, before *nodeBefore) {
 			sw.command("fail-read %d never=true", n.id)
 		}
 	case doAppend, doApply:
-		if before.work > len(n.appendWork)+len(n.applyWork) {
+		if before.work > len(n.AppendWork)+len(n.ApplyWork) {
 			sw.command("process-%s-thread %d%s", a.kind, n.id, unsynced)
 			if sw.base.AsyncStorageWrites && !sw.w.cfg.Faults.Concurrent {
 				sw.command("deliver-msgs %d local=true", n.id)

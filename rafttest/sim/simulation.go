@@ -236,7 +236,7 @@ func (s *simulation) collect(h *host, delay uint64) {
 	if len(h.reads) > 0 {
 		s.serveReads(h)
 	}
-	if len(h.applyWork) > 0 && !h.applyBusy && !s.w.base.AsyncStorageWrites {
+	if len(h.ApplyWork) > 0 && !h.applyBusy && !s.w.base.AsyncStorageWrites {
 		h.applyBusy = true
 		s.at(s.now+s.r.around(ticks(s.w.base.ElectionTick)/8), h, evApply, 0, 0)
 	}

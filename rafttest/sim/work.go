@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -92,11 +93,11 @@ func (s *simulation) diskTime(h *host) uint64 {
 }
 
 func (s *simulation) startThreads(h *host) {
-	if len(h.appendWork) > 0 && !h.appendBusy {
+	if len(h.AppendWork) > 0 && !h.appendBusy {
 		h.appendBusy = true
 		s.at(s.now+s.diskTime(h), h, evAppend, 0, 0)
 	}
-	if len(h.applyWork) > 0 && !h.applyBusy {
+	if len(h.ApplyWork) > 0 && !h.applyBusy {
 		h.applyBusy = true
 		s.at(s.now+s.r.around(tickTime/10), h, evApply, 0, 0)
 	}
@@ -109,11 +110,11 @@ func (s *simulation) startThreads(h *host) {
 // tick lets a host's clock tick. What was handed out half an election timeout ago is applied first.
 func (s *simulation) tick(h *host) {
 	h.applyTicks++
-	if len(h.applyWork) == 0 || s.w.base.AsyncStorageWrites {
+	if len(h.ApplyWork) == 0 || s.w.base.AsyncStorageWrites {
 		h.applyTicks = 0
 	}
 	if h.applyTicks >= s.w.base.ElectionTick/2 {
-		for h.rn != nil && len(h.applyWork) > 0 {
+		for h.rn != nil && len(h.ApplyWork) > 0 {
 			s.w.doApply(h.node)
 			s.collect(h, 0)
 		}
@@ -123,12 +124,12 @@ func (s *simulation) tick(h *host) {
 
 func (s *simulation) appendDone(h *host) {
 	h.appendBusy = false
-	if (h.crashWriting || h.failWriting) && (!s.faults.Tear || divisible(&h.appendWork[0])) {
+	if (h.crashWriting || h.failWriting) && (!s.faults.Tear || divisible(&h.AppendWork[0])) {
 		s.crashNow(h)
 		return
 	}
 	// Writes that have queued up share a sync, unless the first one alone is done.
-	n := len(h.appendWork)
+	n := len(h.AppendWork)
 	if s.r.chance(0.3) {
 		n = 1
 	}
@@ -144,6 +145,6 @@ func (s *simulation) appendDone(h *host) {
 
 // divisible: a crash can leave a part of the write.
 func divisible(m *pb.Message) bool {
-	hs, snapshot := storageWork(m)
-	return len(property.AppendPieces(nil, hs, m.Entries, &snapshot, false)) > 1
+	w := driver.WriteOf(m, false)
+	return len(property.AppendPieces(nil, w.HardState, w.Entries, &w.Snapshot, false)) > 1
 }
