@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 
 	"github.com/ffd200af/raft/interop/mixed/etcd"
 	"github.com/ffd200af/raft/interop/mixed/member"
@@ -24,23 +25,27 @@ type cluster struct {
 	// cut drops a message for which it returns true.
 	cut func(m *member.Message) bool
 
-	leaders map[uint64]uint64         // by term
-	applied map[uint64]member.Applied // by index
-	terms   []uint64                  // the largest term of each member
-	commits []uint64                  // the largest commit index of each member in this life
-	last    uint64                    // the largest index applied anywhere
-	asked   map[string]uint64         // reads: what was applied somewhere when they were asked for
-	answers map[string]uint64
+	observer property.Observer
+	asked    int               // how many reads
+	answers  map[string]uint64 // by context
 }
 
 // newCluster makes a cluster; kinds has a letter for each member, o for ours and e for etcd's.
 func newCluster(t testing.TB, kinds string, config member.Config, seed uint64) *cluster {
 	c := &cluster{
 		t: t, name: fmt.Sprintf("%s %+v seed %d", kinds, config, seed), r: rand.New(rand.NewPCG(seed, 1)),
-		leaders: map[uint64]uint64{}, applied: map[uint64]member.Applied{},
-		terms: make([]uint64, len(kinds)), commits: make([]uint64, len(kinds)),
-		asked: map[string]uint64{}, answers: map[string]uint64{},
+		answers: map[string]uint64{},
 	}
+	c.observer.Report = func(v property.Violation) {
+		// With asynchronous storage writes, their nodes ask for votes, answer heartbeats and lead in a
+		// term that is not durable.
+		promise := v.Property == property.Promise || v.Property == property.OneVote
+		if !promise || !c.configs[v.Node-1].Async || c.kind(v.Node) == 'o' {
+			c.fail("%v", &v)
+		}
+	}
+	c.observer.Lenient = true // what was asked for in an earlier life is answered
+	c.observer.Begins(1, 1)
 	var voters []uint64
 	for i := range kinds {
 		voters = append(voters, uint64(i+1))
@@ -48,7 +53,8 @@ func newCluster(t testing.TB, kinds string, config member.Config, seed uint64) *
 	for i := range kinds {
 		config.ID = uint64(i + 1)
 		c.configs = append(c.configs, config)
-		c.members = append(c.members, start(kinds[i], config, firstDisk(voters)))
+		c.members = append(c.members, nil)
+		c.start(config.ID, kinds[i], firstDisk(voters))
 	}
 	return c
 }
@@ -68,19 +74,28 @@ func firstDisk(voters []uint64) member.Disk {
 	return member.Disk{Snapshot: snapshot, HardState: hard}
 }
 
-func start(kind byte, config member.Config, disk member.Disk) member.Member {
-	if kind == 'o' {
-		return ours.New(config, disk)
+// start starts a member of a kind from a disk.
+func (c *cluster) start(id uint64, kind byte, disk member.Disk) {
+	snapshot, hard := decode[raftpb.Snapshot](disk.Snapshot), decode[raftpb.HardState](disk.HardState)
+	log := property.NewView(snapshot.Metadata.Index, snapshot.Metadata.Term)
+	for _, e := range decodeAll(disk.Entries) {
+		log.Put(e.Index, e.Term)
 	}
-	return etcd.New(config, disk)
+	rec := c.observer.Node(id)
+	rec.Recovers(log, *hard)
+	rec.Conf = snapshot.Metadata.ConfState
+	if kind == 'o' {
+		c.members[id-1] = ours.New(c.configs[id-1], disk)
+	} else {
+		c.members[id-1] = etcd.New(c.configs[id-1], disk)
+	}
+	rec.Starts(c.shown(id))
 }
 
 // restart stops a member and starts it again from its disk, as the other kind if that is told.
 func (c *cluster) restart(id uint64, kind byte) {
-	i := id - 1
-	c.members[i] = start(kind, c.configs[i], c.members[i].Stop())
-	// What was not written is forgotten, and nobody was told of it.
-	c.terms[i], c.commits[i] = 0, 0
+	c.observer.Node(id).Stops()
+	c.start(id, kind, c.members[id-1].Stop())
 }
 
 func (c *cluster) kind(id uint64) byte { return c.members[id-1].Kind()[0] }
@@ -91,68 +106,92 @@ func (c *cluster) fail(format string, args ...any) {
 }
 
 // do lets a member do a piece of work and takes what comes of it.
-func (c *cluster) do(id uint64, work func(member.Member, *member.Output) bool) bool {
-	var out member.Output
-	did := work(c.members[id-1], &out)
-	c.wire = append(c.wire, out.Messages...)
-	for _, a := range out.Applied {
-		c.checkApplied(id, a)
-	}
-	for _, read := range out.Reads {
-		if floor, ok := c.asked[read.Context]; ok && read.Index < floor {
-			c.fail("member %d answers read %q with %d, and %d was applied before it was asked", id, read.Context, read.Index, floor)
-		}
-		c.answers[read.Context] = read.Index
-	}
+func (c *cluster) do(id uint64, work func(member.Member, member.Output) bool) bool {
+	did := work(c.members[id-1], output{c, c.observer.Node(id)})
 	c.check(id)
 	return did
 }
 
-// checkApplied: state-machine safety and log matching of what is committed.
-func (c *cluster) checkApplied(id uint64, a member.Applied) {
-	if before, ok := c.applied[a.Index]; ok && before != a {
-		c.fail("member %d has applied %+v, and another one %+v", id, a, before)
-	}
-	c.applied[a.Index] = a
-	c.last = max(c.last, a.Index)
-}
+// check looks at a member after a step.
+func (c *cluster) check(id uint64) { c.observer.Node(id).Shows(c.shown(id)) }
 
-// check looks at what a member's step can have broken: election safety, leader completeness, term
-// and commit index that never fall.
-func (c *cluster) check(id uint64) {
-	m, i := c.members[id-1], id-1
-	s := m.State()
-	if s.Term < c.terms[i] || s.Commit < c.commits[i] {
-		c.fail("member %d went back to %+v from term %d, commit %d", id, s, c.terms[i], c.commits[i])
-	}
-	c.terms[i], c.commits[i] = s.Term, s.Commit
-	if !s.Leads {
-		return
-	}
-	other, known := c.leaders[s.Term]
-	if known && other != id {
-		c.fail("members %d and %d lead in term %d", other, id, s.Term)
-	}
-	c.leaders[s.Term] = id
-	// A leader has everything that was committed in earlier terms, on its disk unless that is
-	// asynchronous.
-	if a, ok := c.applied[c.last]; ok && !known && !c.configs[i].Async && a.Term < s.Term {
-		if term := m.Term(c.last); term != 0 && term != a.Term || c.lastIndex(m) < c.last {
-			c.fail("member %d leads in term %d and does not have the committed %+v", id, s.Term, a)
-		}
+func (c *cluster) shown(id uint64) property.State {
+	s := c.members[id-1].State()
+	return property.State{
+		HardState: raftpb.HardState{Term: s.Term, Vote: s.Vote, Commit: s.Commit}, Lead: s.Lead, Applied: s.Applied, Role: property.Role(s.Role),
 	}
 }
 
-// lastIndex is the last index that a member has stored.
-func (c *cluster) lastIndex(m member.Member) uint64 {
-	index := m.State().Applied
-	for m.Term(index+1) != 0 {
-		index++
-	}
-	return index
+// ask lets a member ask for a read.
+func (c *cluster) ask(id uint64) (context string) {
+	context = fmt.Sprint(c.asked)
+	c.asked++
+	c.observer.Node(id).Asks([]byte(context))
+	c.members[id-1].ReadIndex([]byte(context))
+	return context
 }
 
-var pieces = []func(member.Member, *member.Output) bool{member.Member.Work, member.Member.Append, member.Member.Apply}
+// output reports what a member does to the observer, and puts its messages on the wire.
+type output struct {
+	c *cluster
+	n *property.Node
+}
+
+func (o output) HandsOut(entries [][]byte, snapshot []byte) {
+	o.n.HandsOut(decodeAll(entries), decode[raftpb.Snapshot](snapshot))
+}
+
+func (o output) Writes(hard []byte, entries [][]byte, snapshot []byte) {
+	s := decode[raftpb.Snapshot](snapshot)
+	o.n.Writes(*decode[raftpb.HardState](hard), decodeAll(entries), s, true)
+	if s.Metadata.Index > 0 {
+		o.n.Restores(s)
+	}
+}
+
+func (o output) Sends(m member.Message) {
+	o.n.Sends(decode[raftpb.Message](m.Data))
+	o.c.wire = append(o.c.wire, m)
+}
+
+func (o output) Applies(entry []byte) { o.n.Applies(decode[raftpb.Entry](entry)) }
+
+func (o output) Configures(index uint64, conf []byte) {
+	o.n.Configures(index, decode[raftpb.ConfState](conf))
+	o.c.check(o.n.ID) // a new quorum may commit
+}
+
+func (o output) Stands(index, state uint64) {
+	o.c.observer.Stands(o.n, index, member.Saved(state))
+}
+
+func (o output) Answers(context []byte, index uint64) {
+	if _, again := o.c.answers[string(context)]; !again {
+		o.n.Answers(context, index)
+		o.c.answers[string(context)] = index
+	}
+}
+
+func decode[T any, M interface {
+	*T
+	Unmarshal([]byte) error
+}](data []byte) *T {
+	m := new(T)
+	if err := M(m).Unmarshal(data); err != nil {
+		panic(err) // members encode what they know
+	}
+	return m
+}
+
+func decodeAll(list [][]byte) []raftpb.Entry {
+	var entries []raftpb.Entry
+	for _, data := range list {
+		entries = append(entries, *decode[raftpb.Entry](data))
+	}
+	return entries
+}
+
+var pieces = []func(member.Member, member.Output) bool{member.Member.Work, member.Member.Append, member.Member.Apply}
 
 // deliver hands over the message at place i of the wire, unless it is cut.
 func (c *cluster) deliver(i int) {

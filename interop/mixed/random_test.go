@@ -27,9 +27,9 @@ func TestRandomRunsKeepTheRules(t *testing.T) {
 			c.randomEvent()
 		}
 		c.converge()
-		terms, applied, answers = terms+len(c.leaders), applied+c.last, answers+len(c.answers)
+		terms, applied, answers = terms+c.observer.Elections, applied+c.observer.Commit, answers+len(c.answers)
 	}
-	t.Logf("%d terms with a leader, %d entries applied, %d reads answered", terms, applied, answers)
+	t.Logf("%d terms with a leader, %d entries committed, %d reads answered", terms, applied, answers)
 	if n := *seeds; terms < 2*n || applied < uint64(10*n) || answers < n {
 		t.Error("the runs do too little")
 	}
@@ -64,9 +64,7 @@ func (c *cluster) randomEvent() {
 	case event < 940:
 		_ = m.Propose(fmt.Append(nil, c.r.IntN(1000)))
 	case event < 950:
-		context := fmt.Sprint(len(c.asked))
-		c.asked[context] = c.last
-		m.ReadIndex([]byte(context))
+		c.ask(id)
 	case event < 966:
 		c.randomPartition()
 	case event < 970:
@@ -162,7 +160,7 @@ func (c *cluster) converge() {
 			s := m.State()
 			agree = agree && s.Applied == want.Commit && s.Term == want.Term && s.Lead == leader
 		}
-		if agree && want.Commit >= c.last {
+		if agree && want.Commit >= c.observer.Commit {
 			return
 		}
 	}

@@ -106,7 +106,7 @@ func TestASnapshotBringsEitherKindUpToDate(t *testing.T) {
 			c.settle()
 			c.tick(2)
 			c.wantAgreement()
-			if c.members[i].Term(before+1) != 0 {
+			if c.observer.Node(behind).Restored <= before {
 				c.fail("member %d did not get a snapshot", behind)
 			}
 		}
@@ -170,12 +170,10 @@ func TestReadsAreAnsweredByLeadersAndFollowersOfEitherKind(t *testing.T) {
 			c.settle()
 			c.tick(2)
 			for reader := range c.members {
-				context := fmt.Sprint(leader, " ", reader)
-				c.asked[context] = c.last
-				c.members[reader].ReadIndex([]byte(context))
+				context := c.ask(uint64(reader + 1))
 				c.settle()
-				if index, ok := c.answers[context]; !ok || index != c.last {
-					c.fail("reading at %d from leader %d: %d, %v; want %d", reader+1, leader+1, index, ok, c.last)
+				if index, ok := c.answers[context]; !ok || index != c.observer.Commit {
+					c.fail("reading at %d from leader %d: %d, %v; want %d", reader+1, leader+1, index, ok, c.observer.Commit)
 				}
 			}
 		}
@@ -233,18 +231,18 @@ func TestARollingUpgradeAndBackLosesNothing(t *testing.T) {
 								c.fail("%v", err)
 							}
 						}
-						before := c.last
+						before := c.observer.Commit
 						c.restart(id, kind)
 						load()
 						c.tick(30)
 						c.wantAgreement()
-						if c.last < before {
-							c.fail("%d was applied, and now %d is", before, c.last)
+						if c.observer.Commit < before {
+							c.fail("%d was committed, and now %d is", before, c.observer.Commit)
 						}
 					}
 				}
-				if data := c.last; accepted < 5*n || data < uint64(accepted) {
-					c.fail("%d accepted, %d applied", accepted, data)
+				if data := c.observer.Commit; accepted < 5*n || data < uint64(accepted) {
+					c.fail("%d accepted, %d committed", accepted, data)
 				}
 			})
 		}

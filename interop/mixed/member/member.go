@@ -9,8 +9,6 @@ import "encoding/binary"
 type Member interface {
 	Kind() string
 	State() State
-	// Term returns the term of a stored entry, 0 if there is none or it is compacted.
-	Term(index uint64) uint64
 
 	Tick()
 	Step(message []byte) error
@@ -25,9 +23,9 @@ type Member interface {
 
 	// Work handles one Ready, Append and Apply a message each to the storage threads, if there are
 	// any. They report whether there was anything to do.
-	Work(*Output) bool
-	Append(*Output) bool
-	Apply(*Output) bool
+	Work(Output) bool
+	Append(Output) bool
+	Apply(Output) bool
 
 	// Compact makes a snapshot of what is applied and drops all but keep entries before it.
 	Compact(keep uint64) error
@@ -35,17 +33,26 @@ type Member interface {
 	Stop() Disk
 }
 
-// State is what the rules are about.
+// State is what the rules are about. Roles have the numbers that both libraries give them.
 type State struct {
-	Term, Commit, Applied, Lead uint64
-	Leads                       bool
+	Term, Vote, Commit, Applied, Lead, Role uint64
+	Leads                                   bool
 }
 
-// Output is what a piece of work leads to.
-type Output struct {
-	Messages []Message
-	Applied  []Applied // in order; a restored snapshot counts as one
-	Reads    []Read
+// Output takes what a piece of work does, in order, in the encoding that both libraries share.
+type Output interface {
+	// HandsOut: what a Ready adds to the log.
+	HandsOut(entries [][]byte, snapshot []byte)
+	// Writes: what was written to the disk, from where a snapshot was restored.
+	Writes(hard []byte, entries [][]byte, snapshot []byte)
+	Sends(m Message)
+	// Applies: an entry is about to be applied. Configures: it was a change, which has led to conf.
+	// Stands: the state machine is in that state then.
+	Applies(entry []byte)
+	Configures(index uint64, conf []byte)
+	Stands(index, state uint64)
+	// Answers: a read gets an index.
+	Answers(context []byte, index uint64)
 }
 
 // Message is an encoded message on its way.
@@ -53,18 +60,6 @@ type Message struct {
 	From, To uint64
 	Data     []byte
 	Snapshot bool
-}
-
-// Applied says what the state machine was after an entry.
-type Applied struct {
-	Index, Term uint64 // Term is that of the entry
-	State       uint64
-}
-
-// Read is an answer to ReadIndex.
-type Read struct {
-	Index   uint64
-	Context string
 }
 
 // Disk is what a member has stored, in the encoding that both libraries share.

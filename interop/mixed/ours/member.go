@@ -86,32 +86,34 @@ func (n *node) Stop() member.Disk {
 	if first = max(first, snapshot.Metadata.Index+1); first <= last {
 		entries, err := n.storage.Entries(first, last+1, 1<<40)
 		must(err)
-		for i := range entries {
-			data, err := entries[i].Marshal()
-			must(err)
-			disk.Entries = append(disk.Entries, data)
-		}
+		disk.Entries = encodeAll(entries)
 	}
-	disk.HardState, err = hard.Marshal()
-	must(err)
-	disk.Snapshot, err = snapshot.Marshal()
-	must(err)
+	disk.HardState, disk.Snapshot = encode(&hard), encode(&snapshot)
 	return disk
+}
+
+func encode(m interface{ Marshal() ([]byte, error) }) []byte {
+	data, err := m.Marshal()
+	must(err)
+	return data
+}
+
+func encodeAll(entries []pb.Entry) [][]byte {
+	var all [][]byte
+	for i := range entries {
+		all = append(all, encode(&entries[i]))
+	}
+	return all
 }
 
 func (n *node) Kind() string { return Kind }
 
 func (n *node) State() member.State {
 	s := n.BasicStatus()
-	return member.State{Term: s.Term, Commit: s.Commit, Applied: n.applied, Lead: s.Lead, Leads: s.RaftState == raft.StateLeader}
-}
-
-func (n *node) Term(index uint64) uint64 {
-	term, err := n.storage.Term(index)
-	if err != nil {
-		return 0
+	return member.State{
+		Term: s.Term, Vote: s.Vote, Commit: s.Commit, Applied: n.applied, Lead: s.Lead,
+		Role: uint64(s.RaftState), Leads: s.RaftState == raft.StateLeader,
 	}
-	return term
 }
 
 func (n *node) Step(data []byte) error {
@@ -138,13 +140,14 @@ func (n *node) ReportSnapshot(to uint64, delivered bool) {
 	n.RawNode.ReportSnapshot(to, status)
 }
 
-func (n *node) Work(out *member.Output) bool {
+func (n *node) Work(out member.Output) bool {
 	if !n.HasReady() {
 		return false
 	}
 	rd := n.Ready()
+	out.HandsOut(encodeAll(rd.Entries), encode(&rd.Snapshot))
 	for _, rs := range rd.ReadStates {
-		out.Reads = append(out.Reads, member.Read{Index: rs.Index, Context: string(rs.RequestCtx)})
+		out.Answers(rs.RequestCtx, rs.Index)
 	}
 	if n.config.Async {
 		for i := range rd.Messages {
@@ -162,7 +165,7 @@ func (n *node) Work(out *member.Output) bool {
 }
 
 // route sends a message where it belongs: to a peer, a storage thread, or this node.
-func (n *node) route(m *pb.Message, out *member.Output) {
+func (n *node) route(m *pb.Message, out member.Output) {
 	switch m.To {
 	case raft.LocalAppendThread:
 		n.appends = append(n.appends, *m)
@@ -171,13 +174,11 @@ func (n *node) route(m *pb.Message, out *member.Output) {
 	case n.config.ID:
 		_ = n.RawNode.Step(*m) // a node that was removed meanwhile refuses its own answers
 	default:
-		data, err := m.Marshal()
-		must(err)
-		out.Messages = append(out.Messages, member.Message{From: n.config.ID, To: m.To, Data: data, Snapshot: m.Type == pb.MsgSnap})
+		out.Sends(member.Message{From: n.config.ID, To: m.To, Data: encode(m), Snapshot: m.Type == pb.MsgSnap})
 	}
 }
 
-func (n *node) Append(out *member.Output) bool {
+func (n *node) Append(out member.Output) bool {
 	if len(n.appends) == 0 {
 		return false
 	}
@@ -192,7 +193,7 @@ func (n *node) Append(out *member.Output) bool {
 	return true
 }
 
-func (n *node) Apply(out *member.Output) bool {
+func (n *node) Apply(out member.Output) bool {
 	if len(n.applies) == 0 {
 		return false
 	}
@@ -203,31 +204,32 @@ func (n *node) Apply(out *member.Output) bool {
 	return true
 }
 
-func (n *node) answer(m *pb.Message, out *member.Output) {
+func (n *node) answer(m *pb.Message, out member.Output) {
 	for i := range m.Responses {
 		n.route(&m.Responses[i], out)
 	}
 }
 
-func (n *node) save(snapshot pb.Snapshot, entries []pb.Entry, hard pb.HardState, out *member.Output) {
+func (n *node) save(snapshot pb.Snapshot, entries []pb.Entry, hard pb.HardState, out member.Output) {
 	if !raft.IsEmptySnap(snapshot) {
 		must(n.storage.ApplySnapshot(snapshot))
 		n.conf = snapshot.Metadata.ConfState
 		n.applied, n.state = snapshot.Metadata.Index, member.Restored(snapshot.Data)
-		out.Applied = append(out.Applied, member.Applied{Index: n.applied, Term: snapshot.Metadata.Term, State: n.state})
 	}
 	must(n.storage.Append(entries))
 	if !raft.IsEmptyHardState(hard) {
 		must(n.storage.SetHardState(hard))
 	}
+	out.Writes(encode(&hard), encodeAll(entries), encode(&snapshot))
 }
 
-func (n *node) apply(entries []pb.Entry, out *member.Output) {
+func (n *node) apply(entries []pb.Entry, out member.Output) {
 	for i := range entries {
 		e := &entries[i]
 		if e.Index <= n.applied {
 			continue // a snapshot was faster
 		}
+		out.Applies(encode(e))
 		switch e.Type {
 		case pb.EntryConfChange:
 			var cc pb.ConfChange
@@ -238,8 +240,11 @@ func (n *node) apply(entries []pb.Entry, out *member.Output) {
 			must(cc.Unmarshal(e.Data))
 			n.conf = *n.ApplyConfChange(cc)
 		}
+		if e.Type != pb.EntryNormal {
+			out.Configures(e.Index, encode(&n.conf))
+		}
 		n.applied, n.state = e.Index, member.Mix(n.state, e.Data)
-		out.Applied = append(out.Applied, member.Applied{Index: e.Index, Term: e.Term, State: n.state})
+		out.Stands(n.applied, n.state)
 	}
 }
 
