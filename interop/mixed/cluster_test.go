@@ -37,8 +37,8 @@ func newCluster(t testing.TB, kinds string, config member.Config, seed uint64) *
 		answers: map[string]uint64{},
 	}
 	c.observer.Report = func(v property.Violation) {
-		// With asynchronous storage writes, their nodes ask for votes, answer heartbeats and lead in a
-		// term that is not durable.
+		// With asynchronous storage writes, their nodes ask for votes, answer heartbeats and lead
+		// in a term that is not durable.
 		promise := v.Property == property.Promise || v.Property == property.OneVote
 		if !promise || !c.configs[v.Node-1].Async || c.kind(v.Node) == 'o' {
 			c.fail("%v", &v)
