@@ -96,21 +96,10 @@ func TestTickNEqualsThatManyTicksAndNothingHappensBeforeNextDue(t *testing.T) {
 	weights := map[string]int{"split": 2, "talk": 10, "coup": 3, "rule": 3, "lead": 4, "tick": 3, "deliver": 2, "drop": 1,
 		"threads": 2, "ready": 2, "read": 2, "transfer": 2, "unreachable": 1, "restart": 1, "compact": 1, "leave": 1,
 		"add server": 2, "step down": 1}
-	var what []string
-	for _, name := range slices.Sorted(maps.Keys(weights)) {
-		for range weights[name] {
-			what = append(what, name)
-		}
-	}
 	seen := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		acts := make([]act, rapid.SampledFrom([]int{100, 60, 30}).Draw(t, "acts"))
-		dice := newGenerator(rapid.Uint64().Draw(t, "seed"), 0)
-		for i := range acts {
-			acts[i] = act{what: what[dice.next()%uint64(len(what))], node: 1 + dice.next()%nodes, pick: int(dice.next() % 100000)}
-		}
-		option := rapid.IntRange(0, 31).Draw(t, "options")
-		c, _ := walkCluster(t, nodes, func(cfg *Config) {
+	checkFixedAndDrawn(t, plans(nodes, weights, []int{100, 60, 30}, 32), func(tb rapid.TB, p plan) {
+		option := p.options
+		c, _ := walkCluster(tb, nodes, func(cfg *Config) {
 			cfg.PreVote, cfg.CheckQuorum, cfg.AsyncStorageWrites = option&1 != 0, option&2 != 0, option&4 != 0
 			cfg.HeartbeatTick = 1 + option>>3&1*3
 			cfg.MaxSizePerMsg, cfg.MaxInflightMsgs, cfg.SnapshotTicks = 100, 4, 30
@@ -120,21 +109,22 @@ func TestTickNEqualsThatManyTicksAndNothingHappensBeforeNextDue(t *testing.T) {
 			}
 		})
 		w := walker{testCluster: c}
-		for _, a := range acts {
+		for _, a := range p.acts {
 			w.walk(a)
-			node := c.node(1 + dice.next()%nodes)
+			node := c.node(1 + p.dice.next()%nodes)
 			if node.Err() != nil {
 				continue
 			}
 			noteDue(seen, node)
-			checkDue(t, node, dice.next()%45)
+			checkDue(tb, node, p.dice.next()%45)
+		}
+	}, func() {
+		for _, want := range []string{"leader", "follower", "candidate", "transfer", "learner", "reads", "stalled", "late"} {
+			if seen[want] == 0 {
+				t.Errorf("no walk has come to a node with: %s", want)
+			}
 		}
 	})
-	for _, want := range []string{"leader", "follower", "candidate", "transfer", "learner", "reads", "stalled", "late"} {
-		if seen[want] == 0 {
-			t.Errorf("no walk has come to a node with: %s", want)
-		}
-	}
 	t.Log(seen)
 }
 

@@ -107,8 +107,7 @@ func TestACutOffLeaderServesNoLeaseReadWhateverThePhaseOfTheTicks(t *testing.T) 
 }
 
 func TestALeaseIsNeverStaleUnderRandomClocksRestartsAndNews(t *testing.T) {
-	served, overtaken := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	worlds := rapid.Custom(func(t *rapid.T) leaseWorld {
 		w := leaseWorld{election: rapid.IntRange(4, 10).Draw(t, "election"), preVote: rapid.Bool().Draw(t, "preVote")}
 		w.drift = rapid.IntRange(1, w.election-2).Draw(t, "drift")
 		slowest := rapid.IntRange(w.election, 3*w.election).Draw(t, "slowest")
@@ -124,12 +123,17 @@ func TestALeaseIsNeverStaleUnderRandomClocksRestartsAndNews(t *testing.T) {
 			w.phase[i] = rapid.IntRange(0, slowest).Draw(t, "phase")
 		}
 		w.cutAt = rapid.IntRange(0, 3*slowest).Draw(t, "cut")
-		w.run(t)
-		served, overtaken = served+w.served, overtaken+w.overtaken
+		return w
 	})
-	if served == 0 || overtaken == 0 {
-		t.Fatalf("%d reads were served, in %d cases there was another leader: nothing is shown", served, overtaken)
-	}
+	served, overtaken := 0, 0
+	checkFixedAndDrawn(t, worlds, func(tb rapid.TB, w leaseWorld) {
+		w.run(tb)
+		served, overtaken = served+w.served, overtaken+w.overtaken
+	}, func() {
+		if served == 0 || overtaken == 0 {
+			t.Fatalf("%d reads were served, in %d cases there was another leader: nothing is shown", served, overtaken)
+		}
+	})
 }
 
 // newLeaseCluster returns a cluster in which node 1 leads and has a lease.
