@@ -156,6 +156,9 @@
 //   - A later term alone does not restart the election timer; a sign of the leader or a granted
 //     vote does (thesis Figure 3.1). So a candidate that cannot win does not keep other nodes from
 //     campaigning.
+//   - A node also restarts the timer when it refuses a candidate whose log is later than its own,
+//     for instance because it has voted for itself. So a node that cannot win, and has a faster
+//     clock, does not take every term from the candidate that can.
 //   - A candidate leads only when its own vote is durable. With asynchronous storage writes it also
 //     asks for votes only then, and does not campaign again before that.
 //   - With PreVote, a single voter is a candidate at once.

@@ -120,6 +120,9 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	}
 	free := r.vote == req.from || r.vote == None && r.lead == None || req.pre && req.term > r.term
 	grant := free && req.upToDate(r.log.Last())
+	if !grant {
+		r.giveWay(req)
+	}
 	if req.pre {
 		resp := r.answerCandidate(pb.MsgPreVoteResp, req.from, grant)
 		if grant {
@@ -133,6 +136,21 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 		r.electionElapsed = 0
 	}
 	return nil
+}
+
+// giveWay starts the election timer again when a candidate with a later log was rejected, because
+// this node has voted for itself in that term, or is in a later one. Such a candidate can win, and
+// this node cannot win without another vote than the candidate's. A granted vote starts the timer
+// for the same reason.
+//
+// Without it, a node with a shorter log and a faster clock could campaign first in every term. The
+// longest log of a live majority would then never get this node's vote. That happens when the
+// candidate does not learn of the terms: this node may not know that it is a member.
+func (r *raft) giveWay(req voteReq) {
+	last := r.log.Last()
+	if r.lead == None && req.last != last && req.upToDate(last) {
+		r.electionElapsed = 0
+	}
 }
 
 // answerCandidate grants or rejects a vote, and names the last entry that this node knows to be

@@ -482,3 +482,52 @@ func TestAVoteThatIsGrantedStartsTheElectionTimerAgain(t *testing.T) {
 	c.tick(1, 11)
 	c.wantRole(1, StateFollower, 2)
 }
+
+// A candidate with a later log can win, and this node cannot win without another's vote. So who
+// must refuse such a candidate gives it time all the same. No other candidate gets time, and a
+// leader that is known is not waited for any longer.
+func TestWhoRefusesALaterLogGivesItTime(t *testing.T) {
+	asPreVote := func(m pb.Message) pb.Message {
+		m.Type = pb.MsgPreVote
+		return m
+	}
+	const own, stale = 3, 2 // the term of the node's last campaign, and an earlier one
+	later, equal, shorter := entryAt(1, 2), entryAt(1, 1), raftlog.EntryID{}
+	for _, test := range []struct {
+		name string
+		m    pb.Message
+		led  bool
+		time bool
+	}{
+		{"a vote in the same term", voteFrom(2, 1, own, later), false, true},
+		{"a vote in an earlier term", voteFrom(2, 1, stale, later), false, true},
+		{"a pre-vote in the same term", asPreVote(voteFrom(2, 1, own, later)), false, true},
+		{"a pre-vote in an earlier term", asPreVote(voteFrom(2, 1, stale, later)), false, true},
+		{"an equal log", voteFrom(2, 1, own, equal), false, false},
+		{"a shorter log", voteFrom(2, 1, own, shorter), false, false},
+		{"a shorter log in an earlier term", voteFrom(2, 1, stale, shorter), false, false},
+		{"a follower of a leader", voteFrom(2, 1, own, later), true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newTestCluster(t, 3, nil)
+			n := c.node(1)
+			for range 2 {
+				if err := n.Campaign(); err != nil {
+					t.Fatal(err)
+				}
+				c.ready(1)
+			}
+			if test.led {
+				c.step(pb.Message{Type: pb.MsgHeartbeat, From: 3, To: 1, Term: own})
+			}
+			if n.raft.term != own {
+				t.Fatalf("term %d", n.raft.term)
+			}
+			c.tick(1, 5)
+			c.step(test.m)
+			if got := n.raft.electionElapsed == 0; got != test.time {
+				t.Errorf("%d ticks count after it", n.raft.electionElapsed)
+			}
+		})
+	}
+}

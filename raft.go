@@ -49,9 +49,9 @@ type raft struct {
 	lead    uint64 // the leader of the term, if known
 	members tracker.Members
 
-	// electionElapsed counts ticks since the last sign of the leader, the last granted vote or the
-	// last campaign. On a leader it counts ticks since the last check of the quorum. It stops
-	// before neverTicks.
+	// electionElapsed counts ticks since the last sign of the leader, the last granted vote, the
+	// last candidate that the node gave way to, or the last campaign. On a leader it counts ticks
+	// since the last check of the quorum. It stops before neverTicks.
 	electionElapsed uint32
 	// electionTimeout is the election timeout that was drawn last, in ticks.
 	electionTimeout uint32

@@ -163,8 +163,10 @@ func (r *raft) answerStale(m *pb.Message) {
 		// Index 0 acknowledges nothing: only the term of the response counts.
 		traceSend(r, r.sendOnceDurable(pb.MsgAppResp, m.From))
 	case pb.MsgVote:
+		r.giveWay(voteReqOf(m))
 		r.answerCandidate(pb.MsgVoteResp, m.From, false)
 	case pb.MsgPreVote:
+		r.giveWay(voteReqOf(m))
 		r.answerCandidate(pb.MsgPreVoteResp, m.From, false)
 	}
 }

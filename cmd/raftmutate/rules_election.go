@@ -39,6 +39,7 @@ func electionRemovals() []removal {
 `}}},
 		{"stale-pre-vote", "a pre-vote of an earlier term is told the later one", "§9.6; bug 6", []edit{{"step.go",
 			`	case pb.MsgPreVote:
+		r.giveWay(voteReqOf(m))
 		r.answerCandidate(pb.MsgPreVoteResp, m.From, false)
 `, ``}}},
 		{"second-leader", "a second leader of the term is refused", "§3.4", []edit{{"step.go",
