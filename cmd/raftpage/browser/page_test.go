@@ -136,7 +136,7 @@ func (v *visit) drag(x1, y1, x2, y2 float64) {
 			`(() => { const s = document.querySelector("#stage"), p = new DOMPoint(%g, %g).matrixTransform(s.getScreenCTM()); return [p.x, p.y]; })()`, x, y))
 		call(v.tab, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: typ, X: p[0], Y: p[1], Button: input.MouseButtonLeft, ClickCount: 1})
 	}
-	eval[bool](v.tab, `document.querySelector("#stage").scrollIntoView() || true`)
+	eval[bool](v.tab, `document.querySelector("#stage").scrollIntoView(), true`)
 	at(input.DispatchMouseEventTypeMousePressed, x1, y1)
 	at(input.DispatchMouseEventTypeMouseMoved, (x1+x2)/2, (y1+y2)/2)
 	at(input.DispatchMouseEventTypeMouseMoved, x2, y2)
