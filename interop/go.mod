@@ -5,6 +5,7 @@ go 1.26
 require (
 	github.com/cockroachdb/datadriven v1.0.3
 	github.com/ffd200af/raft v0.0.0
+	github.com/ffd200af/raft/examples/shards v0.0.0
 	github.com/gogo/protobuf v1.3.2
 	github.com/golang/protobuf v1.5.4
 	go.etcd.io/raft/v3 v3.6.0
@@ -19,3 +20,5 @@ require (
 )
 
 replace github.com/ffd200af/raft => ../
+
+replace github.com/ffd200af/raft/examples/shards => ../examples/shards

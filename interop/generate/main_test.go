@@ -7,7 +7,7 @@ import (
 )
 
 func TestThePackagesAreTheSameText(t *testing.T) {
-	for _, parent := range []string{"../bench/driver", "../mixed", "../behave"} {
+	for _, parent := range []string{"../bench/driver", "../mixed", "../behave", "../manygroups/byhand"} {
 		files, err := filepath.Glob(filepath.Join(parent, "ours", "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("nothing in %s: %v", parent, err)

@@ -4,9 +4,13 @@
 //	go run ./interop/manygroups                  # some minutes, and 3 GB of memory
 //	go run ./interop/manygroups -only awake -groups 10000
 //
-// Everything runs in one process and one goroutine. Batches travel as values and writes go to
-// memory, so the figures are those of the core. Times are CPU times; of several turns the least
-// counts.
+// Everything but the part writes runs in one process and one goroutine. Batches travel as values and
+// writes go to memory, so the figures are those of the core. Times are CPU times; of several turns
+// the least counts.
+//
+//	go run ./interop/manygroups -only writes
+//
+// The part writes has real logs on disk, in the folder for temporary files, and TCP streams.
 package main
 
 import (
@@ -26,11 +30,13 @@ import (
 
 func main() {
 	profile := flag.String("cpuprofile", "", "file for a profile")
-	only := flag.String("only", "", "run the parts whose name begins with this: sleep, bytes, awake, hand, v3.6, wake, dead")
+	only := flag.String("only", "", "run the parts whose name begins with this: sleep, bytes, awake, hand, v3.6, wake, dead, writes")
 	groups := flag.Int("groups", 100_000, "groups of three in the parts bytes, awake, hand, v3.6 and dead")
 	many := flag.Int("many", 1_000_000, "sleeping groups in the part sleep")
 	ticks := flag.Int("ticks", 20, "ticks of a turn")
 	turns := flag.Int("turns", 3, "turns")
+	rows := flag.String("rows", "1x1024,48x256,48x1024,1000x256,1000x1024", "numbers of groups and clients in the part writes")
+	length := flag.Duration("length", 4*time.Second, "length of a turn of the part writes")
 	flag.Parse()
 	if *profile != "" {
 		f, err := os.Create(*profile)
@@ -53,6 +59,7 @@ func main() {
 		{"v3.6", func() { byHandEtcd(*groups, *ticks, *turns) }},
 		{"wake", func() { wake(10_000, *turns) }},
 		{"dead", func() { dead(*groups) }},
+		{"writes", func() { writesAll(*rows, *turns, *length) }},
 	} {
 		if strings.HasPrefix(part.name, *only) {
 			part.run()
