@@ -39,6 +39,7 @@ type Log struct {
 	groups map[uint64]*Group
 
 	record []byte   // parts since the last Commit
+	part   part     // the last one that was put, in memory that is used again
 	begun  []*Group // those that are whole in it
 	live   int64    // bytes of all snapshots, about
 
@@ -126,7 +127,8 @@ func (l *Log) Remove(g *Group) error {
 // Put writes what a Ready of a group asks for: a snapshot replaces the log, entries replace what is
 // there from the index of the first one on.
 func (l *Log) Put(g *Group, hard pb.HardState, entries []pb.Entry, snapshot pb.Snapshot) error {
-	return l.put(&part{kind: writes, group: g.ID, hard: hard, entries: entries, snapshot: snapshot})
+	l.part = part{kind: writes, group: g.ID, hard: hard, entries: entries, snapshot: snapshot}
+	return l.put(&l.part)
 }
 
 // Trim compacts the log of a group in memory, after it has applied an index.

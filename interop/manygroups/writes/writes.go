@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -130,7 +131,7 @@ func startAll(start Start, dir string, groups uint64) ([]Store, error) {
 // write is a client. It returns how long its writes took while they were measured.
 func write(ctx context.Context, stores []Store, r *rand.Rand, groups uint64, measuring *atomic.Bool) (times []time.Duration) {
 	for ctx.Err() == nil {
-		key := fmt.Sprint("key", r.Uint64N(100*groups))
+		key := "key" + strconv.FormatUint(r.Uint64N(100*groups), 10)
 		leader := max(1, stores[0].Leader(stores[0].GroupOf(key)))
 		value := make([]byte, 128)
 		begin := time.Now()
