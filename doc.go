@@ -122,9 +122,9 @@
 //   - Storage and memory: [Config.MaxCachedEntriesSize], [Config.ReuseMemory],
 //     [Config.SnapshotTicks], [RawNode.StorageAvailable], [BasicStatus.StalledTicks],
 //     tracker.Inflights.Bytes.
-//   - Many groups: [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep].
+//   - Many groups: package multiraft, [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep],
+//     [RawNode.TickAsleep].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].
-//   - Many groups: [RawNode.NextDue], [RawNode.TickN], package multiraft.
 //   - [Operator], the interface of every Node for what v3.6's Node lacks; package session.
 //
 // # Differences from v3.6

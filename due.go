@@ -147,13 +147,19 @@ func (r *raft) passTicks(n uint64) {
 	r.heartbeatElapsed = int32(pass(uint32(r.heartbeatElapsed), n))
 	r.passStorageTicks(n)
 	for i := range r.catching.list {
-		c := &r.catching.list[i]
-		if m := r.members.Find(c.ID); m >= 0 && r.members.Progress(m).TakeAnswer() {
-			c.silent = 0
+		if m := r.members.Find(r.catching.list[i].ID); m >= 0 {
+			r.passCatchUp(&r.catching.list[i], r.members.Progress(m), n)
 		}
-		c.idle += max(0, int(n)-max(0, r.limits.electionTicks()-c.silent))
-		c.silent += int(n)
 	}
+}
+
+// passCatchUp is n ticks of tickCatchUp for a learner that is steady.
+func (r *raft) passCatchUp(c *catchUp, pr *tracker.Progress, n uint64) {
+	if pr.TakeAnswer() {
+		c.silent = 0
+	}
+	c.idle += max(0, int(n)-max(0, r.limits.electionTicks()-c.silent))
+	c.silent += int(n)
 }
 
 // pass adds n ticks to a counter that stops before neverTicks.

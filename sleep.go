@@ -1,11 +1,19 @@
 package raft
 
-import "github.com/ffd200af/raft/tracker"
+import (
+	"github.com/ffd200af/raft/recording"
+	"github.com/ffd200af/raft/tracker"
+)
 
 // A group may sleep when its members only exchange heartbeats. A program that watches its processes
-// by other means, as package multiraft does, may then stop the clocks of the members. Safety does
-// not depend on that: a member whose clock is stopped keeps its promises for longer. Liveness does:
-// the program has to wake the members when the leader's process is gone.
+// by other means, as package multiraft does, need not send them: a message between two processes
+// can stand for the heartbeats, or for the answers, of all groups that both know to sleep.
+// TickAsleep then makes up for the time that a member was asleep:
+//
+//	asleep at |<-- a heartbeat and its answers in each tick -->| awake, ticks as usual
+//
+// Nothing else happens in a group at rest, so only clocks change, and what a leader notes of its
+// members' answers.
 
 // MaySleep reports whether the clock of this node may stop, because its group needs no ticks. On a
 // leader, every member has acknowledged the whole log, all of it is committed, and committed,
@@ -14,18 +22,20 @@ import "github.com/ffd200af/raft/tracker"
 // same sense. It may lack entries that it has not heard of. So the program must compare the
 // leader's term and commit index with the follower's. A candidate never sleeps.
 //
-// MaySleep only looks. A program that stops the ticks of a group has to start them again when
-// anything arrives for it and when the leader's process is gone, and to pass the time asleep to the
-// leader with SkipTicks. Package multiraft does that.
+// MaySleep only looks. A program that stops the ticks of a group has to start them again, after
+// TickAsleep, when anything arrives for it and when the leader's process is gone. Package multiraft
+// does that.
 func (rn *RawNode) MaySleep() bool {
 	r := &rn.raft
-	if !r.isAtRest() || rn.lent || rn.HasReady() {
+	return r.restsWithGroup() && !rn.lent && !rn.HasReady()
+}
+
+// restsWithGroup reports whether nothing but heartbeats is left to do for this node.
+func (r *raft) restsWithGroup() bool {
+	if !r.isAtRest() {
 		return false
 	}
-	if r.role == StateFollower {
-		return r.lead != None
-	}
-	return r.role == StateLeader && r.leadsAtRest()
+	return r.role == StateFollower && r.lead != None || r.role == StateLeader && r.leadsAtRest()
 }
 
 // isAtRest reports whether everything in the log is committed, applied and durable here, and
@@ -56,9 +66,130 @@ func (r *raft) leadsAtRest() bool {
 	}
 	for i := range r.catching.list {
 		c := &r.catching.list[i]
-		if c.wait != nobodyWaits || c.running || r.members.Find(c.ID) < 0 {
+		if m := r.members.Find(c.ID); m < 0 || !r.isSteady(c, r.members.Progress(m)) {
 			return false
 		}
 	}
 	return true
+}
+
+// TickAsleep makes up for n ticks in which the group was asleep: MaySleep was true on this node,
+// and nothing has happened since but heartbeats that the program did not send. On a follower it is
+// the same as n ticks with a heartbeat from the leader after each. On a leader it is the same as n
+// ticks whose heartbeats the members have answered: answered returns how many ticks ago the last
+// answer of a member arrived, and how many ticks ago the newest heartbeat that the member has
+// answered was sent. 0 is the present tick. n or more means that there was none. Leases follow from
+// that. answered is called once for each other member, in the order of their ids. The program has
+// to know that a quorum has answered between any two checks of the quorum.
+//
+// It takes constant time for each member. On a node that is not at rest it is TickN.
+func (rn *RawNode) TickAsleep(n uint64, answered func(id uint64) (arrived, sent uint64)) {
+	r := &rn.raft
+	switch {
+	case n == 0 || r.err() != nil:
+	case !r.restsWithGroup():
+		rn.TickN(n)
+	case r.role == StateFollower:
+		if r.admit(recording.TickAsleep, n) == nil {
+			r.passAsleep(n)
+			r.electionElapsed, r.heardLeaderAt, r.leadPresumed = 0, r.clock, false
+		}
+	default:
+		answers := r.answersAsleep(n, answered)
+		if r.admit(recording.TickAsleep, answers...) == nil {
+			r.leadAsleep(n, answers[1:])
+		}
+	}
+}
+
+// passAsleep is n ticks in which only the clock counts.
+func (r *raft) passAsleep(n uint64) {
+	r.log.Rest()
+	r.clock += n
+}
+
+// answersAsleep returns n, and what answered returns for each other member.
+func (r *raft) answersAsleep(n uint64, answered func(id uint64) (arrived, sent uint64)) []uint64 {
+	answers := append(make([]uint64, 0, 2*r.members.Len()+1), n)
+	for i := range r.members.Len() {
+		if id := r.members.ID(i); id != r.id {
+			arrived, sent := answered(id)
+			answers = append(answers, arrived, sent)
+		}
+	}
+	return answers
+}
+
+// leadAsleep is the leader's half of TickAsleep.
+func (r *raft) leadAsleep(n uint64, answers []uint64) {
+	r.passAsleep(n)
+	r.heartbeatElapsed = int32(cycle(uint32(r.heartbeatElapsed), n, r.limits.heartbeatTicks()))
+	r.electionElapsed = cycle(r.electionElapsed, n, r.limits.electionTicks())
+	r.stalledAt, r.stalledTicks = r.log.Stable(), 0
+	checked := r.checkQuorum && uint64(r.electionElapsed) < n
+	if r.leases() {
+		r.openReads().round += n // a round in each tick
+		r.members.Echo(r.id, r.reads.round)
+	}
+	for i := range r.members.Len() {
+		pr := r.members.Progress(i)
+		if checked {
+			pr.RecentActive = r.members.ID(i) == r.id
+		}
+		if r.members.ID(i) == r.id {
+			continue
+		}
+		arrived, sent := answers[0], answers[1]
+		answers = answers[2:]
+		if arrived < n {
+			active := pr.RecentActive || !checked || arrived <= uint64(r.electionElapsed)
+			pr.HeardFrom()
+			pr.RecentActive = active
+		}
+		r.answerAsleep(i, n, arrived)
+		if r.leases() && sent < n {
+			r.members.Echo(r.members.ID(i), r.reads.round-sent)
+		}
+	}
+	if r.leases() {
+		r.leaseAsleep(n)
+	}
+}
+
+// answerAsleep counts n ticks for a member that answers in each of them, until arrived ticks ago.
+func (r *raft) answerAsleep(i int, n, arrived uint64) {
+	pr := r.members.Progress(i)
+	count := func(n uint64) {
+		if c := r.catching.find(r.members.ID(i)); c != nil && n > 0 {
+			r.passCatchUp(c, pr, n)
+		}
+	}
+	if arrived >= n {
+		count(n)
+		return
+	}
+	for range min(2, n-arrived) { // the others are as the second
+		count(1)
+		pr.Answer()
+	}
+	count(arrived)
+}
+
+// leaseAsleep extends the lease by the newest round that a quorum has echoed while the group was
+// asleep.
+func (r *raft) leaseAsleep(n uint64) {
+	if ago := r.reads.round - r.members.Confirmed(); ago < n {
+		if r.lease == nil {
+			r.lease = &lease{}
+		}
+		r.lease.held, r.lease.start = true, max(r.lease.start, r.clock-ago)
+	}
+}
+
+// cycle adds n ticks to a counter that starts again when it reaches limit.
+func cycle(elapsed uint32, n uint64, limit int) uint32 {
+	if limit >= neverTicks {
+		return pass(elapsed, n)
+	}
+	return uint32((uint64(elapsed) + n%uint64(limit)) % uint64(limit))
 }

@@ -167,3 +167,140 @@ func TestANodeWhoseThreadsAreBehindMayNotSleep(t *testing.T) {
 	leader.raft.async.durableTerm--
 	c.wantMaySleep(1, false)
 }
+
+// exchange is what TickAsleep stands for, tick by tick: a heartbeat for a follower, and the answers
+// of the other members for a leader, until arrived ticks before the end, each to the heartbeat of
+// delay ticks before.
+func exchange(tb rapid.TB, rn *RawNode, n uint64, arrived, delay map[uint64]uint64) {
+	tb.Helper()
+	work := func() (messages []pb.Message) {
+		for rn.HasReady() {
+			rd := rn.Ready()
+			if len(rd.Entries)+len(rd.CommittedEntries) > 0 {
+				tb.Fatal("there is something to do")
+			}
+			messages = append(messages, rd.Messages...)
+			rn.Advance(rd)
+		}
+		return messages
+	}
+	r := &rn.raft
+	step := func(m pb.Message) {
+		if err := rn.Step(m); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	rounds := map[uint64][]byte{}
+	for t := uint64(1); t <= n; t++ {
+		rn.Tick()
+		for _, m := range work() {
+			rounds[t] = m.Context
+		}
+		if r.role == StateFollower {
+			step(pb.Message{Type: pb.MsgHeartbeat, From: r.lead, To: r.id, Term: r.term, Commit: r.log.Committed()})
+			work()
+			continue
+		}
+		for id, ago := range arrived {
+			if t+ago <= n {
+				m := pb.Message{Type: pb.MsgHeartbeatResp, From: id, To: r.id, Term: r.term}
+				if d := delay[id]; d < t {
+					m.Context = rounds[t-d]
+				}
+				step(m)
+			}
+		}
+	}
+}
+
+func TestTimeAsleepIsAsIfHeartbeatsHadBeenSent(t *testing.T) {
+	seen := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		option := rapid.IntRange(0, 31).Draw(t, "options")
+		c := newTestCluster(t, 3, func(cfg *Config) {
+			cfg.CheckQuorum, cfg.PreVote, cfg.ReuseMemory = option&1 != 0, option&1 != 0, option&2 != 0
+			if cfg.HeartbeatTick = 1 + option>>2&1*3; option&4 == 0 && option&1 != 0 {
+				cfg.LeaseDriftTicks = option >> 3 & 1
+			}
+		})
+		for id := uint64(1); id <= 3; id++ {
+			c.tick(id, 10) // nothing is promised any more
+		}
+		c.elect(1)
+		c.propose(1, "x")
+		c.settle()
+		if option&16 != 0 {
+			c.change(1, "l3")
+		}
+		for range rapid.IntRange(2, 30).Draw(t, "ticks before") {
+			c.tick(1, 1)
+			if rapid.Bool().Draw(t, "settle") {
+				c.settle()
+			}
+		}
+		c.settle()
+		n := rapid.Uint64Range(1, 45).Draw(t, "ticks asleep")
+		arrived, delay := map[uint64]uint64{}, map[uint64]uint64{}
+		for id := uint64(2); id <= 3; id++ {
+			arrived[id] = rapid.Uint64Range(0, 46).Draw(t, "arrived")
+			delay[id] = rapid.Uint64Range(0, 5).Draw(t, "delay")
+		}
+		for id := uint64(1); id <= 3; id++ {
+			if !c.node(id).MaySleep() {
+				seen["has something to do"]++
+				continue
+			}
+			awake, asleep := copyOf(t, c.node(id)), copyOf(t, c.node(id))
+			exchange(t, awake, n, arrived, delay)
+			if awake.raft.role != c.node(id).raft.role {
+				seen["no quorum answers"]++
+				continue
+			}
+			asleep.TickAsleep(n, func(id uint64) (uint64, uint64) { return arrived[id], arrived[id] + delay[id] })
+			for _, rn := range []*RawNode{awake, asleep} {
+				rn.Advance(rn.Ready()) // so that both have forgotten what the last batch was
+			}
+			wantSameAsleep(t, seen, awake, asleep)
+		}
+	})
+	t.Log(seen)
+	for _, want := range []string{"leader", "follower", "lease", "no lease", "learner", "inactive", "no check-quorum"} {
+		if seen[want] == 0 {
+			t.Errorf("never seen: %s", want)
+		}
+	}
+}
+
+// wantSameAsleep compares whole states, but for the rounds that a lease may still be extended by:
+// they are not sent.
+func wantSameAsleep(tb rapid.TB, seen map[string]int, awake, asleep *RawNode) {
+	tb.Helper()
+	r := &awake.raft
+	if lead := r.role == StateLeader; lead {
+		seen["leader"]++
+		if r.leases() {
+			if r.hasLease() != asleep.raft.hasLease() {
+				tb.Fatalf("lease %t, after sleep %t", r.hasLease(), asleep.raft.hasLease())
+			}
+			seen[map[bool]string{true: "lease", false: "no lease"}[r.hasLease()]]++
+			if r.lease != nil {
+				r.lease.sent = nil
+			}
+			asleep.raft.lease.sent = nil
+		}
+		if !r.checkQuorum {
+			seen["no check-quorum"]++
+		}
+		if len(r.catching.list) > 0 {
+			seen["learner"]++
+		}
+		if !r.members.Progress(1).RecentActive {
+			seen["inactive"]++
+		}
+	} else {
+		seen["follower"]++
+	}
+	if a, b := wholeState(tb, awake), wholeState(tb, asleep); !slices.Equal(a, b) {
+		tb.Fatalf("with heartbeats:\n%+v\n%+v\nasleep:\n%+v\n%+v", *r, r.leadership, asleep.raft, asleep.raft.leadership)
+	}
+}

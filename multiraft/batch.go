@@ -18,11 +18,15 @@ type Batch struct {
 	// HeardIncarnation and HeardNumber are those of the newest batch that the sender has heard from
 	// the store To; 0 if none.
 	HeardIncarnation, HeardNumber uint64
+	// AwakeSince is the number of a batch to this store. Followers at the sender that had gone to
+	// sleep before it are awake; 0 if there was no such batch.
+	AwakeSince uint64
 
 	// Heartbeats of leaders, and responses of followers.
 	Heartbeats []Heartbeat
 	Responses  []Heartbeat
-	// Wakes are groups whose followers must not sleep any more: their leader is none any more.
+	// Wakes are groups whose replicas must not sleep any more: a leader here is none any more, or a
+	// follower here has woken.
 	Wakes []uint64
 	// Messages are all others.
 	Messages []Message
@@ -91,12 +95,18 @@ func (s *Store) batchFor(rd *Ready, at int) *Batch {
 	return b
 }
 
+// maxFirsts bounds how long the ticks of batches that are not confirmed are remembered.
+const maxFirsts = 100
+
 // finish numbers a batch, and adds what is about the stores themselves.
 func (s *Store) finish(at int, b *Batch) {
 	p := s.peers[at]
 	p.sent++
+	if n := len(p.firsts); n == 0 || p.firsts[n-1].tick != s.clock {
+		p.firsts = append(p.firsts[max(0, n-maxFirsts):], firstBatch{number: p.sent, tick: s.clock})
+	}
 	b.Incarnation, b.Number = s.cfg.Incarnation, p.sent
-	b.HeardIncarnation, b.HeardNumber = p.incarnation, p.number
+	b.HeardIncarnation, b.HeardNumber, b.AwakeSince = p.incarnation, p.number, p.sinceOwn
 	for _, w := range p.wakes {
 		b.Wakes = append(b.Wakes, w.group)
 	}
@@ -138,7 +148,7 @@ const version = 1
 // varints, and messages in the encoding of package raftpb with their lengths.
 func (b *Batch) Append(buf []byte) ([]byte, error) {
 	buf = append(buf, version)
-	for _, n := range [...]uint64{b.From, b.To, b.Incarnation, b.Number, b.HeardIncarnation, b.HeardNumber} {
+	for _, n := range [...]uint64{b.From, b.To, b.Incarnation, b.Number, b.HeardIncarnation, b.HeardNumber, b.AwakeSince} {
 		buf = binary.AppendUvarint(buf, n)
 	}
 	for _, lines := range [...][]Heartbeat{b.Heartbeats, b.Responses} {
@@ -186,7 +196,7 @@ func (b *Batch) Unmarshal(data []byte) error {
 	}
 	d := decoder{data: data[1:]}
 	b.reset()
-	for _, n := range [...]*uint64{&b.From, &b.To, &b.Incarnation, &b.Number, &b.HeardIncarnation, &b.HeardNumber} {
+	for _, n := range [...]*uint64{&b.From, &b.To, &b.Incarnation, &b.Number, &b.HeardIncarnation, &b.HeardNumber, &b.AwakeSince} {
 		*n = d.number()
 	}
 	for _, lines := range [...]*[]Heartbeat{&b.Heartbeats, &b.Responses} {

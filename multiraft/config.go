@@ -29,8 +29,8 @@ type Config struct {
 	// BeatTicks is the interval of beats, in ticks. 0 means 1.
 	BeatTicks int
 	// SleepTicks is how long a group has to be idle before its leader offers sleep, in ticks. 0
-	// means that groups do not sleep. Only groups with CheckQuorum and PreVote do: a member that
-	// wakes alone would otherwise end the leader's term.
+	// means ElectionTick, and a negative number that groups do not sleep. Only groups sleep whose
+	// ElectionTick is at least that of the store.
 	SleepTicks int
 
 	// MaxReadyGroups bounds the groups in one Ready. 0 means 1,024.
@@ -68,7 +68,7 @@ func (c *Config) normalized() (Config, error) {
 		value *int
 		none  int
 	}{
-		{"ElectionTick", &n.ElectionTick, 10}, {"BeatTicks", &n.BeatTicks, 1}, {"SleepTicks", &n.SleepTicks, 0},
+		{"ElectionTick", &n.ElectionTick, 10}, {"BeatTicks", &n.BeatTicks, 1},
 		{"MaxReadyGroups", &n.MaxReadyGroups, 1024}, {"MaxReadyBytes", &n.MaxReadyBytes, 4 << 20},
 		{"MaxCampaigns", &n.MaxCampaigns, 4096}, {"MaxWakes", &n.MaxWakes, 4096},
 	} {
@@ -78,6 +78,9 @@ func (c *Config) normalized() (Config, error) {
 		if *field.value == 0 {
 			*field.value = field.none
 		}
+	}
+	if n.SleepTicks == 0 {
+		n.SleepTicks = n.ElectionTick
 	}
 	if n.BeatTicks >= n.ElectionTick {
 		return n, fmt.Errorf("%w: ElectionTick must be larger than BeatTicks", ErrConfig)

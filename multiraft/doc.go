@@ -38,33 +38,34 @@
 //
 // # Sleep
 //
-// With [Config.SleepTicks], a leader that has been idle for that long, and whose members all have
-// its whole log, offers sleep: a mark on its heartbeats. A follower that has the same term and
-// commit index, and nothing to do, agrees and stops its clock. When all members have agreed, the
-// leader stops its own. A sleeping group causes no message and no tick. Whatever arrives for a
-// member wakes it.
+// A leader that has been idle for [Config.SleepTicks], and whose members all have its whole log,
+// offers sleep: a mark on its heartbeats. A follower that has the same term and commit index, and
+// nothing to do, agrees and sleeps. When all members have agreed, the leader sleeps. A sleeping
+// group causes no message and no tick. Whatever arrives for a member wakes it.
 //
-// Stores watch each other in place of the groups. Each sends the others a beat, an empty batch if
-// there is nothing else, every [Config.BeatTicks]. It carries an incarnation, which rises with each
-// start of the store.
+// Stores send each other a beat, an empty batch if there is nothing else, every [Config.BeatTicks].
+// For groups that sleep, a batch from the leader's store is a heartbeat. A batch that confirms a
+// newer one is an answer. A replica that wakes makes up for the time asleep
+// ([raft.RawNode.TickAsleep]), and is as if these heartbeats and answers had been sent: election
+// timeouts count from the last of them, check-quorum knows who has answered, leases go on. What
+// does not hold any more is told before the next batch counts:
 //
 //   - A store that is silent for [Config.ElectionTick] ticks, or has another incarnation, wakes the
-//     groups here that it led. Their members wait for their election timeouts, as if the leader had
-//     been heard from until then.
-//   - A store that restarts has forgotten that its groups slept. So leaders here with a member
-//     there wake too, and offer sleep again. The other members sleep on.
-//   - A store that hears no other store wakes the groups that it leads. Check-quorum ends their
-//     terms.
-//   - A leader that stops to lead, is removed or is quarantined, after it has offered sleep, has
-//     its followers woken: its store repeats that in every batch until the other store has
-//     confirmed one.
+//     groups here that it led, and no others. An incarnation rises with each start of a store. To a
+//     store that was only cut off, [Batch.AwakeSince] says that its followers here are awake.
+//   - A leader wakes when no quorum of its members' stores answers, or when a member's store has
+//     restarted and forgotten that the group slept.
+//   - A leader that steps down or is removed after it has offered sleep has its followers woken,
+//     and a follower that wakes by itself its leader. The store repeats that in every batch until
+//     the other store has confirmed one.
 //
-// Batches of a store to another are numbered. A mark that arrives late, after a newer batch, counts
-// for nothing, because the leader may have lost its leadership since.
+// Batches of a store to another are numbered. A batch that arrives after a newer one is no sign of
+// life, and its marks of sleep count for nothing: the sender may have woken since.
 //
-// Sleep changes no safety property: a member whose clock stands keeps its promises for longer, and
-// the leader's clock passes over the time asleep, so that no lease outlives it
-// ([raft.RawNode.SkipTicks]). A sleeping group has no lease.
+// Leases hold for the reason that [raft.Config.LeaseDriftTicks] states: a lease counts from when
+// the newest batch was sent that a quorum of stores has confirmed, and a sleeping follower that has
+// received the batch counts its promise from then. A follower that wakes for any reason says so in
+// every later batch.
 //
 // Messages inside a batch are those of package raftpb. A program may send them one by one, to
 // members that run another library too. Such members never agree to sleep.

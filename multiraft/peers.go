@@ -11,18 +11,28 @@ import (
 type peer struct {
 	store uint64
 	// incarnation and number are those of the newest batch that has arrived; heardAt is when it
-	// did.
+	// did. awakeSince is the newest Batch.AwakeSince of this incarnation.
 	incarnation, number uint64
 	heardAt             uint64
-	silent              bool
-	// sent is the number of the last batch to this store.
-	sent uint64
+	awakeSince          uint64
+	silent              bool // not heard for an election timeout
+	// confirmed is the newest batch of this store that the other one has confirmed. It was sent at
+	// confirmedAt, or later in time, and its confirmation arrived at answeredAt.
+	confirmed               uint64
+	answeredAt, confirmedAt uint64
+	deaf                    bool // no answer for an election timeout
+	// sent is the number of the last batch to this store; the first batches of late ticks, oldest
+	// first, are in firsts.
+	sent   uint64
+	firsts []firstBatch
+	// sinceOwn is AwakeSince in the batches to this store.
+	sinceOwn uint64
 	// wakes are the groups that this store has to wake, until it confirms a batch that says so.
 	wakes []owedWake
-	// wakeAll: every group in the waking list wakes, even if the store is heard again. On peers[0]:
-	// if not set, only those with a member on a store that has restarted.
+	// wakeAll: every group in the waking list wakes, even if the store is heard again.
 	wakeAll bool
-	// restarted: leaders here with a member on that store have not been looked at yet.
+	// restarted: leaders here with a member on that store have not been looked at yet. Until then
+	// nothing that the store says counts as an answer.
 	restarted bool
 	// gone: the application has said that the store does not come back.
 	gone bool
@@ -31,9 +41,12 @@ type peer struct {
 // owedWake is a group to wake, and the first batch that says so.
 type owedWake struct{ group, number uint64 }
 
+// firstBatch is the first batch that was sent in a tick.
+type firstBatch struct{ number, tick uint64 }
+
 // addPeer makes a store known, which counts as heard from now.
 func (s *Store) addPeer(store uint64) int {
-	s.peers = append(s.peers, &peer{store: store, heardAt: s.clock})
+	s.peers = append(s.peers, &peer{store: store, heardAt: s.clock, answeredAt: s.clock})
 	s.lists = append(s.lists, list{none, none}, list{none, none})
 	return len(s.peers) - 1
 }
@@ -51,21 +64,49 @@ func (s *Store) peerOf(store uint64) int {
 	return s.addPeer(store)
 }
 
-// hear notes a batch as a sign of life. It reports whether the batch is the newest of its store, so
-// that its marks of sleep count. A batch of an earlier life, and one that a later one has
-// overtaken, may be very old.
-func (s *Store) hear(b *Batch) (fresh bool) {
-	at := s.peerOf(b.From)
+// isFresh reports whether a batch is the newest of its store, so that it counts as a sign of life
+// and its marks of sleep count. A batch of an earlier life, and one that a later one has overtaken,
+// may be very old.
+func (s *Store) isFresh(at int, b *Batch) bool {
 	p := s.peers[at]
-	if b.HeardIncarnation == s.cfg.Incarnation {
-		p.wakes = slices.DeleteFunc(p.wakes, func(w owedWake) bool { return w.number <= b.HeardNumber })
+	return b.Incarnation > p.incarnation || b.Incarnation == p.incarnation && b.Number > p.number
+}
+
+// hearWakes wakes the groups that a batch says are awake elsewhere, before the batch counts as a
+// heartbeat or an answer for them.
+func (s *Store) hearWakes(at int, b *Batch, fresh bool) {
+	p := s.peers[at]
+	if fresh && b.Incarnation > p.incarnation {
+		if p.incarnation != 0 {
+			s.splice(ledList(at), wakingList(at))
+			p.wakes, p.wakeAll = nil, true
+			clear(s.invites) // some may be of the earlier life; their leaders offer again
+			s.lookAtLeaders(at)
+		}
+		p.awakeSince = b.AwakeSince
 	}
-	if b.Incarnation < p.incarnation || b.Incarnation == p.incarnation && b.Number <= p.number {
-		return false
+	if fresh && b.AwakeSince > p.awakeSince {
+		p.awakeSince = b.AwakeSince
+		s.lookAtLeaders(at)
 	}
-	if b.Incarnation > p.incarnation && p.incarnation != 0 {
-		s.restarted(at)
+	for _, id := range b.Wakes {
+		if i, ok := s.index[id]; ok {
+			delete(s.offers, i)
+			s.wakeTold(i, at)
+		}
 	}
+}
+
+// lookAtLeaders wakes the leaders here that have a member on a store whose replicas are awake.
+func (s *Store) lookAtLeaders(at int) {
+	s.peers[at].restarted, s.waking = true, true
+	s.splice(ledList(0), wakingList(0))
+	clear(s.offers) // what was agreed to does not count any more; leaders offer again
+}
+
+// hear notes a fresh batch as a sign of life.
+func (s *Store) hear(at int, b *Batch) {
+	p := s.peers[at]
 	p.gone = false
 	p.incarnation, p.number, p.heardAt = b.Incarnation, b.Number, s.clock
 	if p.silent {
@@ -74,23 +115,21 @@ func (s *Store) hear(b *Batch) (fresh bool) {
 			s.splice(wakingList(at), ledList(at)) // their leader is still there
 		}
 	}
-	return true
+	if b.HeardIncarnation != s.cfg.Incarnation {
+		return
+	}
+	p.wakes = slices.DeleteFunc(p.wakes, func(w owedWake) bool { return w.number <= b.HeardNumber })
+	if b.HeardNumber > p.confirmed && !p.restarted {
+		p.confirmed, p.answeredAt, p.deaf = b.HeardNumber, s.clock, false
+		for len(p.firsts) > 0 && p.firsts[0].number <= b.HeardNumber {
+			p.confirmedAt, p.firsts = p.firsts[0].tick, p.firsts[1:]
+		}
+	}
 }
 
-// restarted: a store has another incarnation. It leads nothing any more, and its replicas do not
-// sleep any more.
-func (s *Store) restarted(at int) {
-	p := s.peers[at]
-	p.wakes, p.wakeAll, p.restarted = nil, true, true
-	s.splice(ledList(at), wakingList(at))
-	s.splice(ledList(0), wakingList(0))
-	s.waking = true
-	clear(s.invites) // some may be of the earlier life; their leaders offer again
-}
-
-// tickPeers looks for silent stores, wakes groups, and makes beats.
+// tickPeers looks for stores that are silent or do not answer, wakes groups, and makes beats.
 func (s *Store) tickPeers() {
-	silent, others := 0, 0
+	others := 0
 	for at, p := range s.peers {
 		if at == 0 || p.gone {
 			continue
@@ -98,18 +137,12 @@ func (s *Store) tickPeers() {
 		others++
 		if !p.silent && s.clock-p.heardAt >= uint64(s.cfg.ElectionTick) {
 			p.silent = true
-			s.splice(ledList(at), wakingList(at))
-			s.waking = true
+			s.abandon(at)
 		}
-		if p.silent {
-			silent++
+		if !p.deaf && s.clock-p.answeredAt >= uint64(s.cfg.ElectionTick) {
+			p.deaf, s.waking = true, true
+			s.splice(ledList(0), wakingList(0)) // some may have lost their quorum
 		}
-	}
-	if self := s.peers[0]; others > 0 && silent == others && !self.silent {
-		self.silent, self.wakeAll, s.waking = true, true, true
-		s.splice(ledList(0), wakingList(0))
-	} else if silent < others {
-		self.silent = false
 	}
 	if s.waking {
 		s.wakeSome()
@@ -119,6 +152,17 @@ func (s *Store) tickPeers() {
 	}
 }
 
+// abandon wakes the groups that a store leads. Should it still be there, it learns by AwakeSince
+// that its batches are no heartbeats any more.
+func (s *Store) abandon(at int) {
+	p := s.peers[at]
+	if s.lists[ledList(at)].first != none {
+		p.sinceOwn = p.sent + 1
+	}
+	s.splice(ledList(at), wakingList(at))
+	s.waking = true
+}
+
 // wakeSome wakes the groups in the waking lists, up to the bound of a tick. A leader here that need
 // not wake is put back.
 func (s *Store) wakeSome() {
@@ -126,22 +170,19 @@ func (s *Store) wakeSome() {
 	for j := range s.peers {
 		at := (j + 1) % len(s.peers) // this store's leaders come last
 		p := s.peers[at]
-		for ; left > 0; left-- {
+		for ; left > 0 && s.lists[wakingList(at)].first != none; left-- {
 			i := s.lists[wakingList(at)].first
-			if i == none {
-				break
-			}
-			if at == 0 && !p.wakeAll && !s.hasRestartedMember(i) {
+			switch {
+			case at > 0:
+				s.wakeFollower(i)
+			case s.mustWake(i):
+				s.touch(i)
+				s.groups[i].active = 0
+				s.settle(i)
+			default:
 				s.unlink(i)
 				s.link(i, ledList(0))
-				continue
 			}
-			s.touch(i)
-			s.groups[i].active = 0 // nothing but a store has woken it: it may sleep again at once
-			if at > 0 {
-				s.takeTurns(i)
-			}
-			s.settle(i)
 		}
 		if s.lists[wakingList(at)].first != none {
 			return
@@ -152,6 +193,51 @@ func (s *Store) wakeSome() {
 	for _, p := range s.peers {
 		p.restarted = false
 	}
+}
+
+// wakeFollower wakes a group whose leader's store is gone. If it is late for that, its election
+// timeout ends with the next tick, so that the bound of campaigns holds.
+func (s *Store) wakeFollower(i uint32) {
+	s.touched++
+	s.wake(i)
+	s.takeTurns(i)
+	g := &s.groups[i]
+	g.node.TickN(min(s.clock-g.at, g.node.NextDue()-1))
+	g.at = s.clock
+	g.active = 0 // nothing but a store has woken it: it may sleep again at once
+	s.settle(i)
+}
+
+// mustWake reports whether a leader here lost its quorum, or has a member on a store whose replicas
+// have woken.
+func (s *Store) mustWake(i uint32) bool {
+	must := s.quorumSilence(i) >= uint64(s.cfg.ElectionTick)
+	s.otherMembers(i, func(_, store uint64) {
+		at := s.peerOf(store)
+		must = must || at > 0 && s.peers[at].restarted
+	})
+	return must
+}
+
+// quorumSilence returns for how many ticks no quorum of a group that this store leads has answered.
+func (s *Store) quorumSilence(i uint32) uint64 {
+	g := &s.groups[i]
+	silences := make([]uint64, 0, 8)
+	g.node.WithProgress(func(id uint64, typ raft.ProgressType, _ tracker.Progress) {
+		if typ != raft.ProgressTypePeer {
+			return
+		}
+		switch at := s.peerOf(s.cfg.StoreOf(g.id, id)); {
+		case at < 0:
+			silences = append(silences, never)
+		case at == 0:
+			silences = append(silences, 0)
+		default:
+			silences = append(silences, s.clock-s.peers[at].answeredAt)
+		}
+	})
+	slices.Sort(silences)
+	return silences[len(silences)/2]
 }
 
 // takeTurns gives the members of a group without its leader election timeouts that do not overlap,
@@ -178,15 +264,6 @@ func (s *Store) takeTurns(i uint32) {
 	election := uint64(s.cfg.ElectionTick)
 	timeout := election*(1+turn) + mix(s.cfg.Seed^s.clock, g.id)%election
 	_ = g.node.SetRandomizedElectionTimeout(int(timeout)) // an error leaves the timeout as it is
-}
-
-// hasRestartedMember reports whether a member of a group is on a store that has restarted.
-func (s *Store) hasRestartedMember(i uint32) (has bool) {
-	s.otherMembers(i, func(_, store uint64) {
-		at := s.peerOf(store)
-		has = has || at > 0 && s.peers[at].restarted
-	})
-	return has
 }
 
 // otherMembers calls f for every member of a group besides this store's.
@@ -218,13 +295,23 @@ func (s *Store) oweWakes(i uint32) {
 	}
 	g.offered = false
 	delete(s.offers, i)
-	s.otherMembers(i, func(_, store uint64) {
-		if at := s.peerOf(store); at > 0 {
-			p := s.peers[at]
-			p.wakes = append(p.wakes, owedWake{group: g.id, number: p.sent + 1})
-			s.beats = true
-		}
-	})
+	s.otherMembers(i, func(_, store uint64) { s.oweWake(s.peerOf(store), g.id) })
+}
+
+// oweLeaderWake ends what a leader may rely on: that this follower is asleep.
+func (s *Store) oweLeaderWake(i uint32) {
+	if g := &s.groups[i]; !g.leads {
+		s.oweWake(s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead)), g.id)
+	}
+}
+
+// oweWake has another store told, until it confirms that, that a replica here is awake, or gone.
+func (s *Store) oweWake(at int, group uint64) {
+	if at > 0 {
+		p := s.peers[at]
+		p.wakes = append(p.wakes, owedWake{group: group, number: p.sent + 1})
+		s.beats = true
+	}
 }
 
 // ForgetStore forgets a store that will not come back, so that it gets no more beats. Groups that
@@ -234,8 +321,9 @@ func (s *Store) ForgetStore(store uint64) {
 		if at == 0 || p.store != store {
 			continue
 		}
-		s.splice(ledList(at), wakingList(at))
-		p.wakes, p.wakeAll, s.waking = nil, true, true
-		p.gone = true
+		s.abandon(at)
+		s.splice(ledList(0), wakingList(0))
+		p.wakes, p.wakeAll = nil, true
+		p.gone, p.deaf = true, true
 	}
 }

@@ -13,24 +13,25 @@ import (
 var simSeeds = flag.Int("simseeds", 30, "how many seeds TestStoresInASimulatedWorld tries")
 var simFirst = flag.Int("simfirst", 1, "the first of them")
 
-// Random faults on 3 to 5 stores: crashes, restarts, cuts in one direction, loss, delay,
-// duplicates, slow disks, groups that move, and long times of rest. Every property is checked in
-// each tick. In the end a minority of stores stays dead, the network is healed, and every group has
-// to commit.
+// Random faults on 3 to 5 stores: crashes, restarts with old and with empty disks, cuts in one
+// direction, loss, delay, duplicates, slow disks, slow clocks, groups that move, reads, and long
+// times of rest. Package property checks every group in each step. In the end a minority of stores
+// stays dead, the network is healed, and every group has to commit.
 func TestStoresInASimulatedWorld(t *testing.T) {
-	slept, sleepers := 0, 0
+	slept, sleepers, leases := 0, 0, 0
 	for seed := *simFirst; seed < *simFirst+*simSeeds; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			s := newSimulation(t, uint64(seed))
 			s.run(150)
 			s.end()
 			slept, sleepers = slept+s.slept, sleepers+s.world.asleep()
+			leases += s.leases
 		})
 	}
-	if slept == 0 || sleepers == 0 {
-		t.Errorf("%d replicas slept during the runs and %d at their ends: nothing is shown", slept, sleepers)
+	if slept == 0 || sleepers == 0 || leases == 0 {
+		t.Errorf("%d replicas slept during the runs and %d at their ends, %d reads from leases: nothing is shown", slept, sleepers, leases)
 	}
-	t.Logf("%d times a replica slept at a fault, %d at the ends", slept, sleepers)
+	t.Logf("%d times a replica slept at a fault, %d at the ends, %d reads from leases", slept, sleepers, leases)
 }
 
 // simulation is a world that is disturbed.
@@ -54,8 +55,16 @@ func newSimulation(tb testing.TB, seed uint64) *simulation {
 	}
 	w.tuneGroup = func(c *raft.Config) {
 		c.HeartbeatTick = 1 + int(seed/2%2)*2
-		if seed%4 == 0 {
+		switch seed % 4 {
+		case 0, 1:
 			c.LeaseDriftTicks = 2
+		case 2:
+			c.PreVote, c.CheckQuorum = seed%8 == 2, seed%16 < 8
+		}
+	}
+	for id := 1; id <= stores; id++ {
+		if w.rng.IntN(3) == 0 {
+			w.slow[uint64(id)] = 10 + w.rng.IntN(30) // two ticks in the time of a lease at most
 		}
 	}
 	w.start()
@@ -88,7 +97,7 @@ func (s *simulation) run(faults int) {
 }
 
 func (s *simulation) fault() {
-	switch s.rng.IntN(12) {
+	switch s.rng.IntN(15) {
 	case 0, 1:
 		s.crash(s.pick())
 	case 2, 3:
@@ -102,8 +111,14 @@ func (s *simulation) fault() {
 	case 7:
 		s.loss = s.rng.IntN(3) * 10
 	case 8:
-		s.move()
+		s.move(s.any())
 	case 9:
+		s.wipe(s.stores[s.pick()-1])
+	case 10, 11:
+		for range 1 + s.rng.IntN(4) {
+			s.read(s.stores[s.pick()-1], s.any())
+		}
+	case 12:
 		id := s.any()
 		if m := s.leader(id); m != nil {
 			target := s.pick()
@@ -119,9 +134,34 @@ func (s *simulation) fault() {
 	}
 }
 
-// move replaces a member of a group by a new replica on a store that has none, in one joint change.
-func (s *simulation) move() {
-	g := s.any()
+// lost returns a member of a group whose disk is gone; 0 if there is none.
+func (s *simulation) lost(g uint64) uint64 {
+	for _, id := range s.history[g].config.Voters {
+		if d := s.stores[storeOf(g, id)-1].disks[g]; d == nil || d.replica != id {
+			return id
+		}
+	}
+	return 0
+}
+
+// wipe restarts a store with empty disks. Its replicas have to be replaced before another store may
+// lose its own.
+func (s *simulation) wipe(m *machine) {
+	for g := uint64(1); g <= s.groups; g++ {
+		if h := s.history[g]; s.lost(g) != 0 || len(h.config.VotersOutgoing) > 0 || h.last < h.LastConfChange {
+			return
+		}
+	}
+	s.crash(m.id)
+	for _, g := range m.order {
+		m.disks[g] = nil
+	}
+	s.boot(m)
+}
+
+// move replaces a member of a group by a new replica on a store that has none, in one joint change:
+// one that has lost its disk, or any.
+func (s *simulation) move(g uint64) {
 	lead := s.leader(g)
 	if lead == nil {
 		return
@@ -131,6 +171,9 @@ func (s *simulation) move() {
 		return
 	}
 	old, to := voters[s.rng.IntN(len(voters))], s.pick()
+	if lost := s.lost(g); lost != 0 {
+		old, to = lost, storeOf(g, lost)
+	}
 	m := s.stores[to-1]
 	if m.store == nil || m.replicaOf(g) != nil || m.disks[g] != nil {
 		return
@@ -174,6 +217,18 @@ func (s *simulation) end() {
 	}
 	// Changes that are under way end first: a minority of the stores has to be one of each group.
 	s.ticks(150)
+	for g := uint64(1); g <= s.groups; g++ {
+		for range 20 {
+			if s.lost(g) == 0 {
+				break
+			}
+			s.move(g)
+			s.ticks(30)
+		}
+		if s.lost(g) != 0 {
+			s.tb.Fatalf("group %d: replica %d has lost its disk and is not replaced", g, s.lost(g))
+		}
+	}
 	s.clean()
 	s.crash(s.pick())
 	s.ticks(150)

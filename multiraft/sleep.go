@@ -15,19 +15,45 @@ type invite struct {
 	term, commit uint64
 }
 
-// wake ends the sleep of a group. Time asleep does not count for its members, but for what a leader
-// was promised: its clock passes over it.
+// wake ends the sleep of a group, and makes up for the time: every fresh batch from the leader's
+// store was a heartbeat, and every one that confirms a newer batch was an answer. A follower has
+// then seen the ticks up to the last of them, a leader the present one.
 func (s *Store) wake(i uint32) {
 	g := &s.groups[i]
 	g.asleep = false
 	s.unlink(i)
-	if g.leads {
-		g.node.SkipTicks(s.clock - g.at)
+	until := s.clock
+	if !g.leads {
+		led := s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead))
+		until = max(g.at, s.peers[led].heardAt)
+	} else if quiet := s.quorumSilence(i); quiet >= uint64(s.cfg.ElectionTick) {
+		until = max(g.at, s.clock-quiet) // what follows may be a check that fails
 	}
-	g.at, g.active = s.clock, s.clock
+	g.node.TickAsleep(until-g.at, func(replica uint64) (arrived, sent uint64) {
+		at := s.peerOf(s.cfg.StoreOf(g.id, replica))
+		if at < 0 {
+			return never, never
+		}
+		return until - min(until, s.peers[at].answeredAt), until - min(until, s.peers[at].confirmedAt)
+	})
+	g.at, g.active = until, s.clock
 }
 
-// sleep stops the clock of a group, whose node has seen every tick, until wake.
+// wakeTold wakes a group because another store has said that a replica there is awake, or leads no
+// more.
+func (s *Store) wakeTold(i uint32, by int) {
+	g := &s.groups[i]
+	if !g.asleep {
+		return
+	}
+	if g.leads || by == s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead)) {
+		s.wake(i)
+	}
+	s.touch(i)
+	s.settle(i)
+}
+
+// sleep leaves a group, whose node has seen every tick, to the beats of the stores until wake.
 func (s *Store) sleep(i uint32) {
 	g := &s.groups[i]
 	led := 0
@@ -36,6 +62,9 @@ func (s *Store) sleep(i uint32) {
 	}
 	if led < 0 || !g.leads && (led == 0 || s.peers[led].silent) {
 		return // nobody would notice that the leader is gone
+	}
+	if g.leads && s.quorumSilence(i) >= uint64(s.cfg.ElectionTick) {
+		return // nor that the quorum is
 	}
 	delete(s.offers, i)
 	s.unlink(i)
@@ -51,25 +80,28 @@ func (s *Store) stepHeartbeat(h *Heartbeat, fresh bool) error {
 	if err != nil || !h.Sleep || !fresh || !s.groups[i].maySleep {
 		return s.stepLine(h.Group, &m)
 	}
-	g := &s.groups[i]
-	if g.asleep {
-		s.touched++
+	if g := &s.groups[i]; g.asleep {
+		if st := g.node.BasicStatus(); st.Term != h.Term || st.Commit != h.Commit || st.Lead != h.From {
+			return s.stepTo(i, &m)
+		}
 	} else {
 		s.touch(i)
 	}
+	s.touched++
 	s.invites[i] = invite{term: h.Term, commit: h.Commit}
-	if err = g.node.Step(m); err != nil {
+	if err = s.groups[i].node.Step(m); err != nil {
 		delete(s.invites, i)
 	}
 	s.settle(i)
 	return err
 }
 
-// stepResponse takes the response to a heartbeat. Agreement does not wake a leader that sleeps.
-func (s *Store) stepResponse(h *Heartbeat) error {
+// stepResponse takes the response to a heartbeat. Agreement does not wake a leader that sleeps. It
+// counts only if it is fresh: the follower may have woken since.
+func (s *Store) stepResponse(h *Heartbeat, fresh bool) error {
 	m := pb.Message{Type: pb.MsgHeartbeatResp, From: h.From, To: h.To, Term: h.Term, Context: h.Context}
 	i, err := s.find(h.Group)
-	if err != nil || !h.Sleep {
+	if err != nil || !h.Sleep || !fresh {
 		return s.stepLine(h.Group, &m)
 	}
 	g := &s.groups[i]
@@ -98,7 +130,17 @@ func (s *Store) stepLine(id uint64, m *pb.Message) error {
 		}
 		return err
 	}
-	err = s.touch(i).Step(*m)
+	return s.stepTo(i, m)
+}
+
+// stepTo gives a group a message, and wakes it. A leader that sends one is awake.
+func (s *Store) stepTo(i uint32, m *pb.Message) error {
+	if g := &s.groups[i]; g.asleep && !g.leads {
+		if st := g.node.BasicStatus(); m.From == st.Lead && m.Term == st.Term {
+			s.wake(i)
+		}
+	}
+	err := s.touch(i).Step(*m)
 	s.settle(i)
 	return err
 }

@@ -453,7 +453,7 @@ func TestALeaderCountsAgreementToItsPresentOfferOnly(t *testing.T) {
 			o := s.offers[0]
 			for _, m := range w.stores {
 				if m != lead {
-					_ = s.stepResponse(&Heartbeat{Group: 1, From: m.id, To: lead.id, Term: o.term - c.term, Commit: o.commit - c.commit, Sleep: true})
+					_ = s.stepResponse(&Heartbeat{Group: 1, From: m.id, To: lead.id, Term: o.term - c.term, Commit: o.commit - c.commit, Sleep: true}, true)
 				}
 			}
 			if got := s.groups[0].asleep; got != c.sleeps {
@@ -482,48 +482,209 @@ func TestALeaderThatSleepsIsWokenByDisagreementOnly(t *testing.T) {
 	}
 }
 
-func TestOnlyGroupsWithPreVoteAndCheckQuorumSleep(t *testing.T) {
-	for name, tune := range map[string]func(*raft.Config){
-		"pre-vote":     func(c *raft.Config) { c.PreVote = false },
-		"check-quorum": func(c *raft.Config) { c.CheckQuorum = false },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, 1, 3)
-			w.tuneGroup = tune
-			w.start()
-			w.group(1, 1, 2, 3)
-			w.electAll()
-			w.ticks(60)
-			if n := w.asleep(); n != 0 {
-				t.Errorf("%d replicas sleep", n)
-			}
-		})
+func TestOnlyGroupsWhoseStoreIsMissedInTimeSleep(t *testing.T) {
+	w := newWorld(t, 1, 3)
+	w.tune = func(c *Config) { c.ElectionTick = 11 }
+	w.start()
+	w.group(1, 1, 2, 3)
+	w.electAll()
+	w.ticks(60)
+	if n := w.asleep(); n != 0 {
+		t.Errorf("%d replicas sleep that would campaign before their store notices", n)
 	}
 }
 
-func TestNoLeaseOutlivesSleep(t *testing.T) {
+// Without pre-vote, a member that wakes alone would end the leader's term if its leader slept on.
+func TestAFollowerThatWakesAloneHearsOfItsLeaderAgain(t *testing.T) {
 	w := newWorld(t, 1, 3)
+	w.tuneGroup = func(c *raft.Config) { c.PreVote, c.CheckQuorum = false, false }
+	w.start()
+	w.group(1, 1, 2, 3)
+	w.electAll()
+	w.fallAsleep(3)
+	lead := w.leader(1)
+	term := lead.replicaOf(1).node.BasicStatus().Term
+	m := w.stores[lead.id%3]
+	w.cut[[2]uint64{m.id, lead.id}] = true // its first words are lost
+	if err := m.store.Do(1, func(*raft.RawNode) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.ticks(3)
+	clear(w.cut)
+	w.ticks(2)
+	if lead.replicaOf(1).asleep {
+		t.Error("the leader of a follower that is awake sleeps")
+	}
+	w.fallAsleep(3)
+	if now := lead.replicaOf(1).node.BasicStatus(); now.Term != term || now.RaftState != raft.StateLeader {
+		t.Errorf("the leader of term %d is %s at term %d", term, now.RaftState, now.Term)
+	}
+}
+
+// leased makes a group with leases, asleep.
+func leased(t *testing.T) (w *world, lead *machine, lease func() bool) {
+	w = newWorld(t, 1, 3)
 	w.tuneGroup = func(c *raft.Config) { c.LeaseDriftTicks = 1 }
 	w.start()
 	w.group(1, 1, 2, 3)
 	w.electAll()
 	w.ticks(3)
-	lead := w.leader(1)
-	lease := func() (ok bool) {
+	w.fallAsleep(3)
+	w.ticks(30)
+	lead = w.leader(1)
+	return w, lead, func() (ok bool) {
 		_ = lead.store.Do(1, func(n *raft.RawNode) error { _, ok = n.LeaseRead(); return nil })
 		return ok
 	}
+}
+
+func TestBeatsKeepTheLeaseOfASleepingLeader(t *testing.T) {
+	_, _, lease := leased(t)
 	if !lease() {
-		t.Fatal("an awake leader has no lease: what rides in heartbeats is lost")
+		t.Error("no lease although all stores have answered")
 	}
-	w.fallAsleep(3)
-	w.ticks(10)
+}
+
+// The lease counts from when the newest beat was sent that a quorum has answered.
+func TestALeaseEndsWhenBeatsAreNotAnswered(t *testing.T) {
+	for missed, want := range map[int]bool{7: true, 8: false} {
+		w, lead, lease := leased(t)
+		for _, m := range w.stores {
+			w.cut[[2]uint64{lead.id, m.id}] = true // its beats get lost, theirs do not
+		}
+		w.ticks(missed)
+		if got := lease(); got != want {
+			t.Errorf("a lease after %d ticks without an answer: %t", missed, got)
+		}
+	}
+}
+
+// A member that has restarted has promised nothing in its new life.
+func TestBeatsOfAStoreThatHasRestartedKeepNoLease(t *testing.T) {
+	w, lead, lease := leased(t)
+	lead.store.cfg.MaxWakes = 0 // it does not get to look at its leaders
+	other := w.stores[(lead.id+1)%3]
+	w.crash(other.id)
+	m := w.stores[lead.id%3]
+	w.crash(m.id)
+	w.ticks(1)
+	w.boot(m)
+	m.store.cfg.MaxWakes = 0
+	w.ticks(8)
 	if lease() {
-		t.Error("a lease has outlived ten ticks of sleep")
+		t.Error("a lease after eight ticks")
 	}
+}
+
+// A leader steps down as soon as if its heartbeats had not been answered, although other stores are
+// heard.
+func TestALeaderThatLosesItsQuorumStepsDownInTime(t *testing.T) {
+	w := newWorld(t, 1, 5)
+	w.start()
+	w.group(1, 1, 2, 3)
+	w.group(2, 1, 2, 4)
+	w.electAll()
+	for g := uint64(1); g <= 2; g++ {
+		lead := w.leader(g)
+		_ = lead.store.Do(g, func(n *raft.RawNode) error { n.TransferLeader(1); return nil })
+	}
+	w.ticks(3)
+	w.fallAsleep(6)
+	w.crash(2)
+	w.crash(3)
+	w.ticks(9)
+	if n := w.asleep(); n != 3 {
+		t.Fatalf("%d replicas sleep before the stores count as silent", n)
+	}
+	w.ticks(11)
+	if st := w.stores[0].replicaOf(1).node.BasicStatus(); st.RaftState == raft.StateLeader {
+		t.Error("it leads without a quorum for two election timeouts")
+	}
+	if r := w.stores[0].replicaOf(2); !r.asleep || !r.leads {
+		t.Error("the leader that has a quorum was woken")
+	}
+}
+
+// A follower's election timeout counts from its leader's last beat.
+func TestAFollowerCountsFromTheLastBeat(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	m := w.stores[lead.id%3]
+	w.ticks(20)
+	w.crash(lead.id)
+	w.ticks(6)
+	if r := m.replicaOf(1); !r.asleep {
+		t.Fatal("it is awake")
+	}
+	_ = m.store.Do(1, func(n *raft.RawNode) error {
+		_ = n.SetRandomizedElectionTimeout(10)
+		if got := n.NextDue(); got != 4 {
+			t.Errorf("its election timeout of 10 ticks ends in %d, and the last beat came 6 ticks ago", got)
+		}
+		return nil
+	})
+}
+
+// A store that has not heard another for long has woken the groups that it leads. If that was the
+// network's fault, the leaders have to know.
+func TestALeaderLearnsThatItsFollowersWereWoken(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	m := w.stores[lead.id%3]
+	w.cut[[2]uint64{lead.id, m.id}], w.cut[[2]uint64{m.id, lead.id}] = true, true
+	w.ticks(9)
+	w.tamper = func(b *Batch) { b.Messages = nil } // so that nothing else wakes the leader
 	w.ticks(2)
-	if !lease() {
-		t.Error("who has woken gets no lease")
+	if m.replicaOf(1).asleep || !lead.replicaOf(1).asleep {
+		t.Fatalf("asleep: follower %t, leader %t", m.replicaOf(1).asleep, lead.replicaOf(1).asleep)
+	}
+	clear(w.cut)
+	before := lead.store.touched
+	w.ticks(2)
+	if lead.store.touched == before {
+		t.Error("the leader sleeps on")
+	}
+	w.tamper = nil
+	w.fallAsleep(3)
+	w.ticks(3)
+	before = lead.store.touched
+	w.ticks(9)
+	if lead.store.touched != before {
+		t.Error("it is woken again for the same reason")
+	}
+}
+
+func TestAgreementThatIsNotFreshDoesNotCount(t *testing.T) {
+	w := three(t, 1, nil)
+	w.electAll()
+	w.ticks(1)
+	lead := w.leader(1)
+	s := lead.store
+	for s.offers[0] == nil {
+		w.now++
+		s.Tick()
+		w.work(lead)
+		w.wire = nil
+	}
+	o := *s.offers[0]
+	agreement := func(m *machine, number uint64) *Batch {
+		return &Batch{
+			From: m.id, To: lead.id, Incarnation: m.incarnation, Number: number, HeardIncarnation: lead.incarnation,
+			HeardNumber: s.peers[s.peerOf(m.id)].sent,
+			Responses:   []Heartbeat{{Group: 1, From: m.id, To: lead.id, Term: o.term, Commit: o.commit, Sleep: true}},
+		}
+	}
+	a, b := w.stores[lead.id%3], w.stores[(lead.id+1)%3]
+	_ = s.Step(agreement(a, 1000))
+	_ = s.Step(agreement(b, 1))
+	if s.groups[0].asleep {
+		t.Fatal("agreement that was overtaken counts")
+	}
+	// Who has agreed and is awake since does not count either.
+	_ = s.Step(&Batch{From: a.id, To: lead.id, Incarnation: a.incarnation, Number: 1001, Wakes: []uint64{1}})
+	_ = s.Step(agreement(b, 1000))
+	if s.groups[0].asleep {
+		t.Error("agreement that was taken back counts")
 	}
 }
 

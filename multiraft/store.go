@@ -46,8 +46,8 @@ type Store struct {
 type group struct {
 	node *raft.RawNode
 	id   uint64
-	// at is the tick of the store up to which the node's clock was advanced; while the group
-	// sleeps, the tick at which it fell asleep.
+	// at is the tick of the store up to which the node's clock was advanced. While the group
+	// sleeps, it is the tick at which it fell asleep.
 	at uint64
 	// due is the tick at which the node has something to do.
 	due uint64
@@ -109,7 +109,7 @@ func (s *Store) AddGroup(id uint64, config *raft.Config) error {
 	}
 	s.groups[i] = group{
 		node: node, id: id, at: s.clock, active: s.clock, list: none,
-		maySleep: s.cfg.SleepTicks > 0 && cfg.CheckQuorum && cfg.PreVote,
+		maySleep: s.cfg.SleepTicks > 0 && cfg.ElectionTick >= s.cfg.ElectionTick,
 	}
 	s.index[id] = i
 	s.settle(i)
@@ -124,7 +124,7 @@ func (s *Store) RemoveGroup(id uint64) error {
 	if !ok {
 		return groupError(id, ErrNoGroup)
 	}
-	s.oweWakes(i)
+	s.oweAll(i)
 	s.unlink(i)
 	delete(s.offers, i)
 	delete(s.invites, i)
@@ -163,6 +163,7 @@ func (s *Store) touch(i uint32) *raft.RawNode {
 	s.touched++
 	if g.asleep {
 		s.wake(i)
+		s.oweLeaderWake(i)
 	}
 	if g.at < s.clock {
 		g.node.TickN(s.clock - g.at)
@@ -198,12 +199,20 @@ func (s *Store) fail(i uint32, err error) {
 	if g.failed {
 		return
 	}
-	s.oweWakes(i)
+	s.oweAll(i)
 	s.unlink(i)
 	delete(s.offers, i)
 	delete(s.invites, i)
 	g.failed, g.asleep, g.leads, g.queued = true, false, false, false
 	s.failed = append(s.failed, Failure{Group: g.id, Err: err})
+}
+
+// oweAll tells the other members that this replica is gone, as far as they rely on it.
+func (s *Store) oweAll(i uint32) {
+	if s.groups[i].asleep {
+		s.oweLeaderWake(i)
+	}
+	s.oweWakes(i)
 }
 
 // Do calls f with a group's node, for what Store has no method for: campaigns, transfers,
@@ -257,13 +266,10 @@ func (s *Store) StepMessage(id uint64, m pb.Message) error {
 		}
 		return groupError(id, err)
 	}
-	node := s.touch(i)
 	if m.Type != pb.MsgHeartbeat && m.Type != pb.MsgHeartbeatResp {
 		s.groups[i].active = s.clock
 	}
-	err = node.Step(m)
-	s.settle(i)
-	return groupError(id, err)
+	return groupError(id, s.stepTo(i, &m))
 }
 
 // Step takes a batch of another store. Messages that a group refuses do not keep the others from
@@ -274,7 +280,12 @@ func (s *Store) Step(b *Batch) error {
 	if b.To != s.cfg.ID || b.From == s.cfg.ID || b.From == 0 || b.Incarnation == 0 {
 		return fmt.Errorf("%w: from store %x to store %x, at store %x", ErrBatch, b.From, b.To, s.cfg.ID)
 	}
-	fresh := s.hear(b)
+	at := s.peerOf(b.From)
+	fresh := s.isFresh(at, b)
+	s.hearWakes(at, b, fresh)
+	if fresh {
+		s.hear(at, b)
+	}
 	var first error
 	note := func(id uint64, err error) {
 		if err != nil && first == nil {
@@ -285,16 +296,12 @@ func (s *Store) Step(b *Batch) error {
 		note(b.Heartbeats[j].Group, s.stepHeartbeat(&b.Heartbeats[j], fresh))
 	}
 	for j := range b.Responses {
-		note(b.Responses[j].Group, s.stepResponse(&b.Responses[j]))
+		note(b.Responses[j].Group, s.stepResponse(&b.Responses[j], fresh))
 	}
-	// After the offers: they are older.
-	for _, id := range b.Wakes {
-		if i, err := s.find(id); err == nil {
+	for _, id := range b.Wakes { // after the offers: they are older
+		if i, ok := s.index[id]; ok {
 			delete(s.invites, i)
-			if s.groups[i].asleep {
-				s.touch(i)
-				s.settle(i)
-			}
+			s.wakeTold(i, at)
 		}
 	}
 	for j := range b.Messages {

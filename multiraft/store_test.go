@@ -20,7 +20,7 @@ func three(tb testing.TB, n int, tune func(*Config)) *world {
 	return w
 }
 
-func noSleep(c *Config) { c.SleepTicks = 0 }
+func noSleep(c *Config) { c.SleepTicks = -1 }
 
 func TestGroupsElectAndCommit(t *testing.T) {
 	w := three(t, 20, noSleep)
@@ -136,7 +136,7 @@ func TestAReadyIsBoundedInGroupsAndBytes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			rd := s.Ready()
+			rd := w.ready(w.stores[0])
 			if len(rd.Writes) != 10 {
 				t.Errorf("%d groups in a Ready", len(rd.Writes))
 			}
@@ -160,7 +160,7 @@ func TestABusyGroupWaitsForItsTurn(t *testing.T) {
 		for g := range uint64(3) { // all of them always have work
 			_ = s.Propose(g+1, []byte("x"))
 		}
-		rd := s.Ready()
+		rd := w.ready(w.stores[0])
 		for _, wr := range rd.Writes {
 			turns[wr.Group]++
 		}
@@ -182,10 +182,10 @@ func TestOtherGroupsWorkWhileAWriteIsUnderWay(t *testing.T) {
 	w.settle()
 	s := w.stores[0].store
 	_ = s.Propose(1, []byte("x"))
-	slow := s.Ready()
+	slow := w.ready(w.stores[0])
 	_ = s.Propose(1, []byte("y"))
 	_ = s.Propose(2, []byte("x"))
-	rd := s.Ready()
+	rd := w.ready(w.stores[0])
 	if len(rd.Writes) != 1 || rd.Writes[0].Group != 2 {
 		t.Fatalf("while group 1 is being written: %+v", rd.Writes)
 	}
@@ -202,7 +202,7 @@ func TestGroupsComeAndGoWhileOthersRun(t *testing.T) {
 	w.electAll()
 	s := w.stores[0].store
 	_ = w.propose(1, "x")
-	rd := s.Ready() // the group goes while its work is out
+	rd := w.ready(w.stores[0]) // the group goes while its work is out
 	if err := s.RemoveGroup(1); err != nil {
 		t.Fatal(err)
 	}
@@ -245,10 +245,10 @@ func TestAReadyIsSyncedIfOneOfItsGroupsHasToBe(t *testing.T) {
 	w.settle()
 	s := w.stores[0].store
 	_ = s.Propose(2, []byte("x"))
-	rd := s.Ready()
+	rd := w.ready(w.stores[0])
 	_ = s.Propose(1, []byte("x"))
 	w.finish(w.stores[0], rd)
-	rd = s.Ready() // the entry of group 1, and then the commit index of group 2
+	rd = w.ready(w.stores[0]) // the entry of group 1, and then the commit index of group 2
 	if len(rd.Writes) != 2 || rd.Writes[0].Group != 1 || len(rd.Writes[1].Entries) > 0 {
 		t.Fatalf("%+v", rd.Writes)
 	}
@@ -266,7 +266,7 @@ func TestWorkOfAGroupThatWasRemovedDoesNotAdvanceAnother(t *testing.T) {
 	w.settle()
 	m := w.stores[0]
 	_ = m.store.Propose(1, []byte("x"))
-	old := m.store.Ready()
+	old := w.ready(m)
 	if err := m.store.RemoveGroup(1); err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestWorkOfAGroupThatWasRemovedDoesNotAdvanceAnother(t *testing.T) {
 	var rd *Ready
 	for rd == nil || len(rd.parts) == 0 {
 		m.store.Tick()
-		rd = m.store.Ready()
+		rd = w.ready(m)
 	}
 	m.store.Advance(old)
 	if !m.replicaOf(2).out {
@@ -316,7 +316,7 @@ func TestAQuarantinedGroupIsReportedAndOthersGoOn(t *testing.T) {
 	}
 	storage.fail = true
 	w.group(2, 1)
-	rd := s.Ready()
+	rd := w.ready(w.stores[0])
 	w.finish(w.stores[0], rd)
 	w.ticks(100)
 	failures := w.stores[0].failures
@@ -353,6 +353,7 @@ func TestReadsAreAnsweredThroughAStore(t *testing.T) {
 	w.electAll()
 	w.ticks(60)
 	for _, m := range w.stores { // followers ask the leader, who sleeps
+		m.disks[2].rec.Asks([]byte{byte(m.id)})
 		if err := m.store.ReadIndex(2, []byte{byte(m.id)}); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // world is a few stores on a network, with their disks, in simulated time. Everything that happens
@@ -24,6 +25,8 @@ type world struct {
 	// The network: loss of packets in percent, the longest delay in ticks, and cuts by direction.
 	loss, delay int
 	cut         map[[2]uint64]bool
+	// slow: a store with such an entry misses one tick of so many.
+	slow map[uint64]int
 	// hold is the longest time, in ticks, for which a write is under way.
 	hold int
 	// tamper changes what goes over the wire.
@@ -31,6 +34,7 @@ type world struct {
 
 	sent    map[string]int // lines and messages by kind
 	batches int
+	leases  int // reads from leases
 	history map[uint64]*history
 }
 
@@ -56,6 +60,7 @@ type disk struct {
 	*raft.MemoryStorage
 	replica uint64
 	applied []pb.Entry
+	rec     *property.Node
 }
 
 // packet is a batch under way.
@@ -67,17 +72,16 @@ type packet struct {
 
 // history is what was seen of a group.
 type history struct {
-	leaders   map[uint64]uint64 // by term
-	committed map[uint64]pb.Entry
-	last      uint64
-	config    pb.ConfState // that of the last entry that changed it
-	votes     map[[2]uint64]uint64
+	property.Observer
+	last   uint64 // the last index that was applied
+	config pb.ConfState
+	asked  int // reads
 }
 
 func newWorld(tb testing.TB, seed uint64, stores int) *world {
 	w := &world{
 		tb: tb, rng: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]uint64]bool{}, sent: map[string]int{},
-		history: map[uint64]*history{},
+		history: map[uint64]*history{}, slow: map[uint64]int{},
 	}
 	for id := 1; id <= stores; id++ {
 		w.stores = append(w.stores, &machine{id: uint64(id), disks: map[uint64]*disk{}})
@@ -127,13 +131,37 @@ func (w *world) startGroup(m *machine, g uint64) {
 	if err := m.store.AddGroup(g, cfg); err != nil {
 		w.tb.Fatal(err)
 	}
+	d.rec = w.history[g].Node(d.replica)
+	view, _ := property.ViewOf(d)
+	hs, cs, _ := d.InitialState()
+	d.rec.Recovers(view, hs)
+	d.rec.Starts(m.shown(g))
+	d.rec.Conf = cs
+}
+
+// shown is what a replica shows of itself.
+func (m *machine) shown(g uint64) property.State {
+	st := m.replicaOf(g).node.BasicStatus()
+	return property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)}
+}
+
+// show reports the state of all replicas of a store.
+func (w *world) show(m *machine) {
+	for _, g := range m.order {
+		if r := m.replicaOf(g); r != nil && !r.failed {
+			m.disks[g].rec.Shows(m.shown(g))
+		}
+	}
 }
 
 // group makes a group with replicas on the stores.
 func (w *world) group(g uint64, stores ...uint64) {
 	w.tb.Helper()
 	snap := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: pb.ConfState{Voters: stores}}}
-	w.history[g] = &history{leaders: map[uint64]uint64{}, committed: map[uint64]pb.Entry{}, votes: map[[2]uint64]uint64{}, config: snap.Metadata.ConfState}
+	h := &history{config: snap.Metadata.ConfState}
+	h.Begins(1, 1)
+	h.Report = func(v property.Violation) { w.tb.Fatalf("group %d: %v", g, &v) }
+	w.history[g] = h
 	for _, id := range stores {
 		m := w.stores[id-1]
 		d := &disk{MemoryStorage: raft.NewMemoryStorage(), replica: id}
@@ -162,8 +190,9 @@ func (w *world) tick() {
 	w.tb.Helper()
 	w.now++
 	for _, m := range w.stores {
-		if m.store != nil {
+		if slow := w.slow[m.id]; m.store != nil && (slow == 0 || w.now%slow != int(m.id)) {
 			m.store.Tick()
+			w.show(m)
 		}
 	}
 	w.settle()
@@ -207,7 +236,7 @@ func (w *world) work(m *machine) (moved bool) {
 	}
 	for m.store != nil && m.store.HasReady() {
 		moved = true
-		rd := m.store.Ready()
+		rd := w.ready(m)
 		if w.hold > 0 && w.rng.IntN(3) == 0 {
 			m.held = append(m.held, heldReady{rd, w.now + w.rng.IntN(w.hold+1)})
 			continue
@@ -215,6 +244,18 @@ func (w *world) work(m *machine) (moved bool) {
 		w.finish(m, rd)
 	}
 	return moved
+}
+
+// ready takes a Ready.
+func (w *world) ready(m *machine) *Ready {
+	rd := m.store.Ready()
+	for i := range rd.Writes {
+		if d := m.disks[rd.Writes[i].Group]; d != nil {
+			d.rec.HandsOut(rd.Writes[i].Entries, &rd.Writes[i].Snapshot)
+		}
+	}
+	w.show(m)
+	return rd
 }
 
 // finish writes, sends, applies and advances.
@@ -235,13 +276,18 @@ func (w *world) finish(m *machine, rd *Ready) {
 			w.tb.Fatal(err)
 		}
 		if !raft.IsEmptyHardState(wr.HardState) {
-			w.checkVote(wr.Group, d.replica, wr.HardState)
 			if err := d.SetHardState(wr.HardState); err != nil {
 				w.tb.Fatal(err)
 			}
 		}
+		d.rec.Writes(wr.HardState, wr.Entries, &wr.Snapshot, true)
 	}
 	for _, b := range rd.Batches {
+		b.Each(func(g uint64, msg pb.Message) {
+			if d := m.disks[g]; d != nil && d.replica == msg.From {
+				d.rec.Sends(&msg)
+			}
+		})
 		w.send(b)
 	}
 	for _, a := range rd.Applies {
@@ -249,7 +295,14 @@ func (w *world) finish(m *machine, rd *Ready) {
 	}
 	m.failures = append(m.failures, rd.Failures...)
 	m.reads = append(m.reads, rd.Reads...)
+	for _, r := range rd.Reads {
+		m.disks[r.Group].rec.Answers(r.RequestCtx, r.Index)
+	}
+	for _, r := range rd.DroppedReads {
+		m.disks[r.Group].rec.DropsRead(r.Context)
+	}
 	m.store.Advance(rd)
+	w.show(m)
 }
 
 // send puts a batch on the wire, as bytes.
@@ -301,6 +354,7 @@ func (w *world) deliver() (moved bool) {
 				w.tb.Fatal(err)
 			}
 			_ = m.store.Step(&b)
+			w.show(m)
 			moved = true
 		}
 	}
@@ -314,11 +368,8 @@ func (w *world) apply(m *machine, a *Apply) {
 		return
 	}
 	for _, e := range a.Entries {
+		d.rec.Applies(&e)
 		d.applied = append(d.applied, e)
-		if seen, ok := h.committed[e.Index]; ok && (seen.Term != e.Term || string(seen.Data) != string(e.Data)) {
-			w.tb.Fatalf("group %d: store %d applies %v, another %v", a.Group, m.id, e, seen)
-		}
-		h.committed[e.Index] = e
 		h.last = max(h.last, e.Index)
 		if e.Type == pb.EntryNormal {
 			continue
@@ -338,29 +389,23 @@ func (w *world) apply(m *machine, a *Apply) {
 			cc = c
 		}
 		cs, err := m.store.ApplyConfChange(a.Group, cc)
+		if err == nil {
+			d.rec.Configures(e.Index, cs)
+		}
 		if err == nil && e.Index == h.last {
 			h.config = *cs
 		}
 	}
 }
 
-// checkVote: a replica votes once a term.
-func (w *world) checkVote(g, replica uint64, hs pb.HardState) {
-	w.tb.Helper()
-	if hs.Vote == 0 {
-		return
-	}
-	votes := w.history[g].votes
-	key := [2]uint64{replica, hs.Term}
-	if before := votes[key]; before != 0 && before != hs.Vote {
-		w.tb.Fatalf("group %d: replica %d votes for %d and %d at term %d", g, replica, before, hs.Vote, hs.Term)
-	}
-	votes[key] = hs.Vote
-}
-
 // crash ends a store without a word. What it has not written is gone.
 func (w *world) crash(id uint64) {
 	m := w.stores[id-1]
+	for _, g := range m.order {
+		if m.replicaOf(g) != nil {
+			m.disks[g].rec.Stops()
+		}
+	}
 	m.store, m.held = nil, nil
 }
 
@@ -403,13 +448,6 @@ func (w *world) check() {
 				continue
 			}
 			st := r.node.BasicStatus()
-			if st.RaftState == raft.StateLeader {
-				h := w.history[g]
-				if other := h.leaders[st.Term]; other != 0 && other != st.ID {
-					w.tb.Fatalf("group %d: %d and %d lead term %d", g, other, st.ID, st.Term)
-				}
-				h.leaders[st.Term] = st.ID
-			}
 			if r.asleep {
 				w.checkSleeper(m, r, &st)
 			}
@@ -433,7 +471,7 @@ func (w *world) checkSleeper(m *machine, r *group, st *raft.BasicStatus) {
 	m.store.otherMembers(m.store.index[r.id], func(replica, store uint64) {
 		d := w.stores[store-1].disks[r.id]
 		if d == nil || d.replica != replica {
-			w.tb.Fatalf("group %d: leader sleeps, and replica %d has no disk", r.id, replica)
+			return // its store was just wiped
 		}
 		if last, _ := d.LastIndex(); last < st.Commit {
 			w.tb.Fatalf("group %d: leader sleeps at commit index %d, and replica %d has %d", r.id, st.Commit, replica, last)
@@ -457,6 +495,28 @@ func (w *world) asleep() (n int) {
 		}
 	}
 	return n
+}
+
+// read asks for a read at a store, and takes one from its lease if it has one.
+func (w *world) read(m *machine, g uint64) {
+	r := m.replicaOf(g)
+	if r == nil || r.failed {
+		return
+	}
+	h, rec := w.history[g], m.disks[g].rec
+	_ = m.store.Do(g, func(n *raft.RawNode) error {
+		w.show(m)
+		if index, ok := n.LeaseRead(); ok {
+			w.leases++
+			rec.LeaseReads(index)
+		}
+		return nil
+	})
+	h.asked++
+	context := fmt.Appendf(nil, "%d", h.asked)
+	rec.Asks(context)
+	_ = m.store.ReadIndex(g, context)
+	w.show(m)
 }
 
 // propose proposes at the leader.

@@ -201,9 +201,11 @@
 //
 // # Commands for time
 //
-//	tick ID NUMBER [quiesced=true | skipped=true]
+//	tick ID NUMBER [quiesced=true | skipped=true | asleep=true]
 //	  Tick a node's clock. Quiesced ticks cause no election and no heartbeat.
-//	  Skipped ticks are reported as missed (RawNode.SkipTicks).
+//	  Skipped ticks are reported as missed (RawNode.SkipTicks). With asleep, the
+//	  node and its group count as asleep in that time (RawNode.TickAsleep), and
+//	  all members as alive.
 //
 //	tick-election ID
 //	  Tick ElectionTick times, the shortest timeout that may be drawn.

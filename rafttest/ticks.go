@@ -28,23 +28,28 @@ func (env *InteractionEnv) Tick(idx int, num int) error {
 }
 
 // handleTick. With quiesced, the ticks make no election and no heartbeat; with skipped, the clock
-// passes over them:
+// passes over them; with asleep, heartbeats and their answers count as exchanged:
 //
-//	tick ID NUMBER [quiesced=true | skipped=true]
+//	tick ID NUMBER [quiesced=true | skipped=true | asleep=true]
 func handleTick(env *InteractionEnv, a *args) error {
 	idx, n := a.node(), a.number("number of ticks", maxTicks)
-	var quiesced, skipped bool
+	var quiesced, skipped, asleep bool
 	a.setBool("quiesced", &quiesced)
 	a.setBool("skipped", &skipped)
+	a.setBool("asleep", &asleep)
 	if err := a.done(); err != nil {
 		return err
 	}
-	if !quiesced && !skipped {
+	if !quiesced && !skipped && !asleep {
 		return env.Tick(idx, int(n))
 	}
 	return env.input(idx, func(node *Node) error {
 		if skipped {
 			node.SkipTicks(n)
+			return nil
+		}
+		if asleep {
+			node.TickAsleep(n, func(uint64) (uint64, uint64) { return 0, 0 })
 			return nil
 		}
 		for range n {

@@ -34,6 +34,7 @@ const (
 	SetTimeout        Kind = 18 // [ticks]
 	StorageAvailable  Kind = 19
 	TickN             Kind = 20 // [ticks]
+	TickAsleep        Kind = 21 // [ticks; on a leader, what was answered for each other member: arrived, sent]
 )
 
 // What the node was answered and what it did, in the middle of an input. Errors are a number, see
@@ -63,7 +64,7 @@ func (k Kind) String() string {
 		AwaitCatchUp: "AwaitCatchUp", StepDown: "StepDown",
 		ReadIndex: "ReadIndex", Ready: "Ready", Advance: "Advance", ReportUnreachable: "ReportUnreachable",
 		ReportSnapshot: "ReportSnapshot", Bootstrap: "Bootstrap", SetTimeout: "SetTimeout", StorageAvailable: "StorageAvailable",
-		TickN:        "TickN",
+		TickN: "TickN", TickAsleep: "TickAsleep",
 		InitialState: "Storage.InitialState", FirstIndex: "Storage.FirstIndex", LastIndex: "Storage.LastIndex", Term: "Storage.Term",
 		Entries: "Storage.Entries", Snapshot: "Storage.Snapshot", Batch: "Batch", Lost: "Lost", Checkpoint: "Checkpoint",
 	}

@@ -354,6 +354,8 @@ func (e *exporter) ask(in *recording.Record) {
 		e.command("await-catch-up %d %d", e.id, id)
 	case recording.SkipTicks:
 		e.command("tick %d %d skipped=true", e.id, min(id, 10_000))
+	case recording.TickAsleep:
+		e.command("tick %d %d asleep=true", e.id, min(id, 10_000))
 	case recording.Bootstrap:
 		e.command("restart %d bootstrap=(%s)", e.id, strings.Trim(strings.ReplaceAll(fmt.Sprint(in.Numbers), " ", ","), "[]"))
 	case recording.ReadIndex:

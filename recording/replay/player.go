@@ -130,6 +130,13 @@ func (p *player) do(s *Step) {
 		n.Tick()
 	case recording.TickN:
 		n.TickN(in.Number(0))
+	case recording.TickAsleep:
+		next := 1
+		n.TickAsleep(in.Number(0), func(uint64) (arrived, sent uint64) {
+			arrived, sent = in.Number(next), in.Number(next+1)
+			next += 2
+			return arrived, sent
+		})
 	case recording.TickQuiesced:
 		n.TickQuiesced()
 	case recording.SkipTicks:

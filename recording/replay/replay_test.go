@@ -69,7 +69,7 @@ func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
 	}
 	t.Logf("%d inputs, %d bytes each", replayed, bytes/replayed)
 	for k := recording.Start; k <= recording.Batch; k++ { // the others are not for a stream
-		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.TickN ||
+		unseen := k == recording.TickQuiesced || k == recording.SkipTicks || k == recording.TickN || k == recording.TickAsleep ||
 			k == recording.AwaitCatchUp || k == recording.SetTimeout || k == recording.StorageAvailable
 		if kinds[k] == 0 && !unseen && k.String()[:1] != "K" && seeds > 10 {
 			t.Errorf("there was no %s", k)
@@ -165,6 +165,53 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	var script bytes.Buffer
 	if err := Export(records, Lives(records)[0], &script); err != nil || !strings.Contains(script.String(), "# ends as the recording did") {
 		t.Errorf("%v\n%s", err, script.String())
+	}
+}
+
+// What a leader asleep is told of its members is part of the input.
+func TestTimeAsleepIsReplayed(t *testing.T) {
+	var out bytes.Buffer
+	storage := raft.NewMemoryStorage()
+	snap := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: pb.ConfState{Voters: []uint64{1, 2, 3}}}}
+	if err := errors.Join(storage.ApplySnapshot(snap), storage.SetHardState(pb.HardState{Term: 1, Commit: 1})); err != nil {
+		t.Fatal(err)
+	}
+	c := raft.DefaultConfig(1, storage)
+	c.Recording, c.Logger, c.PreVote = &out, raft.DiscardLogger, false
+	n, err := raft.NewRawNode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := func() {
+		for n.HasReady() {
+			rd := n.Ready()
+			if err := errors.Join(storage.Append(rd.Entries), storage.SetHardState(rd.HardState)); err != nil {
+				t.Fatal(err)
+			}
+			n.Advance(rd)
+		}
+	}
+	_ = n.Campaign()
+	work()
+	_ = n.Step(pb.Message{Type: pb.MsgVoteResp, From: 2, To: 1, Term: 2})
+	work()
+	for id := uint64(2); id <= 3; id++ {
+		_ = n.Step(pb.Message{Type: pb.MsgAppResp, From: id, To: 1, Term: 2, Index: 2})
+	}
+	work()
+	n.TickAsleep(25, func(id uint64) (arrived, sent uint64) { return 7 * (id - 2), 9 })
+	active := func(n *raft.RawNode) (list []bool) {
+		for id := uint64(1); id <= 3; id++ {
+			list = append(list, n.Status().Progress[id].RecentActive)
+		}
+		return list
+	}
+	var last *raft.RawNode
+	if err := Run(read(t, out.Bytes()), func(s *Step) error { last = s.Node; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := active(last), active(n); !slices.Equal(got, want) || !slices.Equal(want, []bool{true, true, false}) {
+		t.Errorf("replayed: %t, recorded: %t", got, want)
 	}
 }
 
