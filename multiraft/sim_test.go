@@ -175,11 +175,18 @@ func (s *simulation) move(g uint64) {
 		old, to = lost, storeOf(g, lost)
 	}
 	m := s.stores[to-1]
-	if m.store == nil || m.replicaOf(g) != nil || m.disks[g] != nil {
+	if m.store == nil {
 		return
 	}
-	s.next[to]++
-	replica := to + 100*s.next[to]
+	d := m.disks[g]
+	if d != nil && (s.lost(g) == 0 || slices.Contains(voters, d.replica)) {
+		return
+	}
+	if d == nil { // otherwise the change that adds it was lost
+		s.next[to]++
+		d = &disk{MemoryStorage: raft.NewMemoryStorage(), replica: to + 100*s.next[to]}
+	}
+	replica := d.replica
 	cc := pb.ConfChangeV2{Changes: []pb.ConfChangeSingle{
 		{Type: pb.ConfChangeAddNode, NodeID: replica}, {Type: pb.ConfChangeRemoveNode, NodeID: old},
 	}}
@@ -188,11 +195,10 @@ func (s *simulation) move(g uint64) {
 			return err
 		}
 		return n.ProposeConfChange(cc)
-	}) != nil {
+	}) != nil || m.disks[g] != nil {
 		return
 	}
 	// The new replica begins with the configuration that all have begun with, and gets the log.
-	d := &disk{MemoryStorage: raft.NewMemoryStorage(), replica: replica}
 	for _, other := range s.stores {
 		if o := other.disks[g]; o != nil {
 			snap, _ := o.Snapshot()
