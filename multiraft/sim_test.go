@@ -28,6 +28,9 @@ func TestStoresInASimulatedWorld(t *testing.T) {
 			leases += s.leases
 		})
 	}
+	if *simSeeds < 10 {
+		return
+	}
 	if slept == 0 || sleepers == 0 || leases == 0 {
 		t.Errorf("%d replicas slept during the runs and %d at their ends, %d reads from leases: nothing is shown", slept, sleepers, leases)
 	}

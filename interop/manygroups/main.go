@@ -2,7 +2,7 @@
 // that are ticked by hand, of this library and of etcd/raft v3.6.
 //
 //	go run ./interop/manygroups                  # some minutes, and 3 GB of memory
-//	go run ./interop/manygroups -only awake -groups 10000
+//	go run ./interop/manygroups -only idle -groups 10000
 //
 // Everything but the part writes runs in one process and one goroutine. Batches travel as values and
 // writes go to memory, so the figures are those of the core. Times are CPU times; of several turns
@@ -30,8 +30,8 @@ import (
 
 func main() {
 	profile := flag.String("cpuprofile", "", "file for a profile")
-	only := flag.String("only", "", "run the parts whose name begins with this: sleep, bytes, awake, hand, v3.6, wake, dead, writes")
-	groups := flag.Int("groups", 100_000, "groups of three in the parts bytes, awake, hand, v3.6 and dead")
+	only := flag.String("only", "", "run the parts whose name begins with this: sleep, bytes, idle, lines, hand, v3.6, wake, dead, writes")
+	groups := flag.Int("groups", 100_000, "groups of three in the parts bytes, idle, lines, hand, v3.6 and dead")
 	many := flag.Int("many", 1_000_000, "sleeping groups in the part sleep")
 	ticks := flag.Int("ticks", 20, "ticks of a turn")
 	turns := flag.Int("turns", 3, "turns")
@@ -54,7 +54,8 @@ func main() {
 	}{
 		{"sleep", func() { sleep(1000, *many, *ticks, *turns) }},
 		{"bytes", func() { bytes(*groups / 3) }},
-		{"awake", func() { awake(*groups, *ticks, *turns) }},
+		{"idle", func() { idle(*groups, *ticks, *turns, 0, "stores") }},
+		{"lines", func() { idle(*groups, *ticks, *turns, -1, "stores without sleep") }},
 		{"hand", func() { byHand(*groups, *ticks, *turns) }},
 		{"v3.6", func() { byHandEtcd(*groups, *ticks, *turns) }},
 		{"wake", func() { wake(10_000, *turns) }},
@@ -132,16 +133,17 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// awake measures idle groups of three that are awake.
-func awake(groups, ticks, turns int) {
-	c := newCluster(3, groups, 3, 0)
-	for range 3 {
+// idle measures idle groups of three: with the stores' beats in place of their heartbeats, and with
+// heartbeats, as groups need them of which a member does not sleep.
+func idle(groups, ticks, turns, sleepTicks int, what string) {
+	c := newCluster(3, groups, 3, sleepTicks)
+	for range 40 {
 		c.tick()
 	}
 	runtime.GC()
 	batches := c.batches
 	d := fastest(turns, ticks, c.tick)
-	report(fmt.Sprintf("stores, %d batches a tick", (c.batches-batches)/(ticks*turns)), d, groups)
+	report(fmt.Sprintf("%s, %d batches a tick", what, (c.batches-batches)/(ticks*turns)), d, groups)
 }
 
 func byHand(groups, ticks, turns int) {
@@ -157,7 +159,7 @@ func byHandEtcd(groups, ticks, turns int) {
 }
 
 func report(what string, d time.Duration, groups int) {
-	fmt.Printf("awake: %s: %d ns for a tick of one of %d idle groups of three\n", what, d.Nanoseconds()/int64(groups), groups)
+	fmt.Printf("idle: %s: %v for a tick of %d groups of three, %.4g ns each\n", what, d, groups, float64(d.Nanoseconds())/float64(groups))
 }
 
 // wake wakes sleeping groups of three by a proposal each, until all are committed.
