@@ -123,7 +123,7 @@
 //     [Config.SnapshotTicks], [RawNode.StorageAvailable], [BasicStatus.StalledTicks],
 //     tracker.Inflights.Bytes.
 //   - Many groups: package multiraft, [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep],
-//     [RawNode.TickAsleep].
+//     [RawNode.TickAsleep], [RawNode.FreeBuffers].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].
 //   - [Operator], the interface of every Node for what v3.6's Node lacks; package session.
 //

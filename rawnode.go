@@ -6,10 +6,10 @@ import (
 	"github.com/ffd200af/raft/recording"
 )
 
-// RawNode is one node of a Raft group, driven by the application from a single
-// goroutine: it is not safe for concurrent use. The application feeds it ticks,
-// messages and proposals, takes batches of work with Ready, and calls Advance when a
-// batch is done. See the package documentation for the loop.
+// RawNode is one node of a Raft group, driven by the application from a single goroutine: it is not
+// safe for concurrent use. The application feeds it ticks, messages and proposals, takes batches of
+// work with Ready, and calls Advance when a batch is done. See the package documentation for the
+// loop.
 //
 // No input makes a RawNode panic. If an invariant breaks or its Storage fails, the node is
 // quarantined: Err says why, and every method then returns that error or does nothing.
@@ -33,9 +33,9 @@ type RawNode struct {
 	verified *mark // the state at the last Verify; nil if there was none
 }
 
-// NewRawNode starts a node from what config.Storage holds. It returns a ConfigError
-// for a config that cannot be used, and an error matching ErrStorage or
-// ErrCommitBeyondLog for a Storage that fails or contradicts itself. The config is copied.
+// NewRawNode starts a node from what config.Storage holds. It returns a ConfigError for a config
+// that cannot be used, and an error matching ErrStorage or ErrCommitBeyondLog for a Storage that
+// fails or contradicts itself. The config is copied.
 func NewRawNode(config *Config) (*RawNode, error) {
 	rn := &RawNode{reuse: config.ReuseMemory}
 	written, err := rn.raft.start(config)
@@ -81,8 +81,8 @@ func (r *raft) admitBytes(kind recording.Kind, blob []byte, numbers ...uint64) e
 	return r.err()
 }
 
-// Tick advances the node's clock by one tick. Elections and heartbeats are counted in
-// ticks, see Config.
+// Tick advances the node's clock by one tick. Elections and heartbeats are counted in ticks, see
+// Config.
 func (rn *RawNode) Tick() {
 	if rn.raft.admit(recording.Tick) == nil {
 		rn.raft.tick()
@@ -108,8 +108,8 @@ func (rn *RawNode) TickN(n uint64) {
 	}
 }
 
-// TickQuiesced advances the clock without elections or heartbeats, for
-// applications that put idle groups to sleep by common agreement of their members.
+// TickQuiesced advances the clock without elections or heartbeats, for applications that put idle
+// groups to sleep by common agreement of their members.
 func (rn *RawNode) TickQuiesced() {
 	if rn.raft.admit(recording.TickQuiesced) == nil {
 		rn.raft.clock++
@@ -130,9 +130,9 @@ func (rn *RawNode) SkipTicks(n uint64) {
 	}
 }
 
-// Campaign starts an election now, as if the election timeout had passed. It does
-// nothing on a leader and on a node that may not lead (not a voter, or a committed
-// configuration change is not applied yet).
+// Campaign starts an election now, as if the election timeout had passed. It does nothing on a
+// leader and on a node that may not lead (not a voter, or a committed configuration change is not
+// applied yet).
 func (rn *RawNode) Campaign() error {
 	if err := rn.raft.admit(recording.Campaign); err != nil {
 		return err
@@ -183,8 +183,8 @@ func (rn *RawNode) proposeConfChange(typ pb.EntryType, data []byte) error {
 
 // CheckConfChange returns the reason why this node would now neither append cc nor send it to the
 // leader, or nil. The reason is one of the errors of CheckProposal. A leader also returns
-// ErrConfChangePending if an earlier change may not be applied. Its error matches
-// ErrBadConfChange if cc is illegal in the active configuration.
+// ErrConfChangePending if an earlier change may not be applied. Its error matches ErrBadConfChange
+// if cc is illegal in the active configuration.
 func (rn *RawNode) CheckConfChange(cc pb.ConfChangeI) error {
 	typ, data, err := pb.MarshalConfChange(cc)
 	if err != nil {
@@ -268,8 +268,8 @@ func (rn *RawNode) CheckTransfer(transferee uint64) error {
 }
 
 // StepDown makes a leader give the leadership away, like TransferLeader to the voter that is best
-// suited: one that was heard from recently, with the longest log. The error matches
-// ErrNotLeader, or ErrTransferTarget if there is no other voter.
+// suited: one that was heard from recently, with the longest log. The error matches ErrNotLeader,
+// or ErrTransferTarget if there is no other voter.
 func (rn *RawNode) StepDown() error {
 	if err := rn.raft.admit(recording.StepDown); err != nil {
 		return err
@@ -309,16 +309,16 @@ func (rn *RawNode) LeaseRead() (index uint64, ok bool) {
 	return r.log.Committed(), true
 }
 
-// Step gives the node a message from a peer, or a response of its storage threads. The
-// node keeps the data of entries and the snapshot; it does not keep or change the
-// message's slices. An error that matches ErrInvalidMessage means that the message was
-// refused and nothing has changed; ErrStepLocalMsg and ErrStepPeerNotFound likewise.
+// Step gives the node a message from a peer, or a response of its storage threads. The node keeps
+// the data of entries and the snapshot; it does not keep or change the message's slices. An error
+// that matches ErrInvalidMessage means that the message was refused and nothing has changed;
+// ErrStepLocalMsg and ErrStepPeerNotFound likewise.
 func (rn *RawNode) Step(m pb.Message) error {
 	return rn.raft.step(&m)
 }
 
-// HasReady reports whether Ready would return work. It is false while a Ready is
-// with the application.
+// HasReady reports whether Ready would return work. It is false while a Ready is with the
+// application.
 func (rn *RawNode) HasReady() bool {
 	r := &rn.raft
 	if r.err() != nil || rn.lent {
@@ -334,10 +334,10 @@ func (rn *RawNode) writeDue() bool {
 	return r.log.WriteDue() || rn.hard != r.hardState()
 }
 
-// Ready returns the next batch of work, see the type. Without async storage writes it
-// must be followed by Advance once the batch is persisted, applied and sent; until
-// then Ready returns an empty batch, while all other methods may be called. With async
-// storage writes there is no Advance.
+// Ready returns the next batch of work, see the type. Without async storage writes it must be
+// followed by Advance once the batch is persisted, applied and sent; until then Ready returns an
+// empty batch, while all other methods may be called. With async storage writes there is no
+// Advance.
 //
 // The result is filled in place: it is large, and copying it once more costs as much as a step.
 func (rn *RawNode) Ready() (rd Ready) {
@@ -487,6 +487,19 @@ func (rn *RawNode) lentWrite() write {
 	return w
 }
 
+// FreeBuffers drops the arrays that Config.ReuseMemory keeps for the next batch. A program with
+// many nodes calls it for one that is likely to be idle for long. It changes nothing else, and does
+// nothing while a batch is with the application.
+func (rn *RawNode) FreeBuffers() {
+	if rn.raft.err() != nil || rn.lent {
+		return
+	}
+	rn.raft.outbox.free()
+	if rs := rn.raft.reads; rs != nil && len(rs.lent) == 0 {
+		rs.lent, rs.contexts = nil, nil
+	}
+}
+
 // ReportUnreachable tells a leader that the last messages to a peer were not delivered. The leader
 // then sends what was in flight again, with the next entry or commit or after the peer's next sign
 // of life.
@@ -496,8 +509,8 @@ func (rn *RawNode) ReportUnreachable(id uint64) {
 	}
 }
 
-// ReportSnapshot tells a leader how the transmission of a snapshot to a follower
-// ended. Without it the follower gets no entries until Config.SnapshotTicks have passed.
+// ReportSnapshot tells a leader how the transmission of a snapshot to a follower ended. Without it
+// the follower gets no entries until Config.SnapshotTicks have passed.
 func (rn *RawNode) ReportSnapshot(id uint64, status SnapshotStatus) {
 	if rn.raft.admit(recording.ReportSnapshot, id, uint64(status)) == nil {
 		rn.raft.reportSnapshot(id, status == SnapshotFailure)

@@ -91,6 +91,13 @@ func (o *outbox) returned() {
 	}
 }
 
+// free drops the arrays that wait for reuse.
+func (o *outbox) free() {
+	if o.empty() {
+		o.filling, o.lent = nil, nil
+	}
+}
+
 // responsePool keeps the arrays that carry the responses of storage messages. Each message carries
 // one, and its acknowledgement returns it; acknowledgements arrive in order. An array is reused one
 // acknowledgement later, so that a thread may step the last response before it sends the others. A

@@ -123,10 +123,11 @@ func (r *raft) answersAsleep(n uint64, answered func(id uint64) (arrived, sent u
 // leadAsleep is the leader's half of TickAsleep.
 func (r *raft) leadAsleep(n uint64, answers []uint64) {
 	r.passAsleep(n)
-	r.heartbeatElapsed = int32(cycle(uint32(r.heartbeatElapsed), n, r.limits.heartbeatTicks()))
-	r.electionElapsed = cycle(r.electionElapsed, n, r.limits.electionTicks())
+	elapsed, beats := cycle(uint32(r.heartbeatElapsed), n, r.limits.heartbeatTicks())
+	sinceCheck, checks := cycle(r.electionElapsed, n, r.limits.electionTicks())
+	r.heartbeatElapsed, r.electionElapsed = int32(elapsed), sinceCheck
 	r.stalledAt, r.stalledTicks = r.log.Stable(), 0
-	checked := r.checkQuorum && uint64(r.electionElapsed) < n
+	checked := r.checkQuorum && checks > 0
 	if r.leases() {
 		r.openReads().round += n // a round in each tick
 		r.members.Echo(r.id, r.reads.round)
@@ -138,6 +139,9 @@ func (r *raft) leadAsleep(n uint64, answers []uint64) {
 		}
 		if r.members.ID(i) == r.id {
 			continue
+		}
+		for range min(beats, 2) { // each heartbeat does it, and two are enough
+			pr.Rest()
 		}
 		arrived, sent := answers[0], answers[1]
 		answers = answers[2:]
@@ -186,10 +190,12 @@ func (r *raft) leaseAsleep(n uint64) {
 	}
 }
 
-// cycle adds n ticks to a counter that starts again when it reaches limit.
-func cycle(elapsed uint32, n uint64, limit int) uint32 {
+// cycle adds n ticks to a counter that starts again when it reaches limit. It returns how often
+// that has happened, too.
+func cycle(elapsed uint32, n uint64, limit int) (after uint32, times uint64) {
 	if limit >= neverTicks {
-		return pass(elapsed, n)
+		return pass(elapsed, n), 0
 	}
-	return uint32((uint64(elapsed) + n%uint64(limit)) % uint64(limit))
+	rest := uint64(elapsed) + n%uint64(limit)
+	return uint32(rest % uint64(limit)), n/uint64(limit) + rest/uint64(limit)
 }

@@ -168,6 +168,33 @@ func TestANodeWhoseThreadsAreBehindMayNotSleep(t *testing.T) {
 	c.wantMaySleep(1, false)
 }
 
+func TestANodeThatGoesToSleepKeepsNoArrays(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.ReuseMemory = true })
+	c.elect(1)
+	c.propose(1, "x")
+	c.node(1).ReadIndex([]byte("r"))
+	c.settle()
+	for id := uint64(1); id <= 3; id++ {
+		n := c.node(id)
+		n.FreeBuffers()
+		if o := &n.raft.outbox; cap(o.filling) > 0 || o.lent != nil {
+			t.Errorf("node %d keeps room for %d messages", id, cap(o.filling))
+		}
+		if rs := n.raft.reads; rs != nil && (cap(rs.lent) > 0 || cap(rs.contexts) > 0) {
+			t.Errorf("node %d keeps room for reads", id)
+		}
+	}
+	// What is out, or due, stays.
+	c.tick(1, 1)
+	c.node(1).FreeBuffers()
+	rd := c.node(1).Ready()
+	c.node(1).FreeBuffers()
+	if len(rd.Messages) != 2 || rd.Messages[0].Type != pb.MsgHeartbeat || c.node(1).raft.outbox.lent == nil {
+		t.Errorf("%v", rd.Messages)
+	}
+	c.node(1).Advance(rd)
+}
+
 // exchange is what TickAsleep stands for, tick by tick: a heartbeat for a follower, and the answers
 // of the other members for a leader, until arrived ticks before the end, each to the heartbeat of
 // delay ticks before.

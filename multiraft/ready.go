@@ -81,7 +81,12 @@ type Ready struct {
 
 	parts []part
 	bytes int
-	used  []*Batch // all that were ever needed, in the order of peers
+	taken int // groups
+	// most is the largest number of groups that these arrays have held. So many Readys since have
+	// held much less: calm.
+	most, calm int
+
+	used []*Batch // all that were ever needed, in the order of peers
 }
 
 // part is a group whose work is with the application.
@@ -136,7 +141,22 @@ func (s *Store) Advance(rd *Ready) {
 			s.settle(p.group)
 		}
 	}
-	s.spare = append(s.spare, rd)
+	if rd.isOfUse() {
+		s.spare = append(s.spare, rd)
+	}
+}
+
+// isOfUse reports whether the arrays of a Ready are kept for later ones. They are not when many
+// Readys have been much smaller than what they were made for.
+func (rd *Ready) isOfUse() bool {
+	const few, small, many = 64, 8, 100
+	rd.most = max(rd.most, rd.taken)
+	if rd.most <= few || small*rd.taken >= rd.most {
+		rd.calm = 0
+	} else {
+		rd.calm++
+	}
+	return rd.calm < many
 }
 
 // newReady returns an empty Ready.
@@ -162,6 +182,7 @@ func (s *Store) newReady() *Ready {
 		Writes: rd.Writes[:0], Batches: rd.Batches[:0], Applies: rd.Applies[:0], Reads: rd.Reads[:0],
 		DroppedReads: rd.DroppedReads[:0], Roles: rd.Roles[:0], CatchUps: rd.CatchUps[:0],
 		Failures: rd.Failures[:0], Unknowns: rd.Unknowns[:0], parts: rd.parts[:0], used: rd.used,
+		most: rd.most, calm: rd.calm,
 	}
 	return rd
 }
@@ -169,6 +190,7 @@ func (s *Store) newReady() *Ready {
 // take adds the work of one group.
 func (s *Store) take(i uint32, rd *Ready) {
 	s.touched++
+	rd.taken++
 	g := &s.groups[i]
 	ready := g.node.Ready()
 	s.collect(g.id, &ready, rd)

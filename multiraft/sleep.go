@@ -70,6 +70,7 @@ func (s *Store) sleep(i uint32) {
 	s.unlink(i)
 	s.link(i, ledList(led))
 	g.asleep, g.due = true, never
+	g.node.FreeBuffers()
 }
 
 // stepHeartbeat takes a heartbeat, with an offer of sleep if it has the mark and is fresh. An offer

@@ -143,6 +143,20 @@ func TestARestartIsNoticedByItsIncarnation(t *testing.T) {
 	w.fallAsleep(90)
 }
 
+// Nobody is left on the store who would campaign and wake the others.
+func TestFollowersOfAStoreThatLostItsDisksAreWoken(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	w.crash(lead.id)
+	lead.disks[1] = nil
+	w.ticks(2)
+	w.boot(lead)
+	w.ticks(25)
+	if got := w.leader(1); got == nil || got == lead {
+		t.Error("the group has no leader")
+	}
+}
+
 // The members of groups that others lead, on a store that has restarted, are told so by their
 // leaders. They need not campaign.
 func TestARestartedFollowerSleepsAgainWithoutACampaign(t *testing.T) {

@@ -145,6 +145,44 @@ func TestAReadyIsBoundedInGroupsAndBytes(t *testing.T) {
 	}
 }
 
+// What a peak has needed is given back when it is long over.
+func TestAReadyThatIsTooLargeIsNotKept(t *testing.T) {
+	w := newWorld(t, 1, 1)
+	w.start()
+	for g := range uint64(300) {
+		w.group(g+1, 1)
+	}
+	w.electAll()
+	m := w.stores[0]
+	room := func(groups uint64) int {
+		for g := range groups {
+			_ = m.store.Propose(g+1, []byte("x"))
+		}
+		rd := w.ready(m)
+		w.finish(m, rd)
+		return cap(rd.parts)
+	}
+	if most := room(300); most < 300 {
+		t.Fatalf("room for %d groups", most)
+	}
+	w.settle()
+	for range 90 { // some of them large
+		room(1)
+		room(1)
+		room(1)
+		room(50)
+	}
+	if room(1) < 300 {
+		t.Error("the arrays of a busy store are given back")
+	}
+	for range 400 {
+		room(1)
+	}
+	if now := room(1); now >= 300 {
+		t.Errorf("room for %d groups after 400 Readys with one", now)
+	}
+}
+
 // A group that always has work does not keep others waiting: after each turn it waits behind them.
 func TestABusyGroupWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t, 1, 1)

@@ -111,7 +111,7 @@ func sleep(few, many, ticks, turns int) {
 // bytes measures the memory of a sleeping replica, without its storage.
 func bytes(groups int) {
 	c := newCluster(3, groups, 3, 5)
-	for range 60 {
+	for range 300 { // until everybody sleeps, and has forgotten the elections
 		c.tick()
 	}
 	with := heap()
