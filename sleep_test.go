@@ -266,36 +266,47 @@ func TestTimeAsleepIsAsIfHeartbeatsHadBeenSent(t *testing.T) {
 			}
 		}
 		c.settle()
-		n := rapid.Uint64Range(1, 45).Draw(t, "ticks asleep")
-		arrived, delay := map[uint64]uint64{}, map[uint64]uint64{}
-		for id := uint64(2); id <= 3; id++ {
-			arrived[id] = rapid.Uint64Range(0, 46).Draw(t, "arrived")
-			delay[id] = rapid.Uint64Range(0, 5).Draw(t, "delay")
-		}
-		for id := uint64(1); id <= 3; id++ {
-			if !c.node(id).MaySleep() {
-				seen["has something to do"]++
-				continue
+		dice := newGenerator(rapid.Uint64().Draw(t, "seed"), 0)
+		for range 20 {
+			n := 1 + dice.next()%45
+			arrived, delay := map[uint64]uint64{}, map[uint64]uint64{}
+			for id := uint64(2); id <= 3; id++ {
+				arrived[id], delay[id] = dice.next()%47, dice.next()%6
 			}
-			awake, asleep := copyOf(t, c.node(id)), copyOf(t, c.node(id))
-			exchange(t, awake, n, arrived, delay)
-			if awake.raft.role != c.node(id).raft.role {
-				seen["no quorum answers"]++
-				continue
+			for _, node := range c.nodes {
+				compareAsleep(t, seen, node, n, arrived, delay)
 			}
-			asleep.TickAsleep(n, func(id uint64) (uint64, uint64) { return arrived[id], arrived[id] + delay[id] })
-			for _, rn := range []*RawNode{awake, asleep} {
-				rn.Advance(rn.Ready()) // so that both have forgotten what the last batch was
-			}
-			wantSameAsleep(t, seen, awake, asleep)
 		}
 	})
+	if testing.Short() {
+		return // which does not come to everything
+	}
 	t.Log(seen)
 	for _, want := range []string{"leader", "follower", "lease", "no lease", "learner", "inactive", "no check-quorum"} {
 		if seen[want] == 0 {
 			t.Errorf("never seen: %s", want)
 		}
 	}
+}
+
+// compareAsleep compares a node that is awake for n ticks with one that is asleep.
+func compareAsleep(tb rapid.TB, seen map[string]int, node *testNode, n uint64, arrived, delay map[uint64]uint64) {
+	tb.Helper()
+	if !node.MaySleep() {
+		seen["has something to do"]++
+		return
+	}
+	awake, asleep := copyOf(tb, node), copyOf(tb, node)
+	exchange(tb, awake, n, arrived, delay)
+	if awake.raft.role != node.raft.role {
+		seen["no quorum answers"]++
+		return
+	}
+	asleep.TickAsleep(n, func(id uint64) (uint64, uint64) { return arrived[id], arrived[id] + delay[id] })
+	for _, rn := range []*RawNode{awake, asleep} {
+		rn.Advance(rn.Ready()) // so that both have forgotten what the last batch was
+	}
+	wantSameAsleep(tb, seen, awake, asleep)
 }
 
 // wantSameAsleep compares whole states, but for the rounds that a lease may still be extended by:

@@ -18,6 +18,9 @@ var simFirst = flag.Int("simfirst", 1, "the first of them")
 // times of rest. Package property checks every group in each step. In the end a minority of stores
 // stays dead, the network is healed, and every group has to commit.
 func TestStoresInASimulatedWorld(t *testing.T) {
+	if testing.Short() {
+		*simSeeds = min(*simSeeds, 6)
+	}
 	slept, sleepers, leases := 0, 0, 0
 	for seed := *simFirst; seed < *simFirst+*simSeeds; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
