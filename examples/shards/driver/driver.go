@@ -37,7 +37,7 @@ type Options struct {
 	Groups   uint64 // 48
 
 	Tick       time.Duration // 100 ms
-	SleepTicks int           // a group sleeps when it is idle for as long; 0: never
+	SleepTicks int           // a group sleeps when it is idle for as long; 0: an election timeout
 	Disk       grouplog.Options
 	Log        *slog.Logger // slog.Default()
 }
