@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/input"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -194,76 +195,38 @@ func (b *Batch) Unmarshal(data []byte) error {
 	if len(data) == 0 || data[0] != version {
 		return fmt.Errorf("%w: unknown version", ErrBatch)
 	}
-	d := decoder{data: data[1:]}
+	d := input.Reader{Data: data[1:]}
 	b.reset()
 	for _, n := range [...]*uint64{&b.From, &b.To, &b.Incarnation, &b.Number, &b.HeardIncarnation, &b.HeardNumber, &b.AwakeSince} {
-		*n = d.number()
+		*n = d.Uvarint()
 	}
 	for _, lines := range [...]*[]Heartbeat{&b.Heartbeats, &b.Responses} {
-		for n := d.count(6); n > 0; n-- {
-			*lines = append(*lines, d.heartbeat())
+		for n := d.Count(6); n > 0; n-- {
+			*lines = append(*lines, readHeartbeat(&d))
 		}
 	}
-	for n := d.count(1); n > 0; n-- {
-		b.Wakes = append(b.Wakes, d.number())
+	for n := d.Count(1); n > 0; n-- {
+		b.Wakes = append(b.Wakes, d.Uvarint())
 	}
-	for n := d.count(2); n > 0; n-- {
-		m := Message{Group: d.number()}
-		if err := m.Message.Unmarshal(d.bytes(d.number())); err != nil {
+	for n := d.Count(2); n > 0; n-- {
+		m := Message{Group: d.Uvarint()}
+		if err := m.Message.Unmarshal(d.Bytes(d.Uvarint())); err != nil {
 			return fmt.Errorf("%w: group %x: %w", ErrBatch, m.Group, err)
 		}
 		b.Messages = append(b.Messages, m)
 	}
-	if d.bad || len(d.data) > 0 {
+	if !d.Done() {
 		return fmt.Errorf("%w: it ends in the middle, or has a tail", ErrBatch)
 	}
 	return nil
 }
 
-// decoder takes values from the front of data.
-type decoder struct {
-	data []byte
-	bad  bool
-}
-
-func (d *decoder) fail() { d.bad, d.data = true, nil }
-
-func (d *decoder) number() uint64 {
-	n, size := binary.Uvarint(d.data)
-	if size <= 0 {
-		d.fail()
-		return 0
-	}
-	d.data = d.data[size:]
-	return n
-}
-
-// count is a number of things that take at least size bytes each.
-func (d *decoder) count(size int) uint64 {
-	n := d.number()
-	if n > uint64(len(d.data)/size) {
-		d.fail()
-		return 0
-	}
-	return n
-}
-
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.data)) {
-		d.fail()
-		return nil
-	}
-	b := d.data[:n:n]
-	d.data = d.data[n:]
-	return b
-}
-
-func (d *decoder) heartbeat() Heartbeat {
-	h := Heartbeat{Group: d.number(), From: d.number(), To: d.number(), Term: d.number(), Commit: d.number()}
-	n := d.number()
+func readHeartbeat(d *input.Reader) Heartbeat {
+	h := Heartbeat{Group: d.Uvarint(), From: d.Uvarint(), To: d.Uvarint(), Term: d.Uvarint(), Commit: d.Uvarint()}
+	n := d.Uvarint()
 	h.Sleep = n&1 != 0
 	if n >>= 1; n > 0 {
-		h.Context = append([]byte(nil), d.bytes(n)...)
+		h.Context = append([]byte(nil), d.Bytes(n)...)
 	}
 	return h
 }

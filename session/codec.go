@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/ffd200af/raft/internal/input"
 )
 
 // The encoding of a table, all numbers as varints:
@@ -84,8 +86,8 @@ func (t *Table) UnmarshalBinary(data []byte) error {
 	if t.busy {
 		return ErrBusy
 	}
-	in := input{data: data}
-	if v := in.byte(); !in.bad && v != version {
+	in := input.Reader{Data: data}
+	if v := in.Byte(); !in.Bad && v != version {
 		return fmt.Errorf("%w: %d", ErrVersion, v)
 	}
 	var fresh Table
@@ -99,7 +101,7 @@ func (t *Table) UnmarshalBinary(data []byte) error {
 		active = s.active
 		fresh.add(s)
 	}
-	if in.bad || len(in.data) > 0 || !fresh.isWithinBounds() {
+	if !in.Done() || !fresh.isWithinBounds() {
 		return ErrCorrupt
 	}
 	*t = fresh
@@ -107,40 +109,40 @@ func (t *Table) UnmarshalBinary(data []byte) error {
 }
 
 // readHead reads what comes before the sessions, and returns their number.
-func (t *Table) readHead(in *input) (sessions int) {
+func (t *Table) readHead(in *input.Reader) (sessions int) {
 	l := &t.limits
 	for _, v := range [...]*uint64{
 		&l.Sessions, &l.Window, &l.ReplyBytes, &l.TotalBytes, &l.Lifetime, &t.applied, &t.now,
 	} {
-		*v = in.uvarint()
+		*v = in.Uvarint()
 	}
-	return in.count(leastSession)
+	return in.Count(leastSession)
 }
 
 // readSession returns the next session, or nil if it cannot be one of the table. Numbers that are
 // missing are 0: whether there were any, UnmarshalBinary asks in the end.
-func readSession(in *input, active uint64, t *Table) *session {
-	s := &session{id: in.uvarint()}
-	idle := in.uvarint()
-	s.awaiting = in.uvarint()
-	n := in.count(leastReply)
+func readSession(in *input.Reader, active uint64, t *Table) *session {
+	s := &session{id: in.Uvarint()}
+	idle := in.Uvarint()
+	s.awaiting = in.Uvarint()
+	n := in.Count(leastReply)
 	if s.id == 0 || s.id > t.applied || t.Contains(s.id) || s.awaiting == 0 || idle > t.now-active {
 		return nil
 	}
 	s.active = active + idle
 	least := s.awaiting
 	for range n {
-		distance := in.uvarint()
+		distance := in.Uvarint()
 		// Behind the largest sequence number of all there is none.
 		if distance > math.MaxUint64-least || least == 0 {
 			return nil
 		}
 		r := reply{sequence: least + distance}
 		least = r.sequence + 1
-		if length := in.uvarint(); length == 0 {
+		if length := in.Uvarint(); length == 0 {
 			r.tooLong = true
 		} else {
-			r.data = append(r.data, in.bytes(length-1)...)
+			r.data = append(r.data, in.Bytes(length-1)...)
 		}
 		s.replies.insert(r)
 	}

@@ -1,6 +1,10 @@
 package session
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/ffd200af/raft/internal/input"
+)
 
 // Kind is what a Header asks for.
 type Kind uint8
@@ -94,17 +98,17 @@ func (h Header) Append(b []byte) []byte {
 // Configure command, ErrLimits; a server that parses before it proposes keeps both out of the
 // log.
 func ParseHeader(data []byte) (h Header, rest []byte, err error) {
-	in := input{data: data}
-	h.Kind = Kind(in.byte())
+	in := input.Reader{Data: data}
+	h.Kind = Kind(in.Byte())
 	list, n := h.fields()
 	for _, field := range list[:n] {
-		*field = in.uvarint()
+		*field = in.Uvarint()
 	}
-	if in.bad {
+	if in.Bad {
 		return Header{}, nil, ErrMalformed
 	}
 	if err := h.check(); err != nil {
 		return Header{}, nil, err
 	}
-	return h, in.data, nil
+	return h, in.Data, nil
 }

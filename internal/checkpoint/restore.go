@@ -1,10 +1,11 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"errors"
 	"reflect"
 	"unsafe"
+
+	"github.com/ffd200af/raft/internal/input"
 )
 
 // ErrState says that bytes are not a state of the type that is to be restored.
@@ -17,68 +18,33 @@ const maxDepth = 64
 // written. After an error the value is of no use. Bytes that nobody has written may give a value
 // whose parts contradict each other.
 func Restore(data []byte, state any) error {
-	d := decoder{data: data}
+	d := decoder{input.Reader{Data: data}}
 	d.value(reflect.ValueOf(state).Elem(), 0)
-	if d.failed || len(d.data) > 0 {
+	if !d.Done() {
 		return ErrState
 	}
 	return nil
 }
 
-type decoder struct {
-	data   []byte
-	failed bool
-}
-
-func (d *decoder) fail() { d.failed, d.data = true, nil }
-
-func (d *decoder) uint() uint64 {
-	n, length := binary.Uvarint(d.data)
-	if length <= 0 {
-		d.fail()
-		return 0
-	}
-	d.data = d.data[length:]
-	return n
-}
-
-func (d *decoder) int() int64 {
-	n, length := binary.Varint(d.data)
-	if length <= 0 {
-		d.fail()
-		return 0
-	}
-	d.data = d.data[length:]
-	return n
-}
-
-func (d *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.data)) {
-		d.fail()
-		return nil
-	}
-	b := d.data[:n:n]
-	d.data = d.data[n:]
-	return b
-}
+type decoder struct{ input.Reader }
 
 // value reads what encoder.value has written into v, which is settable.
 func (d *decoder) value(v reflect.Value, depth int) {
-	if d.failed || depth > maxDepth {
-		d.fail()
+	if d.Bad || depth > maxDepth {
+		d.Fail()
 		return
 	}
 	switch v.Kind() {
 	case reflect.Bool:
-		v.SetBool(d.uint() != 0)
+		v.SetBool(d.Uvarint() != 0)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		v.SetUint(d.uint())
+		v.SetUint(d.Uvarint())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		v.SetInt(d.int())
+		v.SetInt(d.Varint())
 	case reflect.String:
-		v.SetString(string(d.bytes(d.uint())))
+		v.SetString(string(d.Bytes(d.Uvarint())))
 	case reflect.Pointer:
-		if d.uint() == 0 {
+		if d.Uvarint() == 0 {
 			v.SetZero()
 			return
 		}
@@ -95,29 +61,29 @@ func (d *decoder) value(v reflect.Value, depth int) {
 	case reflect.Struct:
 		d.fields(v, depth)
 	default:
-		d.fail()
+		d.Fail()
 	}
 }
 
 // slice reads a slice into an array of a capacity, or of its length if that is larger.
 func (d *decoder) slice(v reflect.Value, capacity uint64, depth int) {
-	n := d.uint()
+	n := d.Uvarint()
 	if n == 0 {
 		v.SetZero()
 		return
 	}
 	// An element takes a byte at least.
-	if n--; n > uint64(len(d.data)) {
-		d.fail()
+	if n--; n > uint64(len(d.Data)) {
+		d.Fail()
 		return
 	}
 	if v.Type().Elem().Kind() == reflect.Uint8 {
-		v.SetBytes(append([]byte{}, d.bytes(n)...))
+		v.SetBytes(append([]byte{}, d.Bytes(n)...))
 		return
 	}
 	// A chunk of the log has room for twice its entries, or for some hundred.
 	if capacity > 2*n+1<<12 {
-		d.fail()
+		d.Fail()
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), int(n), int(max(n, capacity))))
@@ -136,7 +102,7 @@ func (d *decoder) fields(v reflect.Value, depth int) {
 		case plain, swapped:
 			d.value(f, depth+1)
 		case withCapacity:
-			capacity := d.uint()
+			capacity := d.Uvarint()
 			d.slice(f, capacity, depth+1)
 		}
 	}
