@@ -72,7 +72,7 @@ func start(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	b := newBuilder(source, dir)
-	fmt.Fprintln(stdout, "compiling the library to WebAssembly ...")
+	fmt.Fprintln(stdout, "compiling the library to WebAssembly: the first time takes up to a minute ...")
 	begin := time.Now()
 	core, err := b.build(ctx, "")
 	if err != nil {

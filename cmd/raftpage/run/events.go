@@ -63,7 +63,7 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 				add(Campaign, "S%d asks whether it could win term %d", id, is.term+1)
 			case raft.StateFollower:
 				if was.role == raft.StateLeader && was.up {
-					add(StepDown, "S%d does not lead any more", id)
+					add(StepDown, "S%d steps down%s", id, whyStepDown(&env.Nodes[i], rec, is.term > was.term))
 				}
 			}
 		}
@@ -81,6 +81,19 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 		}
 	}
 	return list
+}
+
+// whyStepDown says what has made a leader a follower.
+func whyStepDown(n *rafttest.Node, rec *Record, laterTerm bool) string {
+	switch {
+	case laterTerm:
+		return ": it has heard of a later term"
+	case strings.HasPrefix(rec.data.Cmd, "tick") && len(n.AppendWork) > 0:
+		return ": its own disk or a majority has not answered for an election timeout"
+	case strings.HasPrefix(rec.data.Cmd, "tick"):
+		return ": no majority has answered it for an election timeout (check-quorum)"
+	}
+	return ""
 }
 
 // input is the event that a record is by itself.

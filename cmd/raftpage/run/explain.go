@@ -42,6 +42,7 @@ func (v *View) explain() []Statement {
 	if len(leaders) > 0 {
 		says = append(says, v.explainFollowers(leaders[0])...)
 	}
+	says = append(says, v.explainLeftovers(leaders)...)
 	for i := range v.Reads {
 		if s := v.explainRead(&v.Reads[i], leaders); s.Text != "" {
 			says = append(says, s)
@@ -146,10 +147,13 @@ func missing(halves []half) (list []uint64) {
 	return slices.Compact(list)
 }
 
-// reaches reports whether a node and the voters that it is connected with are a quorum.
-func (v *View) reaches(n *NodeView) bool {
-	return isQuorum(v.quorum(func(other *NodeView) bool { return other.works() && !v.severs(n.ID, other.ID) }))
+// connected counts the voters that a node can talk to, itself included.
+func (v *View) connected(n *NodeView) []half {
+	return v.quorum(func(other *NodeView) bool { return other.works() && !v.severs(n.ID, other.ID) })
 }
+
+// reaches reports whether a node and the voters that it can talk to are a quorum.
+func (v *View) reaches(n *NodeView) bool { return isQuorum(v.connected(n)) }
 
 // works reports whether a node is up and takes part.
 func (n *NodeView) works() bool { return n.up && n.Role != "stopped" }
@@ -181,7 +185,7 @@ func (v *View) explainNoLeader() []Statement {
 			halves[0].need(), len(halves[0].voters))}}
 	case quiet != nil && len(v.with("candidate"))+len(v.with("pre-candidate")) == 0:
 		return []Statement{{Mood: "wait", Text: fmt.Sprintf(
-			"There is no leader. A follower that hears from none for %d to %d ticks of its clock, drawn at random, campaigns. S%d has waited longest: %d.",
+			"There is no leader. A follower whose election timeout passes asks for votes. The timeouts are drawn at random, %d to %d ticks. S%d has waited longest, %d.",
 			quiet.Timeout, 2*quiet.Timeout-1, quiet.ID, quiet.Heard)}}
 	}
 	return nil
@@ -216,7 +220,7 @@ func (v *View) absence(from, id uint64) string {
 // explainCampaign says which votes a candidate has and which it lacks.
 func (v *View) explainCampaign(c *NodeView) Statement {
 	if c.Role == "pre-candidate" {
-		halves := v.quorum(func(n *NodeView) bool { return n.works() && !v.severs(c.ID, n.ID) })
+		halves := v.connected(c)
 		return Statement{
 			Mood: "wait", Because: v.refusals(c, halves, true),
 			Text: fmt.Sprintf("S%d asks whether it could win term %d, before it disturbs anybody with that term (pre-vote). It needs %d of %d.",

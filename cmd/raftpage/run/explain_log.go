@@ -10,8 +10,13 @@ import (
 func (v *View) explainEntries(l *NodeView) []Statement {
 	i := slices.IndexFunc(l.Entries, func(e EntryView) bool { return e.Index > l.Commit })
 	if i < 0 {
-		return []Statement{{Mood: "ok", Text: fmt.Sprintf(
-			"S%d leads term %d. Everything in its log is committed, up to entry %d.", l.ID, l.Term, l.Commit)}}
+		s := Statement{Mood: "ok", Text: fmt.Sprintf(
+			"S%d leads term %d. Everything in its log is committed, up to entry %d.", l.ID, l.Term, l.Commit)}
+		if halves := v.connected(l); !isQuorum(halves) {
+			s.Mood, s.Because = "wait", v.absent(l.ID, missing(halves))
+			s.Text += fmt.Sprintf(" But it reaches only %s. A new entry will not commit.", tally(halves))
+		}
+		return []Statement{s}
 	}
 	e := &l.Entries[i]
 	halves := v.quorum(func(n *NodeView) bool { return n.holds(e) == "durable" || n.holds(e) == "unsynced" })
@@ -37,7 +42,7 @@ func (v *View) explainEntries(l *NodeView) []Statement {
 		s.Because = v.unheard(l, e)
 	}
 	if more := len(l.Entries) - i - 1; more > 0 {
-		s.Text += fmt.Sprintf(" Entries behind it that wait: %d.", more)
+		s.Text += fmt.Sprintf(" Entries after it that wait, too: %d.", more)
 	}
 	return []Statement{s}
 }
@@ -140,7 +145,8 @@ func (v *View) unheard(l *NodeView, e *EntryView) (because []string) {
 func (v *View) explainFollowers(l *NodeView) []Statement {
 	var behind []uint64
 	for i := range v.Nodes {
-		if n := &v.Nodes[i]; n.works() && n != l && n.Commit < l.Commit && n.Member != "none" {
+		n := &v.Nodes[i]
+		if n.works() && n != l && n.Commit < l.Commit && n.Member != "none" && v.conflict(n, l) == nil {
 			behind = append(behind, n.ID)
 		}
 	}
@@ -153,6 +159,71 @@ func (v *View) explainFollowers(l *NodeView) []Statement {
 	}
 	return []Statement{{Mood: "wait", Because: v.absent(l.ID, behind), Text: fmt.Sprintf(
 		"%s %s not know yet that entry %d is committed. The next append or heartbeat of S%d says so.", names(behind), know, l.Commit, l.ID)}}
+}
+
+// conflict is the first entry of a node in whose place a leader has another one; nil if there is
+// none.
+func (v *View) conflict(n, l *NodeView) *EntryView {
+	for i := range n.Entries {
+		e := &n.Entries[i]
+		if e.Index > max(n.Commit, l.Begin) && l.holds(e) == "" && (e.Index <= l.Last || e.Term < l.Term) {
+			return e
+		}
+	}
+	return nil
+}
+
+// explainLeftovers is about the entries of followers that no leader has: each kind once.
+func (v *View) explainLeftovers(leaders []*NodeView) (says []Statement) {
+	known := map[[2]uint64]bool{}
+	for i := range v.Nodes {
+		e := v.leftover(&v.Nodes[i], leaders)
+		if e == nil || known[[2]uint64{e.Index, e.Term}] {
+			continue
+		}
+		known[[2]uint64{e.Index, e.Term}] = true
+		has := func(n *NodeView) bool { return n.Begin < e.Index && n.holds(e) != "" }
+		s := Statement{Mood: "wait", Text: fmt.Sprintf("Entry %d (%s, term %d) is not committed. It is in the logs of %s.",
+			e.Index, e.name(), e.Term, tally(v.quorum(has)))}
+		switch {
+		case len(leaders) == 0:
+			s.Text += " Only a leader can commit it, and there is none."
+		case e.Index <= leaders[0].Last:
+			s.Text += fmt.Sprintf(" S%d, which leads term %d, has another entry %d and overwrites this one.", leaders[0].ID, leaders[0].Term, e.Index)
+		default:
+			s.Text += fmt.Sprintf(" S%d, which leads term %d, does not have it and overwrites it.", leaders[0].ID, leaders[0].Term)
+		}
+		for j := range v.Nodes {
+			if len(leaders) > 0 && has(&v.Nodes[j]) {
+				s.Because = append(s.Because, v.absent(leaders[0].ID, []uint64{v.Nodes[j].ID})...)
+			}
+		}
+		says = append(says, s)
+	}
+	return says
+}
+
+// leftover is the first entry of a node that no leader has, or without a leader, the first that is
+// not committed anywhere. It is nil if there is none.
+func (v *View) leftover(n *NodeView, leaders []*NodeView) *EntryView {
+	if len(leaders) > 0 {
+		e := v.conflict(n, leaders[0])
+		for _, l := range leaders[1:] {
+			if e != nil && l.holds(e) != "" {
+				return nil // what that leader waits for is said
+			}
+		}
+		return e
+	}
+	committed := uint64(0)
+	for i := range v.Nodes {
+		committed = max(committed, v.Nodes[i].Commit)
+	}
+	i := slices.IndexFunc(n.Entries, func(e EntryView) bool { return e.Index > committed })
+	if i < 0 {
+		return nil
+	}
+	return &n.Entries[i]
 }
 
 // explainRead says what a read waits for, and how one was confirmed.

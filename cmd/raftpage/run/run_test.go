@@ -104,6 +104,11 @@ func TestTimeAloneElectsALeaderAndAProposalCommits(t *testing.T) {
 	beats(t, r, 1)
 	want(t, says(r), "Entry 4 (“a”, term 1)", "1 of 5, needs 3", "an append with it is under way to S")
 	beats(t, r, 4)
+	do(t, r, Action{Do: "propose", Node: l.ID})
+	want(t, r.RecordView(r.At()).Command, fmt.Sprintf("propose %d b", l.ID)) // the next letter
+	if err := r.Goto(r.At() - 1); err != nil {
+		t.Fatal(err)
+	}
 	v := r.View()
 	for _, n := range v.Nodes {
 		if n.Applied != 4 || n.Content != "a" {
@@ -127,6 +132,8 @@ func TestALeaderWithoutAMajorityCommitsNothing(t *testing.T) {
 			do(t, r, Action{Do: "cut", Node: friend, Peer: id})
 		}
 	}
+	both := names([]uint64{min(l.ID, friend), max(l.ID, friend)})
+	want(t, says(r), fmt.Sprintf("But it reaches only %s: 2 of 5, needs 3. A new entry will not commit.", both), "- the link between S")
 	do(t, r, Action{Do: "propose", Node: l.ID})
 	beats(t, r, 6)
 	want(t, says(r), "2 of 5, needs 3", "- the link between S")
@@ -142,6 +149,42 @@ func TestALeaderWithoutAMajorityCommitsNothing(t *testing.T) {
 	want(t, says(r), "Everything in its log is committed")
 	if v := r.View(); len(v.Broken) > 0 || v.get(l.ID).Content != "" {
 		t.Errorf("S%d has %q, broken %v", l.ID, v.get(l.ID).Content, v.Broken)
+	}
+}
+
+// With check-quorum the leader steps down before anybody else leads, and the entry stays explained.
+func TestAnEntryThatNoLeaderHasIsExplained(t *testing.T) {
+	r := newRun(t, Options{Nodes: 5, PreVote: true, CheckQuorum: true})
+	l := elect(t, r)
+	for i := range r.View().Nodes {
+		if n := &r.View().Nodes[i]; n.Heard > 2 {
+			t.Errorf("S%d voted two beats ago, and its election timeout has run for %d ticks", n.ID, n.Heard)
+		}
+	}
+	beats(t, r, 5)
+	do(t, r, Action{Do: "isolate", Node: l.ID})
+	do(t, r, Action{Do: "propose", Node: l.ID})
+	for range 100 {
+		if len(r.View().with("leader")) == 0 {
+			break
+		}
+		beats(t, r, 1)
+	}
+	tail := fmt.Sprintf("Entry 4 (“a”, term 1) is not committed. It is in the logs of S%d: 1 of 5, needs 3.", l.ID)
+	want(t, says(r), tail+" Only a leader can commit it, and there is none.")
+	if heard := r.View().get(l.ID).Heard; heard > 1 {
+		t.Errorf("S%d has just stepped down, and its election timeout has run for %d ticks", l.ID, heard)
+	}
+	events := r.RecordView(r.At()).Events
+	for at := r.At(); len(events) == 0; at-- {
+		events = r.RecordView(at).Events
+	}
+	want(t, events[0].Text, "steps down: no majority has answered it for an election timeout")
+	next := elect(t, r)
+	want(t, says(r), tail+fmt.Sprintf(" S%d, which leads term %d, has another entry 4 and overwrites this one.", next.ID, next.Term))
+	beats(t, r, 4)
+	if strings.Contains(says(r), fmt.Sprintf("S%d does not know yet", l.ID)) {
+		t.Errorf("S%d has another entry:\n%s", l.ID, says(r))
 	}
 }
 

@@ -91,11 +91,10 @@ type EntryView struct {
 
 // ProgressView is what a leader knows of a member.
 type ProgressView struct {
-	ID     uint64 `json:"id"`
-	Match  uint64 `json:"match"`
-	Next   uint64 `json:"next"`
-	State  string `json:"state"`
-	Active bool   `json:"active"`
+	ID    uint64 `json:"id"`
+	Match uint64 `json:"match"`
+	Next  uint64 `json:"next"`
+	State string `json:"state"`
 }
 
 // MessageView is a message in flight.
@@ -117,7 +116,7 @@ type MessageView struct {
 const columns = 24
 
 // latestReads is how many reads it shows.
-const latestReads = 8
+const latestReads = 4
 
 // View returns what is to be drawn now.
 func (r *Run) View() *View {
@@ -262,7 +261,7 @@ func (v *View) node(r *Run, idx int) NodeView {
 	view.Busy = n.HasReady()
 	for id := range uint64(MaxNodes + 1) {
 		if pr, ok := st.Progress[id]; ok {
-			view.Progress = append(view.Progress, ProgressView{ID: id, Match: pr.Match, Next: pr.Next, State: pr.State.String(), Active: pr.RecentActive})
+			view.Progress = append(view.Progress, ProgressView{ID: id, Match: pr.Match, Next: pr.Next, State: pr.State.String()})
 		}
 	}
 	return view

@@ -14,11 +14,18 @@ type world struct {
 	groups  map[uint64]int // the sides of a script's partition
 	disks   []disk
 	clocks  []clock
-	heard   []int    // for how many ticks each node has heard nothing of a leader or candidate
+	heard   []int    // for how many ticks each node's election timeout has run
+	stands  []stand  // what each node was after the last record
 	flights []flight // one for each message in flight, in the order of env.Messages
 	sent    int      // messages so far
 	reads   []Read
 	writes  int // proposals so far
+}
+
+// stand is what restarts a node's election timeout when it changes.
+type stand struct {
+	role raft.StateType
+	vote uint64
 }
 
 // flight is what is known of a message in flight.
@@ -75,8 +82,11 @@ func newest(n *rafttest.Node) *pb.Snapshot { return &n.History[len(n.History)-1]
 func (w *world) observe(env *rafttest.InteractionEnv, before []pb.Message, rec *Record, output string) {
 	for len(w.disks) < len(env.Nodes) {
 		w.disks, w.clocks, w.heard = append(w.disks, disk{}), append(w.clocks, clock{}), append(w.heard, 0)
+		w.stands = append(w.stands, stand{})
 	}
 	switch rec.data.Cmd {
+	case "propose":
+		w.writes++
 	case "partition":
 		w.groups = groupsOf(rec.data.CmdArgs)
 	case "heal":
@@ -91,6 +101,7 @@ func (w *world) observe(env *rafttest.InteractionEnv, before []pb.Message, rec *
 		w.disks[i].follow(&env.Nodes[i], rec.beat)
 	}
 	w.listen(rec, arrived)
+	w.restart(env)
 	w.answerReads(env, rec, output)
 }
 
@@ -124,8 +135,24 @@ func sameMessage(a, b *pb.Message) bool {
 
 func sameSlice[E any](a, b []E) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
-// listen counts the ticks since a node has last heard of a leader, or of a candidate that it voted
-// for.
+// restart restarts the election timeout of a node that has taken on another role or has voted, and
+// holds that of a leader.
+func (w *world) restart(env *rafttest.InteractionEnv) {
+	for i := range env.Nodes {
+		now := stand{}
+		if n := env.Nodes[i].RawNode; n != nil {
+			st := n.BasicStatus()
+			now = stand{st.RaftState, st.Vote}
+		}
+		votes := now.vote != w.stands[i].vote && now.vote != raft.None
+		if now.role != w.stands[i].role || votes || now.role == raft.StateLeader {
+			w.heard[i] = 0
+		}
+		w.stands[i] = now
+	}
+}
+
+// listen counts the ticks since a node has last heard of a leader.
 func (w *world) listen(rec *Record, arrived []pb.Message) {
 	name, args := rec.data.Cmd, rec.data.CmdArgs
 	if rec.Command == "" || len(args) == 0 {

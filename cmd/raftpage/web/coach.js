@@ -1,46 +1,105 @@
 // Tasks for somebody who is here for the first time, one after the other.
 
 import { state } from "./state.js";
+import { setPlaying } from "./time.js";
 
+const leader = (v) => v.nodes.filter((n) => n.role === "leader").sort((a, b) => b.term - a.term)[0];
+const isCut = (v, a, b) => v.cut.some((l) => l.includes(a.id) && l.includes(b.id));
+
+// reached are the voters that a node can talk to, itself included.
+const reached = (v, from) => v.nodes.filter((n) => n.member === "voter" && !["down", "stopped"].includes(n.role) && (n === from || !isCut(v, n, from)));
+const needed = (v) => Math.floor(v.nodes.filter((n) => n.member === "voter").length / 2) + 1;
+const lacksMajority = (v, n) => reached(v, n).length < needed(v);
+const names = (nodes) => nodes.map((n) => "S" + n.id).join(", ");
+
+// stuck is the entry that waits for nodes that cannot be reached.
+const stuck = (v) => v.says.some((s) => s.text.includes("is not committed") && s.because?.some((why) => /is cut|is down/.test(why))
+  && !s.because.some((why) => /under way|writes it|yet to/.test(why)));
+
+// tasks say what to do. Where pause is set, time stands still once a task is done.
 const tasks = [
   {
-    text: "Press play. The followers' clocks run (the rings). One runs out first, asks for votes, and a majority makes it the leader.",
-    done: (v) => v.nodes.some((n) => n.role === "leader"),
+    text: () => "Press play. The rings are election timeouts. The node whose timeout passes first asks for votes, and leads when a majority votes for it.",
+    done: (v) => leader(v),
   },
   {
-    text: "There is a leader ★. Press Propose: its entry goes to the others, and commits when a majority has it on disk.",
+    text: (v) => `${names([leader(v)])} leads ★. Write something: press Propose. The entry goes to the others, and commits when a majority has it on disk.`,
+    needs: leader,
     done: (v) => v.nodes.some((n) => n.content !== ""),
   },
   {
-    text: "Break a majority: draw a line that cuts off the leader and one other node. Then propose again at this leader, and let time pass.",
-    done: (v) => v.cut.length > 0 && v.says.some((s) => s.text.includes("is not committed") && s.because?.some((why) => why.includes("is cut"))),
+    text: (v) => {
+      const l = leader(v);
+      const others = v.nodes.length - needed(v) - 1;
+      const side = others > 0 ? `${names([l])} and ${others} more` : names([l]);
+      const task = `Break the majority: draw a line across the picture that cuts ${side} off from the rest.`;
+      return v.cut.length > 0 ? `${task} ${names([l])} still reaches ${names(reached(v, l))}, and ${needed(v)} are a majority: cut more.` : task;
+    },
+    needs: leader,
+    done: (v) => lacksMajority(v, leader(v)),
+    pause: true,
   },
   {
-    text: "“What waits for what” says why the entry does not commit. Read at this leader, with a round, by lease, and from its own state: which are answered?",
-    done: (v) => v.cut.length > 0 && v.reads.length > 0,
+    text: (v) => `Time stands still: ${names([leader(v)])} reaches ${reached(v, leader(v)).length} of ${v.nodes.length}, and a majority is ${needed(v)}. Press Propose there, then play.`,
+    needs: (v) => leader(v) && lacksMajority(v, leader(v)),
+    done: stuck,
+    pause: true,
   },
   {
-    text: "Let time pass until the others have a leader. Then mend every link, and see which entries stay.",
-    done: (v) => v.cut.length === 0 && new Set(v.nodes.filter((n) => n.role !== "down").map((n) => `${n.last} ${n.lastTerm} ${n.commit}`)).size === 1,
+    text: () => "Time stands still again. Why does the entry not commit? Look at the logs, and at “What waits for what”. Next goes on.",
+    done: () => false,
   },
-  { text: "Break a rule: choose a library that lacks one, and play the lesson. Then play it with the rule.", done: () => false },
+  {
+    text: () => "Read at this leader: ask a majority, by lease, and ask nobody. Which reads are answered? Play on, and see the old leader step down.",
+    done: (v) => v.reads.length > 0 && !v.nodes.some((n) => n.role === "leader" && lacksMajority(v, n)),
+  },
+  {
+    text: (v) => (leader(v) ? `${names([leader(v)])} leads the others. Press Mend every link, play, and see which entries stay.` : "Play on until the others have a leader."),
+    done: (v) => leader(v) && v.cut.length === 0 && new Set(v.nodes.filter((n) => n.role !== "down").map((n) => `${n.last} ${n.lastTerm} ${n.commit}`)).size === 1,
+  },
+  { text: () => "Break a rule: choose a library that lacks one, and play the lesson. Then play it with the rule.", done: () => false },
 ];
 
 let task = 0;
+let closed = false;
 
-// draw shows the first task that is not done.
+// draw shows the first task that is not done. A story or a lesson speaks for itself.
 export function draw() {
-  if (tasks[task].done(state.view)) task++;
-  document.querySelector("#coach .text").textContent = `${task + 1} of ${tasks.length}. ${tasks[task].text}`;
+  const box = document.querySelector("#coach");
+  const { view } = state;
+  box.hidden = closed || Boolean(view.comment);
+  if (box.hidden) return;
+  const { pause } = tasks[task];
+  if (isPossible(view) && tasks[task].done(view)) {
+    next();
+    if (pause && state.playing) return setPlaying(false); // which draws again
+  }
+  const place = box.querySelector(".text");
+  const text = `${task + 1} of ${tasks.length}. ${isPossible(view) ? tasks[task].text(view) : detour(view)}`;
+  if (place.textContent !== text) place.textContent = text;
+}
+
+const isPossible = (v) => !tasks[task].needs || Boolean(tasks[task].needs(v));
+
+// detour says what has to come before a task.
+function detour(v) {
+  const l = leader(v);
+  if (!l) return "There is no leader now. Play on until there is one.";
+  return `${names([l])} leads now, and reaches a majority. Press Mend every link, and draw a line that cuts ${names([l])} off.`;
+}
+
+function next() {
+  task = (task + 1) % tasks.length;
 }
 
 // listen connects the buttons.
 export function listen() {
   document.querySelector("#next-task").addEventListener("click", () => {
-    task = (task + 1) % tasks.length;
+    next();
     draw();
   });
   document.querySelector("#no-coach").addEventListener("click", () => {
-    document.querySelector("#coach").hidden = true;
+    closed = true;
+    draw();
   });
 }

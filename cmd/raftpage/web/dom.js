@@ -32,8 +32,29 @@ export function termClass(term) {
   return "term" + (term % 7);
 }
 
+let pressed = null; // what the pointer is held down on
+const held = new Map(); // what to draw when it is let go
+
+// A press and its release must meet the same element, or there is no click.
+document.addEventListener("pointerdown", (event) => {
+  pressed = event.target;
+}, { capture: true });
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => setTimeout(() => {
+    pressed = null;
+    const late = [...held];
+    held.clear();
+    for (const [place, children] of late) redraw(place, ...children);
+  }));
+}
+
 // redraw replaces the children of an element and keeps the focus on the one with the same data-key.
 export function redraw(place, ...children) {
+  held.delete(place);
+  if (pressed && place.contains(pressed)) {
+    held.set(place, children);
+    return;
+  }
   const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   place.replaceChildren(...children.filter(Boolean));
   if (key !== undefined) {

@@ -10,7 +10,7 @@ export function draw() {
   const { view } = state;
   const indexes = [];
   for (let i = view.first; i <= Math.max(view.last, view.first + 7); i++) indexes.push(i);
-  const head = html("tr", {}, html("th", { scope: "col" }, "entry"), ...indexes.map((i) => html("th", { scope: "col" }, String(i))),
+  const head = html("tr", {}, html("th", { scope: "col", class: "title" }, "Logs"), ...indexes.map((i) => html("th", { scope: "col" }, String(i))),
     html("th", { scope: "col", class: "content" }, "state machine"));
   const rows = view.nodes.map((n) => row(n, indexes));
   redraw(table, html("thead", {}, head), html("tbody", {}, ...rows));

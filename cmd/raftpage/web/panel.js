@@ -5,6 +5,7 @@ import { state, act, select } from "./state.js";
 import { describe } from "./messages.js";
 
 const panel = document.querySelector("#panel");
+const knows = document.querySelector("#knows");
 
 // draw draws the panel. A text that somebody is typing stays.
 export function draw() {
@@ -13,6 +14,9 @@ export function draw() {
   redraw(panel, ...(message ? messagePanel(message) : nodePanel(state.view.nodes[state.selected - 1])));
   const data = panel.querySelector("#data");
   if (data) data.value = typed;
+  const leader = message ? null : state.view.nodes[state.selected - 1];
+  knows.hidden = !leader?.progress.length;
+  redraw(knows, knows.hidden ? null : progress(leader));
 }
 
 function messagePanel(m) {
@@ -43,9 +47,9 @@ function nodePanel(n) {
         html("button", { type: "submit", id: "propose", disabled: down, "data-key": "propose" }, "Propose"))),
     html("div", { class: "buttons", role: "group", "aria-label": "Reads" },
       html("span", { class: "what" }, "Read"),
-      go("with a round", { do: "read" }, { disabled: down, title: "A linearizable read: the leader proves with a round of heartbeats that it still leads (thesis §6.4)" }),
+      go("ask a majority", { do: "read" }, { disabled: down, title: "A linearizable read: the leader proves with a round of heartbeats that it still leads (thesis §6.4)" }),
       go("by lease", { do: "lease" }, { disabled: down, title: "The leader answers at once while its lease lasts, which it has by an earlier round (thesis §6.4.1)" }),
-      go("own state", { do: "stale" }, { disabled: down, title: "The node answers from its own state and asks nobody: it may be stale" })),
+      go("ask nobody", { do: "stale" }, { disabled: down, title: "The node answers from its own state and asks nobody: it may be stale" })),
     html("div", { class: "buttons", role: "group", "aria-label": "Faults" },
       html("span", { class: "what" }, "Node"),
       down ? go("Restart", { do: "restart" }) : go("Crash", { do: "crash" }),
@@ -67,7 +71,6 @@ function nodePanel(n) {
       go("Remove S" + n.id, { do: "remove" }, { disabled: !leader || n.member === "none", "data-key": "remove" }),
       go("Add a node", { do: "add" }, { disabled: !leader || state.view.nodes.length >= 7 }),
       go("Mend every link", { do: "heal" })),
-    n.progress.length > 0 ? progress(n) : null,
   ];
 }
 
@@ -102,22 +105,22 @@ function describeNode(n) {
 function facts(n) {
   const list = [`Term ${n.term}`, n.vote ? `voted for S${n.vote}` : "has not voted"];
   if (n.lead && n.role !== "leader") list.push(`follows S${n.lead}`);
-  list.push(`committed ${n.commit}, applied ${n.applied}`);
-  if (n.role === "follower") list.push(`heard of a leader ${n.heard} ticks ago; campaigns after ${n.timeout} to ${2 * n.timeout - 1}`);
+  list.push(`committed up to ${n.commit}, applied up to ${n.applied}`);
+  if (n.role === "follower") list.push(`election timeout: ${n.heard} ticks of ${n.timeout} to ${2 * n.timeout - 1}`);
   if (n.writes > 0) list.push(n.diskWait < 0 ? `${n.writes} writes wait for a dead disk` : `${n.writes} writes under way, the first is done in ${n.diskWait} beats`);
   return list.join("; ") + ".";
 }
 
 const progressWords = {
-  StateProbe: ["probe", "looks for the place up to which the logs agree"],
-  StateReplicate: ["replicate", "sends new entries at once"],
-  StateSnapshot: ["snapshot", "waits for a snapshot to arrive"],
+  StateProbe: "asks where the logs part",
+  StateReplicate: "sends new entries at once",
+  StateSnapshot: "waits for a snapshot to arrive",
 };
 
 function progress(n) {
-  const head = html("tr", {}, ...["member", "has up to", "next", "way", "answers"].map((h) => html("th", { scope: "col" }, h)));
+  const head = html("tr", {}, ...["member", "matchIndex", "nextIndex", "what it does"].map((h) => html("th", { scope: "col" }, h)));
   const rows = n.progress.map((p) => html("tr", {},
     html("th", { scope: "row" }, "S" + p.id), html("td", {}, String(p.match)), html("td", {}, String(p.next)),
-    html("td", { title: progressWords[p.state]?.[1] }, progressWords[p.state]?.[0] ?? p.state), html("td", {}, p.active || p.id === n.id ? "yes" : "no")));
-  return html("table", { class: "progress" }, html("caption", {}, "What the leader knows"), html("thead", {}, head), html("tbody", {}, ...rows));
+    html("td", {}, p.id === n.id ? "writes to its own disk" : progressWords[p.state] ?? p.state)));
+  return html("table", { class: "progress" }, html("caption", {}, `What S${n.id} knows of the logs`), html("thead", {}, head), html("tbody", {}, ...rows));
 }

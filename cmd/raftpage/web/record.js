@@ -47,7 +47,7 @@ function item(r, i, all) {
 
 const commandOf = (r) => r.command || (r.note ? "page: " + r.note : "");
 
-const how = { index: "with a round", lease: "by lease", stale: "own state" };
+const how = { index: "ask a majority", lease: "by lease", stale: "ask nobody" };
 
 function drawReads(reads) {
   document.querySelector("#reads-box").hidden = !reads?.length;

@@ -6,19 +6,26 @@ import { label, describe } from "./messages.js";
 import { enableCutting } from "./cutting.js";
 
 const stage = document.querySelector("#stage");
-const middle = { x: 320, y: 215 };
 const radius = 32;
+const narrow = matchMedia("(max-width: 600px)");
+const wideStage = { width: 640, height: 380, x: 320, y: 183, rx: 235, ry: 138 };
+const narrowStage = { width: 400, height: 420, x: 200, y: 200, rx: 145, ry: 145 };
 const layers = { links: svg("g"), messages: svg("g"), nodes: svg("g"), pen: svg("g") };
 stage.append(layers.links, layers.nodes, layers.messages, layers.pen);
 
 // place is where a node of n stands, the first one at the top.
 export function place(id, n) {
   const angle = ((id - 1) / n) * 2 * Math.PI - Math.PI / 2;
-  return { x: middle.x + 235 * Math.cos(angle), y: middle.y + 158 * Math.sin(angle) };
+  const s = narrow.matches ? narrowStage : wideStage;
+  return { x: s.x + s.rx * Math.cos(angle), y: s.y + s.ry * Math.sin(angle) };
 }
+
+narrow.addEventListener("change", () => draw());
 
 // draw draws the stage.
 export function draw() {
+  const { width, height } = narrow.matches ? narrowStage : wideStage;
+  stage.setAttribute("viewBox", `0 0 ${width} ${height}`);
   redraw(layers.links, ...links());
   redraw(layers.nodes, ...state.view.nodes.map(node));
   redraw(layers.messages, ...state.view.messages.map(message));
@@ -44,7 +51,7 @@ function links() {
     const x = (from.x + to.x) / 2;
     const y = (from.y + to.y) / 2;
     return svg("g", { class: cut ? "link cut" : "link", "data-link": `${a}-${b}`, onclick: toggle },
-      svg("title", {}, `S${a}–S${b}: ${cut ? "cut; click to mend" : "whole; click, or draw across, to cut"}`),
+      svg("title", {}, `S${a}–S${b}: ${cut ? "cut; click to mend" : "whole; click, or draw a line across, to cut"}`),
       svg("line", { class: "grip", ...ends }),
       svg("line", { class: "wire", ...ends }),
       cut && svg("text", { class: "scissors", x, y: y + 6, "text-anchor": "middle" }, "✂"),

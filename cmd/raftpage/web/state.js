@@ -5,7 +5,7 @@ import { call } from "./core.js";
 export const state = {
   view: null, // what the library says is to be drawn
   selected: 1, // the id of a node
-  chosen: false, // somebody has chosen it; until then it is the leader
+  chosen: false, // somebody has chosen it, or done something; until then it is the leader
   message: 0, // the number of a message in flight, 0 for none
   playing: false,
   pace: 900, // milliseconds a beat
@@ -49,9 +49,10 @@ function choose(view) {
 
 // act does something to the cluster. What a client is told is shown.
 export function act(action) {
+  state.chosen = true;
   const { view, error } = ask("do", JSON.stringify(action));
   const { command, note, output } = view?.record ?? {};
-  const told = /^(propose|campaign|transfer|add-server|step-down|read-index|lease-read|restart)/.test(command) || note.startsWith("stale-read");
+  const told = /^(propose|campaign|transfer|add-server|step-down|restart)/.test(command) || note.startsWith("stale-read");
   showNotice(!error && told && output.trim() !== "ok" ? `${command || "A read"}: ${output.trim()}` : "");
 }
 
