@@ -3,7 +3,9 @@
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
-//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] FILE | -seed N [-nodes N] [-events N]
+//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] SCRIPT
+//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] [GROUP:]RECORDING...
+//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] -seed N [-nodes N] [-events N]
 //	raftscript stories -o FOLDER SCRIPT...
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //	raftscript help
@@ -22,21 +24,23 @@
 // the node, one after the other: -life N selects the Nth one. Without it, replay and step use all
 // lives, and export the last one.
 //
-// The third form draws a script, a recording or a simulated cluster (package picture): as a page
-// that needs no other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws
-// what happens, not what the script expects.
+// show draws a script, recordings or a simulated cluster (package picture): as a page that needs no
+// other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws what happens,
+// not what the script expects. Recordings of several nodes become one picture, in which a message
+// arrives after it was sent. GROUP is the number of the Raft group that a node belongs to, where
+// there are several.
 //
-// The fourth form writes a site: a page with a picture for each script, and an index by subject and
+// stories writes a site: a page with a picture for each script, and an index by subject and
 // by section of the thesis. Both stand in the comment at the top of a script.
 //
-// The fifth form needs a binary that was built with -tags with_tla; any other binary exits with 1.
+// trace needs a binary that was built with -tags with_tla; any other binary exits with 1.
 // It writes the state trace of a script, a recording or a simulated cluster to its output, as
 // NDJSON that Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error
 // whether the trace is a run of that specification, as far as it can check. The exit status is 1 if
 // the trace is no such run. A recording shows one node and is not checked: a trace that can be
 // validated shows all nodes of a cluster.
 //
-// The last form prints the reference of the script language.
+// help prints the reference of the script language.
 package main
 
 import (

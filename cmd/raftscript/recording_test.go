@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,20 +18,38 @@ import (
 // recorded writes the recording of a node's life into a file.
 func recorded(t *testing.T, change func([]byte) []byte) string {
 	t.Helper()
-	var lives []*bytes.Buffer
+	node := recordedNodes(t)[0]
+	data, err := os.ReadFile(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(filepath.Dir(node), "node.rec")
+	if err := os.WriteFile(path, change(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// recordedNodes writes the recordings of the nodes of a simulated cluster, and returns the paths.
+func recordedNodes(t *testing.T) (paths []string) {
+	t.Helper()
+	lives := map[uint64]*bytes.Buffer{}
 	c := sim.Config{Seed: 2, Nodes: 3, Steps: 400, Faults: sim.NoFaults()}
-	c.Recording = func(uint64) io.Writer {
-		lives = append(lives, &bytes.Buffer{})
-		return lives[len(lives)-1]
+	c.Recording = func(id uint64) io.Writer {
+		lives[id] = &bytes.Buffer{}
+		return lives[id]
 	}
 	if _, err := sim.Run(c); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "node.rec")
-	if err := os.WriteFile(path, change(lives[0].Bytes()), 0o644); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for id := uint64(1); id <= uint64(len(lives)); id++ {
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("node%d.rec", id)))
+		if err := os.WriteFile(paths[id-1], lives[id].Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return path
+	return paths
 }
 
 // written reads a recording, changes its records, and writes it again.

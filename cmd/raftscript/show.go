@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/ffd200af/raft/rafttest"
@@ -18,7 +19,7 @@ import (
 )
 
 const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] " +
-	"FILE | -seed N [-nodes N] [-events N]"
+	"SCRIPT | [GROUP:]RECORDING ... | -seed N [-nodes N] [-events N]"
 
 // showOptions are the flags of raftscript show.
 type showOptions struct {
@@ -46,17 +47,17 @@ func runShow(args []string, stdout, stderr io.Writer) int {
 		}
 		return exitBad
 	}
-	if (opts.run.Seed == 0) != (flags.NArg() == 1) || opts.svg && opts.shiviz {
+	if (opts.run.Seed == 0) != (flags.NArg() > 0) || opts.svg && opts.shiviz {
 		fmt.Fprintln(stderr, "usage:", showUsage)
 		return exitBad
 	}
 	rec := picture.NewRecorder()
-	label, err := flags.Arg(0), error(nil)
+	label, err := strings.Join(flags.Args(), " "), error(nil)
 	if opts.run.Seed != 0 {
 		label = fmt.Sprintf("seed %d", opts.run.Seed)
 		err = recordSeed(label, opts.run, rec)
 	} else {
-		err = recordFile(label, rec)
+		err = recordFiles(flags.Args(), rec)
 	}
 	if err == nil {
 		err = writePicture(&opts, rec.Picture(), stdout)
@@ -113,23 +114,37 @@ func writePicture(opts *showOptions, p *picture.Picture, stdout io.Writer) error
 	return err
 }
 
-// recordFile takes down what a script or a recording does.
-func recordFile(path string, rec *picture.Recorder) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if bytes.HasPrefix(data, []byte(recording.Header)) {
-		rec.Title(filepath.Base(path), "")
-		records, err := replay.Read(bytes.NewReader(data))
-		if err != nil {
-			return err
+// recordFiles takes down what a script does, or the nodes of one or more recordings.
+func recordFiles(paths []string, rec *picture.Recorder) error {
+	var sources []replay.Source
+	var names []string
+	for _, path := range paths {
+		source := replay.Source{}
+		if group, file, ok := strings.Cut(path, ":"); ok {
+			if n, err := strconv.ParseUint(group, 10, 64); err == nil {
+				source.Group, path = n, file
+			}
 		}
-		if err := replay.Draw(records, rec); !errors.Is(err, replay.ErrDamaged) {
+		data, err := os.ReadFile(path)
+		switch {
+		case err != nil:
 			return err
+		case bytes.HasPrefix(data, []byte(recording.Header)):
+			if source.Records, err = replay.Read(bytes.NewReader(data)); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			sources, names = append(sources, source), append(names, filepath.Base(path))
+		case len(paths) > 1:
+			return fmt.Errorf("%s is no recording; only recordings can be drawn together", path)
+		default:
+			return recordScript(path, data, rec)
 		}
-		return nil
 	}
+	rec.Title(strings.Join(names, ", "), "")
+	return replay.Draw(rec, sources...)
+}
+
+func recordScript(path string, data []byte, rec *picture.Recorder) error {
 	name := strings.TrimSuffix(filepath.Base(path), ".txt")
 	script, err := rafttest.ParseScript(bytes.NewReader(data))
 	if err != nil {

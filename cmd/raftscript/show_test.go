@@ -60,6 +60,32 @@ func TestShowDrawsARecording(t *testing.T) {
 	}
 }
 
+// TestShowDrawsRecordingsTogether: those of all nodes of a cluster, of one group or of several.
+func TestShowDrawsRecordingsTogether(t *testing.T) {
+	paths := recordedNodes(t)
+	show := func(args ...string) (string, string, int) {
+		var stdout, stderr bytes.Buffer
+		status := run(append([]string{"show"}, args...), &stdout, &stderr)
+		return stdout.String(), stderr.String(), status
+	}
+	page, errors, status := show(paths...)
+	if status != exitSame || !strings.Contains(page, "node1.rec, node2.rec, node3.rec") {
+		t.Errorf("status %d, %s", status, errors)
+	}
+	if strings.Contains(page, `"c":"unwatched"`) {
+		t.Error("all nodes are watched, and the page has one that is not")
+	}
+	if page, errors, status = show("7:"+paths[0], "9:"+paths[0]); status != exitSame || !strings.Contains(page, `"group":7,`) || !strings.Contains(page, `"group":9,`) {
+		t.Errorf("two groups: status %d, %s", status, errors)
+	}
+	if _, errors, status = show(paths[0], paths[0]); status != exitBad || !strings.Contains(errors, "name the group") {
+		t.Errorf("a node twice: status %d, %s", status, errors)
+	}
+	if _, errors, status = show(paths[0], filepath.Join("..", "..", "testdata", "election.txt")); status != exitBad || !strings.Contains(errors, "no recording") {
+		t.Errorf("with a script: status %d, %s", status, errors)
+	}
+}
+
 func TestShowRefusesWhatItCannotRead(t *testing.T) {
 	for _, args := range [][]string{{"show"}, {"show", "nowhere.txt"}, {"show", "-fast", "a"}} {
 		var stdout, stderr bytes.Buffer

@@ -26,10 +26,10 @@ func (r *Recorder) Picture() *Picture {
 	}
 	for i := range p.Messages {
 		m := &p.Messages[i]
-		m.Sent = moved[m.Sent]
-		if r.alone && m.Fate == InFlight {
+		if m.Fate == InFlight && !r.watches(r.p.Events[m.Sent].Group, m.To) {
 			m.Fate = Away
 		}
+		m.Sent = moved[m.Sent]
 		if m.Ended >= 0 {
 			m.Ended = moved[m.Ended]
 		}

@@ -31,7 +31,7 @@ func TestANilRecorderTakesDownNothing(t *testing.T) {
 	r.Title("", "")
 	r.Group(1)
 	r.Time("")
-	r.Alone()
+	r.Only(1)
 	r.Command("", "")
 	r.Printed("")
 	r.Add(1, "x")

@@ -24,8 +24,8 @@ type Recorder struct {
 	// comment and command wait for the next event.
 	comment, command string
 	commandAt        int
-	// alone: only one node is watched.
-	alone bool
+	// only has the nodes that are watched; all are if there are none.
+	only  map[place]bool
 	sides string // the partition as it was described last
 }
 
@@ -51,11 +51,21 @@ func (r *Recorder) Group(group uint64) {
 	}
 }
 
-// Alone says that only one node is watched: what others send and take is not seen.
-func (r *Recorder) Alone() {
-	if r != nil {
-		r.alone = true
+// Only says that a node is watched, and that nodes are not for which it is never called: what those
+// send and take is not seen.
+func (r *Recorder) Only(node uint64) {
+	if r == nil {
+		return
 	}
+	if r.only == nil {
+		r.only = map[place]bool{}
+	}
+	r.only[place{group: r.group, node: node}] = true
+}
+
+// watches reports whether what a node sends and takes is seen.
+func (r *Recorder) watches(group, node uint64) bool {
+	return r.only == nil || r.only[place{group: group, node: node}]
 }
 
 // Time says when the events that follow happen, in words.
@@ -240,9 +250,9 @@ func (r *Recorder) end(from uint64, m *pb.Message, fate Fate) int {
 		r.flying[key] = same[1:]
 	} else {
 		// It arrives again, or nobody has sent it.
-		kept.Sent, kept.ByHand, kept.Unseen = r.at, !r.alone, r.alone
-		if same := r.ended[key]; len(same) > 0 && !r.alone {
-			kept.Sent, kept.ByHand = r.p.Messages[same[0]].Sent, false
+		kept.Sent, kept.ByHand, kept.Unseen = r.at, r.only == nil, r.only != nil
+		if same := r.ended[key]; len(same) > 0 && r.watches(r.group, from) && !r.p.Messages[same[0]].Unseen {
+			kept.Sent, kept.ByHand, kept.Unseen = r.p.Messages[same[0]].Sent, false, false
 		}
 		r.p.Messages = append(r.p.Messages, kept)
 	}

@@ -12,19 +12,28 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// Draw replays a recording like Run, and takes down what the node does for a picture. The other
-// nodes are not watched: the picture has what this one has sent to them and got from them.
-func Draw(records []recording.Record, rec *picture.Recorder) error {
-	d := drawing{rec: rec}
-	rec.Alone()
-	lives := Lives(records)
-	return Run(records, func(s *Step) error {
-		if s.Life != d.life {
-			d.begin(s, lives[s.Life-1], records)
+// Source is the recording of a node for a picture.
+type Source struct {
+	// Group is the Raft group of the node, 0 if there is one group.
+	Group   uint64
+	Records []recording.Record
+}
+
+// Draw replays recordings like Run, and takes down what their nodes do for a picture. Nodes without
+// a recording are not watched: the picture has what was sent to them and what came from them.
+//
+// Recordings have no common clock. A message arrives after it was sent; equal messages arrive in
+// the order in which they were sent. Other than that, the node with the fewest ticks goes next.
+func Draw(rec *picture.Recorder, sources ...Source) error {
+	m := merge{rec: rec, total: map[letter]int{}, given: map[letter]int{}, left: map[letter]int{}, taken: map[letter]int{}}
+	if len(sources) > 1 {
+		for i := range sources {
+			if err := m.count(&sources[i]); err != nil {
+				return err
+			}
 		}
-		d.step(s)
-		return nil
-	})
+	}
+	return m.draw(sources)
 }
 
 // drawnEntries is how many entries of the log that a life starts with are in the picture.
@@ -32,15 +41,30 @@ const drawnEntries = 500
 
 // drawing turns the steps of a node into events of a picture.
 type drawing struct {
-	rec      *picture.Recorder
+	rec *picture.Recorder
+	// give is called with each message for another node when the node gives it to its program, and
+	// send when it leaves.
+	give, send func(*pb.Message)
+
 	id       uint64
 	life     int
 	conf     pb.ConfState
 	last     uint64 // of the log that was handed out
 	durable  uint64
 	unsynced uint64 // the last index of the Ready in hand
-	// writes are the messages to the append thread that it has not answered.
+	// writes are the messages to the append thread that have not ended.
 	writes []pb.Message
+}
+
+// take takes down a step, and before the first one of a life that it begins.
+func (d *drawing) take(s *Step, lives []Life, records []recording.Record) {
+	if s.Node != nil {
+		d.id = s.Node.BasicStatus().ID
+	}
+	if s.Life != d.life {
+		d.begin(s, lives[s.Life-1], records)
+	}
+	d.step(s)
 }
 
 // begin begins a life, with the log that the disk had then.
@@ -53,7 +77,6 @@ func (d *drawing) begin(s *Step, life Life, records []recording.Record) {
 	if s.Node == nil {
 		return
 	}
-	d.id = s.Node.BasicStatus().ID
 	d.rec.Event(d.id, picture.Start, fmt.Sprintf("life %d starts", s.Life))
 	disk, err := diskOf(s, records[life.Begin:life.End])
 	if err != nil || s.Input.Kind != recording.Start {
@@ -104,40 +127,59 @@ func (d *drawing) message(data []byte) {
 	switch {
 	case m.From == raft.LocalAppendThread:
 		d.rec.Event(d.id, picture.Write, "disk has written")
-		d.written(&m)
+		d.answered(&m)
+		if m.Index > 0 {
+			d.durable = min(m.Index, d.last)
+		}
 	case m.From == raft.LocalApplyThread:
 		d.rec.Event(d.id, picture.Apply, "state machine has applied")
 	case m.From == d.id || m.From == raft.None:
 		d.rec.Event(d.id, picture.Input, raft.DescribeMessage(m, nil))
+		d.answered(&m)
 	default:
 		d.rec.Receive(m.From, &m)
 	}
 }
 
-// written sends what has waited for the write that is acknowledged.
-func (d *drawing) written(ack *pb.Message) {
-	for len(d.writes) > 0 {
-		w := d.writes[0]
-		d.writes = d.writes[1:]
-		found := false
-		for i := range w.Responses {
-			r := &w.Responses[i]
-			found = found || r.Type == pb.MsgStorageAppendResp
-			d.send(r)
-		}
-		if found {
-			break
-		}
+// answered sends what has waited for the write that the node is told of, and for those before it.
+func (d *drawing) answered(m *pb.Message) {
+	same := func(r pb.Message) bool {
+		return r.From == m.From && r.To == m.To && r.Type == m.Type && r.Term == m.Term && r.Index == m.Index
 	}
-	if ack.Index > 0 {
-		d.durable = min(ack.Index, d.last)
+	last := slices.IndexFunc(d.writes, func(w pb.Message) bool { return slices.ContainsFunc(w.Responses, same) })
+	for i := 0; i <= last; i++ {
+		d.pop()
+	}
+	d.untold()
+}
+
+// untold sends what has waited for writes that the node is told nothing of. They end at once.
+func (d *drawing) untold() {
+	toItself := func(r pb.Message) bool { return r.To == d.id }
+	for len(d.writes) > 0 && !slices.ContainsFunc(d.writes[0].Responses, toItself) {
+		if len(d.writes[0].Responses) > 0 {
+			d.rec.Event(d.id, picture.Write, "disk has written")
+		}
+		d.pop()
 	}
 }
 
-func (d *drawing) send(m *pb.Message) {
-	if m.To != d.id && !raft.IsLocalMsgTarget(m.To) {
-		d.rec.Send(d.id, m)
+// pop sends what has waited for the first write.
+func (d *drawing) pop() {
+	for i := range d.writes[0].Responses {
+		d.leave(&d.writes[0].Responses[i])
 	}
+	d.writes = d.writes[1:]
+}
+
+func (d *drawing) leave(m *pb.Message) {
+	if d.isForOthers(m) {
+		d.send(m)
+	}
+}
+
+func (d *drawing) isForOthers(m *pb.Message) bool {
+	return m.To != d.id && !raft.IsLocalMsgTarget(m.To)
 }
 
 func (d *drawing) ready(rd *raft.Ready) {
@@ -153,13 +195,22 @@ func (d *drawing) ready(rd *raft.Ready) {
 	d.rec.Apply(d.id, rd.CommittedEntries)
 	for i := range rd.Messages {
 		m := &rd.Messages[i]
+		if d.isForOthers(m) {
+			d.give(m)
+		}
+		for j := range m.Responses {
+			if d.isForOthers(&m.Responses[j]) {
+				d.give(&m.Responses[j])
+			}
+		}
 		if m.To == raft.LocalAppendThread {
 			w := *m
 			w.Responses = slices.Clone(m.Responses)
 			d.writes = append(d.writes, w)
 		}
-		d.send(m)
+		d.leave(m)
 	}
+	d.untold()
 }
 
 // confState is a configuration as it is stored.
