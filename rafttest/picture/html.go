@@ -145,6 +145,8 @@ type pageStatus struct {
 	Applied uint64 `json:"applied"`
 	Durable uint64 `json:"durable"`
 	Config  string `json:"config"`
+	// Halves are the ids of the voters: in a joint configuration, of both halves.
+	Halves [][]uint64 `json:"v,omitempty"`
 }
 
 type pageLog struct {
@@ -158,7 +160,7 @@ type pageLog struct {
 // page is the data of the page for a picture of one group.
 func (p *Picture) page(group uint64) pageData {
 	l := p.place()
-	d := pageData{Group: group, Width: l.width, Blocks: l.blocks}
+	d := pageData{Group: group, Width: l.width, Blocks: l.blocks, Lines: []pageLine{}, Arrows: []pageArrow{}, States: []pageChanges{}}
 	for _, ln := range l.lanes {
 		d.Lanes = append(d.Lanes, pageLane{ID: ln.id, Name: ln.name(), X: ln.x, W: ln.width})
 	}
@@ -215,7 +217,7 @@ func (s *Status) page() *pageStatus {
 	}
 	return &pageStatus{
 		Look: look(s), Title: s.title(), Term: s.Term, Vote: s.Vote, Lead: s.Lead, Commit: s.Commit, Applied: s.Applied,
-		Durable: s.Durable, Config: s.config(),
+		Durable: s.Durable, Config: s.config(), Halves: s.halves(),
 	}
 }
 

@@ -167,8 +167,30 @@ function showState() {
 		return `<tr class="${id === row.n ? "here" : ""}"><th>${name(id)}</th><td class="role ${s.look}">${s.title}</td>` +
 			cell(s.vote) + cell(s.lead) + cell(s.commit) + cell(s.applied) + cells + `<td>${escape(s.config && up ? s.config : "")}</td></tr>`;
 	}).join("");
+	$("verdict").textContent = [...nodes].filter(([, n]) => leads(n)).map(([id, n]) => verdict(id, n, nodes)).join(" ");
 	$("step-title").textContent = `Step ${step + 1}` + (row.n ? `, ${name(row.n)}` : "") + `: ${row.w}`;
 	$("step-detail").textContent = row.d ?? "";
+}
+
+const leads = n => n.status?.look.split(" ")[0] === "leader";
+
+// verdict says how far a leader has committed its log, and at which voters the next entry is durable.
+function verdict(leader, l, nodes) {
+	const index = l.status.commit + 1, entry = l.log[index - l.first], rivals = [...nodes.values()].filter(n => leads(n) && n.status.term > l.status.term);
+	const stale = rivals.length ? ` It does not know of the leader of term ${Math.max(...rivals.map(n => n.status.term))}.` : "";
+	if (!entry) return `${name(leader)} leads term ${l.status.term} and has committed all of its log.${stale}`;
+	const has = id => {
+		const n = nodes.get(id), end = n?.status?.durable ?? 0;
+		return n && index <= end && (index < n.first || n.log[index - n.first]?.[0] === entry[0]);
+	};
+	const halves = (l.status.v ?? []).map(ids => ({ids, have: ids.filter(has), need: (ids.length >> 1) + 1}));
+	const watched = new Set(data.states.map(c => c.n));
+	if (halves.length === 0 || halves.some(h => h.ids.some(id => !watched.has(id)))) return "";
+	const words = halves.map(h => `${h.have.length ? h.have.map(name).join(", ") : "no voter"}: ${h.have.length} of ${h.ids.length} voters, ${h.need} are a majority`);
+	const why = halves.some(h => h.have.length < h.need) ? ""
+		: entry[0] < l.status.term ? ` It is from an earlier term: ${name(leader)} commits it with an entry of term ${l.status.term} (thesis §3.6.2).`
+		: ` ${name(leader)} has yet to hear of that.`;
+	return `Entry ${index} (term ${entry[0]}) of ${name(leader)} is not committed. It is durable at ${words.join("; and at ")}.${why}${stale}`;
 }
 
 function drawEntry(index, n, s) {

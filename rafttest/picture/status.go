@@ -3,6 +3,7 @@ package picture
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ffd200af/raft"
@@ -56,6 +57,24 @@ func (s *Status) config() string {
 		text += ", learners " + s.Learners
 	}
 	return text
+}
+
+// halves are the voters of the configuration.
+func (s *Status) halves() (halves [][]uint64) {
+	for _, list := range []string{s.Voters, s.Outgoing} {
+		var voters []uint64
+		for word := range strings.FieldsSeq(list) {
+			id, err := strconv.ParseUint(word, 10, 64)
+			if err != nil {
+				return nil // a program's own words
+			}
+			voters = append(voters, id)
+		}
+		if len(voters) > 0 {
+			halves = append(halves, voters)
+		}
+	}
+	return halves
 }
 
 // title is a node's role and term.

@@ -58,8 +58,12 @@ func (r *Recorder) received(id uint64, m *pb.Message) {
 		r.Event(id, Receive, "learns what its disk has done")
 	case m.From == raft.LocalApplyThread:
 		r.Event(id, Receive, "learns what is applied")
-	default:
+	case m.Type == pb.MsgAppResp:
+		r.Event(id, Receive, "its own entries are durable")
+	case m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp:
 		r.Event(id, Receive, "its own vote is durable")
+	default:
+		r.Event(id, Receive, raft.DescribeMessage(*m, nil))
 	}
 }
 

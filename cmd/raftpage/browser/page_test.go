@@ -96,6 +96,7 @@ func (v *visit) teaches(t *testing.T) {
 		t.Errorf("entry 5 stands in the logs as %q", got)
 	}
 	v.shoot("why")
+	v.isDrawn(t)
 	v.click("#next-task")
 	for _, how := range []string{"ask a majority", "by lease", "ask nobody"} {
 		v.tap(fmt.Sprintf("#panel [data-key=%q]", how))
@@ -109,6 +110,24 @@ func (v *visit) teaches(t *testing.T) {
 	v.wantText("#coach", "8 of 8. Break a rule")
 	v.click("#play")
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "a" && n.commit === 5)`)
+}
+
+// isDrawn has raftscript draw the run so far: the picture says why the write does not commit, too.
+func (v *visit) isDrawn(t *testing.T) {
+	script, page := filepath.Join(t.TempDir(), "run.txt"), filepath.Join(t.TempDir(), "run.html")
+	if err := os.WriteFile(script, []byte(eval[string](v.tab, `JSON.parse(raftCore("script", "")).script`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	show := exec.Command("go", "run", "./cmd/raftscript", "show", "-o", page, script)
+	show.Dir = "../../.."
+	if out, err := show.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	picture := openTab(t, "file://"+page)
+	picture.run(chromedp.KeyEvent(kb.End))
+	picture.wantText("#verdict", "Entry 5 (term 1) of node 1 is not committed. It is durable at node 1, node 2: 2 of 5 voters, 3 are a majority.")
+	picture.shoot("why-picture")
+	picture.wantNoErrors()
 }
 
 // commits begins anew, with a cluster that only passes beats when it is told to.

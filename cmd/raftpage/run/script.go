@@ -13,7 +13,7 @@ const notePrefix = "# page: "
 
 // header is the first line of a script that Script writes.
 const header = "# A run of the page of raftpage. " +
-	"The comments that begin with \"# page:\" are for the page."
+	"Comments with \"page:\" have the beats, links, disks and clocks."
 
 // Script returns the run as a script: all records, whether they are carried out at the moment or
 // not. What was never carried out has the output that it is expected to have.

@@ -1,7 +1,9 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/ffd200af/raft/rafttest/picture"
 )
 
 const root = "../../.." // of the library
@@ -69,6 +73,7 @@ func TestAPictureOfAScript(t *testing.T) {
 		return forth.every((words, i) => words === back[i]);
 	})()`)
 	b.want(leader + `.querySelectorAll("td.entry.t4").length === 1 && ` + leader + `.querySelectorAll("td.entry.committed").length === 0`)
+	b.wantText("#verdict", "Entry 3 (term 2) of node 1 is not committed.")
 	b.shoot("picture-step")
 	b.run(chromedp.Click(chromedp.CSS("#row-29 a")))
 	b.want(`step === 28 && location.hash === "#step-29"`)
@@ -106,6 +111,33 @@ func TestAPictureIsFilteredByNodeAndType(t *testing.T) {
 	// The next step is the next one that is shown.
 	b.run(chromedp.KeyEvent(kb.Home), chromedp.KeyEvent("j"))
 	b.want("step === shown[1] && " + visible)
+	b.wantErrors()
+}
+
+// TestAPictureIsFilteredByGroup: each group has its nodes, its steps, and addresses of its own.
+func TestAPictureIsFilteredByGroup(t *testing.T) {
+	rec := picture.NewRecorder()
+	for _, group := range []uint64{7, 9, 7} {
+		rec.Group(group)
+		rec.Event(group-6, picture.Input, fmt.Sprint("of group ", group))
+		rec.Status(group-6, picture.Status{Role: picture.Follower, Term: group})
+	}
+	path := filepath.Join(t.TempDir(), "groups.html")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(rec.Picture().WriteHTML(file), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t)
+	b.run(chromedp.Navigate("file://" + path))
+	b.want(`data.group === 7 && data.lanes.map(l => l.id).join() === "1" && data.rows.length === 2 && !document.querySelector("#group-label").hidden`)
+	eval[any](b, `document.querySelector("#group").value = "9"; document.querySelector("#group").dispatchEvent(new Event("change", {bubbles: true})); null`)
+	b.want(`data.group === 9 && data.lanes.map(l => l.id).join() === "3" && data.rows.length === 1 && location.hash === "#group-9-step-1"`)
+	b.wantText("#rows", "of group 9")
+	b.run(chromedp.Navigate("about:blank"), chromedp.Navigate("file://"+path+"#group-7-step-2"))
+	b.want(`data.group === 7 && step === 1`)
 	b.wantErrors()
 }
 
