@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/tracker"
 )
 
@@ -42,11 +43,13 @@ func (r *replica) routes() http.Handler {
 		mux.HandleFunc(raftPath, r.notHere)
 		mux.HandleFunc(raftPath+"/", r.notHere)
 	}
-	return r.wrap(handleKeys(map[string]http.HandlerFunc{
+	all := r.wrap(handleKeys(map[string]http.HandlerFunc{
 		http.MethodPut:    checkQuery(r.withKey(r.put), []string{"expect", "absent"}),
 		http.MethodGet:    checkQuery(r.withKey(r.get), []string{"read", "stale"}),
 		http.MethodDelete: checkQuery(r.withKey(r.delete), []string{"expect"}),
 	}, mux))
+	handle("POST "+wire.Path, r.share(all))
+	return all
 }
 
 // peerRoutes is the HTTP interface of the port for other replicas.

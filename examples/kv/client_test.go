@@ -16,13 +16,14 @@ import (
 
 // watched is a transport that keeps what a client sends, and may lose answers.
 type watched struct {
+	via  http.RoundTripper
 	mu   sync.Mutex
 	lose func(req *http.Request) bool
 	last *http.Request
 }
 
 func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := w.via.RoundTrip(req)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if req.URL.Path != "/status" {
@@ -71,7 +72,7 @@ func TestAClientAgainstRealReplicas(t *testing.T) {
 	stranger := startHere(t, 1)[1]
 	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	defer cancel()
-	via := &watched{}
+	via := &watched{via: kvclient.NewTransport(nil)}
 	c := newTestClient(t, via, r.peers.cluster.get(), stranger.opts.address, r.opts.address)
 	t.Run("each increment is carried out once although each answer is lost once", func(t *testing.T) {
 		seen := map[string]bool{}
@@ -188,7 +189,7 @@ func TestAClientCountsRightAlthoughLeadersDie(t *testing.T) {
 	leader := cl.leader()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	defer cancel()
-	c := newTestClient(t, http.DefaultTransport, "", cl.urls[1], cl.urls[2], cl.urls[3])
+	c := newTestClient(t, kvclient.NewTransport(nil), "", cl.urls[1], cl.urls[2], cl.urls[3])
 	const workers = 8
 	var done [workers]int
 	var wg sync.WaitGroup

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -227,7 +228,7 @@ func (r *replica) receiveSnapshot(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case errors.Is(err, errOtherOffset):
 		http.Error(w, err.Error(), http.StatusConflict)
-	case errors.Is(err, errBadFrame), errors.Is(err, errBadSnapshot):
+	case errors.Is(err, wire.ErrBadFrame), errors.Is(err, errBadSnapshot):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	default:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -243,11 +244,11 @@ func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
 	}
 	defer release()
 	in, conn := &r.store.incoming, http.NewResponseController(w)
-	frames := frameReader{r: req.Body, max: maxChunk}
+	frames := wire.Reader{From: req.Body, Max: maxChunk}
 	next := func() ([]byte, error) {
 		end := time.Now().Add(chunkTimeout)
 		_ = errors.Join(conn.SetReadDeadline(end), conn.SetWriteDeadline(end.Add(answerTimeout)))
-		return frames.next()
+		return frames.Next()
 	}
 	name := req.PathValue("name")
 	m, offset, err := r.readSnapshotHead(req, name, next)
@@ -300,17 +301,17 @@ func (r *replica) takeSnapshot(w http.ResponseWriter, req *http.Request) error {
 // readSnapshotHead reads what comes before the chunks.
 func (r *replica) readSnapshotHead(req *http.Request, name string, next func() ([]byte, error)) (m raftpb.Message, offset int64, err error) {
 	if offset, err = strconv.ParseInt(req.URL.Query().Get("offset"), 10, 64); err != nil {
-		return m, 0, fmt.Errorf("%w: %w", errBadFrame, err)
+		return m, 0, fmt.Errorf("%w: %w", wire.ErrBadFrame, err)
 	}
 	head, err := next()
 	if err != nil {
 		return m, 0, err
 	}
 	if err := m.Unmarshal(head); err != nil {
-		return m, 0, fmt.Errorf("%w: %w", errBadFrame, err)
+		return m, 0, fmt.Errorf("%w: %w", wire.ErrBadFrame, err)
 	}
 	if m.Type != raftpb.MsgSnap || m.To != r.opts.id || m.Snapshot == nil || string(m.Snapshot.Data) != name || !isImageName(name) {
-		return m, 0, fmt.Errorf("%w: it does not begin with a snapshot for replica %d", errBadFrame, r.opts.id)
+		return m, 0, fmt.Errorf("%w: it does not begin with a snapshot for replica %d", wire.ErrBadFrame, r.opts.id)
 	}
 	return m, offset, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -119,7 +120,7 @@ func TestASnapshotThatDoesNotFitOnTheDisk(t *testing.T) {
 	must(t, err)
 	var body bytes.Buffer
 	for _, f := range [][]byte{head, []byte("chunk")} {
-		must(t, writeFrame(&body, f))
+		must(t, wire.WriteFrame(&body, f))
 	}
 	req, w := httptest.NewRequest(http.MethodPost, snapshotPath+"A?offset=0", &body), httptest.NewRecorder()
 	req.SetPathValue("name", "A")
@@ -152,7 +153,7 @@ func TestARequestThatIsNoSnapshotIsRefused(t *testing.T) {
 	frames := func(all ...[]byte) []byte {
 		var b bytes.Buffer
 		for _, f := range all {
-			must(t, writeFrame(&b, f))
+			must(t, wire.WriteFrame(&b, f))
 		}
 		return b.Bytes()
 	}

@@ -101,9 +101,12 @@ func (b *budget) take(ctx context.Context, bytes int64) (release func(), err err
 // body no more.
 func (b *budget) read(w http.ResponseWriter, req *http.Request, limit int64) (body []byte, release func(), err error) {
 	size := req.ContentLength
+	held, isHeld := req.Body.(*heldBody)
 	switch {
 	case size > limit:
 		return nil, nil, &http.MaxBytesError{Limit: limit}
+	case isHeld:
+		return held.b, func() {}, nil
 	case size < 0:
 		size = limit
 	}

@@ -465,7 +465,7 @@ func TestASnapshotThatFillsTheDiskIsRemoved(t *testing.T) {
 	var come atomic.Int64
 	var p *sendingPair
 	p = newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
-		return &wire{c, func(b []byte) error {
+		return &tapped{c, func(b []byte) error {
 			if come.Add(int64(len(b))) > 2500<<10 {
 				p.to.store.space.full.Store(true)
 			}

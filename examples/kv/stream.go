@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -132,11 +133,11 @@ func (s *stream) over() <-chan struct{} {
 
 // write sends a batch in one frame.
 func (s *stream) write(batch []raftpb.Message) error {
-	b, err := appendBatch(append(s.buf[:0], make([]byte, frameHead)...), batch)
+	b, err := appendBatch(append(s.buf[:0], make([]byte, wire.HeadSize)...), batch)
 	if err != nil {
 		return err
 	}
-	putFrameHead(b[:frameHead], b[frameHead:])
+	wire.PutHead(b[:wire.HeadSize], b[wire.HeadSize:])
 	if err := s.conn.SetWriteDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return err
 	}
@@ -169,21 +170,23 @@ func dialPlain(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", u.Host)
 }
 
-// streams are the receiver's ends of streams. A sender has one: its next one ends the last one, of
-// which the receiver may not have heard that it broke.
+// streams are the open connections that are no longer those of an HTTP server.
 type streams struct {
 	mu     sync.Mutex
 	closed bool
-	from   map[uint64]*inStream
+	open   map[any]*stopper
 	wg     sync.WaitGroup
 }
+
+// stopper ends a stream.
+type stopper struct{ end func() }
 
 // inStream is the receiver's end of a stream.
 type inStream struct {
 	from   uint64
 	conn   net.Conn
 	in     io.Reader // of conn
-	frames frameReader
+	frames wire.Reader
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -191,39 +194,39 @@ type inStream struct {
 	noted time.Time // when the last note was written
 }
 
-// add returns false if no streams are taken any more.
-func (ss *streams) add(s *inStream) bool {
+// add notes a stream, which remove forgets. It ends the one with the same key. ok is false if no
+// streams are taken any more.
+func (ss *streams) add(key any, end func()) (remove func(), ok bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if ss.closed {
-		return false
+		return nil, false
 	}
-	if last := ss.from[s.from]; last != nil {
-		last.cancel()
+	if last := ss.open[key]; last != nil {
+		last.end()
 	}
-	if ss.from == nil {
-		ss.from = map[uint64]*inStream{}
+	if ss.open == nil {
+		ss.open = map[any]*stopper{}
 	}
-	ss.from[s.from] = s
+	s := &stopper{end}
+	ss.open[key] = s
 	ss.wg.Add(1)
-	return true
-}
-
-func (ss *streams) remove(s *inStream) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if ss.from[s.from] == s {
-		delete(ss.from, s.from)
-	}
-	ss.wg.Done()
+	return func() {
+		ss.mu.Lock()
+		defer ss.mu.Unlock()
+		if ss.open[key] == s {
+			delete(ss.open, key)
+		}
+		ss.wg.Done()
+	}, true
 }
 
 // close ends all streams.
 func (ss *streams) close() {
 	ss.mu.Lock()
 	ss.closed = true
-	for _, s := range ss.from {
-		s.cancel()
+	for _, s := range ss.open {
+		s.end()
 	}
 	ss.mu.Unlock()
 	ss.wg.Wait()
@@ -250,15 +253,17 @@ func (r *replica) receive(w http.ResponseWriter, req *http.Request) {
 	}
 	defer conn.Close()
 	s := &inStream{from: from, conn: conn, in: buffered.Reader, noted: time.Now()}
-	s.frames = frameReader{r: s, max: maxBatch}
+	s.frames = wire.Reader{From: s, Max: maxBatch}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer s.cancel()
 	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
-	if !r.streams.add(s) {
+	// A sender has one stream: this replica may not have heard that the last one broke.
+	remove, ok := r.streams.add(from, s.cancel)
+	if !ok {
 		return
 	}
-	defer r.streams.remove(s)
-	if err := r.readStream(s); errors.Is(err, errBadFrame) {
+	defer remove()
+	if err := r.readStream(s); errors.Is(err, wire.ErrBadFrame) {
 		r.opts.log.Warn("the messages of a peer are damaged", "from", from, "err", err)
 	}
 }
@@ -270,7 +275,7 @@ func (r *replica) readStream(s *inStream) error {
 		var size int
 		if err = s.conn.SetReadDeadline(time.Now().Add(streamTimeout)); err == nil {
 			s.end = time.Time{}
-			size, err = s.frames.head()
+			size, err = s.frames.Head()
 		}
 		if err == nil {
 			err = r.readBatch(s, size)
@@ -294,13 +299,13 @@ func (r *replica) readBatch(s *inStream, size int) error {
 	}
 	defer release()
 	s.end = time.Now().Add(frameTimeout)
-	batch, err := s.frames.body()
+	batch, err := s.frames.Body()
 	if err != nil {
 		return err
 	}
 	lost := 0
 	if err := decodeBatch(batch, func(m raftpb.Message) { lost += r.take(m) }); err != nil {
-		return fmt.Errorf("%w: %w", errBadFrame, err)
+		return fmt.Errorf("%w: %w", wire.ErrBadFrame, err)
 	}
 	switch {
 	case size == 0:

@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -42,7 +43,7 @@ func frameOf(t *testing.T, batch ...raftpb.Message) string {
 	b, err := appendBatch(nil, batch)
 	must(t, err)
 	var frame bytes.Buffer
-	must(t, writeFrame(&frame, b))
+	must(t, wire.WriteFrame(&frame, b))
 	return frame.String()
 }
 
@@ -220,15 +221,15 @@ func TestTheNextStreamOfASenderEndsTheLast(t *testing.T) {
 		_, err := io.WriteString(next, frameOf(t, raftpb.Message{}))
 		must(t, err)
 		synctest.Wait()
-		if len(r.loop.inbox) != 1 || len(r.streams.from) != 2 {
-			t.Errorf("%d messages, %d streams", len(r.loop.inbox), len(r.streams.from))
+		if len(r.loop.inbox) != 1 || len(r.streams.open) != 2 {
+			t.Errorf("%d messages, %d streams", len(r.loop.inbox), len(r.streams.open))
 		}
 		r.streams.close()
 		if _, err := io.WriteString(p.dial(), openStream(4)); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if len(r.streams.from) != 0 {
+		if len(r.streams.open) != 0 {
 			t.Error("a stream is open after the end")
 		}
 	})
@@ -271,7 +272,7 @@ func TestARemovedReplicaIsTold(t *testing.T) {
 func TestADamagedFrameEndsItsStream(t *testing.T) {
 	good := frameOf(t, raftpb.Message{Type: raftpb.MsgHeartbeat})
 	var odd bytes.Buffer
-	must(t, writeFrame(&odd, []byte{5, 1}))
+	must(t, wire.WriteFrame(&odd, []byte{5, 1}))
 	for name, frame := range map[string]string{
 		"checksum": good[:4] + "1234" + good[8:], "length": "\xff\xff\xff\xff" + good[4:], "messages": odd.String(),
 	} {
@@ -283,7 +284,7 @@ func TestADamagedFrameEndsItsStream(t *testing.T) {
 			must(t, err)
 			<-streamEnd(conn)
 			synctest.Wait()
-			if len(r.loop.inbox) > 0 || !strings.Contains(said.String(), errBadFrame.Error()) {
+			if len(r.loop.inbox) > 0 || !strings.Contains(said.String(), wire.ErrBadFrame.Error()) {
 				t.Errorf("%s: %d messages, log %q", name, len(r.loop.inbox), &said)
 			}
 		})
@@ -421,7 +422,7 @@ func deaf(t *testing.T) (*sendingTransport, net.Conn) {
 	must(t, err)
 	_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
 	must(t, err)
-	_, err = io.ReadFull(conn, make([]byte, frameHead))
+	_, err = io.ReadFull(conn, make([]byte, wire.HeadSize))
 	must(t, err)
 	return s, conn
 }
@@ -462,8 +463,8 @@ func TestAReceiverWaitsNotForHalfAFrame(t *testing.T) {
 		_, err := io.WriteString(conn, openStream(2))
 		must(t, err)
 		time.Sleep(sendTimeout + time.Millisecond)
-		if got, err := io.ReadAll(conn); len(got) > 0 || len(r.streams.from) > 0 {
-			t.Errorf("%q, %v, %d streams", got, err, len(r.streams.from))
+		if got, err := io.ReadAll(conn); len(got) > 0 || len(r.streams.open) > 0 {
+			t.Errorf("%q, %v, %d streams", got, err, len(r.streams.open))
 		}
 	})
 }

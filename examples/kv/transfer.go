@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
 	"github.com/prometheus/client_golang/prometheus"
@@ -211,7 +212,7 @@ func (up *upload) begin() error {
 		_ = body.CloseWithError(io.ErrClosedPipe)
 		up.answer <- err
 	}()
-	return writeFrame(up.body, up.tr.message)
+	return wire.WriteFrame(up.body, up.tr.message)
 }
 
 // chunk sends a chunk when the rate allows it.
@@ -238,7 +239,7 @@ func (up *upload) frames(all ...[]byte) error {
 	}
 	for _, b := range all {
 		up.late.Reset(chunkTimeout)
-		if err := writeFrame(up.body, b); err != nil {
+		if err := wire.WriteFrame(up.body, b); err != nil {
 			return err
 		}
 	}

@@ -99,13 +99,13 @@ func (l wiredListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// wire is a connection from which read sees what comes.
-type wire struct {
+// tapped is a connection from which read sees what comes.
+type tapped struct {
 	net.Conn
 	read func(b []byte) error
 }
 
-func (w *wire) Read(b []byte) (int, error) {
+func (w *tapped) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if failed := w.read(b[:n]); failed != nil {
 		_ = w.Conn.Close()
@@ -162,7 +162,7 @@ func (p *sendingPair) received() float64 {
 func TestATransferThatBreaksGoesOnWhereItWas(t *testing.T) {
 	var come, breaks atomic.Int64
 	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
-		return &wire{c, func(b []byte) error {
+		return &tapped{c, func(b []byte) error {
 			if n := come.Add(int64(len(b))); n > 1500<<10*(breaks.Load()+1) && breaks.Load() < 2 {
 				breaks.Add(1)
 				return syscall.ECONNRESET
@@ -182,7 +182,7 @@ func TestATransferThatFailsIsGoneOnWith(t *testing.T) {
 	var come atomic.Int64
 	var down atomic.Bool
 	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
-		return &wire{c, func(b []byte) error {
+		return &tapped{c, func(b []byte) error {
 			if come.Add(int64(len(b))) > 2500<<10 && down.CompareAndSwap(false, true) || down.Load() {
 				return syscall.ECONNRESET
 			}
@@ -209,7 +209,7 @@ func TestADamagedChunkIsSentAgain(t *testing.T) {
 	var come atomic.Int64
 	var damaged atomic.Bool
 	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
-		return &wire{c, func(b []byte) error {
+		return &tapped{c, func(b []byte) error {
 			if come.Add(int64(len(b))) > 1500<<10 && len(b) > 100 && damaged.CompareAndSwap(false, true) {
 				b[len(b)/2] ^= 1
 			}
@@ -289,7 +289,7 @@ func TestMessagesPassASnapshot(t *testing.T) {
 	stuck, goesOn := make(chan struct{}), make(chan struct{})
 	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
 		come := 0
-		return &wire{c, func(b []byte) error {
+		return &tapped{c, func(b []byte) error {
 			before := come
 			if come += len(b); before <= 1500<<10 && come > 1500<<10 { // heartbeats are fewer bytes
 				close(stuck)

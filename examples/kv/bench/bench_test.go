@@ -60,7 +60,7 @@ func TestEachLoadIsMeasuredOnBothSides(t *testing.T) {
 
 func TestACommandLineWithoutSenseIsRefused(t *testing.T) {
 	for _, args := range [][]string{
-		{"-turns", "0"}, {"-clients", "0"}, {"-keys", "0"}, {"-length", "0s"}, {"-size", "0"}, {"-size", "1048577"}, {"fast"}, {"-fast"},
+		{"-turns", "0"}, {"-clients", "0"}, {"-share", "0"}, {"-keys", "0"}, {"-length", "0s"}, {"-size", "0"}, {"-size", "1048577"}, {"fast"}, {"-fast"},
 	} {
 		var stderr bytes.Buffer
 		if status := run(t.Context(), args, &stderr, &stderr); status != 2 || stderr.Len() == 0 {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
+
+	kvclient "github.com/ffd200af/raft/examples/kv/client"
 )
 
 // The example server, and its clients.
@@ -30,15 +32,14 @@ func exampleCommand(binary string, self member, all []member) *exec.Cmd {
 	return exec.Command(binary, "-id", fmt.Sprint(self.id), "-data", self.dir, "-cluster", strings.Join(first, ","), "-bootstrap")
 }
 
-// httpClient is a client with one connection, which it keeps.
+// httpClient is a client with one connection.
 type httpClient struct {
 	http http.Client
 	base string
 }
 
 func connectExample(m member) (client, error) {
-	transport := &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}
-	return &httpClient{http: http.Client{Transport: transport}, base: "http://" + m.client}, nil
+	return &httpClient{http: http.Client{Transport: kvclient.NewTransport(nil)}, base: "http://" + m.client}, nil
 }
 
 func (c *httpClient) put(ctx context.Context, key string, value []byte) error {

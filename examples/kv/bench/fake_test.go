@@ -122,6 +122,26 @@ func TestCheckEndsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+func TestClientsShareConnections(t *testing.T) {
+	for _, tc := range []struct {
+		share, clients, want int
+		spread               bool
+	}{{64, 64, 1, false}, {64, 65, 2, false}, {1, 5, 5, false}, {64, 1, 1, true}, {64, 64, 3, true}, {8, 64, 8, true}} {
+		n := settings{share: tc.share, spread: tc.spread}.connections(tc.clients)
+		var connections []client
+		for range n {
+			connections = append(connections, &fakeClient{})
+		}
+		used := map[client]int{}
+		for _, c := range share(connections, tc.clients) {
+			used[c]++
+		}
+		if n != tc.want || len(used) != tc.want || used[connections[0]] > max(tc.share, (tc.clients+n-1)/n) {
+			t.Errorf("%+v: %d connections, of which %d are used, the first by %d", tc, n, len(used), used[connections[0]])
+		}
+	}
+}
+
 func TestClientsConnectToTheLeaderOrToAll(t *testing.T) {
 	f := newFake()
 	for spread, want := range map[bool]map[int]int{false: {2: 6}, true: {1: 2, 2: 2, 3: 2}} {
@@ -159,7 +179,7 @@ func TestASpoiltRunIsDoneAgain(t *testing.T) {
 			spoilt++
 			return tc.spoil(f)
 		}}
-		s := settings{length: 6 * time.Millisecond, clients: 1, keys: 1}
+		s := settings{length: 6 * time.Millisecond, clients: 1, share: 1, keys: 1}
 		result, err := l.tryMeasure(t.Context(), f.cluster, s, io.Discard)
 		if !errors.Is(err, tc.want) || err == nil && (result.perSecond == 0 || len(result.used) != servers+1) || spoilt != tc.times {
 			t.Errorf("%s: %+v, %v", name, result, err)

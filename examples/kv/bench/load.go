@@ -125,11 +125,12 @@ func (l load) measure(ctx context.Context, c *cluster, s settings) (sample, erro
 	if err != nil {
 		return sample{}, err
 	}
-	clients, err := c.connectTo(l.clients, s.place(leader))
+	connections, err := c.connectTo(s.connections(l.clients), s.place(leader))
 	if err != nil {
 		return sample{}, err
 	}
-	defer closeAll(clients)
+	defer closeAll(connections)
+	clients := share(connections, l.clients)
 	ctx, cancel := context.WithTimeout(ctx, s.length+patience)
 	defer cancel()
 	if _, err := drive(ctx, clients, s.length/6, s.keys, l.do); err != nil {
@@ -154,6 +155,25 @@ func (l load) measure(ctx context.Context, c *cluster, s settings) (sample, erro
 		return sample{}, errors.Join(errLeaderChanged, err)
 	}
 	return result, nil
+}
+
+// connections is how many connections so many clients have: at least one to each server that they
+// are spread over.
+func (s settings) connections(clients int) int {
+	n := (clients + s.share - 1) / s.share
+	if s.spread {
+		n = max(n, min(clients, servers))
+	}
+	return n
+}
+
+// share gives connections to clients in turns.
+func share(connections []client, clients int) []client {
+	var all []client
+	for i := range clients {
+		all = append(all, connections[i%len(connections)])
+	}
+	return all
 }
 
 // place says to which server each client connects.

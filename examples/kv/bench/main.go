@@ -6,8 +6,8 @@
 //	go run ./examples/kv/bench -dir /mnt/disk   # with the data on another disk
 //	go run ./examples/kv/bench -check           # seconds, measures nothing, needs no Linux
 //
-// The clients run in this process. Each has one connection: gRPC to etcd, HTTP/1.1 with keep-alive
-// to the example.
+// The clients run in this process, and 64 share a connection (-share): gRPC to etcd, and to the
+// example the one of package client.
 package main
 
 import (
@@ -61,6 +61,7 @@ type settings struct {
 	fill    int
 	dir     string
 	spread  bool
+	share   int
 	check   bool
 }
 
@@ -70,20 +71,21 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.SetOutput(stderr)
 	flags.IntVar(&s.turns, "turns", 6, "how often each load runs on each side")
 	flags.DurationVar(&s.length, "length", 7*time.Second, "length of one run, after a warm-up of a sixth of it")
-	flags.IntVar(&s.clients, "clients", 64, "number of clients of the loads with many, and of connections")
+	flags.IntVar(&s.clients, "clients", 64, "number of clients of the loads with many")
 	flags.IntVar(&s.size, "size", 128, "bytes of a value")
 	flags.IntVar(&s.keys, "keys", 10000, "number of keys, all of which exist from the start")
 	flags.IntVar(&s.fill, "fill", 60000, "writes to each side before the first turn; each key is written at least once")
 	flags.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to use; the data is in a temporary folder in it")
 	flags.BoolVar(&s.spread, "spread", false, "spread the clients over the three servers, instead of all at the leader")
+	flags.IntVar(&s.share, "share", 64, "number of clients that share a connection")
 	flags.BoolVar(&s.check, "check", false, "measure nothing: write with all clients, and read everything on each server")
 	err := flags.Parse(args)
 	switch {
 	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("%q is not a flag, and there are no other arguments", flags.Arg(0))
-	case s.turns < 1 || s.clients < 1 || s.keys < 1 || s.length <= 0:
-		err = errors.New("-turns, -clients, -keys and -length must be above 0")
+	case s.turns < 1 || s.clients < 1 || s.share < 1 || s.keys < 1 || s.length <= 0:
+		err = errors.New("-turns, -clients, -share, -keys and -length must be above 0")
 	case s.size < 1 || s.size > 1<<20:
 		err = errors.New("-size must be from 1 to 1048576, the largest value that both take")
 	}

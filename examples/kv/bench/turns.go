@@ -51,8 +51,8 @@ func (s settings) String() string {
 	if s.spread {
 		where = "spread over the three servers"
 	}
-	return fmt.Sprintf("Values of %d bytes, %d keys, clients %s, %d turns of %v after %d writes to each side.",
-		s.size, s.keys, where, s.turns, s.length, max(s.fill, s.keys))
+	return fmt.Sprintf("Values of %d bytes, %d keys, clients %s, %d on a connection, %d turns of %v after %d writes to each side.",
+		s.size, s.keys, where, s.share, s.turns, s.length, max(s.fill, s.keys))
 }
 
 // order returns who begins: the sides take turns in that too.

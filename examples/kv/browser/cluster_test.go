@@ -119,11 +119,12 @@ func (c *cluster) put(id int, key string) {
 	})
 }
 
-// until tries f until it is true.
+// until tries f until it is true, for patience and at least 200 times.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !f(); {
-		if time.Now().After(deadline) {
+	deadline := time.Now().Add(patience)
+	for tries := 0; !f(); tries++ {
+		if tries > 200 && time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,8 +23,8 @@ type Config struct {
 	Cluster string
 	// Bearer is a token that each request carries in its Authorization header.
 	Bearer string
-	// TLS is for endpoints with https. The client copies it. HTTP makes the requests, by default
-	// with connections of the client's own. At most one of them is set. No redirect is followed,
+	// TLS is for endpoints with https. The client copies it. HTTP makes the requests; by default it
+	// has a Transport of the client's own. At most one of them is set. No redirect is followed,
 	// unless HTTP has a CheckRedirect.
 	TLS  *tls.Config
 	HTTP *http.Client
@@ -60,11 +59,7 @@ func New(config Config) (*Client, error) {
 	case config.HTTP != nil && config.TLS != nil:
 		return nil, errors.New("client: HTTP and TLS exclude each other: set TLS in the transport of HTTP")
 	case config.HTTP == nil:
-		transport := &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialTime}).DialContext, TLSHandshakeTimeout: dialTime,
-			TLSClientConfig: config.TLS.Clone(), ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 45 * time.Second,
-		}
-		c.http, c.own = &http.Client{Transport: transport}, true
+		c.http, c.own = &http.Client{Transport: NewTransport(config.TLS)}, true
 	}
 	if c.http.CheckRedirect == nil {
 		stays := *c.http // replicas do not redirect: whoever does may not have the token or the value

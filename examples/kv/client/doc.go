@@ -22,6 +22,9 @@
 //
 // Each request names the cluster, so no replica of another cluster takes it.
 //
+// All calls share one connection to each replica, see [Transport]. So one Client serves many
+// goroutines better than many Clients do.
+//
 // # Writes are carried out once
 //
 // A write has a number in the session of the client (thesis §6.3). The client repeats it, with the
