@@ -152,6 +152,27 @@ func electionRemovals() []removal {
 		{"vote-restarts-timer", "who votes gives the candidate time", "§3.4", []edit{{"election.go",
 			`		r.vote = req.from
 		r.electionElapsed = 0`, `		r.vote = req.from`}}},
+		{"gives-way", "who refuses a later log gives it time", "§3.4; Figure 3.1", []edit{{"election.go",
+			`	if !grant {
+		r.giveWay(req)
+	}
+`, ``}}},
+		{"gives-way-stale", "also when the candidate is in an earlier term", "§3.4", []edit{{"step.go",
+			`	case pb.MsgVote:
+		r.giveWay(voteReqOf(m))
+`, `	case pb.MsgVote:
+`}}},
+		{"gives-way-pre-vote", "also when it asks for a pre-vote", "§9.6", []edit{{"step.go",
+			`	case pb.MsgPreVote:
+		r.giveWay(voteReqOf(m))
+`, `	case pb.MsgPreVote:
+`}}},
+		{"gives-way-later", "and gives none to another log", "§3.4", []edit{{"election.go",
+			`r.lead == None && req.last != last && req.upToDate(last)`, `r.lead == None && req.last != last`}}},
+		{"gives-way-equal", "nor to one that is as long as its own", "§3.4", []edit{{"election.go",
+			`r.lead == None && req.last != last && req.upToDate(last)`, `r.lead == None && req.upToDate(last)`}}},
+		{"gives-way-leader", "nor while a leader is known", "§3.4", []edit{{"election.go",
+			`r.lead == None && req.last != last && req.upToDate(last)`, `req.last != last && req.upToDate(last)`}}},
 		{"no-op", "a leader begins with an entry of its own term", "§3.6.2, §6.4", []edit{{"election.go",
 			`	noop := [1]pb.Entry{}
 	traceAppend(r, noop[:])
