@@ -4,9 +4,9 @@
 //	go run ./interop/manygroups                  # some minutes, and 3 GB of memory
 //	go run ./interop/manygroups -only idle -groups 10000
 //
-// Everything but the part writes runs in one process and one goroutine. Batches travel as values and
-// writes go to memory, so the figures are those of the core. Times are CPU times; of several turns
-// the least counts.
+// Everything but the part writes runs in one process and one goroutine. Batches travel as values
+// and writes go to memory, so the figures are those of the core. Times are CPU times; of several
+// turns the least counts.
 //
 //	go run ./interop/manygroups -only writes
 //

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ffd200af/raft/multiraft"
+	pb "github.com/ffd200af/raft/raftpb"
+
 	"github.com/ffd200af/raft/examples/shards/grouplog"
 )
 
@@ -238,6 +241,43 @@ func TestAStoreThatWasDownHearsThatAReplicaWasRemoved(t *testing.T) {
 	c.stop(down)
 	c.start(down, nil)
 	c.wantValue(down, "a", "1")
+}
+
+// A replica that was removed while its store was down gives way to a newer one of its group, even
+// if it asks for no votes, from which others would see that it is still there.
+func TestARemovedReplicaGivesWayToItsSuccessor(t *testing.T) {
+	c := newCluster(t, 4, nil)
+	group := c.stores[1].GroupOf("a")
+	c.put(1, "a", "1")
+	down := c.leader(group)%3 + 1
+	c.stop(down)
+	c.move(group, down, 4)
+	c.tune = func(o *Options) { o.Tick = time.Hour }
+	c.start(down, nil)
+	c.move(group, 4, down)
+	c.wantValue(down, "a", "1")
+}
+
+// A replica that is not a member may have been added by a change that is not applied here yet. Then
+// its log goes on behind what is.
+func TestOnlyReplicasThatAreKnownToBeRemovedAreTold(t *testing.T) {
+	r := &replica{Group: &grouplog.Group{ID: 7}, applied: 10, conf: pb.ConfState{Voters: []uint64{1, 2, 3}}}
+	s := &Store{replicas: map[uint64]*replica{7: r}}
+	for _, tc := range []struct {
+		m    pb.Message
+		told bool
+	}{
+		{pb.Message{Type: pb.MsgPreVote, From: 5<<storeBits | 3, Index: 10}, true},
+		{pb.Message{Type: pb.MsgVote, From: 4, Index: 9}, true},
+		{pb.Message{Type: pb.MsgPreVote, From: 5<<storeBits | 3, Index: 11}, false},
+		{pb.Message{Type: pb.MsgPreVote, From: 3, Index: 10}, false},
+		{pb.Message{Type: pb.MsgAppResp, From: 4, Index: 10}, false},
+	} {
+		b := &multiraft.Batch{Messages: []multiraft.Message{{Group: 7, Message: tc.m}, {Group: 8, Message: tc.m}}}
+		if got := s.removed(b); (len(got) == 1 && got[0] == notice{7, tc.m.From}) != tc.told {
+			t.Errorf("%v: %v", tc.m, got)
+		}
+	}
 }
 
 // A store whose folder is empty has forgotten its votes. Others know that it was here before.

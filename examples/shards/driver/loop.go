@@ -3,6 +3,7 @@ package driver
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ffd200af/raft"
@@ -115,7 +116,9 @@ func (s *Store) step(b *multiraft.Batch) error {
 	if heard := b.HeardIncarnation; heard != s.incarnation && heard>>lifeShift >= s.incarnation>>lifeShift {
 		return errLost
 	}
-	s.findRemoved(b)
+	for _, n := range s.removed(b) {
+		s.peers.Send(b.From, frame{kindRemoved, n})
+	}
 	if err := s.raft.Step(b); err != nil { // what a group refuses has changed nothing
 		s.log.Debug("a message is refused", "from", b.From, "err", err)
 		return s.replaceOld(b)
@@ -160,6 +163,9 @@ func (s *Store) apply(a *multiraft.Apply) error {
 	}
 	for i := range a.Entries {
 		e := &a.Entries[i]
+		if e.Index != r.applied+1 {
+			return fmt.Errorf("group %d: entry %d comes after %d", a.Group, e.Index, r.applied)
+		}
 		switch cc, err := asChange(e); {
 		case err != nil:
 			return err

@@ -112,14 +112,16 @@ func (s *Store) remove(r *replica) error {
 	return errors.Join(s.raft.RemoveGroup(r.ID), s.disk.Remove(r.Group))
 }
 
-// meet makes a new replica when a leader has a message for it. Replicas that were here before, and
-// the first ones of a group, are not made again: they have promised things that are forgotten.
+// meet makes a new replica when a leader has a message for it. Replicas that were here before are
+// not made again: what they have promised is forgotten.
 func (s *Store) meet(u *multiraft.Unknown) error {
 	if u.Type != pb.MsgApp && u.Type != pb.MsgSnap && u.Type != pb.MsgHeartbeat {
 		return nil
 	}
-	if known := s.disk.Group(u.Group); u.Group == 0 || u.Group > s.opts.Groups || u.To>>storeBits == 0 ||
-		storeOf(u.Group, u.To) != s.opts.ID || known != nil && known.Replica >= u.To {
+	if u.Group == 0 || u.Group > s.opts.Groups || storeOf(u.Group, u.To) != s.opts.ID {
+		return nil
+	}
+	if known := s.disk.Group(u.Group); known != nil && known.Replica >= u.To {
 		return nil
 	}
 	s.log.Info("a replica is added", "group", u.Group, "replica", u.To)
@@ -145,19 +147,20 @@ func (s *Store) replaceOld(b *multiraft.Batch) error {
 	return nil
 }
 
-// findRemoved tells replicas that ask for votes and were removed: they hear from nobody else. Such
-// a replica was a voter at the end of its log at the latest. If that is applied here, and it is not
-// a member, it was removed since.
-func (s *Store) findRemoved(b *multiraft.Batch) {
+// removed returns the replicas that ask for votes in a batch and were removed: they hear of it from
+// nobody else. Such a replica was a voter at the end of its log at the latest. If that is applied
+// here, and it is no member, it was removed since.
+func (s *Store) removed(b *multiraft.Batch) (notices []notice) {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		if m.Type != pb.MsgPreVote && m.Type != pb.MsgVote {
 			continue
 		}
 		if r := s.replicas[m.Group]; r != nil && m.Index <= r.applied && !r.isMember(m.From) {
-			s.peers.Send(b.From, frame{kindRemoved, notice{m.Group, m.From}})
+			notices = append(notices, notice{m.Group, m.From})
 		}
 	}
+	return notices
 }
 
 // hearRemoved removes a replica, because a member of its group says that it was removed.

@@ -20,8 +20,8 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// Store drives nodes of many groups as examples/shards drives a multiraft.Store: one goroutine; what
-// all groups with work have to write is one record with one sync; messages to a store are one
+// Store drives nodes of many groups as examples/shards drives a multiraft.Store: one goroutine;
+// what all groups with work have to write is one record with one sync; messages to a store are one
 // frame. Log, streams and commands are the same. It has all groups of three stores 1 to 3, does not
 // restart, and moves nothing.
 type Store struct {
@@ -351,7 +351,7 @@ func (s *Store) apply(rd *ready) error {
 	if n := len(rd.CommittedEntries); n > 0 {
 		applied := rd.CommittedEntries[n-1].Index
 		if first, _ := g.storage.FirstIndex(); applied >= first+2*keep {
-			// Its data would not be right. Nothing here reads what a follower has got by a snapshot.
+			// Its data would not be right. Nothing reads what a follower has got by a snapshot.
 			if _, err := g.storage.CreateSnapshot(applied-keep, nil, nil); err != nil {
 				return err
 			}
