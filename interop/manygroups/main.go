@@ -35,7 +35,7 @@ func main() {
 	many := flag.Int("many", 1_000_000, "sleeping groups in the part sleep")
 	ticks := flag.Int("ticks", 20, "ticks of a turn")
 	turns := flag.Int("turns", 3, "turns")
-	rows := flag.String("rows", "1x1024,48x256,48x1024,1000x256,1000x1024", "numbers of groups and clients in the part writes")
+	rows := flag.String("rows", "1x256,1x1024,48x256,48x1024,1000x256,1000x1024", "numbers of groups and clients in the part writes")
 	length := flag.Duration("length", 4*time.Second, "length of a turn of the part writes")
 	flag.Parse()
 	if *profile != "" {

@@ -127,6 +127,37 @@ func TestADamagedFrameEndsTheStream(t *testing.T) {
 	}
 }
 
+func TestAReceiverSaysThatItIsThere(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	receiver, _ := network(t, l, nil)
+	defer receiver.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	empty := make([]byte, frameHead)
+	putHead(empty)
+	note := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		note <- err
+	}()
+	for deadline := time.After(patience); ; {
+		_, _ = conn.Write(empty)
+		select {
+		case err := <-note:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		case <-deadline:
+			t.Fatal("it says nothing")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // A receiver that has gone without a word is not waited for as long as TCP tries again.
 func TestASilentReceiverIsGivenUp(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
