@@ -45,6 +45,24 @@ func TestMarkdownFitsTheColumns(t *testing.T) {
 	}
 }
 
+// TestTheComparisonHasTheFiguresOfManyGroups: whoever measures again changes both.
+func TestTheComparisonHasTheFiguresOfManyGroups(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "docs/compared.md"), "\n## Many groups\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	measured, rows := read(t, "docs/many-groups.md"), 0
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "|") {
+			rows++
+			if !strings.Contains(measured, "\n"+line) {
+				t.Errorf("docs/many-groups.md does not have the row %s", line)
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("found %d rows", rows)
+	}
+}
+
 // mayBeWide reports whether a line of Markdown is of a table or has a URL: they cannot be wrapped.
 func mayBeWide(line string) bool {
 	return strings.HasPrefix(line, "|") || strings.Contains(line, "://")

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ffd200af/raft"
 )
 
 // run matches a command of the text with the output that follows it.
@@ -132,4 +135,14 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestTheTextExplainsEveryFieldOfReady: the ones that are added later, too.
+func TestTheTextExplainsEveryFieldOfReady(t *testing.T) {
+	text := read(t, "README.md")
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[raft.Ready]()) {
+		if len(field.Index) == 1 && field.IsExported() && !strings.Contains(text, "`"+field.Name+"`") {
+			t.Errorf("the table of Ready has no %s", field.Name)
+		}
+	}
 }
