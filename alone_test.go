@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -105,52 +104,6 @@ func TestBug41ASnapshotOfAConfigurationOfOneIsNotRestored(t *testing.T) {
 			c.ready(1)
 			c.wantConfig(tc.config, 1)
 		})
-	}
-}
-
-func TestBug42AForcedRecoveryMeetsAnUnappliedChange(t *testing.T) {
-	// Nodes 2 and 3 are lost for ever. An operator makes node 1 the only voter in its Storage. Its
-	// log holds a change that is not applied: adding node 4, which does not exist any more either.
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	c.isolate(1)
-	if err := c.tryChange(1, "v4"); err != nil {
-		t.Fatal(err)
-	}
-	c.settle()
-	n := c.node(1)
-	n.applied = nil
-	n.storage.configure(pb.ConfState{Voters: []uint64{1}})
-	c.restart(1)
-	c.wantConfig("voters=(1)", 1)
-	if err := n.Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	// The application refuses the old change by applying an empty one instead.
-	refused := false
-	for n.HasReady() {
-		rd := n.Ready()
-		n.persist(t, rd)
-		for _, e := range rd.CommittedEntries {
-			if raftlog.IsConfChange(&e) {
-				n.ApplyConfChange(pb.ConfChange{})
-				refused = true
-			}
-		}
-		n.Advance(rd)
-		c.verify(n)
-	}
-	if !refused {
-		t.Fatal("not the situation that is meant")
-	}
-	c.wantConfig("voters=(1)", 1)
-	c.wantRole(1, StateLeader, 3)
-	if err := n.Propose([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	c.settle()
-	if got := c.appliedData(1); got != "x " {
-		t.Errorf("applied %q", got)
 	}
 }
 

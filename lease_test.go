@@ -197,48 +197,6 @@ func TestALeaseRunsFromTheTickAtWhichTheRoundWasSent(t *testing.T) {
 	c.wantLease(1, false)
 }
 
-func TestBug46ATransferEndsTheLeaseForTheTerm(t *testing.T) {
-	c := newLeaseCluster(t, 3)
-	c.isolate(3)
-	c.settleTicking(1)
-	c.wantLease(1, true)
-	c.propose(1, "x")
-	c.settle()
-	c.node(1).TransferLeader(3)
-	c.wantLease(1, false) // it may be handed over at any moment
-	c.tick(1, 10)
-	c.settleTicking(1)
-	c.wantTransferee(1, None)
-	c.wantLease(1, true) // nobody was ordered to campaign, and nobody will be
-	// The next one is ordered, and the order is late: voters will obey it whenever it comes.
-	c.heal()
-	c.settleTicking(1)
-	var order []pb.Message
-	c.cut = func(m *pb.Message) bool {
-		if m.Type == pb.MsgTimeoutNow {
-			order = append(order, *m)
-		}
-		return m.Type == pb.MsgTimeoutNow
-	}
-	c.node(1).TransferLeader(3)
-	c.settle()
-	for range 12 {
-		c.settleTicking(1)
-		c.wantLease(1, false)
-	}
-	c.heal()
-	c.isolate(1)
-	if len(order) < 2 {
-		t.Fatalf("%d orders: they are repeated with the heartbeats", len(order))
-	}
-	c.step(order[0])
-	c.settle()
-	c.propose(3, "y")
-	c.settle()
-	c.wantCommit(3, 5)
-	c.wantLease(1, false)
-}
-
 func TestBug46ALeaseOfAnEarlierTermIsOver(t *testing.T) {
 	c := newLeaseCluster(t, 3)
 	for _, to := range []uint64{2, 1} {
@@ -257,33 +215,6 @@ func TestALeaderRemembersNoMoreRoundsThanALeaseHasTicks(t *testing.T) {
 	}
 	if n := len(c.node(1).raft.lease.sent); n > 8 {
 		t.Errorf("%d rounds", n)
-	}
-}
-
-func TestBug46ARestartedVoterWaitsOutAPromiseItHasForgotten(t *testing.T) {
-	c := newLeaseCluster(t, 3)
-	c.isolate(1)
-	c.restart(2)
-	c.restart(3)
-	for range 10 {
-		if err := c.node(2).Campaign(); err != nil {
-			t.Fatal(err)
-		}
-		c.settle()
-		c.wantRole(2, StateFollower, 2)
-		c.step(voteFrom(3, 2, 9, entryAt(9, 9)))
-		if c.node(2).raft.vote != 1 {
-			t.Fatal("it votes")
-		}
-		c.tick(2, 1)
-		c.tick(3, 1)
-	}
-	c.elect(2)
-	// A new node has promised nothing.
-	fresh := newTestCluster(t, 0, nil)
-	fresh.join(func(cfg *Config) { cfg.CheckQuorum, cfg.LeaseDriftTicks = true, 1 })
-	if fresh.node(1).raft.hasPromised() {
-		t.Error("a new node keeps a promise")
 	}
 }
 

@@ -323,35 +323,6 @@ func TestALeaderThatIsAddedAgainLeadsOn(t *testing.T) {
 
 // What other systems got wrong about membership: known bugs 35 to 42.
 
-func TestBug40TheLeaderRemovedFromAGroupOfTwoLeavesAWorkingGroup(t *testing.T) {
-	c := newTestCluster(t, 2, nil)
-	c.elect(1)
-	if err := c.tryChange(1, "r1"); err != nil {
-		t.Fatal(err)
-	}
-	// Node 1 is switched off as soon as it is out: what it has sent by then has to do.
-	for round := 0; c.node(1).raft.role == StateLeader; round++ {
-		if round == 10 {
-			t.Fatal("it goes on to lead")
-		}
-		c.ready(1)
-		c.deliver()
-		c.ready(2)
-		c.deliver()
-	}
-	c.ready(1)
-	c.deliver()
-	c.isolate(1)
-	c.settle()
-	c.wantRole(2, StateLeader, 3)
-	c.wantConfig("voters=(2)", 2)
-	c.propose(2, "alone")
-	c.settle()
-	if got := c.appliedData(2); got != "alone " {
-		t.Errorf("applied %q", got)
-	}
-}
-
 func TestBug40ARemovedNodeWithAHighTermDoesNotDisturb(t *testing.T) {
 	for _, preVote := range []bool{false, true} {
 		c := newTestCluster(t, 4, func(cfg *Config) { cfg.CheckQuorum, cfg.PreVote = true, preVote })
@@ -423,93 +394,6 @@ func TestBug35ChangesAreNotStackedOnOneAnother(t *testing.T) {
 	}
 	c.settle()
 	c.wantConfig("voters=(1 2 3 4 5)", 1)
-}
-
-func TestBug37ATruncationAcrossConfigurationEntriesChangesNoConfiguration(t *testing.T) {
-	// Node 1 appends a change that nobody else gets.
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	c.isolate(1)
-	if err := c.tryChange(1, "r3"); err != nil {
-		t.Fatal(err)
-	}
-	c.settle()
-	c.elect(2)
-	c.change(2, "v4")
-	c.heal()
-	c.settleTicking(2)
-	c.wantConfig("voters=(1 2 3 4)", 1, 2, 3)
-	// After a restart it is the configuration of the snapshot plus the changes applied since.
-	n := c.node(1)
-	n.applied = nil
-	c.restart(1)
-	c.wantConfig("voters=(1 2 3)", 1)
-	c.settle()
-	c.wantConfig("voters=(1 2 3 4)", 1)
-}
-
-func TestBug38WhoIsPromotedWithoutKnowingItVotesAndCampaignsOnceItKnows(t *testing.T) {
-	c := newTestCluster(t, 2, nil)
-	c.join(nil)
-	c.elect(1)
-	c.change(1, "l3")
-	c.settleTicking(1)
-	// Node 3 gets the entry that promotes it, and does not learn that it is committed.
-	c.cut = func(m *pb.Message) bool { return m.To == 3 && m.Commit >= 4 }
-	c.change(1, "v3")
-	c.wantConfig("voters=(1 2 3)", 1, 2)
-	c.wantConfig("voters=(1 2) learners=(3)", 3)
-	if c.node(3).raft.log.LastIndex() != 4 {
-		t.Fatal("not the situation that is meant")
-	}
-	if err := c.node(3).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	c.wantRole(3, StateFollower, 2) // a learner, as far as it knows
-	c.isolate(1)
-	c.elect(2) // by the vote of node 3
-	c.wantConfig("voters=(1 2 3)", 3)
-	c.elect(3)
-}
-
-func TestBug39AJointConfigurationIsLeftOnceWhoeverLeads(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.join(nil)
-	c.elect(1)
-	if err := c.tryChange(1, "v4 r3"); err != nil {
-		t.Fatal(err)
-	}
-	// Node 1 enters the joint configuration, and is cut off before it can leave it.
-	for !c.node(1).raft.members.IsJoint() {
-		c.ready(1)
-		c.deliver()
-		c.ready(2)
-		c.ready(3)
-		c.deliver()
-	}
-	c.deliver()
-	c.isolate(1)
-	c.settle()
-	c.wantConfig("voters=(1 2 4)&&(1 2 3) autoleave", 2, 3)
-	c.elect(2)
-	c.settleTicking(2)
-	c.wantConfig("voters=(1 2 4)", 2, 4)
-	c.heal()
-	c.settleTicking(2)
-	left := 0
-	for _, e := range c.node(2).applied {
-		if e.Type == pb.EntryConfChangeV2 && len(e.Data) == 0 {
-			left++
-		}
-	}
-	if left != 1 {
-		t.Errorf("the configuration was left %d times", left)
-	}
-	c.wantConfig("voters=(1 2 4)", 1, 2, 4)
-	if err := c.node(2).CheckConfChange(pb.ConfChangeV2{}); !errors.Is(err, ErrBadConfChange) {
-		t.Errorf("leaving what is not joint: %v", err)
-	}
-	c.wantRefusedChange(2, pb.ConfChangeV2{})
 }
 
 func TestBug39ALeaderProposesToLeaveOnce(t *testing.T) {

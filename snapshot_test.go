@@ -17,31 +17,6 @@ func snapTo(to, term uint64, s *pb.Snapshot) pb.Message {
 
 var threeVoters = pb.ConfState{Voters: []uint64{1, 2, 3}}
 
-func TestBug29ASnapshotOverAConflictingTailDropsTheTail(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.withLogs(2, nil, []uint64{2, 2, 2, 2})
-	c.step(snapTo(2, 4, snapAt(3, 3, threeVoters)))
-	c.wantLastIndex(2, 3)
-	c.wantCommit(2, 3)
-	if got := c.answers(2, pb.MsgAppResp); len(got) != 1 || got[0].Index != 3 {
-		t.Errorf("answered %v", got)
-	}
-	if last, _ := c.node(2).storage.LastIndex(); last != 3 {
-		t.Errorf("the disk ends at %d", last)
-	}
-}
-
-func TestBug30ASnapshotOfAPrefixKeepsTheSuffix(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.withLogs(2, nil, []uint64{2, 2, 2, 2})
-	c.step(snapTo(2, 2, snapAt(3, 2, threeVoters)))
-	c.wantLastIndex(2, 5)
-	c.wantCommit(2, 3)
-	if rd := c.node(2).Ready(); !IsEmptySnap(rd.Snapshot) {
-		t.Error("the application is asked to replace a log that it has")
-	}
-}
-
 func TestASnapshotBehindTheCommitIndexChangesNothing(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
@@ -75,32 +50,6 @@ func TestASnapshotFromBeforeTheCompactedLogChangesNothing(t *testing.T) {
 	if rd := c.node(2).Ready(); !IsEmptySnap(rd.Snapshot) {
 		t.Error("the state machine is to go back")
 	}
-}
-
-func TestBug31ASecondSnapshotBeforeTheFirstIsAcknowledged(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	n := c.node(2)
-	c.step(snapTo(2, 2, snapAt(10, 2, threeVoters)))
-	first := n.Ready()
-	c.step(snapTo(2, 2, snapAt(20, 2, threeVoters)))
-	n.persist(t, first)
-	n.Advance(first)
-	c.verify(n)
-	if got := n.BasicStatus().Applied; got >= 20 {
-		t.Fatalf("the write of the first snapshot acknowledged the second: applied %d", got)
-	}
-	second := n.Ready()
-	if second.Snapshot.Metadata.Index != 20 {
-		t.Fatalf("snapshot at %d, want 20", second.Snapshot.Metadata.Index)
-	}
-	n.persist(t, second)
-	n.Advance(second)
-	if got := n.BasicStatus().Applied; got != 20 {
-		t.Fatalf("applied %d, want 20", got)
-	}
-	c.step(appendTo(2, entryAt(2, 20), 21, entriesOf(21, 2)...))
-	c.ready(2)
-	c.wantCommit(2, 21)
 }
 
 func TestNothingIsAppliedBeforeAPendingSnapshot(t *testing.T) {
@@ -161,20 +110,6 @@ func TestBug33ASnapshotOlderThanNeededIsNotCounted(t *testing.T) {
 	old.old = nil
 	c.settleTicking(1)
 	c.wantCommit(3, c.node(1).BasicStatus().Commit)
-}
-
-func TestBug34TheOldMembershipDoesNotSurviveASnapshot(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	cs := pb.ConfState{Voters: []uint64{2, 3, 4}, Learners: []uint64{5}}
-	c.step(snapTo(2, 2, snapAt(10, 2, cs)))
-	if err := c.node(2).raft.members.ConfState().Equivalent(cs); err != nil {
-		t.Error(err)
-	}
-	c.ready(2)
-	c.restart(2)
-	if err := c.node(2).raft.members.ConfState().Equivalent(cs); err != nil {
-		t.Errorf("after a restart: %v", err)
-	}
 }
 
 func TestASnapshotReportFreesTheFollower(t *testing.T) {

@@ -80,26 +80,6 @@ func TestProposalsAreDroppedDuringATransferWhichEndsByItself(t *testing.T) {
 	c.wantApplied("y ")
 }
 
-func TestBug09ATransferEndsWhenItsTargetIsNoVoterAnyMore(t *testing.T) {
-	for name, cc := range map[string]pb.ConfChangeV2{
-		"demoted": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeAddLearnerNode, NodeID: 3}}},
-		"removed": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeRemoveNode, NodeID: 3}}},
-		"to be demoted": {Changes: []pb.ConfChangeSingle{{Type: pb.ConfChangeAddLearnerNode, NodeID: 3}},
-			Transition: pb.ConfChangeTransitionJointExplicit},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newTestCluster(t, 3, nil)
-			c.elect(1)
-			c.lagBehind(3)
-			c.node(1).TransferLeader(3)
-			c.node(1).ApplyConfChange(cc)
-			c.wantTransferee(1, None)
-			c.step(transferTo(1, 3))
-			c.wantTransferee(1, None)
-		})
-	}
-}
-
 func TestTheLeadershipDoesNotGoToWhoCannotLead(t *testing.T) {
 	c := newTestCluster(t, 3, nil)
 	c.elect(1)
@@ -130,26 +110,6 @@ func TestATransferCanBeRedirectedAndTakenBack(t *testing.T) {
 	c.wantTransferee(1, 2)
 	c.settle()
 	c.wantRole(2, StateLeader, 3)
-}
-
-func TestBug08ATransferDiesWithTheTermAndIsNotTakenByOthers(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	c.lagBehind(3)
-	c.node(1).TransferLeader(3)
-	c.step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 5})
-	c.wantTransferee(1, None)
-	// An order to campaign means nothing to a leader, and to a candidate that its term is led.
-	c.elect(1)
-	if err := c.node(1).Step(pb.Message{Type: pb.MsgTimeoutNow, From: 2, To: 1, Term: 6}); !errors.Is(err, ErrSecondLeader) {
-		t.Errorf("a leader is ordered to campaign: %v", err)
-	}
-	if err := c.node(2).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	term := c.node(2).BasicStatus().Term
-	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 3, To: 2, Term: term})
-	c.wantRole(2, StateCandidate, term+1)
 }
 
 func TestAFollowerPassesTheOrderToTransferOn(t *testing.T) {
@@ -285,32 +245,4 @@ func TestATransferEndsAtOnceIfTheTargetRefuses(t *testing.T) {
 	if r := &c.node(1).raft; r.transferee != 2 {
 		t.Error("the refusal of a vote ends the transfer")
 	}
-}
-
-func TestBug36ACampaignWaitsForACommittedChangeToBeApplied(t *testing.T) {
-	c := newTestCluster(t, 3, nil)
-	c.elect(1)
-	if err := c.tryChange(1, "v4"); err != nil {
-		t.Fatal(err)
-	}
-	c.ready(1)
-	c.deliver()
-	c.ready(2)
-	c.deliver()
-	c.ready(1)
-	c.deliver()
-	// Node 2 knows that the change is committed, and has not applied it.
-	if c.node(2).raft.log.Committed() != 3 || len(c.node(2).applied) > 1 {
-		t.Fatal("not the situation that is meant")
-	}
-	if err := c.node(2).Campaign(); err != nil {
-		t.Fatal(err)
-	}
-	c.wantRole(2, StateFollower, 2)
-	// An order from the leader waits for it as well, and is obeyed then.
-	c.step(pb.Message{Type: pb.MsgTimeoutNow, From: 1, To: 2, Term: 2})
-	c.wantRole(2, StateFollower, 2)
-	c.ready(2)
-	c.wantRole(2, StateCandidate, 3)
-	c.wantConfig("voters=(1 2 3 4)", 2)
 }
