@@ -17,12 +17,13 @@
 // as expected, 1 if some differ, and 2 if a script cannot be read or the usage is wrong.
 //
 // The second form is for recordings of a node (package recording). replay re-executes what the node
-// did and verifies that every output is identical. Its exit statuses are the same, and 1 too if a
-// part of a life is cut or damaged and was not replayed. step prints each input with its outputs,
-// and the records that cannot be replayed as they are. export prints a script that does the same,
-// as far as a script can; its last line says whether it does. A recording may hold several lives of
-// the node, one after the other: -life N selects the Nth one. Without it, replay and step use all
-// lives, and export the last one.
+// did and verifies that every output is identical. It also checks the properties of package
+// rafttest/property that one node can break. Its exit statuses are the same, and 1 too if a part of
+// a life is cut or damaged and was not replayed. step prints each input with its outputs, and the
+// records that cannot be replayed as they are. export prints a script that does the same, as far as
+// a script can; its last line says whether it does. A recording may hold several lives of the node,
+// one after the other: -life N selects the Nth one. Without it, replay and step use all lives, and
+// export the last one.
 //
 // show draws a script, recordings or a simulated cluster (package picture): as a page that needs no
 // other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws what happens,
@@ -30,15 +31,15 @@
 // arrives after it was sent. GROUP is the number of the Raft group that a node belongs to, where
 // there are several.
 //
-// stories writes a site: a page with a picture for each script, and an index by subject and
-// by section of the thesis. Both stand in the comment at the top of a script.
+// stories writes a site: a page with a picture for each script, and an index by subject and by
+// section of the thesis. Both stand in the comment at the top of a script.
 //
-// trace needs a binary that was built with -tags with_tla; any other binary exits with 1.
-// It writes the state trace of a script, a recording or a simulated cluster to its output, as
-// NDJSON that Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error
-// whether the trace is a run of that specification, as far as it can check. The exit status is 1 if
-// the trace is no such run. A recording shows one node and is not checked: a trace that can be
-// validated shows all nodes of a cluster.
+// trace needs a binary that was built with -tags with_tla; any other binary exits with 1. It writes
+// the state trace of a script, a recording or a simulated cluster to its output, as NDJSON that
+// Traceetcdraft.tla reads (see raft.TraceLogger). It then reports on standard error whether the
+// trace is a run of that specification, as far as it can check. The exit status is 1 if the trace
+// is no such run. A recording shows one node and is not checked: a trace that can be validated
+// shows all nodes of a cluster.
 //
 // help prints the reference of the script language.
 package main

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/ffd200af/raft/rafttest/property"
 	"github.com/ffd200af/raft/recording"
 	"github.com/ffd200af/raft/recording/replay"
 )
@@ -59,10 +60,11 @@ func runRecordings(name string, args []string, stdout, stderr io.Writer) int {
 // tell prints the error of a life, and returns the exit status for it.
 func tell(label string, err error, stdout, stderr io.Writer) int {
 	var differs *replay.Divergence
+	var broken *property.Violation
 	switch {
 	case err == nil:
 		return exitSame
-	case errors.As(err, &differs), errors.Is(err, replay.ErrDamaged):
+	case errors.As(err, &differs), errors.As(err, &broken), errors.Is(err, replay.ErrDamaged):
 		fmt.Fprintf(stdout, "%s: %v\n", label, err)
 		return exitDifferent
 	}
@@ -109,14 +111,15 @@ func eachLife(path string, records []recording.Record, name string, number int, 
 	return status
 }
 
-// replayRecording compares what the library does now with what the recording says.
+// replayRecording compares what the library does now with what the recording says, and judges it.
 func replayRecording(label string, records []recording.Record, life replay.Life, out io.Writer) error {
 	inputs := 0
+	var judge replay.Judge
 	err := replay.RunLife(records, life, func(s *replay.Step) error {
 		if s.Input.Kind.IsInput() {
 			inputs++
 		}
-		return nil
+		return judge.Step(records, s)
 	})
 	if err != nil && !errors.Is(err, replay.ErrDamaged) {
 		return err
