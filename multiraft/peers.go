@@ -79,7 +79,7 @@ func (s *Store) hearWakes(at int, b *Batch, fresh bool) {
 	if fresh && b.Incarnation > p.incarnation {
 		if p.incarnation != 0 {
 			s.splice(ledList(at), wakingList(at))
-			p.wakes, p.wakeAll = nil, true
+			p.wakeAll = true
 			clear(s.invites) // some may be of the earlier life; their leaders offer again
 			s.lookAtLeaders(at)
 		}
@@ -220,6 +220,7 @@ func (s *Store) mustWake(i uint32) bool {
 }
 
 // quorumSilence returns for how many ticks no quorum of a group that this store leads has answered.
+// Stores that were forgotten do not answer.
 func (s *Store) quorumSilence(i uint32) uint64 {
 	g := &s.groups[i]
 	silences := make([]uint64, 0, 8)
@@ -228,7 +229,7 @@ func (s *Store) quorumSilence(i uint32) uint64 {
 			return
 		}
 		switch at := s.peerOf(s.cfg.StoreOf(g.id, id)); {
-		case at < 0:
+		case at < 0 || s.peers[at].gone:
 			silences = append(silences, never)
 		case at == 0:
 			silences = append(silences, 0)

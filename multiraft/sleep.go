@@ -27,7 +27,7 @@ func (s *Store) wake(i uint32) {
 		led := s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead))
 		until = max(g.at, s.peers[led].heardAt)
 	} else if quiet := s.quorumSilence(i); quiet >= uint64(s.cfg.ElectionTick) {
-		until = max(g.at, s.clock-quiet) // what follows may be a check that fails
+		until = max(g.at, s.clock-min(quiet, s.clock)) // what follows may be a check that fails
 	}
 	g.node.TickAsleep(until-g.at, func(replica uint64) (arrived, sent uint64) {
 		at := s.peerOf(s.cfg.StoreOf(g.id, replica))

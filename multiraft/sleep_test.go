@@ -157,6 +157,31 @@ func TestFollowersOfAStoreThatLostItsDisksAreWoken(t *testing.T) {
 	}
 }
 
+// Those whose turn to wake has not come when the store is there again wake all the same.
+func TestARestartWakesAllGroupsThatTheStoreLed(t *testing.T) {
+	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxWakes = 5, 1 })
+	w.spread()
+	w.fallAsleep(180)
+	lost := w.led(1)
+	w.crash(1)
+	w.ticks(12) // silent, and some are awake
+	for _, g := range lost {
+		w.stores[0].disks[g] = nil
+	}
+	w.boot(w.stores[0])
+	for _, m := range w.stores[1:] {
+		m.store.cfg.SleepTicks = 1000
+	}
+	w.ticks(25)
+	for _, g := range lost {
+		for _, m := range w.stores[1:] {
+			if m.replicaOf(g).asleep {
+				t.Errorf("group %d sleeps on store %d", g, m.id)
+			}
+		}
+	}
+}
+
 // The members of groups that others lead, on a store that has restarted, are told so by their
 // leaders. They need not campaign.
 func TestARestartedFollowerSleepsAgainWithoutACampaign(t *testing.T) {
@@ -619,6 +644,79 @@ func TestALeaderThatLosesItsQuorumStepsDownInTime(t *testing.T) {
 	}
 }
 
+// It may not get to wake in time. The check that has failed meanwhile fails then.
+func TestALeaderThatWakesLateHasLostItsQuorumInTime(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	lead.store.cfg.MaxWakes = 0
+	for _, m := range w.stores {
+		if m != lead {
+			w.crash(m.id)
+		}
+	}
+	w.ticks(25)
+	if !lead.replicaOf(1).asleep {
+		t.Fatal("it is awake")
+	}
+	_ = lead.store.Do(1, func(n *raft.RawNode) error {
+		if n.BasicStatus().RaftState == raft.StateLeader {
+			t.Error("it leads after 25 ticks without a quorum")
+		}
+		return nil
+	})
+}
+
+func TestALeaderDoesNotSleepWhoseQuorumDoesNotAnswer(t *testing.T) {
+	w := three(t, 1, nil)
+	w.electAll()
+	w.ticks(1)
+	lead := w.leader(1)
+	for range 10 {
+		lead.store.Tick()
+	}
+	lead.store.sleep(0)
+	if lead.replicaOf(1).asleep {
+		t.Error("it sleeps")
+	}
+	w.ticks(1)
+	lead.store.sleep(0)
+	if !lead.replicaOf(1).asleep {
+		t.Error("it does not sleep although all have answered")
+	}
+}
+
+// A quarantined replica neither leads nor answers.
+func TestAQuarantineWakesTheOthers(t *testing.T) {
+	for _, leads := range []bool{true, false} {
+		w := sleeping(t, 1, nil)
+		m := w.leader(1)
+		if !leads {
+			m = w.stores[m.id%3]
+		}
+		other := w.leader(1)
+		if leads {
+			other = w.stores[m.id%3]
+		}
+		m.store.fail(0, errDisk)
+		w.ticks(1)
+		if other.replicaOf(1).asleep {
+			t.Errorf("a replica that leads: %t is quarantined, and another sleeps", leads)
+		}
+	}
+}
+
+// A leader of before has its followers woken, too. The present one has to know.
+func TestAFollowerThatAnotherStoreHasWokenWakesItsLeader(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	m, third := w.stores[lead.id%3], w.stores[(lead.id+1)%3]
+	_ = m.store.Step(&Batch{From: third.id, To: m.id, Incarnation: third.incarnation, Number: 1000, Wakes: []uint64{1}})
+	w.ticks(1)
+	if m.replicaOf(1).asleep || lead.replicaOf(1).asleep {
+		t.Errorf("asleep: follower %t, leader %t", m.replicaOf(1).asleep, lead.replicaOf(1).asleep)
+	}
+}
+
 // A follower's election timeout counts from its leader's last beat.
 func TestAFollowerCountsFromTheLastBeat(t *testing.T) {
 	w := sleeping(t, 1, nil)
@@ -668,6 +766,77 @@ func TestALeaderLearnsThatItsFollowersWereWoken(t *testing.T) {
 	}
 }
 
+// The next life of a store counts its batches from 1 again.
+func TestALeaderLearnsThatFollowersWereWokenInALaterLife(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	m := w.stores[lead.id%3]
+	b := &Batch{From: m.id, To: lead.id, Incarnation: m.incarnation, Number: 1000, AwakeSince: 1000}
+	_ = lead.store.Step(b)
+	*b = Batch{From: m.id, To: lead.id, Incarnation: m.incarnation + 1, Number: 1}
+	_ = lead.store.Step(b)
+	lead.store.Tick()
+	if lead.replicaOf(1).asleep {
+		t.Fatal("the leader sleeps although a member has restarted")
+	}
+	lead.store.sleep(lead.store.index[1])
+	b.Number, b.AwakeSince = 2, 2
+	_ = lead.store.Step(b)
+	lead.store.Tick()
+	if lead.replicaOf(1).asleep {
+		t.Error("the leader sleeps although its followers were woken")
+	}
+}
+
+// What a batch wakes had ended before the batch was sent. So the batch is no heartbeat for it.
+func TestABatchIsNoHeartbeatForWhatItWakes(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	m := w.stores[lead.id%3]
+	p := m.store.peers[m.store.peerOf(lead.id)]
+	for range 4 {
+		m.store.Tick()
+	}
+	_ = m.store.Step(&Batch{From: lead.id, To: m.id, Incarnation: p.incarnation, Number: p.number + 1, Wakes: []uint64{1}})
+	_ = m.store.Do(1, func(n *raft.RawNode) error {
+		_ = n.SetRandomizedElectionTimeout(10)
+		if got := n.NextDue(); got != 6 {
+			t.Errorf("an election timeout of 10 ticks ends in %d, and the last heartbeat came 4 ticks ago", got)
+		}
+		return nil
+	})
+}
+
+func TestWhatAnEarlierLifeSentIsNotConfirmed(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	m := w.stores[0]
+	p := m.store.peers[m.store.peerOf(2)]
+	m.store.oweWake(m.store.peerOf(2), 1)
+	m.store.Tick()
+	before := p.answeredAt
+	b := &Batch{From: 2, To: 1, Incarnation: p.incarnation, Number: p.number + 1, HeardIncarnation: m.incarnation - 1, HeardNumber: 1 << 30}
+	_ = m.store.Step(b)
+	if len(p.wakes) == 0 || p.answeredAt != before {
+		t.Errorf("a batch of an earlier life counts as confirmed: %+v", p)
+	}
+}
+
+// Beats of others show that their stores live, and not that this one is heard.
+func TestALeaderThatIsNotHeardStepsDown(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	lead := w.leader(1)
+	for _, m := range w.stores {
+		w.cut[[2]uint64{lead.id, m.id}] = true
+	}
+	w.tamper = func(b *Batch) {
+		b.Messages, b.AwakeSince, b.Wakes, b.Responses = nil, 0, nil, nil // so that nobody tells it
+	}
+	w.ticks(22)
+	if st := lead.replicaOf(1).node.BasicStatus(); st.RaftState == raft.StateLeader {
+		t.Error("it leads for two election timeouts without an answer")
+	}
+}
+
 func TestAgreementThatIsNotFreshDoesNotCount(t *testing.T) {
 	w := three(t, 1, nil)
 	w.electAll()
@@ -702,8 +871,47 @@ func TestAgreementThatIsNotFreshDoesNotCount(t *testing.T) {
 	}
 }
 
+func TestAgreementFromBeforeARestartDoesNotCount(t *testing.T) {
+	for name, again := range map[string]Batch{
+		"restart": {Incarnation: 1, Number: 1}, "silence": {Number: 1001, AwakeSince: 1001}, "nothing": {Number: 1001},
+	} {
+		w := three(t, 1, nil)
+		w.electAll()
+		w.ticks(1)
+		lead := w.leader(1)
+		s := lead.store
+		for s.offers[0] == nil {
+			w.now++
+			s.Tick()
+			w.work(lead)
+			w.wire = nil
+		}
+		o := *s.offers[0]
+		agree := func(m *machine) {
+			_ = s.Step(&Batch{
+				From: m.id, To: lead.id, Incarnation: m.incarnation, Number: 1000,
+				Responses: []Heartbeat{{Group: 1, From: m.id, To: lead.id, Term: o.term, Commit: o.commit, Sleep: true}},
+			})
+		}
+		a, b := w.stores[lead.id%3], w.stores[(lead.id+1)%3]
+		agree(a)
+		again.From, again.To, again.Incarnation = a.id, lead.id, a.incarnation+again.Incarnation
+		_ = s.Step(&again)
+		agree(b)
+		if got := s.groups[0].asleep; got != (name == "nothing") {
+			t.Errorf("%s: the leader sleeps: %t", name, got)
+		}
+	}
+}
+
 func TestCampaignsAreBoundedInATick(t *testing.T) {
-	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxCampaigns = 5, 1 })
+	for name, wakes := range map[string]int{"all wake at once": 0, "they wake late": 2} {
+		t.Run(name, func(t *testing.T) { testBoundOfCampaigns(t, wakes) })
+	}
+}
+
+func testBoundOfCampaigns(t *testing.T, wakes int) {
+	w := sleeping(t, 60, func(c *Config) { c.SleepTicks, c.MaxCampaigns, c.MaxWakes = 5, 1, wakes })
 	w.spread()
 	w.fallAsleep(180)
 	w.crash(1)
@@ -748,6 +956,29 @@ func TestWakesAreBoundedInATick(t *testing.T) {
 	w.ticks(3)
 	if after := w.asleep(); after != before {
 		t.Errorf("%d replicas woke although their leader's store was heard again", before-after)
+	}
+}
+
+func TestGroupsOfAForgottenStoreWake(t *testing.T) {
+	w := sleeping(t, 9, nil)
+	w.spread()
+	w.fallAsleep(27)
+	s := w.stores[1].store
+	s.ForgetStore(1)
+	w.now++
+	s.Tick()
+	for g := uint64(1); g <= 9; g++ {
+		if r := w.stores[1].replicaOf(g); r.asleep != (g%3+1 != 1) {
+			t.Errorf("group %d sleeps: %t", g, r.asleep)
+		}
+	}
+	s.ForgetStore(3)
+	w.now++
+	s.Tick()
+	for g := uint64(1); g <= 9; g++ {
+		if r := w.stores[1].replicaOf(g); r.asleep {
+			t.Errorf("group %d sleeps and has lost its leader or its quorum", g)
+		}
 	}
 }
 

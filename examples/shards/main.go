@@ -49,7 +49,7 @@ func run() error {
 		peers    = flag.String("peers", "", "where stores take streams, as 1=HOST:PORT,2=HOST:PORT")
 		web      = flag.String("http", "", "where the store of -store serves clients, as HOST:PORT")
 		tick     = flag.Duration("tick", 100*time.Millisecond, "a tick; an election timeout is 10 to 19 of them")
-		sleep    = flag.Int("sleep", 50, "ticks after which an idle group sleeps; 0: never")
+		sleep    = flag.Int("sleep", 50, "ticks after which an idle group sleeps; 0: an election timeout")
 	)
 	flag.Parse()
 	o := driver.Options{Groups: *groups, Tick: *tick, SleepTicks: *sleep, Peers: map[uint64]string{}}
