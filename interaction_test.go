@@ -14,11 +14,13 @@ import (
 // does to them.
 func TestScripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
+	stores, _ := filepath.Glob("testdata/multiraft/*.txt")
+	if err != nil || len(paths) == 0 || len(stores) == 0 {
 		t.Fatalf("no scripts in testdata: %v", err)
 	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+	for _, path := range append(paths, stores...) {
+		name, _ := filepath.Rel("testdata", path)
+		t.Run(strings.TrimSuffix(name, ".txt"), func(t *testing.T) {
 			env := rafttest.NewInteractionEnv(nil)
 			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 				return env.Handle(t, *d)

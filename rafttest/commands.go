@@ -78,6 +78,20 @@ func commands() map[string]handler {
 		"raft-state": handleRaftState,
 		"raft-log":   onNode((*InteractionEnv).RaftLog),
 
+		// stores.go
+		"add-stores":       handleAddStores,
+		"add-group":        handleAddGroup,
+		"campaign-group":   onGroup(campaignGroup),
+		"propose-group":    onGroup(proposeGroup),
+		"lease-read-group": func(env *InteractionEnv, a *args) error { return onGroup(env.leaseReadGroup)(env, a) },
+		"remove-group":     onGroup(removeGroup),
+		"kill-store":       onStore(true, killStore),
+		"start-store":      onStore(false, startStore),
+		"cut-stores":       handleCutStores,
+		"heal-stores":      handleHealStores,
+		"tick-stores":      handleTickStores,
+		"group-state":      handleGroupState,
+
 		// check.go
 		"check": handleCheck,
 

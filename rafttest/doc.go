@@ -256,6 +256,51 @@
 //	  nothing is left to do at these nodes, or at all nodes. The level holds for
 //	  this command only.
 //
+// # Commands for stores of many groups
+//
+// A store has an id from 1 on, and so has its replica of each group that it holds. Batches between
+// stores take no time: what a command causes happens at once. The output lists what batches hold,
+// and which groups fall asleep and wake, below the tick. See package multiraft.
+//
+//	add-stores N [election=10] [beat=1] [sleep=10]
+//	  Start N stores without groups, with these ticks of multiraft.Config.
+//
+//	add-group GROUP (1,2,3) [prevote=true] [checkquorum=true]
+//	    [lease-drift-ticks=TICKS]
+//	  Add a group with a replica on each of these stores. Its log begins behind
+//	  index 1.
+//
+//	tick-stores [N]
+//	  Tick all stores that are up, N times.
+//
+//	campaign-group STORE GROUP
+//	  Start an election at a store's replica.
+//
+//	propose-group STORE GROUP DATA
+//	  Propose an entry at a store's replica.
+//
+//	lease-read-group STORE GROUP
+//	  Read from the lease of a store's replica, if it has one.
+//
+//	remove-group STORE GROUP
+//	  Take a replica away from a store.
+//
+//	kill-store STORE
+//	  Stop a store, as a crash does.
+//
+//	start-store STORE [empty=true]
+//	  Start a store that is down, with what is on its disks, or without groups.
+//	  It has another incarnation.
+//
+//	cut-stores FROM TO
+//	  Lose all batches from a store to another.
+//
+//	heal-stores
+//	  Lose no batches any more.
+//
+//	group-state GROUP
+//	  Print a group's replicas.
+//
 // # Commands for disks
 //
 //	compact ID INDEX

@@ -75,6 +75,7 @@ type InteractionEnv struct {
 	doing string
 
 	network  network
+	stores   *storeWorld // nil if there are none
 	observer property.Observer
 	broken   []error // what the observer has found
 }
