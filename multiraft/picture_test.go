@@ -1,11 +1,10 @@
-package multiraft
+package multiraft_test
 
 import (
-	"bytes"
 	"slices"
 	"testing"
 
-	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/multiraft"
 	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/recording/replay"
 )
@@ -13,27 +12,11 @@ import (
 // TestRecordingsOfAStoreAreAPictureWithAFilter: each replica has a recording of its own, and the
 // groups of the picture are those of the stores.
 func TestRecordingsOfAStoreAreAPictureWithAFilter(t *testing.T) {
-	type replica struct{ group, id uint64 }
-	files := map[replica]*bytes.Buffer{}
-	w := newWorld(t, 1, 3)
-	w.tune = noSleep
-	w.start()
-	for group := uint64(1); group <= 3; group++ {
-		w.tuneGroup = func(c *raft.Config) {
-			file := &bytes.Buffer{}
-			files[replica{group, c.ID}], c.Recording = file, file
-		}
-		w.group(group, 1, 2, 3)
-	}
-	w.electAll()
-	if err := w.propose(2, "only here"); err != nil {
-		t.Fatal(err)
-	}
-	w.ticks(3)
+	files := multiraft.Recorded(t)
 	var sources []replay.Source
 	for group := uint64(1); group <= 3; group++ {
 		for id := uint64(1); id <= 3; id++ {
-			records, err := replay.Read(files[replica{group, id}])
+			records, err := replay.Read(files[[2]uint64{group, id}])
 			if err != nil {
 				t.Fatal(err)
 			}
