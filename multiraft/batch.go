@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/internal/input"
@@ -104,7 +105,7 @@ func (s *Store) finish(at int, b *Batch) {
 	p := s.peers[at]
 	p.sent++
 	if n := len(p.firsts); n == 0 || p.firsts[n-1].tick != s.clock {
-		p.firsts = append(p.firsts[max(0, n-maxFirsts):], firstBatch{number: p.sent, tick: s.clock})
+		p.firsts = append(slices.Delete(p.firsts, 0, max(0, n-maxFirsts)), firstBatch{number: p.sent, tick: s.clock})
 	}
 	b.Incarnation, b.Number = s.cfg.Incarnation, p.sent
 	b.HeardIncarnation, b.HeardNumber, b.AwakeSince = p.incarnation, p.number, p.sinceOwn

@@ -121,9 +121,12 @@ func (s *Store) hear(at int, b *Batch) {
 	p.wakes = slices.DeleteFunc(p.wakes, func(w owedWake) bool { return w.number <= b.HeardNumber })
 	if b.HeardNumber > p.confirmed && !p.restarted {
 		p.confirmed, p.answeredAt, p.deaf = b.HeardNumber, s.clock, false
-		for len(p.firsts) > 0 && p.firsts[0].number <= b.HeardNumber {
-			p.confirmedAt, p.firsts = p.firsts[0].tick, p.firsts[1:]
+		sent := 0
+		for sent < len(p.firsts) && p.firsts[sent].number <= b.HeardNumber {
+			p.confirmedAt = p.firsts[sent].tick
+			sent++
 		}
+		p.firsts = slices.Delete(p.firsts, 0, sent)
 	}
 }
 
