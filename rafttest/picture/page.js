@@ -213,6 +213,11 @@ function go(row, keepAddress) {
 	const box = $("scroll"), offset = $("picture").getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop + top;
 	if (offset < box.scrollTop + 60) box.scrollTop = step ? offset - 90 : 0;
 	else if (offset + height > box.scrollTop + box.clientHeight - 20) box.scrollTop = offset - box.clientHeight * .4;
+	if (lane) {
+		const left = lane.x - inset - 10, right = left + lane.w + 10;
+		if (left < box.scrollLeft) box.scrollLeft = left;
+		else if (right > box.scrollLeft + box.clientWidth) box.scrollLeft = Math.min(left, right - box.clientWidth);
+	}
 	draw();
 	showState();
 	$("where").value = `step ${step + 1} of ${data.rows.length}`;
@@ -221,13 +226,15 @@ function go(row, keepAddress) {
 
 const hash = () => "#" + (groups.length > 1 ? `group-${data.group}-` : "") + `step-${step + 1}`;
 
-// move goes by shown rows; command goes to the next or the last row with which a command begins.
+// move goes by shown rows; command goes to the next or the last row with which a command begins, or,
+// in what has no commands, ten rows on or back.
 function move(by) {
 	const at = shown.findIndex(i => i >= step), here = shown[at] === step;
 	go(shown[Math.min(Math.max((at < 0 ? shown.length : at) + (by > 0 && !here ? by - 1 : by), 0), shown.length - 1)] ?? step);
 }
 
 function command(by) {
+	if (data.blocks.length < 2) return move(10 * by);
 	const begins = shown.filter((i, at) => at === 0 || data.rows[i].b !== data.rows[shown[at - 1]].b);
 	go((by > 0 ? begins.find(i => i > step) : begins.findLast(i => i < step)) ?? step);
 }

@@ -44,7 +44,7 @@ func TestAPictureOfAScript(t *testing.T) {
 	page := draw(t, "testdata/commit_rule_figure_3_7.txt")
 	b.run(chromedp.Navigate(page))
 	b.wantText("h1", "Figure 3.7")
-	b.wantText("#about", "an entry of an earlier term")
+	b.wantText("#about", "why copies of an old entry do not commit it")
 	b.want(`data.lanes.length === 5 && document.querySelectorAll("#names text").length === 5`)
 	b.want(`location.hash === "" && step === 0`)
 	b.shoot("picture")
@@ -59,6 +59,11 @@ func TestAPictureOfAScript(t *testing.T) {
 	b.run(chromedp.KeyEvent(kb.End))
 	b.want(`step === data.rows.length - 1 && ` + visible)
 	b.want(`document.querySelectorAll("#state tbody tr").length === 5`)
+	// A step comes into view from the side, too.
+	b.want(`(() => {
+		const box = document.querySelector("#scroll"), seen = id => { const l = data.lanes.find(l => l.id === id); return l.x > box.scrollLeft && l.x + 50 < box.scrollLeft + box.clientWidth; };
+		return box.clientWidth < data.width && [1, 5, 2].every(id => { go(data.rows.findIndex(row => row.n === id)); return seen(id); });
+	})()`)
 
 	// A link leads to its step, and the state is that after the step: the leader of term 4 has
 	// entry 4.
@@ -158,6 +163,9 @@ func TestALongRunDrawsWhatIsVisible(t *testing.T) {
 			return [...document.querySelectorAll("#rows > g")].some(row => Math.abs(row.getBoundingClientRect().top - middle) < 60);
 		})()`)
 	}
+	eval[any](b, "go(0); null")
+	b.run(chromedp.KeyEvent("n"))
+	b.want("data.blocks.length === 1 && step === 10")
 	took := eval[float64](b, `(() => { go(0); const from = performance.now(); for (let i = 0; i < 200; i++) move(1); return (performance.now() - from) / 200; })()`)
 	t.Logf("a step takes %.1f ms", took)
 	b.shoot("picture-long")
