@@ -24,6 +24,7 @@ func TestThePage(t *testing.T) {
 	}{
 		{"loads", v.loads},
 		{"leads a newcomer to a write that does not commit", v.teaches},
+		{"leads a newcomer who goes another way", v.teachesOnDetours},
 		{"commits a proposal", v.commits},
 		{"survives a partition that was drawn", v.survives},
 		{"goes back and forth", v.goesBack},
@@ -110,6 +111,45 @@ func (v *visit) teaches(t *testing.T) {
 	v.wantText("#coach", "8 of 8. Break a rule")
 	v.click("#play")
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "a" && n.commit === 5)`)
+}
+
+// teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by crashes.
+func (v *visit) teachesOnDetours(*testing.T) {
+	v.run(chromedp.Navigate(v.address))
+	v.want(count(".node") + " === 5")
+	v.pick("#speed", "60")
+	v.click("#play")
+	v.wantText("#coach", "2 of 8. ")
+	v.tap("#propose")
+	v.wantText("#coach", "3 of 8. ")
+	v.drag(180, 80, 565, 270)
+	v.wantText("#coach", "4 of 8. ")
+	v.click("#play") // and proposes nothing
+	v.wantText("#coach", "4 of 8. There is no leader now. Play on until there is one.")
+	v.want(count(".node.leader") + " === 1")
+	v.wantText("#coach", "3 of 8. Break the majority: draw a line")
+	v.tap(`#panel [data-key="Mend every link"]`)
+	v.beats(20)
+	v.click("#play")
+	for range 3 { // crashes a follower of the leader
+		eval[bool](v.tab, `(document.querySelector(".node.follower").dispatchEvent(new Event("click")), true)`)
+		v.tap(`#panel [data-key="Crash"]`)
+	}
+	v.wantText("#coach", "4 of 8. ")
+	eval[bool](v.tab, `(document.querySelector(".node.leader").dispatchEvent(new Event("click")), true)`)
+	v.tap("#propose")
+	v.click("#play")
+	v.wantText("#coach", "5 of 8. ")
+	v.wantText("#says", "2 of 5, needs 3")
+	v.wantText("#says", "is down")
+	v.click("#next-task")
+	v.tap(`#panel [data-key="ask nobody"]`)
+	v.click("#play")
+	v.wantText("#coach", "7 of 8. No majority is up. Choose S")
+	eval[bool](v.tab, `(document.querySelector(".node.down").dispatchEvent(new Event("click")), true)`)
+	v.tap(`#panel [data-key="Restart"]`)
+	v.wantText("#coach", "8 of 8. ")
+	v.click("#play")
 }
 
 // isDrawn has raftscript draw the run so far: the picture says why the write does not commit, too.

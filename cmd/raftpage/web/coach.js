@@ -41,7 +41,8 @@ const tasks = [
   },
   {
     text: (v) => `Time stands still: ${names([leader(v)])} reaches ${reached(v, leader(v)).length} of ${v.nodes.length}, and a majority is ${needed(v)}. Press Propose there, then play.`,
-    needs: (v) => leader(v) && lacksMajority(v, leader(v)),
+    needs: leader,
+    undone: (v) => !lacksMajority(v, leader(v)), // somebody else leads by now
     done: stuck,
     pause: true,
   },
@@ -50,11 +51,15 @@ const tasks = [
     done: () => false,
   },
   {
-    text: () => "Read at this leader: ask a majority, by lease, and ask nobody. Which reads are answered? Play on, and see the old leader step down.",
+    text: () => "Read at this leader: ask a majority, by lease, and ask nobody. Which reads are answered? Then play, and see the old leader step down.",
     done: (v) => v.reads.length > 0 && !v.nodes.some((n) => n.role === "leader" && lacksMajority(v, n)),
   },
   {
-    text: (v) => (leader(v) ? `${names([leader(v)])} leads the others. Press Mend every link, play, and see which entries stay.` : "Play on until the others have a leader."),
+    text: (v) => {
+      if (leader(v)) return `${names([leader(v)])} leads the others. Press Mend every link, play, and see which entries stay.`;
+      const down = v.nodes.filter((n) => n.role === "down");
+      return v.nodes.length - down.length < needed(v) ? `No majority is up. Choose ${names(down.slice(0, 1))} in the picture, press Restart, and play.` : "Play on until the others have a leader.";
+    },
     done: (v) => leader(v) && v.cut.length === 0 && new Set(v.nodes.filter((n) => n.role !== "down").map((n) => `${n.last} ${n.lastTerm} ${n.commit}`)).size === 1,
   },
   { text: () => "Break a rule: choose a library that lacks one, and play the lesson. Then play it with the rule.", done: () => false },
@@ -69,24 +74,18 @@ export function draw() {
   const { view } = state;
   box.hidden = closed || Boolean(view.comment);
   if (box.hidden) return;
+  if (isPossible(view) && tasks[task].undone?.(view)) task--;
   const { pause } = tasks[task];
   if (isPossible(view) && tasks[task].done(view)) {
     next();
     if (pause && state.playing) return setPlaying(false); // which draws again
   }
   const place = box.querySelector(".text");
-  const text = `${task + 1} of ${tasks.length}. ${isPossible(view) ? tasks[task].text(view) : detour(view)}`;
+  const text = `${task + 1} of ${tasks.length}. ${isPossible(view) ? tasks[task].text(view) : "There is no leader now. Play on until there is one."}`;
   if (place.textContent !== text) place.textContent = text;
 }
 
 const isPossible = (v) => !tasks[task].needs || Boolean(tasks[task].needs(v));
-
-// detour says what has to come before a task.
-function detour(v) {
-  const l = leader(v);
-  if (!l) return "There is no leader now. Play on until there is one.";
-  return `${names([l])} leads now, and reaches a majority. Press Mend every link, and draw a line that cuts ${names([l])} off.`;
-}
 
 function next() {
   task = (task + 1) % tasks.length;
