@@ -113,7 +113,8 @@ func (v *visit) teaches(t *testing.T) {
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "a" && n.commit === 5)`)
 }
 
-// teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by crashes.
+// teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by
+// crashes.
 func (v *visit) teachesOnDetours(*testing.T) {
 	v.run(chromedp.Navigate(v.address))
 	v.want(count(".node") + " === 5")
