@@ -59,15 +59,8 @@ func run() error {
 			o.Founders = append(o.Founders, i)
 		}
 	}
-	if *peers != "" {
-		for _, peer := range strings.Split(*peers, ",") {
-			var i uint64
-			var address string
-			if _, err := fmt.Sscanf(peer, "%d=%s", &i, &address); err != nil || o.Peers[i] == "" {
-				return fmt.Errorf("-peers: %q is not the address of a store", peer)
-			}
-			o.Peers[i] = address
-		}
+	if err := setPeers(o.Peers, *peers); err != nil {
+		return err
 	}
 	begin, end := uint64(1), *stores
 	if *id > 0 {
@@ -99,6 +92,22 @@ func run() error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// setPeers replaces addresses by those of the flag -peers.
+func setPeers(addresses map[uint64]string, given string) error {
+	if given == "" {
+		return nil
+	}
+	for _, peer := range strings.Split(given, ",") {
+		var i uint64
+		var address string
+		if _, err := fmt.Sscanf(peer, "%d=%s", &i, &address); err != nil || addresses[i] == "" {
+			return fmt.Errorf("-peers: %q is not the address of a store", peer)
+		}
+		addresses[i] = address
+	}
+	return nil
 }
 
 // start starts a store and serves its clients.
