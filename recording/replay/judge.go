@@ -140,8 +140,8 @@ func (j *Judge) ready(rd raft.Ready) {
 	}
 }
 
-// acknowledged: the node gets a response of its append thread, so all writes up to the one with that
-// response are done. The other responses of that write follow.
+// acknowledged: the node gets a response of its append thread, so all writes up to the one with
+// that response are done. The other responses of that write follow.
 func (j *Judge) acknowledged(t pb.MessageType) {
 	for len(j.threads.AppendWork) > 0 && !slices.Contains(j.following, t) {
 		m, w := j.threads.NextWrite()
