@@ -426,21 +426,6 @@ func (c *testCluster) leader() uint64 {
 	return lead
 }
 
-// wantRefusedChange fails unless the leader appends an entry without data instead of the change, as
-// v3.6 does.
-func (c *testCluster) wantRefusedChange(id uint64, cc pb.ConfChangeI) {
-	c.tb.Helper()
-	n := c.node(id)
-	n.applied = nil
-	if err := n.ProposeConfChange(cc); err != nil {
-		c.tb.Fatal(err)
-	}
-	c.settle()
-	if len(n.applied) != 1 || n.applied[0].Type != pb.EntryNormal || len(n.applied[0].Data) != 0 {
-		c.tb.Errorf("applied %v, want an entry without data", n.applied)
-	}
-}
-
 // Transports that merge the heartbeats of many groups leave out the term, and sometimes the sender.
 
 // termless steps a message without a term.

@@ -14,8 +14,8 @@ import (
 // maxNodes bounds the size of a cluster, so that a mistyped script ends soon.
 const maxNodes = 64
 
-// DefaultConfig is what nodes of scripts start with: short timeouts, and no limit that a script
-// did not ask for.
+// DefaultConfig is what nodes of scripts start with: short timeouts, and no limit that a script did
+// not ask for.
 func DefaultConfig() raft.Config {
 	return raft.Config{
 		ElectionTick:    3,
@@ -29,16 +29,11 @@ func DefaultConfig() raft.Config {
 //
 //	add-nodes N [voters=(1,2,3)] [learners=(4,5)] [voters-outgoing=(1,2)] [learners-next=(6)] [auto-leave=true]
 //	    [index=10] [content=foo]
-//	    [async-storage-writes=true] [prevote=true] [checkquorum=true] [read-only=safe|lease-based]
-//	    [max-committed-size-per-ready=BYTES] [max-size-per-msg=BYTES] [max-uncommitted=BYTES]
-//	    [inflight=MESSAGES] [max-inflight-bytes=BYTES] [max-cached-entries-size=BYTES]
-//	    [lease-drift=TICKS] [snapshot-ticks=TICKS] [catch-up-rounds=N] [disable-proposal-forwarding=true]
-//	    [disable-conf-change-validation=true] [step-down-on-removal=true] [reuse-memory=true]
-//	    [election-tick=TICKS] [heartbeat-tick=TICKS] [seed=N]
+//	    [OPTION=VALUE...]
 //	    [saved-snapshots=true]
 //
-// With saved-snapshots, others get the snapshot that save-snapshot has saved, and not the newest
-// state.
+// The options are those of internal/options. With saved-snapshots, others get the snapshot that
+// save-snapshot has saved, and not the newest state.
 func handleAddNodes(env *InteractionEnv, a *args) error {
 	n := int(a.number("number of nodes", maxNodes))
 	cfg := DefaultConfig()
@@ -151,8 +146,8 @@ func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
 }
 
 // Crash stops a node and drops everything that it has not persisted: its storage messages that were
-// not performed, and the acknowledgements on their way back. Messages that it has sent to
-// others stay in flight; those to it are dropped when they are delivered.
+// not performed, and the acknowledgements on their way back. Messages that it has sent to others
+// stay in flight; those to it are dropped when they are delivered.
 func (env *InteractionEnv) Crash(idx int) error {
 	n, err := env.liveNode(idx)
 	if err != nil {

@@ -57,12 +57,9 @@
 //
 // # Options
 //
-// A Start has these numbers: ID, ElectionTick, HeartbeatTick, Applied, flags, MaxSizePerMsg,
-// MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxCachedEntriesSize, MaxInflightMsgs,
-// MaxInflightBytes, ReadOnlyOption, LeaseDriftTicks, CatchUpRounds, SnapshotTicks, Seed and
-// MaxPendingReads. The bits of flags are the bools, from the lowest: AsyncStorageWrites,
-// CheckQuorum, PreVote, DisableProposalForwarding, DisableConfChangeValidation and
-// StepDownOnRemoval.
+// A Start has the options of raft.Config that are numbers, in the order of the table in
+// internal/options. The bools are bits of the number at index 4, in the same order from the lowest
+// bit. replay.Config reads them.
 //
 // Options that are added to the library later take the next bit, or a further number at the end.
 // Zeros beyond the sixteenth number are left out. So a recording from before an option existed

@@ -60,7 +60,7 @@ func bugs() []bug {
 		{39, "a joint configuration stays, or is left twice, over a change of leaders (etcd 12136 and 11046)", ""},
 		{40, "the leader of a group of two is removed (etcd 10563); a removed node disturbs (hashicorp/raft 524, logcabin 56)", ""},
 		{41, "an id that is used again elects itself in an old configuration", ""},
-		{42, "forced recovery with a change that is not applied (tikv 6107)", "the application does it: `testdata/bug_42_forced_recovery.txt` and `TestBug42...` show how"},
+		{42, "forced recovery with a change that is not applied (tikv 6107)", "the application does it: `testdata/bug_42_forced_recovery.txt` shows how"},
 		{43, "a read before the first commit of the term (etcd 7331)", ""},
 		{44, "a read that is asked for again is confirmed by late answers to the first try (etcd 20418)", ""},
 		{45, "a read without a round, at a minority", ""},
