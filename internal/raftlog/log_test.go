@@ -76,9 +76,12 @@ func (m *logModel) Acknowledge(*rapid.T) {
 }
 
 func (m *logModel) Commit(t *rapid.T) {
-	to := rapid.Uint64Range(m.log.committed, m.log.LastIndex()).Draw(t, "commit")
+	to, before := rapid.Uint64Range(0, m.log.LastIndex()).Draw(t, "commit"), m.log.Committed()
 	if err := m.log.CommitTo(to); err != nil {
 		t.Fatal(err)
+	}
+	if got := m.log.Committed(); got != max(to, before) {
+		t.Fatalf("the commit index goes from %d to %d, want %d", before, got, max(to, before))
 	}
 }
 
