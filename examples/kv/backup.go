@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +39,13 @@ func (s *store) closeImage(made *pebble.Snapshot) {
 // backup answers GET /backup with what was committed when the request came.
 func (r *replica) backup(w http.ResponseWriter, req *http.Request) {
 	var image *pebble.Snapshot
-	_, err := r.read(req.Context(), consistency{mode: readSafe}, func(s *store) (outcome, error) {
-		image = s.openImage()
-		return outcome{found: true}, nil
-	})
+	mode, err := r.confirm(req.Context(), consistency{mode: readSafe})
+	if err == nil {
+		_, err = r.store.look(mode, func(s *store) (outcome, error) {
+			image = s.openImage() // which does not wait for the disk
+			return outcome{}, nil
+		})
+	}
 	if err != nil {
 		unavailable(w, err)
 		return
@@ -66,15 +70,32 @@ func (p *paced) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
+// backupStall is how long a backup may stand still.
+const backupStall = 30 * time.Second
+
+var errStalled = fmt.Errorf("nothing has come for %v", backupStall)
+
+type writerFunc func(b []byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
 // fetchBackup gets a backup from a replica into a new file, and checks it. The file is there when
 // the backup is whole and on the disk.
 func fetchBackup(client *http.Client, from, to string) (at entryID, rows int, err error) {
 	if _, err := os.Stat(to); err == nil {
 		return at, 0, fmt.Errorf("%s exists already", to)
 	}
-	resp, err := client.Get(from + backupPath)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	stalled := time.AfterFunc(backupStall, func() { cancel(errStalled) })
+	defer stalled.Stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from+backupPath, nil)
 	if err != nil {
 		return at, 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return at, 0, errors.Join(err, context.Cause(ctx))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -86,14 +107,18 @@ func fetchBackup(client *http.Client, from, to string) (at entryID, rows int, er
 	if err != nil {
 		return at, 0, err
 	}
-	body := bufio.NewReaderSize(io.TeeReader(resp.Body, file), 256<<10)
+	coming := io.TeeReader(resp.Body, writerFunc(func(b []byte) (int, error) {
+		stalled.Reset(backupStall)
+		return file.Write(b)
+	}))
+	body := bufio.NewReaderSize(coming, 256<<10)
 	at, err = backupKind.read(body, func(key, _ []byte) error {
 		if key[0] == dataPrefix {
 			rows++
 		}
 		return nil
 	})
-	err = errors.Join(err, file.Sync(), file.Close())
+	err = errors.Join(err, context.Cause(ctx), file.Sync(), file.Close())
 	if err != nil {
 		return at, 0, errors.Join(err, os.Remove(part))
 	}

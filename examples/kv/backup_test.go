@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ffd200af/raft/raftpb"
@@ -289,5 +290,49 @@ func TestACommandForABackupThatMakesNoSenseIsRefused(t *testing.T) {
 		if help := carryOut(t, command, "-h"); !strings.Contains(help, "-from") {
 			t.Errorf("%s -h says %s", command, help)
 		}
+	}
+}
+
+// TestABackupThatStandsStillIsGivenUp, however long it takes otherwise.
+func TestABackupThatStandsStillIsGivenUp(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header, pause time.Duration
+		want          string
+	}{
+		"slow":         {backupStall - time.Second, backupStall - time.Second, "its end is missing"},
+		"no answer":    {backupStall + time.Second, 0, errStalled.Error()},
+		"stands still": {0, backupStall + time.Second, errStalled.Error()},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			wait := func(ctx context.Context, d time.Duration) error {
+				select {
+				case <-time.After(d):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			c := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+				if err := wait(req.Context(), tc.header); err != nil {
+					return nil, err
+				}
+				body, w := io.Pipe()
+				go func() {
+					_, err := io.WriteString(w, backupKind.magic)
+					for range 3 {
+						err = errors.Join(err, wait(req.Context(), tc.pause))
+						if err == nil {
+							_, err = w.Write([]byte{0})
+						}
+					}
+					_ = w.CloseWithError(err)
+				}()
+				return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+			})}
+			file := filepath.Join(t.TempDir(), "file")
+			if _, _, err := fetchBackup(c, "http://a", file); err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "nothing has") != (tc.want == errStalled.Error()) {
+				t.Errorf("%s: %v, want %s", name, err, tc.want)
+			}
+		})
 	}
 }

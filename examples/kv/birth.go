@@ -70,10 +70,10 @@ func (o *options) notNew(cluster string) error {
 	data := filepath.Dir(o.dir)
 	return &advised{fmt.Errorf("replica %d has no data in %s, and -bootstrap or -join does not say that it is new", o.id, o.dir),
 		fmt.Sprintf(`This starts it as one of the first replicas of a new cluster:
-  kv -id %d -data %s -cluster %s -bootstrap
+  kv -id %d -data %s -cluster %s -bootstrap%s
 This adds it to a cluster, under an id that was never used there:
-  kv -id ID -data %s -join http://HOST:PORT -address http://HOST:PORT
-`, o.id, data, cluster, data)}
+  kv -id ID -data %s -join http://HOST:PORT -address http://HOST:PORT%s
+`, o.id, data, cluster, o.access, data, o.access)}
 }
 
 // beBorn makes the store one of a first replica when all of them are there.
@@ -197,6 +197,17 @@ func (o *options) sameBirth(report identityReport, folder string) (members, erro
 	return nil, o.lost(report, known)
 }
 
+// credentials are the arguments of curl for a request that changes the cluster.
+func (o *options) credentials() string {
+	switch {
+	case o.tokenFile != "":
+		return fmt.Sprintf(`-H "Authorization: Bearer $(cat %s)" `, o.tokenFile)
+	case o.clients != nil && o.clients.ca != "":
+		return "--cert CLIENT.pem --key CLIENT-KEY.pem "
+	}
+	return ""
+}
+
 // lost is the error of a replica that would be a stranger in the cluster of its peers.
 func (o *options) lost(report identityReport, known bool) error {
 	at := o.first[report.ID]
@@ -205,7 +216,7 @@ func (o *options) lost(report identityReport, known bool) error {
 	if o.peer != "" {
 		join += " -peer-address " + o.peer
 	}
-	join += "\n"
+	join += o.access + "\n"
 	err := fmt.Errorf("%w: the folder %s of replica %d is new, and replica %d at %s belongs to cluster %s already",
 		errLost, o.dir, o.id, report.ID, at.peer(), report.Cluster)
 	if !known {
@@ -213,6 +224,7 @@ func (o *options) lost(report identityReport, known bool) error {
 	}
 	return &advised{
 		fmt.Errorf("%w, which knows replica %d with another folder: that one was lost, with votes and entries in it", err, o.id),
-		fmt.Sprintf("Remove the replica, and add one with a new id:\n  %s -X DELETE %s/members/%d\n%s", curlFor(at.Address), at.Address, o.id, join),
+		fmt.Sprintf("Remove the replica, and add one with a new id:\n  %s -X DELETE %s%s/members/%d\n%s",
+			curlFor(at.Address), o.credentials(), at.Address, o.id, join),
 	}
 }

@@ -189,6 +189,16 @@ func TestANewReplicaIsTooLate(t *testing.T) {
 	if !strings.Contains(adviceIn(err), "curl --cacert CA.pem -X DELETE https://a:1/members/2\n") {
 		t.Errorf("with TLS: %s", adviceIn(err))
 	}
+	o.access, o.clients = " -cert c -key k", &certFiles{ca: "ca"}
+	for _, want := range []string{"-X DELETE --cert CLIENT.pem --key CLIENT-KEY.pem https://a:1/", "-address http://b:2 -cert c -key k\n"} {
+		if said := adviceIn(o.lost(report(clusterOf(born), &other), true)); !strings.Contains(said, want) {
+			t.Errorf("with client certificates: %q is not in %s", want, said)
+		}
+	}
+	o.tokenFile = "file"
+	if said := adviceIn(o.lost(report(clusterOf(born), &other), true)); !strings.Contains(said, `-X DELETE -H "Authorization: Bearer $(cat file)" https://a:1/`) {
+		t.Errorf("with a token: %s", said)
+	}
 }
 
 // TestNewReplicasMustAgree on who they are.

@@ -132,6 +132,7 @@ func TestEachHindranceInTheLogHasAnEnd(t *testing.T) {
 		want []string
 	}{
 		{[]hindrance{noLeader, ""}, []string{no, again}},
+		{[]hindrance{noLeader, noLeader, ""}, []string{no, again}},
 		{[]hindrance{noLeader, diskFull, ""}, []string{no, again}},
 		{[]hindrance{noLeader, diskFull, diskFull, noQuorum, ""}, []string{no, no, again}},
 		{[]hindrance{diskFull, noLeader, "", ""}, []string{no, again}},

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -196,4 +200,64 @@ func TestARequestThatIsNoSnapshotIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, %d messages, files %v", what, w.Code, w.Body, len(r.loop.inbox), files())
 		}
 	}
+}
+
+// TestASnapshotThatComesAfterTheEndOfTheLoopIsRemoved: nobody will install it.
+func TestASnapshotThatComesAfterTheEndOfTheLoopIsRemoved(t *testing.T) {
+	r := bareReplica()
+	in, files := newIncoming(t)
+	r.store.incoming.fs, r.store.incoming.dir = in.fs, in.dir
+	r.loop.inbox = nil // nobody takes the message
+	r.loop.ended, r.loop.cause = make(chan struct{}), errStopped
+	close(r.loop.ended)
+	m := snapMessage("A", 1, 10)
+	m.To = 1
+	head, err := m.Marshal()
+	must(t, err)
+	image := newDigest()
+	_, _ = image.Write([]byte("image"))
+	var body bytes.Buffer
+	for _, f := range [][]byte{head, []byte("image"), nil, image.encode()} {
+		must(t, wire.WriteFrame(&body, f))
+	}
+	req, w := httptest.NewRequest(http.MethodPost, snapshotPath+"A?offset=0", &body), httptest.NewRecorder()
+	req.SetPathValue("name", "A")
+	r.receiveSnapshot(w, req)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), errStopped.Error()) || len(files()) > 0 {
+		t.Errorf("%d %s, the files are %v", w.Code, w.Body, files())
+	}
+}
+
+// TestEachChunkOfASnapshotHasATimeOfItsOwn: a sender that stops loses its request.
+func TestEachChunkOfASnapshotHasATimeOfItsOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		in, _ := newIncoming(t)
+		r.store.incoming.fs, r.store.incoming.dir = in.fs, in.dir
+		m := snapMessage("A", 1, 10)
+		m.To = 1
+		head, err := m.Marshal()
+		must(t, err)
+		conn := p.dial()
+		send := func(b []byte) {
+			var f bytes.Buffer
+			must(t, wire.WriteFrame(&f, b))
+			_, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", f.Len(), f.Bytes())
+			must(t, err)
+		}
+		_, err = io.WriteString(conn, "POST "+snapshotPath+"A?offset=0 HTTP/1.1\r\nHost: h\r\nKv-Cluster: c\r\nTransfer-Encoding: chunked\r\n\r\n")
+		must(t, err)
+		send(head)
+		for range 5 {
+			time.Sleep(chunkTimeout - time.Second)
+			send([]byte("chunk"))
+		}
+		stopped := time.Now()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable || time.Since(stopped) != chunkTimeout {
+			t.Errorf("%v, %v after %v", resp, err, time.Since(stopped))
+		}
+		if got := r.store.incoming.has("A"); got != 5*int64(len("chunk")) {
+			t.Errorf("%d bytes are here", got)
+		}
+	})
 }

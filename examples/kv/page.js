@@ -13,6 +13,10 @@ function copyOf(template) {
   return byId(template).content.firstElementChild.cloneNode(true);
 }
 
+// exact reads JSON. A whole number above 2^53 becomes a text with all its digits: it may be an id.
+const exact = text => JSON.parse(text, (_, value, context) =>
+  typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && context ? context.source : value);
+
 const plural = (n, one, many = one + "s") => `${n} ${n === 1 ? one : many}`;
 
 // ---- the axis that all bars share
@@ -245,8 +249,8 @@ byId("ask-yes").addEventListener("click", async () => {
 let proposedID = "";
 
 function showCommand() {
-  const used = [...view.members.map(m => m.id), ...view.removed];
-  const next = String(Math.max(0, ...used) + 1);
+  const used = [...view.members.map(m => m.id), ...view.removed].map(String);
+  const next = String(used.map(BigInt).reduce((a, b) => (a > b ? a : b), 0n) + 1n);
   const field = byId("new-id");
   if (field.value === proposedID) field.value = proposedID = next; // unless somebody has typed
   const id = field.value.trim();
@@ -254,7 +258,7 @@ function showCommand() {
   let text = `go run ./examples/kv -id ${id} -join ${location.origin} -address ${address}`;
   if (location.protocol === "https:") text += " -cert FILE -key FILE -peer-ca FILE";
   if (tokenField.value) text += " -token-file FILE";
-  const good = /^[1-9][0-9]*$/.test(id) && !used.includes(Number(id)) && /^https?:\/\/[-\w.:[\]]+$/.test(address);
+  const good = /^[1-9][0-9]*$/.test(id) && !used.includes(id) && /^https?:\/\/[-\w.:[\]]+$/.test(address);
   show(byId("new-command"), good ? text : "Choose an id that was never used, and an address like http://host:port");
   byId("copy").disabled = !good;
 }
@@ -325,7 +329,7 @@ async function look() {
   try {
     const answer = await fetch("/cluster", { signal: AbortSignal.timeout(10 * pause), cache: "no-store" });
     if (!answer.ok) throw new Error(`${answer.status} ${(await answer.text()).trim()}`);
-    showCluster(await answer.json());
+    showCluster(exact(await answer.text()));
   } catch (err) {
     showLost(err.message);
   }

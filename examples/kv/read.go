@@ -47,8 +47,8 @@ var (
 	errReadBehind  = errors.New("kv: this replica is too far behind")
 )
 
-// look is what a read does when it is confirmed. It runs on the goroutine of the request: the loop
-// does not wait for the disk.
+// look is what a read does when it is confirmed. It does not run on the loop, which does not wait
+// for the disk.
 type look func(*store) (outcome, error)
 
 // readBatch are reads that go on together. All but done belongs to the loop until done is closed.
@@ -252,18 +252,23 @@ func (b *readBatch) fail(err error) {
 // is over: nothing depends on how often it is asked.
 func (r *replica) read(ctx context.Context, as consistency, look look) (o outcome, err error) {
 	defer func() { r.loop.counters.countRead(as.mode, o, err) }()
+	mode, err := r.confirm(ctx, as)
+	if err != nil {
+		return outcome{}, err
+	}
+	return r.store.lookWithin(ctx, mode, look)
+}
+
+func (r *replica) confirm(ctx context.Context, as consistency) (readMode, error) {
 	for {
 		mode, err := r.loop.reads.confirm(ctx, as)
-		if err == nil {
-			return r.store.look(mode, look)
-		}
 		if !errors.Is(err, errReadDropped) && !errors.Is(err, errReadLost) {
-			return outcome{}, err
+			return mode, err
 		}
 		select {
 		case <-time.After(retryPause):
 		case <-ctx.Done():
-			return outcome{}, fmt.Errorf("%w: %w", ctx.Err(), err)
+			return "", fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -293,6 +298,31 @@ func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error
 		return batch, batch.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// maxDirect is how many reads look at the data on the goroutines of their requests, which is faster.
+// There are more at a time only if the disk is slow.
+const maxDirect = 8
+
+// lookWithin is look, and ends with the context although the disk hangs. Only the first maxDirect
+// reads wait for such a disk.
+func (s *store) lookWithin(ctx context.Context, mode readMode, look look) (outcome, error) {
+	if s.direct.Add(1) <= maxDirect {
+		defer s.direct.Add(-1)
+		return s.look(mode, look)
+	}
+	s.direct.Add(-1)
+	done := make(chan result, 1)
+	s.looking.run(func() {
+		o, err := s.look(mode, look)
+		done <- result{o, err}
+	})
+	select {
+	case seen := <-done:
+		return seen.outcome, seen.err
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
 	}
 }
 

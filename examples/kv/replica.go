@@ -36,6 +36,7 @@ type options struct {
 	snapshotRate   int    // bytes a second for snapshots to peers; 0 for no bound
 	minFree        uint64 // bytes of free space in reserve; 0 if the disk is not watched
 	tokenFile      string // has the token that changes of the cluster need; empty for none
+	access         string // the flags of tokenFile and security, as they are typed
 	security
 	log *slog.Logger
 	say io.Writer // for lines to the operator; may be nil

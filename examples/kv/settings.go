@@ -156,6 +156,10 @@ func (s *settings) place(id uint64, first members, stderr io.Writer) options {
 		tokenFile: s.tokenFile, security: s.security, minFree: s.minFree,
 		log: s.log(stderr).With("replica", id),
 	}
+	o.access = s.tls.flags()
+	if s.tokenFile != "" {
+		o.access += " -token-file " + s.tokenFile
+	}
 	switch {
 	case s.cluster != "" && s.bootstrap:
 		o.ignored = "-cluster and -bootstrap are"

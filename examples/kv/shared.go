@@ -34,7 +34,7 @@ type requestStream struct {
 	out     *wire.Outbox
 	ctx     context.Context
 	places  chan struct{} // one for each request until its answer is written
-	work    chan *sharedRequest
+	workers workers
 	begun   *http.Request // the one that has begun the connection
 	late    time.Time     // when the frame that comes must be here; zero between frames
 }
@@ -58,7 +58,7 @@ func (r *replica) share(handler http.Handler) http.HandlerFunc {
 		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 		s := &requestStream{
 			replica: r, handler: handler, conn: conn, out: wire.NewOutbox(), ctx: ctx, places: make(chan struct{}, maxShared),
-			work: make(chan *sharedRequest), begun: req,
+			workers: newWorkers(), begun: req,
 		}
 		remove, ok := r.streams.add(s, cancel)
 		if !ok {
@@ -84,6 +84,7 @@ func (s *requestStream) run(cancel func()) {
 			}
 		})
 	}()
+	defer close(s.workers.end)
 	frames := wire.Reader{From: s.in, Max: wire.MaxFrame}
 	for s.read(&frames) == nil {
 	}
@@ -130,11 +131,10 @@ func (s *requestStream) read(frames *wire.Reader) error {
 		q.release()
 		return err
 	}
-	select {
-	case s.work <- q:
-	default:
-		go s.worker(q)
-	}
+	s.workers.run(func() {
+		s.answer(q)
+		q.release()
+	})
 	return nil
 }
 
@@ -149,20 +149,6 @@ func (s *requestStream) take(bytes int) (release func(), err error) {
 type sharedRequest struct {
 	wire.Request
 	release func()
-}
-
-// worker answers requests until the connection ends. A new goroutine for each request would grow
-// its stack each time, which takes a third of the CPU time of a read.
-func (s *requestStream) worker(q *sharedRequest) {
-	for {
-		s.answer(q)
-		q.release()
-		select {
-		case q = <-s.work:
-		case <-s.ctx.Done():
-			return
-		}
-	}
 }
 
 // answer has a request answered as one of HTTP.

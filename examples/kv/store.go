@@ -79,6 +79,8 @@ type store struct {
 	// lookers are the goroutines that look at the data. The database stays open for them.
 	lookers sync.RWMutex
 	closed  bool
+	looking workers // for lookWithin
+	direct  atomic.Int32
 
 	log *slog.Logger
 }
@@ -122,7 +124,7 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{engine: e, incoming: incoming{fs: fs, dir: dir}, log: slog.New(slog.DiscardHandler)}
+	s := &store{engine: e, looking: newWorkers(), incoming: incoming{fs: fs, dir: dir}, log: slog.New(slog.DiscardHandler)}
 	if err := s.guard(func() error { return errors.Join(s.incoming.clear(), s.load()) }); err != nil {
 		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
@@ -132,7 +134,10 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 func (s *store) close() error {
 	return s.guard(func() error {
 		s.lookers.Lock()
-		s.closed = true
+		if !s.closed {
+			s.closed = true
+			close(s.looking.end)
+		}
 		s.lookers.Unlock()
 		s.closeImages()
 		return s.engine.close()

@@ -49,6 +49,21 @@ func (f *tlsFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.peerCA, "peer-ca", "", "file with the authorities whose certificates other replicas must present")
 }
 
+// flags are those that were given, as they are typed.
+func (f *tlsFlags) flags() (text string) {
+	for _, given := range [][2]string{
+		{"cert", f.cert}, {"key", f.key}, {"client-ca", f.clientCA}, {"peer-cert", f.peerCert}, {"peer-key", f.peerKey}, {"peer-ca", f.peerCA},
+	} {
+		if given[1] != "" {
+			text += " -" + given[0] + " " + given[1]
+		}
+	}
+	if f.needClientCert {
+		text += " -need-client-cert"
+	}
+	return text
+}
+
 // security is what a replica has for TLS.
 type security struct {
 	clients        *certFiles // for connections of clients; nil without -cert

@@ -9,9 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -426,5 +428,41 @@ func TestFlagsOfTLSThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	if l, err := listen(options{id: 1, address: "http://127.0.0.1:0", security: security{peers: f}}); err != nil || l.close() != nil {
 		t.Errorf("certificates for peers only: %v", err)
+	}
+}
+
+// TestReplicasFollowNoRedirects: a request may have the token of the cluster.
+func TestReplicasFollowNoRedirects(t *testing.T) {
+	var strays atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strays.Add(1) }))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer server.Close()
+	for name, f := range map[string]*certFiles{"without files": nil, "with files": filesOf(makeCerts(t), "")} {
+		c := f.httpClient()
+		resp, err := c.Post(server.URL, "text/plain", strings.NewReader("value"))
+		must(t, err)
+		must(t, resp.Body.Close())
+		c.CloseIdleConnections()
+		if n := strays.Swap(0); n > 0 || resp.StatusCode != http.StatusTemporaryRedirect {
+			t.Errorf("%s: %s, and %d requests go elsewhere", name, resp.Status, n)
+		}
+	}
+}
+
+// TestAdviceHasTheFlagsOfTLSAndTheToken: without them, the commands that it gives fail.
+func TestAdviceHasTheFlagsOfTLSAndTheToken(t *testing.T) {
+	dir := makeCerts(t)
+	args := append(tlsArgs(dir), "-token-file", tokenIn(t, "secret"), "-need-client-cert")
+	var stdout, stderr bytes.Buffer
+	status := run(append([]string{"-id", "3", "-data", t.TempDir(), "-cluster", "3=https://127.0.0.1:1"}, args...), &stdout, &stderr)
+	for _, line := range []string{"-bootstrap", "-address http://HOST:PORT"} {
+		_, rest, _ := strings.Cut(stderr.String(), line)
+		rest, _, _ = strings.Cut(rest, "\n")
+		for _, arg := range args {
+			if !strings.Contains(rest+" ", " "+arg+" ") {
+				t.Errorf("status %d: %s is not behind %s in\n%s", status, arg, line, &stderr)
+			}
+		}
 	}
 }

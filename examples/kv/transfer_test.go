@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,10 +18,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 	"github.com/ffd200af/raft/raftpb"
 )
 
@@ -37,9 +40,9 @@ type sendingPair struct {
 	reports chan raft.SnapshotStatus
 }
 
-// newSendingPair makes a snapshot of so many values of 64 KiB. The replica is reached through a
-// wire.
-func newSendingPair(t *testing.T, values, rate int, wire func(net.Conn) net.Conn) *sendingPair {
+// newSendingPair makes a snapshot of so many values of 64 KiB. Each connection to the replica goes
+// through tap.
+func newSendingPair(t *testing.T, values, rate int, tap func(net.Conn) net.Conn) *sendingPair {
 	t.Helper()
 	dir := t.TempDir()
 	from, err := openFirst(vfs.Default, dir+"/1", threeReplicas)
@@ -62,7 +65,7 @@ func newSendingPair(t *testing.T, values, rate int, wire func(net.Conn) net.Conn
 	}, s)
 	must(t, err)
 	p.server = httptest.NewUnstartedServer(p.to.routes())
-	p.server.Listener = wiredListener{p.server.Listener, wire}
+	p.server.Listener = wiredListener{p.server.Listener, tap}
 	p.server.Start()
 	p.to.server = p.server.Config
 	go p.to.loop.run()
@@ -85,16 +88,16 @@ func newSendingPair(t *testing.T, values, rate int, wire func(net.Conn) net.Conn
 	return p
 }
 
-// wiredListener puts a wire around each connection.
+// wiredListener puts a tap around each connection.
 type wiredListener struct {
 	net.Listener
-	wire func(net.Conn) net.Conn
+	tap func(net.Conn) net.Conn
 }
 
 func (l wiredListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err == nil && l.wire != nil {
-		conn = l.wire(conn)
+	if err == nil && l.tap != nil {
+		conn = l.tap(conn)
 	}
 	return conn, err
 }
@@ -161,9 +164,10 @@ func (p *sendingPair) received() float64 {
 
 func TestATransferThatBreaksGoesOnWhereItWas(t *testing.T) {
 	var come, breaks atomic.Int64
-	p := newSendingPair(t, 64, 0, func(c net.Conn) net.Conn {
+	const most = 2 * transferTries // what has progress between them may break more often than what has none
+	p := newSendingPair(t, 160, 0, func(c net.Conn) net.Conn {
 		return &tapped{c, func(b []byte) error {
-			if n := come.Add(int64(len(b))); n > 1500<<10*(breaks.Load()+1) && breaks.Load() < 2 {
+			if n := come.Add(int64(len(b))); n > 1500<<10*(breaks.Load()+1) && breaks.Load() < most {
 				breaks.Add(1)
 				return syscall.ECONNRESET
 			}
@@ -172,7 +176,7 @@ func TestATransferThatBreaksGoesOnWhereItWas(t *testing.T) {
 	})
 	p.send()
 	p.wantInstalled()
-	if breaks.Load() != 2 || float64(come.Load()) > p.size+3*maxChunk {
+	if breaks.Load() != most || float64(come.Load()) > p.size+(most+1)*maxChunk {
 		t.Errorf("%d connections broke, and %d bytes came of an image of %v", breaks.Load(), come.Load(), p.size)
 	}
 }
@@ -386,5 +390,70 @@ func TestThePeerFindsTheEntriesBehindItsSnapshot(t *testing.T) {
 		case applied > at+maxKept*10+10 && prev <= at:
 			t.Fatalf("at %d the log still begins behind %d", applied, prev)
 		}
+	}
+}
+
+// TestNothingIsKeptForAPeerThatHasItsSnapshot: what it has on its disk shows that it needs no
+// entries behind the snapshot.
+func TestNothingIsKeptForAPeerThatHasItsSnapshot(t *testing.T) {
+	l := startSoloLeader(t, 3, 2)
+	l.want(http.MethodPut, "/kv/k", "v", http.StatusNoContent)
+	var index uint64
+	needed := func() (lowest uint64) {
+		l.onLoop(func() { lowest = l.loop.neededIndex() })
+		return lowest
+	}
+	l.onLoop(func() {
+		snap, err := l.store.Snapshot()
+		must(t, err)
+		image := l.store.takeImage(string(snap.Data))
+		defer l.store.releaseImage(image)
+		index = image.meta.Index
+		l.peers.peers[3].transfer = &transfer{image: image, cancel: func() {}}
+	})
+	if got := needed(); got != index {
+		t.Errorf("entries from %d on are kept, want %d", got, index)
+	}
+	until(t, "the acknowledgement of the peer", func() bool {
+		l.step(raftpb.Message{Type: raftpb.MsgAppResp, From: 3, Term: 2, Index: index})
+		return needed() == math.MaxUint64
+	})
+}
+
+// roundTripper is an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// TestEachFrameOfASnapshotHasATimeOfItsOwn: a transfer may last longer, but must not stand still.
+func TestEachFrameOfASnapshotHasATimeOfItsOwn(t *testing.T) {
+	for pause, wantErr := range map[time.Duration]bool{chunkTimeout - time.Second: false, chunkTimeout + time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			peers := newTransport(1, "")
+			peers.client = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+				frames := wire.Reader{From: req.Body, Max: maxChunk}
+				for range 6 { // the message and the chunks
+					select {
+					case <-time.After(pause):
+					case <-req.Context().Done():
+						return nil, req.Context().Err()
+					}
+					if _, err := frames.Next(); err != nil {
+						return nil, err
+					}
+				}
+				return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+			})}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			up := &upload{transport: peers, tr: &transfer{url: "http://peer", message: []byte("m")}, ctx: ctx, cancel: cancel}
+			var err error
+			for range 5 {
+				err = errors.Join(err, up.frames([]byte("chunk")))
+			}
+			if err = up.end(err); (err != nil) != wantErr {
+				t.Errorf("a pause of %v after each frame: %v", pause, err)
+			}
+		})
 	}
 }

@@ -34,6 +34,7 @@ func TestThePage(t *testing.T) {
 		{"a hidden page asks nothing", v.restsWhenHidden},
 		{"nothing from elsewhere", v.fetchesNothingElse},
 		{"texts stay texts", v.makesNoElements},
+		{"ids keep their digits", v.keepsDigits},
 		{"a lost replica", v.tellsLoss},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { b.t, c.t = t, t; step.do(t) }) {
@@ -359,4 +360,12 @@ func (v *visit) tellsLoss(*testing.T) {
 	v.wantText("#headline", "The replica that serves this page does not answer")
 	v.wantText("#about", "is old")
 	v.shoot("lost")
+}
+
+// keepsDigits: an id is a number of 64 bits, and numbers of the browser have 53.
+func (v *visit) keepsDigits(t *testing.T) {
+	got := eval[string](v.tab, `String(exact('{"members":[{"id":9007199254740993},{"id":3}]}').members.map(m => m.id))`)
+	if got != "9007199254740993,3" {
+		t.Errorf("ids become %s", got)
+	}
 }
