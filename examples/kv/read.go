@@ -301,8 +301,8 @@ func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error
 	}
 }
 
-// maxDirect is how many reads look at the data on the goroutines of their requests, which is faster.
-// There are more at a time only if the disk is slow.
+// maxDirect is how many reads look at the data on the goroutines of their requests, which is
+// faster. There are more at a time only if the disk is slow.
 const maxDirect = 8
 
 // lookWithin is look, and ends with the context although the disk hangs. Only the first maxDirect
