@@ -456,7 +456,7 @@ func TestAdviceHasTheFlagsOfTLSAndTheToken(t *testing.T) {
 	args := append(tlsArgs(dir), "-token-file", tokenIn(t, "secret"), "-need-client-cert")
 	var stdout, stderr bytes.Buffer
 	status := run(append([]string{"-id", "3", "-data", t.TempDir(), "-cluster", "3=https://127.0.0.1:1"}, args...), &stdout, &stderr)
-	for _, line := range []string{"-bootstrap", "-address http://HOST:PORT"} {
+	for _, line := range []string{"=https://127.0.0.1:1 -bootstrap", "-address http://HOST:PORT"} {
 		_, rest, _ := strings.Cut(stderr.String(), line)
 		rest, _, _ = strings.Cut(rest, "\n")
 		for _, arg := range args {
