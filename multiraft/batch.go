@@ -118,7 +118,7 @@ func (s *Store) finish(at int, b *Batch) {
 // whose store is not known is lost.
 func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 	g := &s.groups[i]
-	s.lines = s.lines[:0]
+	s.lines, s.others = s.lines[:0], false
 	for j := range ready.Messages {
 		m := &ready.Messages[j]
 		at := s.peerOf(s.cfg.StoreOf(g.id, m.To))
@@ -134,6 +134,7 @@ func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 			s.lines = append(s.lines, line{b, len(b.Responses), true})
 			b.Responses = append(b.Responses, Heartbeat{Group: g.id, From: m.From, To: m.To, Term: m.Term, Context: m.Context})
 		default:
+			s.others = true
 			b.Messages = append(b.Messages, Message{g.id, *m})
 			rd.bytes += payload(m.Entries)
 		}

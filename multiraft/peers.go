@@ -73,10 +73,11 @@ func (s *Store) isFresh(at int, b *Batch) bool {
 }
 
 // hearWakes wakes the groups that a batch says are awake elsewhere, before the batch counts as a
-// heartbeat or an answer for them.
-func (s *Store) hearWakes(at int, b *Batch, fresh bool) {
+// heartbeat or an answer for them. What a batch says that a later one has overtaken, the later one
+// says too, unless it does not hold any more.
+func (s *Store) hearWakes(at int, b *Batch) {
 	p := s.peers[at]
-	if fresh && b.Incarnation > p.incarnation {
+	if b.Incarnation > p.incarnation {
 		if p.incarnation != 0 {
 			s.splice(ledList(at), wakingList(at))
 			p.wakeAll = true
@@ -85,7 +86,7 @@ func (s *Store) hearWakes(at int, b *Batch, fresh bool) {
 		}
 		p.awakeSince = b.AwakeSince
 	}
-	if fresh && b.AwakeSince > p.awakeSince {
+	if b.AwakeSince > p.awakeSince {
 		p.awakeSince = b.AwakeSince
 		s.lookAtLeaders(at)
 	}

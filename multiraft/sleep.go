@@ -8,6 +8,8 @@ import (
 type offer struct {
 	term, commit uint64
 	agreed       []uint64 // replicas
+	// since is a tick. Batches of it and later ones tell the followers of nothing but the offer.
+	since uint64
 }
 
 // invite is an offer of the leader of this term that a follower has to answer.
@@ -79,11 +81,11 @@ func (s *Store) stepHeartbeat(h *Heartbeat, fresh bool) error {
 	m := pb.Message{Type: pb.MsgHeartbeat, From: h.From, To: h.To, Term: h.Term, Commit: h.Commit, Context: h.Context}
 	i, err := s.find(h.Group)
 	if err != nil || !h.Sleep || !fresh || !s.groups[i].maySleep {
-		return s.stepLine(h.Group, &m)
+		return s.stepLine(h.Group, &m, fresh)
 	}
 	if g := &s.groups[i]; g.asleep {
 		if st := g.node.BasicStatus(); st.Term != h.Term || st.Commit != h.Commit || st.Lead != h.From {
-			return s.stepTo(i, &m)
+			return s.stepTo(i, &m, fresh)
 		}
 	} else {
 		s.touch(i)
@@ -99,11 +101,11 @@ func (s *Store) stepHeartbeat(h *Heartbeat, fresh bool) error {
 
 // stepResponse takes the response to a heartbeat. Agreement does not wake a leader that sleeps. It
 // counts only if it is fresh: the follower may have woken since.
-func (s *Store) stepResponse(h *Heartbeat, fresh bool) error {
+func (s *Store) stepResponse(at int, h *Heartbeat, fresh bool) error {
 	m := pb.Message{Type: pb.MsgHeartbeatResp, From: h.From, To: h.To, Term: h.Term, Context: h.Context}
 	i, err := s.find(h.Group)
 	if err != nil || !h.Sleep || !fresh {
-		return s.stepLine(h.Group, &m)
+		return s.stepLine(h.Group, &m, fresh)
 	}
 	g := &s.groups[i]
 	if g.asleep {
@@ -114,7 +116,7 @@ func (s *Store) stepResponse(h *Heartbeat, fresh bool) error {
 	err = s.touch(i).Step(m)
 	s.settle(i)
 	o := s.offers[i]
-	if err != nil || o == nil || o.term != h.Term || o.commit != h.Commit {
+	if err != nil || o == nil || o.term != h.Term || o.commit != h.Commit || s.peers[at].confirmedAt < o.since {
 		return err
 	}
 	o.agree(h.From)
@@ -122,8 +124,8 @@ func (s *Store) stepResponse(h *Heartbeat, fresh bool) error {
 	return nil
 }
 
-// stepLine is StepMessage without the wrapping.
-func (s *Store) stepLine(id uint64, m *pb.Message) error {
+// stepLine is stepMessage without the wrapping.
+func (s *Store) stepLine(id uint64, m *pb.Message, fresh bool) error {
 	i, err := s.find(id)
 	if err != nil {
 		if err == ErrNoGroup {
@@ -131,12 +133,13 @@ func (s *Store) stepLine(id uint64, m *pb.Message) error {
 		}
 		return err
 	}
-	return s.stepTo(i, m)
+	return s.stepTo(i, m, fresh)
 }
 
-// stepTo gives a group a message, and wakes it. A leader that sends one is awake.
-func (s *Store) stepTo(i uint32, m *pb.Message) error {
-	if g := &s.groups[i]; g.asleep && !g.leads {
+// stepTo gives a group a message, and wakes it. A leader that sends one is awake, but if it is not
+// fresh, the leader may sleep again.
+func (s *Store) stepTo(i uint32, m *pb.Message, fresh bool) error {
+	if g := &s.groups[i]; fresh && g.asleep && !g.leads {
 		if st := g.node.BasicStatus(); m.From == st.Lead && m.Term == st.Term {
 			s.wake(i)
 		}
@@ -207,13 +210,17 @@ func (s *Store) considerSleep(i uint32) {
 		s.answerInvite(i, inv)
 		return
 	}
-	if len(s.lines) == 0 || !g.leads || !s.isIdle(g) || !g.node.MaySleep() {
+	if !g.leads || len(s.lines) == 0 && !s.others {
+		return
+	}
+	if s.others || !s.isIdle(g) || !g.node.MaySleep() {
+		s.interrupt(i)
 		return
 	}
 	st := g.node.BasicStatus()
 	o := s.offers[i]
 	if o == nil || o.term != st.Term || o.commit != st.Commit {
-		o = &offer{term: st.Term, commit: st.Commit}
+		o = &offer{term: st.Term, commit: st.Commit, since: s.clock}
 		s.offers[i] = o
 	}
 	g.offered = true
@@ -221,6 +228,14 @@ func (s *Store) considerSleep(i uint32) {
 		if l := &s.lines[j]; !l.response && l.batch.Heartbeats[l.at].Commit == o.commit {
 			l.mark(o.commit)
 		}
+	}
+}
+
+// interrupt follows a message of a leader that may wake followers who have agreed: they have to
+// agree to a later offer.
+func (s *Store) interrupt(i uint32) {
+	if o := s.offers[i]; o != nil {
+		o.agreed, o.since = nil, s.clock+1
 	}
 }
 

@@ -358,7 +358,7 @@ func offerTo(t *testing.T) (w *world, m *machine, offer *Batch) {
 	st := lead.replicaOf(1).node.BasicStatus()
 	p := m.store.peers[m.store.peerOf(lead.id)]
 	return w, m, &Batch{
-		From: lead.id, To: m.id, Incarnation: p.incarnation, Number: p.number + 1,
+		From: lead.id, To: m.id, Incarnation: p.incarnation, Number: p.number + 1, HeardIncarnation: m.incarnation,
 		Heartbeats: []Heartbeat{{Group: 1, From: lead.id, To: m.id, Term: st.Term, Commit: st.Commit, Sleep: true}},
 	}
 }
@@ -492,7 +492,8 @@ func TestALeaderCountsAgreementToItsPresentOfferOnly(t *testing.T) {
 			o := s.offers[0]
 			for _, m := range w.stores {
 				if m != lead {
-					_ = s.stepResponse(&Heartbeat{Group: 1, From: m.id, To: lead.id, Term: o.term - c.term, Commit: o.commit - c.commit, Sleep: true}, true)
+					s.peers[s.peerOf(m.id)].confirmedAt = s.clock
+					_ = s.stepResponse(s.peerOf(m.id), &Heartbeat{Group: 1, From: m.id, To: lead.id, Term: o.term - c.term, Commit: o.commit - c.commit, Sleep: true}, true)
 				}
 			}
 			if got := s.groups[0].asleep; got != c.sleeps {
@@ -509,7 +510,7 @@ func TestALeaderThatSleepsIsWokenByDisagreementOnly(t *testing.T) {
 	from := lead.id%3 + 1
 	p := lead.store.peers[lead.store.peerOf(from)]
 	b := Batch{
-		From: from, To: lead.id, Incarnation: p.incarnation, Number: p.number + 1,
+		From: from, To: lead.id, Incarnation: p.incarnation, Number: p.number + 1, HeardIncarnation: lead.incarnation,
 		Responses: []Heartbeat{{Group: 1, From: from, To: lead.id, Term: st.Term, Commit: st.Commit, Sleep: true}},
 	}
 	if _ = lead.store.Step(&b); !lead.replicaOf(1).asleep {
@@ -889,12 +890,14 @@ func TestAgreementFromBeforeARestartDoesNotCount(t *testing.T) {
 		o := *s.offers[0]
 		agree := func(m *machine) {
 			_ = s.Step(&Batch{
-				From: m.id, To: lead.id, Incarnation: m.incarnation, Number: 1000,
-				Responses: []Heartbeat{{Group: 1, From: m.id, To: lead.id, Term: o.term, Commit: o.commit, Sleep: true}},
+				From: m.id, To: lead.id, Incarnation: m.incarnation, Number: 1000, HeardIncarnation: lead.incarnation,
+				HeardNumber: s.peers[s.peerOf(m.id)].sent,
+				Responses:   []Heartbeat{{Group: 1, From: m.id, To: lead.id, Term: o.term, Commit: o.commit, Sleep: true}},
 			})
 		}
 		a, b := w.stores[lead.id%3], w.stores[(lead.id+1)%3]
 		agree(a)
+		again.HeardIncarnation = lead.incarnation
 		again.From, again.To, again.Incarnation = a.id, lead.id, a.incarnation+again.Incarnation
 		_ = s.Step(&again)
 		agree(b)

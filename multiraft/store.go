@@ -36,8 +36,10 @@ type Store struct {
 	offers  map[uint32]*offer
 	invites map[uint32]invite
 
-	// lines are those of the group whose Ready is being handed out that may get a mark of sleep.
-	lines []line
+	// lines are those of the group whose Ready is being handed out that may get a mark of sleep;
+	// others says that it has other messages.
+	lines  []line
+	others bool
 
 	touched uint64 // calls that reached a node, for tests
 }
@@ -258,7 +260,9 @@ func (s *Store) ApplyConfChange(id uint64, cc pb.ConfChangeI) (cs *pb.ConfState,
 
 // StepMessage gives a group a message that did not come in a Batch, from a program with a transport
 // of its own. The error is a *GroupError.
-func (s *Store) StepMessage(id uint64, m pb.Message) error {
+func (s *Store) StepMessage(id uint64, m pb.Message) error { return s.stepMessage(id, m, false) }
+
+func (s *Store) stepMessage(id uint64, m pb.Message, fresh bool) error {
 	i, err := s.find(id)
 	if err != nil {
 		if errors.Is(err, ErrNoGroup) {
@@ -269,7 +273,7 @@ func (s *Store) StepMessage(id uint64, m pb.Message) error {
 	if m.Type != pb.MsgHeartbeat && m.Type != pb.MsgHeartbeatResp {
 		s.groups[i].active = s.clock
 	}
-	return groupError(id, s.stepTo(i, &m))
+	return groupError(id, s.stepTo(i, &m, fresh))
 }
 
 // Step takes a batch of another store. Messages that a group refuses do not keep the others from
@@ -282,10 +286,12 @@ func (s *Store) Step(b *Batch) error {
 	}
 	at := s.peerOf(b.From)
 	fresh := s.isFresh(at, b)
-	s.hearWakes(at, b, fresh)
 	if fresh {
+		s.hearWakes(at, b)
 		s.hear(at, b)
 	}
+	// An offer to an earlier life of this store may have ended, and that life has confirmed it.
+	fresh = fresh && b.HeardIncarnation == s.cfg.Incarnation
 	var first error
 	note := func(id uint64, err error) {
 		if err != nil && first == nil {
@@ -296,17 +302,17 @@ func (s *Store) Step(b *Batch) error {
 		note(b.Heartbeats[j].Group, s.stepHeartbeat(&b.Heartbeats[j], fresh))
 	}
 	for j := range b.Responses {
-		note(b.Responses[j].Group, s.stepResponse(&b.Responses[j], fresh))
+		note(b.Responses[j].Group, s.stepResponse(at, &b.Responses[j], fresh))
 	}
 	for _, id := range b.Wakes { // after the offers: they are older
-		if i, ok := s.index[id]; ok {
+		if i, ok := s.index[id]; ok && fresh {
 			delete(s.invites, i)
 			s.wakeTold(i, at)
 		}
 	}
 	for j := range b.Messages {
 		m := &b.Messages[j]
-		if err := s.StepMessage(m.Group, m.Message); err != nil && first == nil {
+		if err := s.stepMessage(m.Group, m.Message, fresh); err != nil && first == nil {
 			first = err
 		}
 	}
