@@ -27,8 +27,10 @@ type peer struct {
 	firsts []firstBatch
 	// sinceOwn is AwakeSince in the batches to this store.
 	sinceOwn uint64
-	// wakes are the groups that this store has to wake, until it confirms a batch that says so.
+	// wakes are the groups that this store has to wake, until it confirms a batch that says so, and
+	// owed the same. While a batch says so, what else it says does not let the group sleep.
 	wakes []owedWake
+	owed  map[uint64]bool // never iterated
 	// wakeAll: every group in the waking list wakes, even if the store is heard again.
 	wakeAll bool
 	// restarted: leaders here with a member on that store have not been looked at yet. Until then
@@ -46,7 +48,7 @@ type firstBatch struct{ number, tick uint64 }
 
 // addPeer makes a store known, which counts as heard from now.
 func (s *Store) addPeer(store uint64) int {
-	s.peers = append(s.peers, &peer{store: store, heardAt: s.clock, answeredAt: s.clock})
+	s.peers = append(s.peers, &peer{store: store, owed: map[uint64]bool{}, heardAt: s.clock, answeredAt: s.clock})
 	s.lists = append(s.lists, list{none, none}, list{none, none})
 	return len(s.peers) - 1
 }
@@ -119,7 +121,12 @@ func (s *Store) hear(at int, b *Batch) {
 	if b.HeardIncarnation != s.cfg.Incarnation {
 		return
 	}
-	p.wakes = slices.DeleteFunc(p.wakes, func(w owedWake) bool { return w.number <= b.HeardNumber })
+	told := 0
+	for told < len(p.wakes) && p.wakes[told].number <= b.HeardNumber {
+		delete(p.owed, p.wakes[told].group)
+		told++
+	}
+	p.wakes = slices.Delete(p.wakes, 0, told)
 	if b.HeardNumber > p.confirmed && !p.restarted {
 		p.confirmed, p.answeredAt, p.deaf = b.HeardNumber, s.clock, false
 		sent := 0
@@ -312,11 +319,13 @@ func (s *Store) oweLeaderWake(i uint32) {
 
 // oweWake has another store told, until it confirms that, that a replica here is awake, or gone.
 func (s *Store) oweWake(at int, group uint64) {
-	if at > 0 {
-		p := s.peers[at]
-		p.wakes = append(p.wakes, owedWake{group: group, number: p.sent + 1})
-		s.beats = true
+	if at <= 0 || s.peers[at].owed[group] {
+		return
 	}
+	p := s.peers[at]
+	p.wakes = append(p.wakes, owedWake{group: group, number: p.sent + 1})
+	p.owed[group] = true
+	s.beats = true
 }
 
 // ForgetStore forgets a store that will not come back, so that it gets no more beats. Groups that

@@ -27,7 +27,7 @@ func (s *Store) wake(i uint32) {
 	until := s.clock
 	if !g.leads {
 		led := s.peerOf(s.cfg.StoreOf(g.id, g.node.BasicStatus().Lead))
-		until = max(g.at, s.peers[led].heardAt)
+		until = max(g.at, s.peers[max(led, 0)].heardAt) // which is long ago if the store is not known
 	} else if quiet := s.quorumSilence(i); quiet >= uint64(s.cfg.ElectionTick) {
 		until = max(g.at, s.clock-min(quiet, s.clock)) // what follows may be a check that fails
 	}

@@ -81,10 +81,10 @@ func (s *Store) bucketTick(bucket uint32) uint64 {
 
 // turn makes the ticks of the groups whose ticks are due now.
 func (s *Store) turn() {
-	bucket := &s.lists[s.clock%wheelSize]
+	bucket := s.clock % wheelSize
 	campaigns := s.cfg.MaxCampaigns
-	for bucket.first != none {
-		i := bucket.first
+	for s.lists[bucket].first != none { // a peer that becomes known moves the lists
+		i := s.lists[bucket].first
 		s.unlink(i)
 		g := &s.groups[i]
 		switch {
