@@ -337,7 +337,6 @@ func (s *Store) ForgetStore(store uint64) {
 		}
 		s.abandon(at)
 		s.splice(ledList(0), wakingList(0))
-		p.wakes, p.wakeAll = nil, true
-		p.gone, p.deaf = true, true
+		p.gone, p.silent = true, true
 	}
 }
