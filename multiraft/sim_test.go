@@ -53,11 +53,16 @@ func newSimulation(tb testing.TB, seed uint64) *simulation {
 	stores := 3 + int(seed%3)
 	w := newWorld(tb, seed, stores)
 	w.delay, w.hold = w.rng.IntN(3), w.rng.IntN(4)
+	w.late = w.rng.IntN(2) * 5
 	limit := w.rng.IntN(3) * 4
 	w.tune = func(c *Config) {
 		c.SleepTicks = 2 + int(seed%5)
 		c.MaxWakes, c.MaxCampaigns, c.MaxReadyGroups = limit, limit, limit
 		c.BeatTicks = 1 + int(seed%2)*2
+		if seed%5 == 0 { // each store as it likes
+			c.ElectionTick = 8 + w.rng.IntN(3)
+			c.BeatTicks = 1 + w.rng.IntN(3)
+		}
 	}
 	w.tuneGroup = func(c *raft.Config) {
 		c.HeartbeatTick = 1 + int(seed/2%2)*2
@@ -78,7 +83,11 @@ func newSimulation(tb testing.TB, seed uint64) *simulation {
 	for g := uint64(1); g <= s.groups; g++ {
 		var members []uint64
 		first := w.rng.IntN(stores)
-		for i := range 3 {
+		size := 3
+		if seed%6 == 1 {
+			size = min(3+w.rng.IntN(3), stores)
+		}
+		for i := range size {
 			members = append(members, uint64((first+i)%stores)+1)
 		}
 		w.group(g, members...)
@@ -103,7 +112,7 @@ func (s *simulation) run(faults int) {
 }
 
 func (s *simulation) fault() {
-	switch s.rng.IntN(15) {
+	switch s.rng.IntN(18) {
 	case 0, 1:
 		s.crash(s.pick())
 	case 2, 3:
@@ -124,7 +133,13 @@ func (s *simulation) fault() {
 		for range 1 + s.rng.IntN(4) {
 			s.read(s.stores[s.pick()-1], s.any())
 		}
-	case 12:
+	case 12, 13:
+		if m := s.stores[s.pick()-1]; m.store != nil {
+			m.store.ForgetStore(s.pick()) // which comes back
+		}
+	case 14:
+		s.restart(s.stores[s.pick()-1], s.any())
+	case 15:
 		id := s.any()
 		if m := s.leader(id); m != nil {
 			target := s.pick()
@@ -138,6 +153,18 @@ func (s *simulation) fault() {
 			}
 		}
 	}
+}
+
+// restart starts a replica again, and not its store.
+func (s *simulation) restart(m *machine, g uint64) {
+	if r := m.replicaOf(g); r == nil || r.failed || len(m.held) > 0 {
+		return
+	}
+	m.disks[g].rec.Stops()
+	if err := m.store.RemoveGroup(g); err != nil {
+		s.tb.Fatal(err)
+	}
+	s.startGroup(m, g)
 }
 
 // lost returns a member of a group whose disk is gone; 0 if there is none.
@@ -221,7 +248,7 @@ func (s *simulation) move(g uint64) {
 func (s *simulation) end() {
 	s.tb.Helper()
 	clear(s.cut)
-	s.loss, s.hold = 0, 0
+	s.loss, s.late, s.hold = 0, 0, 0
 	for _, m := range s.stores {
 		if m.store == nil {
 			s.boot(m)

@@ -24,7 +24,9 @@ type world struct {
 
 	// The network: loss of packets in percent, the longest delay in ticks, and cuts by direction.
 	loss, delay int
-	cut         map[[2]uint64]bool
+	// late is how many packets of a hundred arrive a second time, long after.
+	late int
+	cut  map[[2]uint64]bool
 	// slow: a store with such an entry misses one tick of so many.
 	slow map[uint64]int
 	// hold is the longest time, in ticks, for which a write is under way.
@@ -335,6 +337,9 @@ func (w *world) send(b *Batch) {
 			copies++
 		}
 		w.wire = append(w.wire, packet{data, b.From, b.To, at})
+		if w.late > 0 && w.rng.IntN(100) < w.late {
+			w.wire = append(w.wire, packet{data, b.From, b.To, at + w.rng.IntN(60)})
+		}
 	}
 }
 
