@@ -15,7 +15,8 @@ func (w *world) others() (lead *machine, others []*machine) {
 	return lead, others
 }
 
-// capture notes the batches with heartbeats between two stores. It returns the last of them when called.
+// capture watches the batches with heartbeats from one store to another. The result returns the
+// last of them.
 func (w *world) capture(from, to uint64) func() *Batch {
 	var last []byte
 	w.tamper = func(b *Batch) {
