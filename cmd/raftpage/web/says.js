@@ -16,7 +16,18 @@ export function draw() {
   });
   document.querySelector("#says").replaceChildren(...list);
   show("#broken", brokenText(view));
-  show("#comment", view.comment);
+  showComment(view);
+}
+
+// showComment shows what a story says, in paragraphs and tables, and how to go on.
+function showComment({ comment, at, len }) {
+  const place = document.querySelector("#comment");
+  place.hidden = !comment;
+  if (!comment) return;
+  const text = comment.replace(/\nSubject: .*$/, "").replace(/(\S)\n(?=\S)/g, "$1 ");
+  const lines = text.split("\n").map((line) => html(line.startsWith(" ") ? "pre" : "div", {}, line));
+  if (at < len) lines.push(html("div", { class: "legend" }, "▶ play goes on to the next comment, or to the end."));
+  place.replaceChildren(...lines);
 }
 
 // brokenNames lists the properties that are broken, each once.

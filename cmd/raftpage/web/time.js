@@ -19,7 +19,7 @@ export function draw() {
   $("play").textContent = state.playing ? "❚❚ pause" : "▶ play";
   $("back").disabled = $("begin").disabled = view.at === 0;
   $("end").disabled = view.at === view.len;
-  const past = view.at < view.len ? ` Behind you: ${view.len - view.at} steps that were done already; what you do now replaces them.` : "";
+  const past = view.at < view.len ? ` ${view.len - view.at} steps follow that were done before: what you do now replaces them.` : "";
   $("now").textContent = `Beat ${view.beat}, step ${view.at} of ${view.len}.${past}`;
   drawMarks();
 }
