@@ -22,13 +22,13 @@ func (r *raft) buildAppends() error {
 		return nil
 	}
 	last, commit := r.log.LastIndex(), r.log.Committed()
-	for _, i := range r.members.MayBeDue(last, commit) {
-		id := r.members.ID(int(i))
+	for i := r.members.MayBeDue(0, last, commit); i >= 0; i = r.members.MayBeDue(i+1, last, commit) {
+		id := r.members.ID(i)
 		if id == r.id {
 			continue
 		}
 		// Ends: each round advances Next, fills the window, or pauses the follower.
-		for pr := r.members.Progress(int(i)); pr.AppendDue(last, commit); {
+		for pr := r.members.Progress(i); pr.AppendDue(last, commit); {
 			if err := r.buildAppend(id, pr); err != nil {
 				return r.quarantine("building an append", err)
 			}

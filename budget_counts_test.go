@@ -111,11 +111,11 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 		group func() *testCluster
 		most  int
 	}{
-		{"new", func() *testCluster { return newReplicas(false) }, 680},
-		{"leader elected", func() *testCluster { return elected(false) }, 915},
-		{"after traffic", func() *testCluster { return afterTraffic(false) }, 870},
-		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1150},
-		{"after traffic, ReuseMemory", func() *testCluster { return afterTraffic(true) }, 1110},
+		{"new", func() *testCluster { return newReplicas(false) }, 660},
+		{"leader elected", func() *testCluster { return elected(false) }, 870},
+		{"after traffic", func() *testCluster { return afterTraffic(false) }, 830},
+		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1110},
+		{"after traffic, ReuseMemory", func() *testCluster { return afterTraffic(true) }, 1065},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// A node, and its MemoryStorage, without what the test has around them.

@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"slices"
-	"sort"
 
 	"github.com/ffd200af/raft/progress"
 	"github.com/ffd200af/raft/quorum"
@@ -24,12 +23,6 @@ const (
 	rejected
 )
 
-type member struct {
-	id    uint64
-	is    uint8
-	voted uint8
-}
-
 // Members is the active configuration as a slice sorted by id, with the votes of this
 // election and, on a leader, a Progress per member. The zero value is an empty
 // configuration, in which nobody wins an election and nothing is committed.
@@ -37,7 +30,8 @@ type member struct {
 // Positions, from 0 to Len()-1, are valid until the next Switch, pointers to a
 // Progress until the next Switch, Track or Untrack.
 type Members struct {
-	list      []member
+	ids       []uint64
+	kinds     *[]uint8  // parallel to ids; nil if all are voters, and the configuration is not joint
 	tracking  *tracking // nil unless this node leads
 	votes     *votes    // nil unless somebody has voted
 	sole      int32     // position of the only voter plus 1; 0 if there are others, or none
@@ -46,11 +40,14 @@ type Members struct {
 
 // tracking is what a leader knows of the members.
 type tracking struct {
-	progress []progress.Progress // parallel to the list of members
+	progress []progress.Progress // parallel to the ids
 	appends  appends             // derived from progress
 	matched  reach               // how far a quorum has matched
 	echoed   reach               // which round a quorum has echoed
-	looked   uint64              // looks at a member, for tests
+	// majority is how many voters are a quorum of each half of the configuration; 0 until a
+	// quorum was looked for.
+	majority [2]int32
+	looked   uint64 // looks at a member, for tests
 }
 
 // Switch makes cfg the configuration. Members that stay keep their vote and Progress. If progress
@@ -58,18 +55,17 @@ type tracking struct {
 // election timeout to show up.
 func (ms *Members) Switch(cfg Config, next uint64) {
 	old := *ms
-	ms.list = newList(cfg)
+	ms.setKinds(cfg)
 	ms.autoLeave = cfg.AutoLeave
-	ms.sole = soleVoter(ms.list)
+	ms.sole = ms.soleVoter()
 	ms.votes = nil
 	if old.tracking != nil {
-		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
+		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.ids))}
 	}
-	for i := range ms.list {
-		m := &ms.list[i]
-		j := old.Find(m.id)
-		if j >= 0 && old.list[j].voted != noAnswer {
-			ms.RecordVote(m.id, old.list[j].voted == granted)
+	for i, id := range ms.ids {
+		j := old.Find(id)
+		if j >= 0 && old.votes != nil && old.votes.answers[j] != noAnswer {
+			ms.RecordVote(id, old.votes.answers[j] == granted)
 		}
 		if ms.tracking == nil {
 			continue
@@ -81,39 +77,72 @@ func (ms *Members) Switch(cfg Config, next uint64) {
 			*pr = progress.New(next)
 			pr.RecentActive = true
 		}
-		pr.IsLearner = m.is&isLearner != 0
+		pr.IsLearner = ms.IsLearner(i)
 	}
 }
 
 // Forget makes the next Switch treat id as new, with nothing known of its log.
 func (ms *Members) Forget(id uint64) {
 	if i := ms.Find(id); i >= 0 {
-		ms.list = slices.Delete(ms.list, i, i+1)
+		ms.ids = slices.Delete(ms.ids, i, i+1)
+		if ms.kinds != nil {
+			*ms.kinds = slices.Delete(*ms.kinds, i, i+1)
+		}
+		if ms.votes != nil {
+			ms.votes.answers = slices.Delete(ms.votes.answers, i, i+1)
+		}
 		if t := ms.tracking; t != nil {
 			*t = tracking{progress: slices.Delete(t.progress, i, i+1)}
 		}
 	}
 }
 
-func newList(cfg Config) []member {
+// setKinds sets the ids of the members of cfg, and what each of them is.
+func (ms *Members) setKinds(cfg Config) {
 	// Just as much as there is: a process may have very many configurations.
-	list := make([]member, 0, len(cfg.Voters[0])+len(cfg.Voters[1])+len(cfg.Learners))
-	add := func(set map[uint64]struct{}, is uint8) {
+	ids := make([]uint64, 0, len(cfg.Voters[0])+len(cfg.Voters[1])+len(cfg.Learners))
+	for _, set := range []map[uint64]struct{}{cfg.Voters[0], cfg.Voters[1], cfg.Learners, cfg.LearnersNext} {
 		for id := range set {
-			i := sort.Search(len(list), func(i int) bool { return list[i].id >= id })
-			if i == len(list) || list[i].id != id {
-				list = append(list, member{})
-				copy(list[i+1:], list[i:])
-				list[i] = member{id: id}
+			if i, found := slices.BinarySearch(ids, id); !found {
+				ids = slices.Insert(ids, i, id)
 			}
-			list[i].is |= is
+		}
+	}
+	ms.ids, ms.kinds = ids, nil
+	if len(cfg.Voters[1])+len(cfg.Learners)+len(cfg.LearnersNext) == 0 {
+		return
+	}
+	kinds := make([]uint8, len(ids))
+	add := func(set map[uint64]struct{}, kind uint8) {
+		for id := range set {
+			kinds[ms.Find(id)] |= kind
 		}
 	}
 	add(cfg.Voters[0], inIncoming)
 	add(cfg.Voters[1], inOutgoing)
 	add(cfg.Learners, isLearner)
 	add(cfg.LearnersNext, learnsNext)
-	return list
+	ms.kinds = &kinds
+}
+
+// kind returns what the member at position i is.
+func (ms *Members) kind(i int) uint8 {
+	if ms.kinds == nil {
+		return inIncoming
+	}
+	return (*ms.kinds)[i]
+}
+
+// halves returns in which halves of the configuration the member at position i votes, as 0 or 1.
+func (ms *Members) halves(i int) (h [2]int32) {
+	kind := ms.kind(i)
+	if kind&inIncoming != 0 {
+		h[0] = 1
+	}
+	if kind&inOutgoing != 0 {
+		h[1] = 1
+	}
+	return h
 }
 
 // Config returns the configuration as new sets. Sets without members are nil,
@@ -127,18 +156,19 @@ func (ms *Members) Config() Config {
 		}
 		(*set)[id] = struct{}{}
 	}
-	for _, m := range ms.list {
-		if m.is&inIncoming != 0 {
-			c.Voters[0][m.id] = struct{}{}
+	for i, id := range ms.ids {
+		kind := ms.kind(i)
+		if kind&inIncoming != 0 {
+			c.Voters[0][id] = struct{}{}
 		}
-		if m.is&inOutgoing != 0 {
-			add((*map[uint64]struct{})(&c.Voters[1]), m.id)
+		if kind&inOutgoing != 0 {
+			add((*map[uint64]struct{})(&c.Voters[1]), id)
 		}
-		if m.is&isLearner != 0 {
-			add(&c.Learners, m.id)
+		if kind&isLearner != 0 {
+			add(&c.Learners, id)
 		}
-		if m.is&learnsNext != 0 {
-			add(&c.LearnersNext, m.id)
+		if kind&learnsNext != 0 {
+			add(&c.LearnersNext, id)
 		}
 	}
 	return c
@@ -151,57 +181,52 @@ func (ms *Members) ConfState() pb.ConfState {
 }
 
 // Len returns the number of members.
-func (ms *Members) Len() int { return len(ms.list) }
+func (ms *Members) Len() int { return len(ms.ids) }
 
 // ID returns the id of the member at position i.
-func (ms *Members) ID(i int) uint64 { return ms.list[i].id }
+func (ms *Members) ID(i int) uint64 { return ms.ids[i] }
 
 // Find returns the position of a member, or -1.
 func (ms *Members) Find(id uint64) int {
-	if len(ms.list) > 16 {
+	if len(ms.ids) > 16 {
 		return ms.search(id)
 	}
-	for i := range ms.list {
-		if ms.list[i].id == id {
-			return i
-		}
-	}
-	return -1
+	return slices.Index(ms.ids, id)
 }
 
 // search is Find for long lists. Ids differ by at least one from member to member. So their
 // distances from the first and the last id bound the position. Consecutive ids leave one position.
 func (ms *Members) search(id uint64) int {
-	end := len(ms.list) - 1
-	first, last := ms.list[0].id, ms.list[end].id
+	end := len(ms.ids) - 1
+	first, last := ms.ids[0], ms.ids[end]
 	if id < first || id > last {
 		return -1
 	}
 	lo := end - int(min(last-id, uint64(end)))
 	hi := int(min(id-first, uint64(end)))
 	for lo < hi {
-		if mid := (lo + hi) / 2; ms.list[mid].id < id {
+		if mid := (lo + hi) / 2; ms.ids[mid] < id {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	if ms.list[lo].id == id {
+	if ms.ids[lo] == id {
 		return lo
 	}
 	return -1
 }
 
 // IsVoter reports whether the member at position i votes, in either half.
-func (ms *Members) IsVoter(i int) bool { return ms.list[i].is&(inIncoming|inOutgoing) != 0 }
+func (ms *Members) IsVoter(i int) bool { return ms.kind(i)&(inIncoming|inOutgoing) != 0 }
 
 // IsLearner reports whether the member at position i is a learner now.
-func (ms *Members) IsLearner(i int) bool { return ms.list[i].is&isLearner != 0 }
+func (ms *Members) IsLearner(i int) bool { return ms.kind(i)&isLearner != 0 }
 
 // LeavesVoters reports whether the member at position i votes in the outgoing half only: it
 // does not vote any more once the joint configuration is left.
 func (ms *Members) LeavesVoters(i int) bool {
-	return ms.list[i].is&(inIncoming|inOutgoing) == inOutgoing
+	return ms.kind(i)&(inIncoming|inOutgoing) == inOutgoing
 }
 
 // AutoLeave reports whether the configuration is joint and is to be left by itself.
@@ -209,20 +234,20 @@ func (ms *Members) AutoLeave() bool { return ms.autoLeave }
 
 // IsJoint reports whether there are outgoing voters.
 func (ms *Members) IsJoint() bool {
-	return slices.ContainsFunc(ms.list, func(m member) bool { return m.is&inOutgoing != 0 })
+	return ms.kinds != nil && slices.ContainsFunc(*ms.kinds, func(kind uint8) bool { return kind&inOutgoing != 0 })
 }
 
 // DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
-func (ms *Members) DecidesAlone(id uint64) bool { return ms.sole > 0 && ms.list[ms.sole-1].id == id }
+func (ms *Members) DecidesAlone(id uint64) bool { return ms.sole > 0 && ms.ids[ms.sole-1] == id }
 
 // soleVoter returns the position of the only voter plus 1, or 0. It is asked once for each
 // configuration.
-func soleVoter(list []member) (sole int32) {
-	for i := range list {
-		if list[i].is&(inIncoming|inOutgoing) == 0 {
+func (ms *Members) soleVoter() (sole int32) {
+	for i := range ms.ids {
+		if !ms.IsVoter(i) {
 			continue
 		}
-		if sole > 0 || list[i].is&inIncoming == 0 {
+		if sole > 0 || ms.kind(i)&inIncoming == 0 {
 			return 0
 		}
 		sole = int32(i) + 1
@@ -233,8 +258,8 @@ func soleVoter(list []member) (sole int32) {
 // Track starts a leader's term: of every member nothing is known, and it is to be probed
 // at next.
 func (ms *Members) Track(next uint64) {
-	ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
-	for i := range ms.list {
+	ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.ids))}
+	for i := range ms.ids {
 		ms.tracking.progress[i] = progress.New(next)
 		ms.tracking.progress[i].IsLearner = ms.IsLearner(i)
 	}
@@ -254,8 +279,8 @@ func (ms *Members) Progress(i int) *Progress { return &ms.tracking.progress[i] }
 // halves of a joint configuration, since the last look. It is asked while tracking.
 func (ms *Members) QuorumActive() bool {
 	var voters, active [2]int32
-	for i := range ms.list {
-		h := ms.list[i].halves()
+	for i := range ms.ids {
+		h := ms.halves(i)
 		for half := range h {
 			voters[half] += h[half]
 			if ms.tracking.progress[i].RecentActive {

@@ -207,8 +207,12 @@ func TestTheHotPathAllocatesNothing(t *testing.T) {
 func TestAnIdleFollowerOwnsLittle(t *testing.T) {
 	var ms Members
 	ms.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3), nil}}, 1)
-	if size := cap(ms.list) * int(unsafe.Sizeof(member{})); size > 100 || ms.tracking != nil {
-		t.Errorf("%d bytes, tracking %t", size, ms.tracking != nil)
+	if cap(ms.ids) != 3 || ms.kinds != nil || ms.tracking != nil || ms.votes != nil || unsafe.Sizeof(ms) > 56 {
+		t.Errorf("it owns %+v", ms)
+	}
+	ms.Track(1)
+	if size := unsafe.Sizeof(*ms.tracking); size > 112 {
+		t.Errorf("a leader's list of members takes %d bytes besides what it knows of each", size)
 	}
 }
 

@@ -33,9 +33,8 @@ func TestAQuorumIsCountedAsALookWouldShow(t *testing.T) {
 			default:
 				ms.Echo(id, to)
 			}
-			var matched, echoed reach
-			ms.look(&matched, matchOf)
-			ms.look(&echoed, echoOf)
+			matched, _ := ms.look(matchOf)
+			echoed, _ := ms.look(echoOf)
 			if ms.Miscounts() || ms.Committed() != matched.mark || ms.Confirmed() != echoed.mark {
 				t.Fatalf("%s: committed %d, confirmed %d, want %d and %d", ms.Config(), ms.Committed(), ms.Confirmed(), matched.mark, echoed.mark)
 			}

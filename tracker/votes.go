@@ -4,6 +4,10 @@ import "github.com/ffd200af/raft/quorum"
 
 // votes counts the answers of this election, so that an answer costs no look at all members.
 type votes struct {
+	answers []uint8 // of each member
+
+	// What is counted of the answers.
+
 	voters  [2]int32 // of each half of the configuration
 	yes, no [2]int32 // their answers
 	// granted and rejected count each member that votes once.
@@ -11,32 +15,26 @@ type votes struct {
 }
 
 // ResetVotes forgets all votes.
-func (ms *Members) ResetVotes() {
-	if ms.votes == nil {
-		return
-	}
-	ms.votes = nil
-	for i := range ms.list {
-		ms.list[i].voted = noAnswer
-	}
-}
+func (ms *Members) ResetVotes() { ms.votes = nil }
 
 // RecordVote notes a member's answer. Its first one counts; strangers do not.
 func (ms *Members) RecordVote(id uint64, grants bool) {
 	i := ms.Find(id)
-	if i < 0 || ms.list[i].voted != noAnswer {
+	if i < 0 {
 		return
 	}
 	v := ms.openVotes()
-	m := &ms.list[i]
-	h := m.halves()
+	if v.answers[i] != noAnswer {
+		return
+	}
+	h := ms.halves(i)
 	voters := max(h[0], h[1])
 	if grants {
-		m.voted = granted
+		v.answers[i] = granted
 		v.granted += voters
 		v.yes[0], v.yes[1] = v.yes[0]+h[0], v.yes[1]+h[1]
 	} else {
-		m.voted = rejected
+		v.answers[i] = rejected
 		v.rejected += voters
 		v.no[0], v.no[1] = v.no[0]+h[0], v.no[1]+h[1]
 	}
@@ -44,9 +42,9 @@ func (ms *Members) RecordVote(id uint64, grants bool) {
 
 func (ms *Members) openVotes() *votes {
 	if ms.votes == nil {
-		ms.votes = &votes{}
-		for i := range ms.list {
-			h := ms.list[i].halves()
+		ms.votes = &votes{answers: make([]uint8, len(ms.ids))}
+		for i := range ms.ids {
+			h := ms.halves(i)
 			ms.votes.voters[0] += h[0]
 			ms.votes.voters[1] += h[1]
 		}

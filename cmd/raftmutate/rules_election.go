@@ -56,7 +56,7 @@ func electionRemovals() []removal {
 	r.members.RecordVote(m.From, !m.Reject)`, `func (r *raft) handleVoteResp(m *pb.Message) error {
 	r.members.RecordVote(m.From, !m.Reject || m.Term > r.term)`}}},
 		{"first-answer", "of a voter's answers in an election the first counts", "§3.4; bug 5", []edit{{"tracker/votes.go",
-			`if i < 0 || ms.list[i].voted != noAnswer {`, `if i < 0 {`}}},
+			`	if v.answers[i] != noAnswer {`, `	if false {`}}},
 		{"votes-are-of-one-election", "an election begins without votes", "§3.4", []edit{{"role.go",
 			`	r.members.ResetVotes()
 	r.members.Untrack()`, `	r.members.Untrack()`}}},

@@ -52,7 +52,7 @@ func flowRemovals() []removal {
 	}
 `, ``}}},
 		{"append-due-all", "something new is due to every follower", "§3.5", []edit{{"tracker/appends.go",
-			`			if v == isWaiting {`, `			if v == isWaiting && len(a.changed) == 0 {`}}},
+			`toExamine[word] |= waiting[word]`, `toExamine[word] |= waiting[word] & -waiting[word]`}}},
 		{"one-append", "one append carries what is due", "budget", []edit{{"propose.go",
 			`	r.log.AppendOwn(r.term, entries, bytes)
 	return nil`, `	r.log.AppendOwn(r.term, entries, bytes)

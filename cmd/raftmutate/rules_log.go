@@ -15,16 +15,16 @@ func logRemovals() []removal {
 			`	re.ahead[1] += h[1]
 `, ``}}},
 		{"quorum-switch", "what a quorum has reached is looked for again in a new configuration", "§4.1", []edit{{"tracker/members.go",
-			`		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list))}
-	}`, `		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.list)), matched: old.tracking.matched}
+			`		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.ids))}
+	}`, `		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.ids)), matched: old.tracking.matched, echoed: old.tracking.echoed, majority: old.tracking.majority}
 	}`}}},
 		{"learner-counts", "learners do not count for a commit", "§4.2.1", []edit{{"tracker/reach.go",
-			`		if is&(inIncoming|inOutgoing) == 0 {
+			`		if kind&(inIncoming|inOutgoing) == 0 {
 			continue
 		}
 		n := value(&ms.tracking.progress[i])
-		if is&inIncoming != 0 {`, `		n := value(&ms.tracking.progress[i])
-		if is&(inIncoming|isLearner) != 0 {`}}},
+		if kind&inIncoming != 0 {`, `		n := value(&ms.tracking.progress[i])
+		if kind&(inIncoming|isLearner) != 0 {`}}},
 		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
 			`min(req.commit(), matched)`, `min(req.commit(), r.log.LastIndex())`}}},
 		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",

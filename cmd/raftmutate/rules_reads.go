@@ -70,7 +70,7 @@ func readRemovals() []removal {
 		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {
 		r.startRound()`}}},
 		{"read-joint-alone", "the only voter of both halves of a joint configuration asks nobody", "§6.4; §4.3", []edit{{"tracker/members.go",
-			`if sole > 0 || list[i].is&inIncoming == 0 {`, `if sole > 0 || list[i].is != inIncoming {`}}},
+			`if sole > 0 || ms.kind(i)&inIncoming == 0 {`, `if sole > 0 || ms.kind(i) != inIncoming {`}}},
 		{"read-heartbeat-alone", "a heartbeat that nobody answers confirms the reads of a leader that decides alone", "§6.4", []edit{{"heartbeat.go",
 			`		r.reconfirmReads()
 `, ``}}},

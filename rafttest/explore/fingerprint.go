@@ -69,8 +69,8 @@ func (f *fingerprinter) rules() checkpoint.Rules {
 		// Memory that is used again.
 		"outbox.room": nil, "outbox.large": nil,
 		"reads.contexts": nil, "asyncWrites.appendResponses": nil, "asyncWrites.applyResponses": nil,
-		// Derived from the Progress and the answer of each member.
-		"tracking.appends": nil, "tracking.matched": nil, "tracking.echoed": nil, "Members.votes": nil, "tracking.looked": nil,
+		// Derived from the Progress of each member.
+		"tracking.appends": nil, "tracking.matched": nil, "tracking.echoed": nil, "tracking.majority": nil, "tracking.looked": nil,
 		// What the last Verify saw is this state.
 		"RawNode.verified": nil,
 		// When a chunk is full, entries begin to be read from Storage.
