@@ -42,7 +42,7 @@ func (r *raft) beginAddServer(id uint64, context []byte) error {
 	if err != nil {
 		return err
 	}
-	r.catching.add(catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index, silent: r.limits.electionTicks()})
+	r.openCatching().add(catchUp{CatchUp: CatchUp{ID: id}, wait: waitsPromoted, context: context, change: index, silent: r.limits.electionTicks()})
 	return nil
 }
 
@@ -82,8 +82,9 @@ func (r *raft) proposeMember(id uint64, change pb.ConfChangeType, context []byte
 // after Advance. So a promotion counts as refused only when it has been applied for an election
 // timeout without an effect.
 func (r *raft) promoteCaughtUp() {
-	for i := range r.catching.list {
-		c := &r.catching.list[i]
+	all := r.catching.all()
+	for i := range all {
+		c := &all[i]
 		if c.wait != waitsPromoted {
 			continue
 		}
@@ -103,7 +104,7 @@ func (r *raft) promoteCaughtUp() {
 		}
 	}
 	// Whoever asks for a server again that was refused has it proposed again.
-	r.catching.list = slices.DeleteFunc(r.catching.list, func(c catchUp) bool {
+	r.catching.list = slices.DeleteFunc(all, func(c catchUp) bool {
 		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0
 	})
 }

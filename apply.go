@@ -22,13 +22,14 @@ func (p *postponed) mayRead() bool {
 // asynchronous storage writes, what is with the apply thread counts; at least one entry may be
 // there.
 func (r *raft) applyRoom() (bytes uint64, any bool) {
+	limit := r.limits.rare().applyBytes
 	if r.async == nil || r.async.applyingBytes == 0 {
-		return r.limits.applyBytes, true
+		return limit, true
 	}
-	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {
+	if r.async.applyFull || r.async.applyingBytes >= limit {
 		return 0, false
 	}
-	return r.limits.applyBytes - r.async.applyingBytes, true
+	return limit - r.async.applyingBytes, true
 }
 
 // fillCommitted hands out entries to apply. An error has quarantined the node.

@@ -66,15 +66,24 @@ func (r *raft) awaitLearner(c *catchUp, w wait, context []byte) {
 	}
 }
 
-// catchUps are the learners of a leader, and the servers that are to become learners.
+// catchUps are the learners of a leader, and the servers that are to become learners. It is nil if
+// there are none.
 type catchUps struct {
 	list []catchUp // sorted by id
 	news []CatchUp // for the next Ready
 }
 
+// all returns the list.
+func (cs *catchUps) all() []catchUp {
+	if cs == nil {
+		return nil
+	}
+	return cs.list
+}
+
 // search returns the position of id in the list, or where it belongs, and whether it is there.
 func (cs *catchUps) search(id uint64) (int, bool) {
-	return slices.BinarySearchFunc(cs.list, id, func(c catchUp, id uint64) int { return cmp.Compare(c.ID, id) })
+	return slices.BinarySearchFunc(cs.all(), id, func(c catchUp, id uint64) int { return cmp.Compare(c.ID, id) })
 }
 
 func (cs *catchUps) find(id uint64) *catchUp {
@@ -107,6 +116,9 @@ func (cs *catchUps) take() []CatchUp {
 
 // drop forgets everything when the leadership ends, and tells those who wait.
 func (cs *catchUps) drop() {
+	if cs == nil {
+		return
+	}
 	for i := range cs.list {
 		c := &cs.list[i]
 		c.State = CatchUpGivenUp
@@ -115,11 +127,21 @@ func (cs *catchUps) drop() {
 	cs.list = nil
 }
 
+// openCatching returns the learners, to add some.
+func (r *raft) openCatching() *catchUps {
+	if r.catching == nil {
+		r.catching = &catchUps{}
+	}
+	return r.catching
+}
+
 // trackLearners follows the configuration: it starts to count for new learners, and stops
 // for servers that are none any more.
 func (r *raft) trackLearners() {
-	old := r.catching
-	r.catching.list = nil
+	old := catchUps{list: r.catching.all()}
+	if r.catching != nil {
+		r.catching.list = nil
+	}
 	for i := range r.members.Len() {
 		id := r.members.ID(i)
 		c := old.find(id)
@@ -127,8 +149,8 @@ func (r *raft) trackLearners() {
 		case r.members.IsLearner(i) && c != nil:
 			r.catching.list = append(r.catching.list, *c)
 		case r.members.IsLearner(i):
-			first := CatchUp{ID: id, Target: r.log.LastIndex()}
-			r.catching.list = append(r.catching.list, catchUp{CatchUp: first, running: true, silent: r.limits.electionTicks()})
+			first := catchUp{CatchUp: CatchUp{ID: id, Target: r.log.LastIndex()}, running: true, silent: r.limits.electionTicks()}
+			r.openCatching().list = append(r.openCatching().list, first)
 		case c != nil && r.members.IsVoter(i):
 			c.State = CatchUpPromoted
 			r.catching.tell(c)
@@ -151,8 +173,9 @@ func (r *raft) trackLearners() {
 // promote, or one that is no member. Both lists are sorted by id.
 func (r *raft) tickCatchUps() (promote bool) {
 	member := 0
-	for i := range r.catching.list {
-		c := &r.catching.list[i]
+	all := r.catching.all()
+	for i := range all {
+		c := &all[i]
 		for member < r.members.Len() && r.members.ID(member) < c.ID {
 			member++
 		}

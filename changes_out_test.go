@@ -77,7 +77,7 @@ func TestAChangeThatIsNotYetAppliedIsWaitedFor(t *testing.T) {
 func followerWithChangesOut(t *testing.T) *RawNode {
 	t.Helper()
 	rn, _ := withUnapplied(t, 5, 3, 5)
-	rn.raft.limits.applyBytes = raftlog.NoLimit
+	rn.raft.limits.setApplyBytes(raftlog.NoLimit)
 	rd := rn.Ready()
 	if raftlog.ConfChanges(rd.CommittedEntries) != 2 {
 		t.Fatalf("handed out %v", rd.CommittedEntries)
@@ -126,7 +126,7 @@ func TestANodeCampaignsAgainAlthoughNoCallIsMade(t *testing.T) {
 // Each change that is handed out, and each call, begins the wait anew.
 func TestAnApplicationThatGoesOnApplyingChangesIsWaitedFor(t *testing.T) {
 	rn, _ := withUnapplied(t, 5, 3, 5)
-	rn.raft.limits.applyBytes = 1
+	rn.raft.limits.setApplyBytes(1)
 	wait := rn.raft.limits.electionTicks() - 1
 	want := func(out bool, ticks int) {
 		t.Helper()

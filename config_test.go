@@ -227,6 +227,13 @@ func TestCommittedEntriesComeInBatchesOfTheConfiguredSize(t *testing.T) {
 	}
 }
 
+// setApplyBytes replaces Config.MaxCommittedSizePerReady.
+func (l *limits) setApplyBytes(bytes uint64) {
+	set := l.rare()
+	set.applyBytes = bytes
+	l.set = &set
+}
+
 func TestTicksThatCannotBeCountedMeanNever(t *testing.T) {
 	huge := math.MaxInt
 	c := newTestCluster(t, 3, func(cfg *Config) {
@@ -234,7 +241,7 @@ func TestTicksThatCannotBeCountedMeanNever(t *testing.T) {
 		cfg.CheckQuorum = true
 	})
 	n := &c.node(1).raft
-	if n.limits.snapshotTimeouts == 0 {
+	if n.limits.rare().snapshotTimeouts == 0 {
 		t.Error("no time for a snapshot")
 	}
 	n.electionElapsed = neverTicks - 2 // as after years

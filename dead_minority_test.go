@@ -144,7 +144,7 @@ func (w *deadWalk) settleApart() {
 // promote it until then.
 func (w *deadWalk) awaitPromotion(n *testNode) {
 	for range n.cfg.ElectionTick + 1 {
-		if n.raft.role != StateLeader || !slices.ContainsFunc(n.raft.catching.list, func(c catchUp) bool { return c.wait == waitsPromoted }) {
+		if n.raft.role != StateLeader || !slices.ContainsFunc(n.raft.catching.all(), func(c catchUp) bool { return c.wait == waitsPromoted }) {
 			return
 		}
 		w.tick(n.cfg.ID, 1)

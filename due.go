@@ -100,8 +100,9 @@ func (r *raft) untilLeaderDue() uint64 {
 	if stable := r.log.Stable(); r.checkQuorum && stable < r.log.LastIndex() {
 		due = min(due, r.untilStalled(stable))
 	}
-	for i := range r.catching.list {
-		c := &r.catching.list[i]
+	all := r.catching.all()
+	for i := range all {
+		c := &all[i]
 		if m := r.members.Find(c.ID); m < 0 || !r.isSteady(c, r.members.Progress(m)) {
 			return 1
 		}
@@ -146,9 +147,10 @@ func (r *raft) passTicks(n uint64) {
 	}
 	r.heartbeatElapsed = int32(pass(uint32(r.heartbeatElapsed), n))
 	r.passStorageTicks(n)
-	for i := range r.catching.list {
-		if m := r.members.Find(r.catching.list[i].ID); m >= 0 {
-			r.passCatchUp(&r.catching.list[i], r.members.Progress(m), n)
+	all := r.catching.all()
+	for i := range all {
+		if m := r.members.Find(all[i].ID); m >= 0 {
+			r.passCatchUp(&all[i], r.members.Progress(m), n)
 		}
 	}
 }

@@ -52,8 +52,9 @@ func stopClocks(rn *RawNode) {
 		return
 	}
 	r.heartbeatElapsed, r.transferElapsed, r.stalledTicks, r.stalledAt = 0, 0, 0, 0
-	for i := range r.catching.list {
-		r.catching.list[i].idle, r.catching.list[i].silent = 0, 0
+	learners := r.catching.all()
+	for i := range learners {
+		learners[i].idle, learners[i].silent = 0, 0
 	}
 	for i := 0; r.role == StateLeader && i < r.members.Len(); i++ {
 		r.members.Progress(i).TakeAnswer()
@@ -141,7 +142,7 @@ func noteDue(seen map[string]int, n *testNode) {
 	mark("follower", r.role == StateFollower)
 	mark("candidate", r.role == StateCandidate || r.role == StatePreCandidate)
 	mark("transfer", lead && r.transferee != None)
-	mark("learner", lead && len(r.catching.list) > 0)
+	mark("learner", lead && len(r.catching.all()) > 0)
 	mark("reads", !lead && r.reads.waiting() > 0)
 	mark("stalled", lead && r.stalledTicks > 0)
 	mark("late", n.NextDue() > 5)

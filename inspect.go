@@ -34,11 +34,12 @@ func (rn *RawNode) Status() Status {
 		}
 		s.Progress[r.members.ID(i)] = pr
 	}
-	if len(r.catching.list) > 0 {
-		s.CatchUp = make(map[uint64]CatchUp, len(r.catching.list))
+	learners := r.catching.all()
+	if len(learners) > 0 {
+		s.CatchUp = make(map[uint64]CatchUp, len(learners))
 	}
-	for i := range r.catching.list {
-		s.CatchUp[r.catching.list[i].ID] = r.catching.list[i].CatchUp
+	for i := range learners {
+		s.CatchUp[learners[i].ID] = learners[i].CatchUp
 	}
 	return s
 }

@@ -33,7 +33,8 @@ func (s *packedSnapshot) index() uint64 {
 type packedMetadata string
 
 func packMetadata(m *pb.SnapshotMetadata) packedMetadata {
-	b := binary.AppendUvarint(nil, m.Index)
+	var few [64]byte // enough for most
+	b := binary.AppendUvarint(few[:0], m.Index)
 	b = binary.AppendUvarint(b, m.Term)
 	for _, list := range membersOf(&m.ConfState) {
 		b = binary.AppendUvarint(b, uint64(len(*list)))

@@ -100,7 +100,7 @@ func TestACampaignPassesOverWhatIsCompacted(t *testing.T) {
 	for _, changes := range [][]uint64{nil, {5}, {18}} {
 		for _, lookedAt := range []bool{false, true} {
 			rn, storage := withUnapplied(t, 20, changes...)
-			rn.raft.limits.applyBytes = raftlog.NoLimit
+			rn.raft.limits.setApplyBytes(raftlog.NoLimit)
 			if lookedAt {
 				_, err := rn.raft.log.HasConfChange(1, 21)
 				noError(t, err)

@@ -32,8 +32,6 @@ type raft struct {
 	checkQuorum       bool
 	preVote           bool
 	disableForwarding bool
-	trustConfChanges  bool // Config.DisableConfChangeValidation
-	leaseReads        bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
 
 	// Volatile on every node. Small fields stand together, which saves padding: a process may have
 	// very many nodes.
@@ -42,6 +40,9 @@ type raft struct {
 	isVoter bool
 	// leadPresumed: lead was named only by messages without a term.
 	leadPresumed bool
+	// termOut and voteOut: the term was handed out in a hard state, or read from Storage; and the
+	// vote in it.
+	termOut, voteOut bool
 	// ownVotePending: this candidate's own vote is not durable yet and thus not counted.
 	ownVotePending bool
 
@@ -122,7 +123,7 @@ type leadership struct {
 	// lease is nil without leases.
 	lease *lease
 	// catching holds the progress of learners, and the waits for them to catch up.
-	catching catchUps
+	catching *catchUps
 	// unappliedBytes is the payload of the entries that this leader has appended and that are not
 	// applied yet. handedOutBytes is the payload of the entries that the application has until
 	// Advance.
@@ -145,7 +146,7 @@ func (l *leadership) end() {
 
 // news returns the progress of learners for the next Ready.
 func (l *leadership) news() []CatchUp {
-	if l == nil {
+	if l == nil || l.catching == nil {
 		return nil
 	}
 	return l.catching.news
@@ -153,43 +154,61 @@ func (l *leadership) news() []CatchUp {
 
 // limits are the bounds that Config sets: ticks, bytes, messages.
 type limits struct {
-	election  int32
-	heartbeat int32
-	// lease is the length of a lease; 0 without leases.
-	lease int32
-	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
-	snapshotTimeouts uint32
-	// catchUp is how many rounds to wait for a learner.
-	catchUp int32
-
+	election         int32
+	heartbeat        int32
 	inflightMessages int32
 
 	messageBytes uint64
-	applyBytes   uint64
-	// bytes are limits that most programs do not set; nil means none.
-	bytes *byteLimits
+	// set holds the options that most programs leave at their defaults; nil if all of them are.
+	set *rareOptions
 }
 
-// byteLimits are limits in bytes of payload.
-type byteLimits struct {
+// rareOptions are options that most programs leave at their defaults.
+type rareOptions struct {
+	trustConfChanges bool // Config.DisableConfChangeValidation
+	leaseReads       bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
+
+	// lease is the length of a lease; 0 without leases.
+	lease int32
+	// catchUp is how many rounds to wait for a learner.
+	catchUp int32
+	// snapshotTimeouts is how many election timeouts a follower may spend in StateSnapshot.
+	snapshotTimeouts uint32
+
+	applyBytes uint64
+
+	// Bytes of payload.
+
 	unapplied uint64
 	inflight  uint64
+}
+
+// rare returns the options that most programs leave at their defaults.
+func (l *limits) rare() rareOptions {
+	if l.set != nil {
+		return *l.set
+	}
+	return rareOptions{
+		catchUp:          defaultCatchUpRounds,
+		snapshotTimeouts: defaultSnapshotTimeout,
+		applyBytes:       l.messageBytes,
+		unapplied:        raftlog.NoLimit,
+		inflight:         raftlog.NoLimit,
+	}
 }
 
 // inflight bounds what is in flight to one follower.
 func (l *limits) inflight() progress.Limits {
 	limits := progress.Limits{Messages: int(l.inflightMessages)}
-	if l.bytes != nil {
-		limits.Bytes = l.bytes.inflight
+	if l.set != nil {
+		limits.Bytes = l.set.inflight
 	}
 	return limits
 }
 
 // admitsUnapplied reports whether a leader may have entries of that many bytes that are not
 // applied.
-func (l *limits) admitsUnapplied(bytes uint64) bool {
-	return l.bytes == nil || bytes <= l.bytes.unapplied
-}
+func (l *limits) admitsUnapplied(bytes uint64) bool { return bytes <= l.rare().unapplied }
 
 // start reads the state that storage holds and starts as a follower. It returns the stored hard
 // state. If the node starts with another one, it has that one to write.
@@ -236,10 +255,10 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 		checkQuorum:       cfg.CheckQuorum,
 		preVote:           cfg.PreVote,
 		disableForwarding: cfg.DisableProposalForwarding,
-		trustConfChanges:  cfg.DisableConfChangeValidation,
-		leaseReads:        cfg.ReadOnlyOption == ReadOnlyLeaseBased,
 		term:              hs.Term,
 		vote:              hs.Vote,
+		termOut:           hs.Term == written.Term,
+		voteOut:           hs.Term == written.Term && hs.Vote != None,
 		log:               log,
 		role:              StateFollower,
 	}
@@ -289,15 +308,21 @@ func limitsOf(c *Config) limits {
 	l := limits{
 		election:         int32(countedTicks(c.ElectionTick)),
 		heartbeat:        int32(countedTicks(c.HeartbeatTick)),
-		lease:            leaseTicks(c),
-		snapshotTimeouts: snapshotTimeouts(c),
-		catchUp:          int32(c.CatchUpRounds),
-		messageBytes:     c.MaxSizePerMsg,
-		applyBytes:       c.MaxCommittedSizePerReady,
 		inflightMessages: int32(min(c.MaxInflightMsgs, math.MaxInt32)),
+		messageBytes:     c.MaxSizePerMsg,
 	}
-	if c.MaxUncommittedEntriesSize != raftlog.NoLimit || c.MaxInflightBytes != raftlog.NoLimit {
-		l.bytes = &byteLimits{unapplied: c.MaxUncommittedEntriesSize, inflight: c.MaxInflightBytes}
+	set := rareOptions{
+		trustConfChanges: c.DisableConfChangeValidation,
+		leaseReads:       c.ReadOnlyOption == ReadOnlyLeaseBased,
+		lease:            leaseTicks(c),
+		catchUp:          int32(c.CatchUpRounds),
+		snapshotTimeouts: snapshotTimeouts(c),
+		applyBytes:       c.MaxCommittedSizePerReady,
+		unapplied:        c.MaxUncommittedEntriesSize,
+		inflight:         c.MaxInflightBytes,
+	}
+	if set != l.rare() {
+		l.set = &set
 	}
 	return l
 }
@@ -326,8 +351,8 @@ func leaseTicks(c *Config) int32 {
 // These limits are kept as small integers, and used as the types that counters have.
 func (l *limits) electionTicks() int  { return int(l.election) }
 func (l *limits) heartbeatTicks() int { return int(l.heartbeat) }
-func (l *limits) leaseTicks() uint64  { return uint64(l.lease) }
-func (l *limits) catchUpRounds() int  { return int(l.catchUp) }
+func (l *limits) leaseTicks() uint64  { return uint64(l.rare().lease) }
+func (l *limits) catchUpRounds() int  { return int(l.rare().catchUp) }
 
 // setConfig makes cfg the active configuration. It changes state only.
 func (r *raft) setConfig(cfg tracker.Config) {

@@ -16,11 +16,11 @@ import (
 type RawNode struct {
 	raft raft
 
-	// The hard state that was handed out last, and the SoftState (as lead and role) that the
-	// application knows.
-	hard pb.HardState
-	lead uint64
-	role uint8
+	// What the application knows: a commit index, and a SoftState as lead and role. Of term and
+	// vote see raft.termOut.
+	commitOut uint64
+	lead      uint64
+	role      uint8
 
 	// reuse is Config.ReuseMemory.
 	reuse bool
@@ -42,7 +42,7 @@ func NewRawNode(config *Config) (*RawNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	rn.hard = written
+	rn.commitOut = written.Commit
 	rn.noteSoftState()
 	if rn.raft.record != nil {
 		rn.raft.record.node = rn
@@ -331,7 +331,20 @@ func (rn *RawNode) HasReady() bool {
 // writeDue reports whether there is something that is not with the storage yet.
 func (rn *RawNode) writeDue() bool {
 	r := &rn.raft
-	return r.log.WriteDue() || rn.hard != r.hardState()
+	return r.log.WriteDue() || rn.hardOut() != r.hardState()
+}
+
+// hardOut returns the hard state that was handed out last. Of one of an earlier term, only the
+// commit index is known.
+func (rn *RawNode) hardOut() pb.HardState {
+	r, hs := &rn.raft, pb.HardState{Commit: rn.commitOut}
+	if r.termOut {
+		hs.Term = r.term
+	}
+	if r.voteOut {
+		hs.Vote = r.vote
+	}
+	return hs
 }
 
 // Ready returns the next batch of work, see the type. Without async storage writes it must be
@@ -394,10 +407,10 @@ func (rn *RawNode) fillWrite(rd *Ready) (w write, confChange bool) {
 	w = r.beginWrite(rd)
 	// Whatever a response in this batch may promise: entries, term and vote, a snapshot.
 	rd.MustSync = rd.MustSync || len(rd.Entries) > 0 || w.Snapshot != 0
-	if hard := r.hardState(); hard != rn.hard {
-		confChange = confChange || r.mayCommitConfChange(hard.Commit, rn.hard.Commit)
-		rd.MustSync = rd.MustSync || MustSync(hard, rn.hard, 0) || confChange
-		rn.hard = hard
+	if hard, out := r.hardState(), rn.hardOut(); hard != out {
+		confChange = confChange || r.mayCommitConfChange(hard.Commit, out.Commit)
+		rd.MustSync = rd.MustSync || MustSync(hard, out, 0) || confChange
+		r.termOut, r.voteOut, rn.commitOut = true, hard.Vote != None, hard.Commit
 		rd.HardState = hard
 	}
 	return w, confChange
@@ -477,12 +490,12 @@ func (rn *RawNode) advance() {
 	}
 }
 
-// lentWrite returns the write of the last batch. Nothing else was handed out since, so rn.hard is
-// the hard state of that batch.
+// lentWrite returns the write of the last batch. Nothing else was handed out since. So a term that
+// is not handed out is a new one, in which the vote of that batch does not count.
 func (rn *RawNode) lentWrite() write {
 	w := write{Write: rn.raft.log.Taken(rn.wroteSnapshot)}
-	if rn.wroteVote {
-		w.voteTerm = rn.hard.Term
+	if rn.wroteVote && rn.raft.termOut {
+		w.voteTerm = rn.raft.term
 	}
 	return w
 }
@@ -539,9 +552,9 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 		return rn.raft.err()
 	}
 	rn.raft.record.noteBootstrap(peers)
-	if err := rn.raft.bootstrap(peers, rn.hard.Commit); err != nil {
+	if err := rn.raft.bootstrap(peers, rn.commitOut); err != nil {
 		return err
 	}
-	rn.hard = pb.HardState{} // so that the next Ready has the whole hard state
+	rn.commitOut, rn.raft.termOut, rn.raft.voteOut = 0, false, false // so that the next Ready has the hard state
 	return nil
 }

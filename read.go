@@ -103,7 +103,7 @@ func (r *raft) startRead(rd *read) bool {
 	switch {
 	case rs.queue.Len() >= rs.most || len(rs.answers) >= rs.most:
 		return false
-	case r.role == StateLeader && r.leaseReads && r.hasLease():
+	case r.role == StateLeader && r.limits.rare().leaseReads && r.hasLease():
 		rd.index = r.log.Committed()
 		r.answerRead(rd)
 		return true

@@ -16,6 +16,7 @@ func (r *raft) enterTerm(term uint64) {
 	if term != r.term {
 		r.term = term
 		r.vote = None
+		r.termOut, r.voteOut = false, false
 	}
 }
 

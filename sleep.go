@@ -64,8 +64,9 @@ func (r *raft) leadsAtRest() bool {
 			return false
 		}
 	}
-	for i := range r.catching.list {
-		c := &r.catching.list[i]
+	all := r.catching.all()
+	for i := range all {
+		c := &all[i]
 		if m := r.members.Find(c.ID); m < 0 || !r.isSteady(c, r.members.Progress(m)) {
 			return false
 		}

@@ -83,7 +83,7 @@ func TestANodeThatHasSomethingToDoMayNotSleep(t *testing.T) {
 			c.node(1).raft.catching.list[0].silent = 0
 		}},
 		"a server that is not in effect": {1, func(c *testCluster) {
-			c.node(1).raft.catching.add(catchUp{CatchUp: CatchUp{ID: 9}})
+			c.node(1).raft.openCatching().add(catchUp{CatchUp: CatchUp{ID: 9}})
 		}},
 		"a round of catching up": {1, func(c *testCluster) { c.change(1, "l3") }},
 		"a change that is out": {2, func(c *testCluster) {
@@ -329,7 +329,7 @@ func wantSameAsleep(tb rapid.TB, seen map[string]int, awake, asleep *RawNode) {
 		if !r.checkQuorum {
 			seen["no check-quorum"]++
 		}
-		if len(r.catching.list) > 0 {
+		if len(r.catching.all()) > 0 {
 			seen["learner"]++
 		}
 		if !r.members.Progress(1).RecentActive {

@@ -180,7 +180,7 @@ func (r *raft) reportSnapshot(id uint64, failed bool) {
 func (r *raft) ageSnapshots() {
 	for i := range r.members.Len() {
 		pr := r.members.Progress(i)
-		if pr.State == tracker.StateSnapshot && pr.AgeSnapshot() > r.limits.snapshotTimeouts {
+		if pr.State == tracker.StateSnapshot && pr.AgeSnapshot() > r.limits.rare().snapshotTimeouts {
 			r.logger.Warningf("%x: no report about the snapshot at %d for %x, probing", r.id, pr.PendingSnapshot, r.members.ID(i))
 			pr.PendingSnapshot = 0
 			pr.BecomeProbe()

@@ -65,7 +65,7 @@ func (r *raft) tickLeader() {
 	if r.tickStorage(); r.role != StateLeader {
 		return
 	}
-	if len(r.catching.list) > 0 {
+	if len(r.catching.all()) > 0 {
 		if r.tickCatchUps() {
 			r.promoteCaughtUp()
 		}

@@ -22,17 +22,17 @@ func durabilityRemovals() []removal {
 		{"sync-change-applied", "that a configuration change is committed is synced when it is handed out", "§4.2.2", []edit{{"apply.go",
 			`		rd.MustSync = r.noteChangesOut(committed)`, `		_ = r.noteChangesOut(committed)`}}},
 		{"sync-change-told", "that a configuration change is committed is synced when it is told", "§4.2.2", []edit{{"rawnode.go",
-			` || r.mayCommitConfChange(hard.Commit, rn.hard.Commit)`, ``}}},
+			` || r.mayCommitConfChange(hard.Commit, out.Commit)`, ``}}},
 		{"written-as-handed-out", "what was learnt since a Ready is written with the next one", "§3.8; bug 1", []edit{{"rawnode.go",
 			`	rn.lent = false
 	r.outbox`, `	rn.lent = false
-	rn.hard = r.hardState()
+	r.termOut, r.voteOut, rn.commitOut = true, true, r.log.Committed()
 	r.outbox`}}},
 		{"own-vote-handed-out", "a vote that was cast since a Ready is not durable with it", "§3.8", []edit{{"rawnode.go",
 			`	rn.lent = false
 	r.outbox`, `	rn.lent = false
 	if r.ownVotePending {
-		rn.write.voteTerm = r.term
+		rn.wroteVote = true
 	}
 	r.outbox`}}},
 		{"own-entries", "a leader counts its own entries when they are durable", "§10.2.1; bugs 13, 23", []edit{{"propose.go",

@@ -24,7 +24,7 @@ func flowRemovals() []removal {
 			`	r.proposalApplied(bytes)
 `, ``}}},
 		{"applying-bytes", "what is with the apply thread is bounded in bytes", "§10.2", []edit{{"apply.go",
-			`	if r.async.applyFull || r.async.applyingBytes >= r.limits.applyBytes {`, `	if false {`}}},
+			`	if r.async.applyFull || r.async.applyingBytes >= limit {`, `	if false {`}}},
 		{"one-gets-through", "an entry gets through, whatever its size", "§10.2", []edit{{"internal/raftlog/chunks.go",
 			`return max(at, lo+1)`, `return at`}}},
 		{"probe-waits", "a probe that got no answer is repeated at the follower's next sign of life", "§3.3", []edit{{"progress/progress.go",

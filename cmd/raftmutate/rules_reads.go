@@ -7,7 +7,7 @@ func readRemovals() []removal {
 			{"read.go", `r.reads.queue.At(n-1).round == 0 && r.log.Committed() >= r.termStart`, `r.reads.queue.At(n-1).round == 0`},
 			{"read.go", `riding := r.reads.waiting() > 0 && r.log.Committed() >= r.termStart`, `riding := r.reads.waiting() > 0`}}},
 		{"read-round", "a read is confirmed by a round", "§6.4; bug 45", []edit{{"read.go",
-			`	case r.role == StateLeader && r.leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.Committed() >= r.termStart:`}}},
+			`	case r.role == StateLeader && r.limits.rare().leaseReads && r.hasLease():`, `	case r.role == StateLeader && r.log.Committed() >= r.termStart:`}}},
 		{"read-quorum", "by a round of a quorum", "§6.4; bug 45", []edit{{"read.go",
 			`	confirmed := r.members.Confirmed()`, `	confirmed := round`}}},
 		{"read-later-round", "by a round that was sent after the read was asked for", "§6.4; bug 44", []edit{{"read.go",
