@@ -72,7 +72,7 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	m.Entries = entries
 	m.Commit = r.log.Committed()
 	traceSend(r, m)
-	pr.SentAppend(len(entries), raftlog.PayloadBytes(entries), r.log.Committed(), r.limits.inflight())
+	pr.SentAppend(len(entries), raftlog.PayloadBytes(entries), r.log.Committed(), r.inflight())
 	return nil
 }
 

@@ -111,11 +111,11 @@ func TestWhatAnIdleReplicaOfThreeTakes(t *testing.T) {
 		group func() *testCluster
 		most  int
 	}{
-		{"new", func() *testCluster { return newReplicas(false) }, 625},
-		{"leader elected", func() *testCluster { return elected(false) }, 830},
-		{"after traffic", func() *testCluster { return afterTraffic(false) }, 780},
-		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1065},
-		{"after traffic, ReuseMemory", func() *testCluster { return afterTraffic(true) }, 1020},
+		{"new", func() *testCluster { return newReplicas(false) }, 600},
+		{"leader elected", func() *testCluster { return elected(false) }, 795},
+		{"after traffic", func() *testCluster { return afterTraffic(false) }, 750},
+		{"leader elected, ReuseMemory", func() *testCluster { return elected(true) }, 1035},
+		{"after traffic, ReuseMemory", func() *testCluster { return afterTraffic(true) }, 985},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// A node, and its MemoryStorage, without what the test has around them.

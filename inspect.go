@@ -29,7 +29,7 @@ func (rn *RawNode) Status() Status {
 	for i := range r.members.Len() {
 		pr := *r.members.Progress(i)
 		if pr.Inflights = pr.Inflights.Clone(); pr.Inflights == nil {
-			most := r.limits.inflight()
+			most := r.inflight()
 			pr.Inflights = tracker.NewInflights(most.Messages, most.Bytes)
 		}
 		s.Progress[r.members.ID(i)] = pr

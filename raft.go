@@ -56,7 +56,10 @@ type raft struct {
 	electionElapsed uint32
 	// electionTimeout is the election timeout that was drawn last, in ticks.
 	electionTimeout uint32
-	timeouts        generator
+	// draws is the number of election timeouts that were drawn, modulo 2^32.
+	draws uint32
+	// inflightMessages limits the appends in flight to one follower.
+	inflightMessages int32
 
 	// heardCommit is the highest commit index that any leader has reported, even beyond this
 	// node's last index. It matters only to a node that is about to decide alone, see alone.go.
@@ -154,9 +157,8 @@ func (l *leadership) news() []CatchUp {
 
 // limits are the bounds that Config sets: ticks, bytes, messages.
 type limits struct {
-	election         int32
-	heartbeat        int32
-	inflightMessages int32
+	election  int32
+	heartbeat int32
 
 	messageBytes uint64
 	// set holds the options that most programs leave at their defaults; nil if all of them are.
@@ -198,10 +200,10 @@ func (l *limits) rare() rareOptions {
 }
 
 // inflight bounds what is in flight to one follower.
-func (l *limits) inflight() progress.Limits {
-	limits := progress.Limits{Messages: int(l.inflightMessages)}
-	if l.set != nil {
-		limits.Bytes = l.set.inflight
+func (r *raft) inflight() progress.Limits {
+	limits := progress.Limits{Messages: int(r.inflightMessages)}
+	if set := r.limits.set; set != nil {
+		limits.Bytes = set.inflight
 	}
 	return limits
 }
@@ -250,6 +252,7 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 		limits:            limitsOf(&cfg),
 		logger:            cfg.Logger,
 		seed:              cfg.Seed,
+		inflightMessages:  int32(min(cfg.MaxInflightMsgs, math.MaxInt32)),
 		record:            record,
 		trace:             newTracer(cfg.TraceLogger),
 		checkQuorum:       cfg.CheckQuorum,
@@ -265,7 +268,6 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 	if cfg.MaxPendingReads != 0 {
 		r.openReads().most = cfg.MaxPendingReads // with the default, the queue is made when it is needed
 	}
-	r.timeouts = newGenerator(r.seed, r.id)
 	r.drawElectionTimeout()
 	if cfg.AsyncStorageWrites {
 		r.async = newAsyncWrites(cfg.ReuseMemory)
@@ -306,10 +308,9 @@ func openLog(c *Config, hs pb.HardState) (raftlog.Log, error) {
 
 func limitsOf(c *Config) limits {
 	l := limits{
-		election:         int32(countedTicks(c.ElectionTick)),
-		heartbeat:        int32(countedTicks(c.HeartbeatTick)),
-		inflightMessages: int32(min(c.MaxInflightMsgs, math.MaxInt32)),
-		messageBytes:     c.MaxSizePerMsg,
+		election:     int32(countedTicks(c.ElectionTick)),
+		heartbeat:    int32(countedTicks(c.HeartbeatTick)),
+		messageBytes: c.MaxSizePerMsg,
 	}
 	set := rareOptions{
 		trustConfChanges: c.DisableConfChangeValidation,
@@ -364,7 +365,10 @@ func (r *raft) setConfig(cfg tracker.Config) {
 
 // drawElectionTimeout draws the timeout for the time until the next change of role.
 func (r *raft) drawElectionTimeout() {
-	r.electionTimeout = uint32(r.timeouts.electionTimeout(r.limits.electionTicks()))
+	timeouts := newGenerator(r.seed, r.id)
+	timeouts.skip(r.draws)
+	r.draws++
+	r.electionTimeout = uint32(timeouts.electionTimeout(r.limits.electionTicks()))
 }
 
 // hardState is what must be durable before anything that depends on it is sent.

@@ -17,8 +17,14 @@ func newGenerator(seed, id uint64) generator {
 	return generator(seed ^ g.next())
 }
 
+// skip passes over the next n numbers.
+func (g *generator) skip(n uint32) { *g += generator(n) * step }
+
+// step is what the state grows by with each number.
+const step = 0x9e3779b97f4a7c15
+
 func (g *generator) next() uint64 {
-	*g += 0x9e3779b97f4a7c15
+	*g += step
 	z := uint64(*g)
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb

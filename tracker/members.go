@@ -30,11 +30,16 @@ const (
 // Positions, from 0 to Len()-1, are valid until the next Switch, pointers to a
 // Progress until the next Switch, Track or Untrack.
 type Members struct {
-	ids       []uint64
-	kinds     *[]uint8  // parallel to ids; nil if all are voters, and the configuration is not joint
-	tracking  *tracking // nil unless this node leads
-	votes     *votes    // nil unless somebody has voted
-	sole      int32     // position of the only voter plus 1; 0 if there are others, or none
+	ids      []uint64
+	kinds    *kinds    // nil if all are voters, and the configuration is not joint
+	tracking *tracking // nil unless this node leads
+	votes    *votes    // nil unless somebody has voted
+}
+
+// kinds says what the members are.
+type kinds struct {
+	of        []uint8 // parallel to the ids
+	sole      int32   // position of the only voter plus 1; 0 if there are others, or none
 	autoLeave bool
 }
 
@@ -56,8 +61,6 @@ type tracking struct {
 func (ms *Members) Switch(cfg Config, next uint64) {
 	old := *ms
 	ms.setKinds(cfg)
-	ms.autoLeave = cfg.AutoLeave
-	ms.sole = ms.soleVoter()
 	ms.votes = nil
 	if old.tracking != nil {
 		ms.tracking = &tracking{progress: make([]progress.Progress, len(ms.ids))}
@@ -86,7 +89,7 @@ func (ms *Members) Forget(id uint64) {
 	if i := ms.Find(id); i >= 0 {
 		ms.ids = slices.Delete(ms.ids, i, i+1)
 		if ms.kinds != nil {
-			*ms.kinds = slices.Delete(*ms.kinds, i, i+1)
+			ms.kinds.of = slices.Delete(ms.kinds.of, i, i+1)
 		}
 		if ms.votes != nil {
 			ms.votes.answers = slices.Delete(ms.votes.answers, i, i+1)
@@ -109,20 +112,20 @@ func (ms *Members) setKinds(cfg Config) {
 		}
 	}
 	ms.ids, ms.kinds = ids, nil
-	if len(cfg.Voters[1])+len(cfg.Learners)+len(cfg.LearnersNext) == 0 {
+	if len(cfg.Voters[1])+len(cfg.Learners)+len(cfg.LearnersNext) == 0 && !cfg.AutoLeave {
 		return
 	}
-	kinds := make([]uint8, len(ids))
+	ms.kinds = &kinds{of: make([]uint8, len(ids)), autoLeave: cfg.AutoLeave}
 	add := func(set map[uint64]struct{}, kind uint8) {
 		for id := range set {
-			kinds[ms.Find(id)] |= kind
+			ms.kinds.of[ms.Find(id)] |= kind
 		}
 	}
 	add(cfg.Voters[0], inIncoming)
 	add(cfg.Voters[1], inOutgoing)
 	add(cfg.Learners, isLearner)
 	add(cfg.LearnersNext, learnsNext)
-	ms.kinds = &kinds
+	ms.kinds.sole = ms.soleVoter()
 }
 
 // kind returns what the member at position i is.
@@ -130,7 +133,7 @@ func (ms *Members) kind(i int) uint8 {
 	if ms.kinds == nil {
 		return inIncoming
 	}
-	return (*ms.kinds)[i]
+	return ms.kinds.of[i]
 }
 
 // halves returns in which halves of the configuration the member at position i votes, as 0 or 1.
@@ -148,7 +151,7 @@ func (ms *Members) halves(i int) (h [2]int32) {
 // Config returns the configuration as new sets. Sets without members are nil,
 // except for the incoming voters.
 func (ms *Members) Config() Config {
-	c := Config{AutoLeave: ms.autoLeave}
+	c := Config{AutoLeave: ms.AutoLeave()}
 	c.Voters[0] = quorum.MajorityConfig{}
 	add := func(set *map[uint64]struct{}, id uint64) {
 		if *set == nil {
@@ -230,18 +233,31 @@ func (ms *Members) LeavesVoters(i int) bool {
 }
 
 // AutoLeave reports whether the configuration is joint and is to be left by itself.
-func (ms *Members) AutoLeave() bool { return ms.autoLeave }
+func (ms *Members) AutoLeave() bool { return ms.kinds != nil && ms.kinds.autoLeave }
 
 // IsJoint reports whether there are outgoing voters.
 func (ms *Members) IsJoint() bool {
-	return ms.kinds != nil && slices.ContainsFunc(*ms.kinds, func(kind uint8) bool { return kind&inOutgoing != 0 })
+	return ms.kinds != nil && slices.ContainsFunc(ms.kinds.of, func(kind uint8) bool { return kind&inOutgoing != 0 })
 }
 
 // DecidesAlone reports whether id is the only voter, in both halves of a joint configuration.
-func (ms *Members) DecidesAlone(id uint64) bool { return ms.sole > 0 && ms.ids[ms.sole-1] == id }
+func (ms *Members) DecidesAlone(id uint64) bool {
+	sole := ms.sole()
+	return sole > 0 && ms.ids[sole-1] == id
+}
 
-// soleVoter returns the position of the only voter plus 1, or 0. It is asked once for each
-// configuration.
+// sole returns the position of the only voter plus 1; 0 if there are others, or none.
+func (ms *Members) sole() int32 {
+	switch {
+	case ms.kinds != nil:
+		return ms.kinds.sole
+	case len(ms.ids) == 1:
+		return 1
+	}
+	return 0
+}
+
+// soleVoter looks for the only voter, once for each configuration, see sole.
 func (ms *Members) soleVoter() (sole int32) {
 	for i := range ms.ids {
 		if !ms.IsVoter(i) {

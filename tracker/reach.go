@@ -38,8 +38,8 @@ const fewVoters = 16
 // halves of a joint configuration; 0 without voters. It also returns how many voters are a majority
 // of each half. value says how far a member is.
 func (ms *Members) look(value func(pr *progress.Progress) uint64) (re reach, majority [2]int32) {
-	if ms.sole > 0 {
-		i := int(ms.sole - 1)
+	if sole := ms.sole(); sole > 0 {
+		i := int(sole - 1)
 		ms.tracking.looked++
 		return reach{mark: value(&ms.tracking.progress[i])}, ms.halves(i)
 	}

@@ -54,14 +54,14 @@ func durabilityRemovals() []removal {
 		{"acknowledgement-taken", "what was not handed out is not acknowledged", "§10.2.1", []edit{{"internal/raftlog/unstable.go",
 			` || index >= u.untaken() {`, ` || index >= u.end() {`}}},
 		{"applies-durable", "with asynchronous writes only what is durable is handed out to be applied", "§10.2.1", []edit{{"internal/raftlog/log.go",
-			`	return min(l.committed+1, l.unstable.stable)`, `	return l.committed + 1`}}},
+			`	return min(l.Committed()+1, l.unstable.stable)`, `	return l.Committed() + 1`}}},
 		{"short-log-told", "who lacks entries that it has acknowledged notices and stops", "bugs 25, 26", []edit{{"internal/raftlog/log.go",
 			`		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.LastIndex())
 `, `		index = l.LastIndex()
 `}}},
 		{"short-log-started", "a log that ends before the commit index is not started from", "bug 26", []edit{{"internal/raftlog/log.go",
 			`		return fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, stored, applied, last)
-`, `		l.committed = last
+`, `		l.unstable.open().committed = last
 `}}},
 		{"storage-terms", "a Storage whose terms contradict each other is not started from", "bug 26", []edit{{"internal/raftlog/terms.go",
 			`		if term > lastTerm || at == last {`, `		if false {`}}},
@@ -100,9 +100,9 @@ func durabilityRemovals() []removal {
 `, `	_ = own
 `}}},
 		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"internal/raftlog/unstable.go",
-			`.keep, u.generation+1`, `.keep, u.generation`}}},
+			`u.applying, u.generation+1`, `u.applying, u.generation`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"internal/raftlog/log.go",
-			`l.committed = max(stored, applied, l.first-1)`, `l.committed = max(stored, l.first-1)`}}},
+			`	committed := max(stored, l.applied)`, `	committed := max(stored, l.first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",
 			`if last := l.Last(); last.Term > hs.Term &&`, `if last := l.Last(); false && last.Term > hs.Term &&`}}},
 		{"recover-snapshot-term", "and of its snapshot", "§3.8", []edit{{"recovery.go",

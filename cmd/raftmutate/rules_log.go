@@ -34,7 +34,7 @@ func logRemovals() []removal {
 		{"truncate-at-conflict", "a follower cuts its log off at a conflict and nowhere else", "§3.5; bug 14", []edit{{"internal/raftlog/log.go",
 			`	i := l.firstConflict(s.Entries)
 `, `	i := 0
-	for i < len(s.Entries) && s.Entries[i].Index <= l.committed {
+	for i < len(s.Entries) && s.Entries[i].Index <= l.Committed() {
 		i++
 	}
 `}}},
@@ -44,15 +44,15 @@ func logRemovals() []removal {
 			`	l.terms.truncate(at)
 `, ``}}},
 		{"committed-stays", "a committed entry is never replaced", "§3.6; bug 32", []edit{
-			{"internal/raftlog/log.go", `	if at <= l.committed {`, `	if false {`},
+			{"internal/raftlog/log.go", `	if at <= l.Committed() {`, `	if false {`},
 			{"append.go", `if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
 		{"contradiction-noticed", "a contradiction of what is committed stops the node", "§3.6; bug 32", []edit{{"append.go",
 			`if err := r.checkCommittedPrefix(req); err != nil {`, `if err := r.checkCommittedPrefix(req); err != nil && false {`}}},
 		{"heartbeat-commit", "a heartbeat tells no more committed than the follower is known to have", "§3.5", []edit{{"heartbeat.go",
 			`m.Commit = min(pr.Match, r.log.Committed())`, `m.Commit = r.log.Committed()`}}},
 		{"commit-forward", "the commit index never falls", "§3.5", []edit{{"internal/raftlog/log.go",
-			`	if index <= l.committed {
-		return nil`, `	if index == l.committed {
+			`	if index <= l.Committed() {
+		return nil`, `	if index == l.Committed() {
 		return nil`}}},
 		{"hint-is-no-match", "where logs can agree is not yet where they do", "§3.5; bug 15", []edit{{"append.go",
 			`	next := resp.hint().Index

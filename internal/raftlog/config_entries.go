@@ -126,7 +126,7 @@ func (l *Log) HasConfChange(lo, hi uint64) (bool, error) {
 	for {
 		if found := l.changes.in(lo, hi); len(found) > 0 {
 			last := found[len(found)-1]
-			if last <= l.applied || last > l.applying {
+			if last <= l.applied || last > l.Applying() {
 				return true, nil
 			}
 			// The application may compact what it has applied before it calls Advance.

@@ -46,7 +46,6 @@ func TestConfigurationChangesAreFound(t *testing.T) {
 			case 3: // what is applied may be forgotten
 				persist(l, storage)
 				l.applied = rapid.Uint64Range(l.applied, l.LastIndex()).Draw(t, "applied")
-				l.applying, l.committed = l.applied, l.applied
 			case 4: // a snapshot replaces the log
 				term++
 				restored = rapid.Uint64Range(l.applied+1, l.LastIndex()+3).Draw(t, "snapshot")

@@ -8,11 +8,11 @@ func (l *Log) Broken() string {
 		holds bool
 		says  string
 	}{
-		{l.applied <= l.applying, "applied <= applying"},
+		{l.applied <= l.Applying(), "applied <= applying"},
 		{l.applied < u.stable, "applied < stable"},
-		{l.applying <= l.committed, "applying <= committed"},
-		{l.committed <= l.LastIndex(), "committed <= last"},
-		{l.first <= l.committed+1, "first <= committed+1"},
+		{l.Applying() <= l.Committed(), "applying <= committed"},
+		{l.Committed() <= l.LastIndex(), "committed <= last"},
+		{l.first <= l.Committed()+1, "first <= committed+1"},
 		{u.base() <= u.stable && u.stable <= u.untaken() && u.untaken() <= u.end(), "base <= stable <= taken <= end"},
 		{s == nil || s.Metadata.Index < u.base(), "snapshot != nil ==> snapshot.index < base"},
 		{s == nil || l.applied < s.Metadata.Index, "snapshot != nil ==> applied < snapshot.index"},

@@ -36,9 +36,7 @@ type Log struct {
 	// time; the log notices when Storage answers ErrCompacted.
 	first uint64
 
-	committed uint64 // largest index known to be committed
-	applying  uint64 // largest index handed out to be applied
-	applied   uint64 // largest index known to be applied
+	applied uint64 // largest index known to be applied
 }
 
 // manyTerms is the number of term boundaries from which on to look whether Storage was compacted
@@ -72,10 +70,12 @@ func Open(storage Reader, cached uint64) (Log, error) {
 // Start sets the commit index to the stored one, or to applied if that is further (legal: what was
 // applied is committed). applied is 0 or at least First()-1.
 func (l *Log) Start(stored, applied uint64) error {
-	l.committed = max(stored, applied, l.first-1)
 	l.applied = max(applied, l.first-1)
-	l.applying = l.applied
-	if last := l.LastIndex(); l.committed > last {
+	committed := max(stored, l.applied)
+	if committed > l.applied {
+		l.unstable.open().committed = committed
+	}
+	if last := l.LastIndex(); committed > last {
 		return fmt.Errorf("%w: commit index %d, applied index %d, last index %d", ErrCommitBeyondLog, stored, applied, last)
 	}
 	return nil
@@ -105,10 +105,20 @@ func (l *Log) Last() EntryID {
 func (l *Log) Stable() uint64 { return l.unstable.stable - 1 }
 
 // Committed returns the largest index known to be committed.
-func (l *Log) Committed() uint64 { return l.committed }
+func (l *Log) Committed() uint64 {
+	if l.unstable.tail == nil {
+		return l.applied
+	}
+	return max(l.applied, l.unstable.committed)
+}
 
 // Applying returns the largest index handed out to be applied.
-func (l *Log) Applying() uint64 { return l.applying }
+func (l *Log) Applying() uint64 {
+	if l.unstable.tail == nil {
+		return l.applied
+	}
+	return max(l.applied, l.unstable.applying)
+}
 
 // Applied returns the largest index known to be applied.
 func (l *Log) Applied() uint64 { return l.applied }
@@ -132,7 +142,7 @@ func (l *Log) Has(id EntryID) bool {
 func (l *Log) AppendOwn(term uint64, entries []pb.Entry, bytes uint64) {
 	index := l.LastIndex() + 1
 	l.unstable.appendOwn(term, entries, bytes)
-	l.unstable.dropDurable(l.applying)
+	l.unstable.dropDurable(l.Applying())
 	l.changes.appended(entries, index, l.applied)
 	l.terms.append(term, index)
 }
@@ -161,14 +171,14 @@ func (l *Log) Append(s Slice) error {
 	}
 	fresh := s.Entries[i:]
 	at := fresh[0].Index
-	if at <= l.committed {
-		return fmt.Errorf("%w: append of %v, commit index %d", ErrCommittedConflict, IDOf(&fresh[0]), l.committed)
+	if at <= l.Committed() {
+		return fmt.Errorf("%w: append of %v, commit index %d", ErrCommittedConflict, IDOf(&fresh[0]), l.Committed())
 	}
 	if at <= l.LastIndex() {
 		l.Truncate(at)
 	}
 	l.unstable.append(fresh)
-	l.unstable.dropDurable(l.applying)
+	l.unstable.dropDurable(l.Applying())
 	l.changes.appended(fresh, at, l.applied)
 	before := l.terms.len()
 	for i := range fresh {
@@ -187,7 +197,7 @@ func (l *Log) NoteApplied(index uint64) {
 	l.applied = index
 	if u := &l.unstable; u.stable <= index && index < u.untaken() {
 		u.stable = index + 1
-		u.dropDurable(l.applying)
+		u.dropDurable(l.Applying())
 	}
 }
 
@@ -233,13 +243,13 @@ func (l *Log) noticeCompaction() error {
 
 // CommitTo moves the commit index forward, never back.
 func (l *Log) CommitTo(index uint64) error {
-	if index <= l.committed {
+	if index <= l.Committed() {
 		return nil
 	}
 	if err := l.CheckCommit(index); err != nil {
 		return err
 	}
-	l.committed = index
+	l.unstable.open().committed = index
 	return nil
 }
 
@@ -325,7 +335,7 @@ func (l *Log) ToApply(lo, hi, maxBytes uint64) ([]pb.Entry, error) {
 }
 
 // HandedOut notes that the entries up to index were handed out to be applied.
-func (l *Log) HandedOut(index uint64) { l.applying = index }
+func (l *Log) HandedOut(index uint64) { l.unstable.open().applying = index }
 
 // ApplyEnd is the index after the last entry that may be handed out to be applied. A snapshot that
 // is not durable comes before any entry. Entries that are not durable count only with
@@ -335,9 +345,9 @@ func (l *Log) ApplyEnd(allowUnstable bool) uint64 {
 		return 0
 	}
 	if allowUnstable {
-		return l.committed + 1
+		return l.Committed() + 1
 	}
-	return min(l.committed+1, l.unstable.stable)
+	return min(l.Committed()+1, l.unstable.stable)
 }
 
 // Restores reports whether a snapshot that replaces the log is not durable yet.
@@ -358,7 +368,7 @@ func (l *Log) Restore(s *pb.Snapshot) {
 	l.terms.reset(id)
 	l.first = id.Index + 1
 	l.changes = configEntries{from: l.first}
-	l.committed = id.Index
+	l.unstable.committed = id.Index
 }
 
 // endOf is the index after the last entry.

@@ -38,7 +38,7 @@ func (m *logModel) Append(t *rapid.T) {
 	if rapid.Bool().Draw(t, "new leader") {
 		m.term++
 	}
-	after := rapid.Uint64Range(m.log.committed, uint64(len(m.entries))).Draw(t, "after")
+	after := rapid.Uint64Range(m.log.Committed(), uint64(len(m.entries))).Draw(t, "after")
 	n := rapid.IntRange(1, 9).Draw(t, "n")
 	var prev EntryID
 	if after > 0 {

@@ -18,7 +18,8 @@ import (
 // Durable entries are dropped array by array. They serve the entries to apply, and followers that
 // are slightly behind, without a look at Storage.
 type unstable struct {
-	// tail is what is in memory; nil if that is nothing, as in an idle group.
+	// tail is what is in memory; nil if there is nothing, and all that is committed is applied, as
+	// in an idle group.
 	*tail
 
 	stable uint64
@@ -29,12 +30,17 @@ type unstable struct {
 	generation uint64
 }
 
-// tail is the part of the log that is in memory.
+// tail is the part of the log that is in memory, and how far it has got.
 type tail struct {
 	snapshot *pendingSnapshot // to be written before the entries; nil if none
 
 	entries Chunks // [base, end)
 	taken   uint64
+
+	// The largest index known to be committed, and the largest one that was handed out to be
+	// applied. They count if they are larger than what is applied.
+	committed uint64
+	applying  uint64
 
 	// keep is Config.MaxCachedEntriesSize. A tail that has a limit stays when it is empty.
 	keep uint64
@@ -177,9 +183,9 @@ func (u *unstable) truncate(index uint64) {
 
 // restore replaces everything with a snapshot that is to be written.
 func (u *unstable) restore(s *pb.Snapshot) {
-	keep, generation := u.open().keep, u.generation+1
+	keep, applying, generation := u.open().keep, u.applying, u.generation+1
 	*u = newUnstable(s.Metadata.Index+1, keep)
-	u.open().snapshot, u.generation = &pendingSnapshot{Snapshot: s}, generation
+	u.open().snapshot, u.applying, u.generation = &pendingSnapshot{Snapshot: s}, applying, generation
 }
 
 // toWrite returns the entries that were not handed out for writing yet.

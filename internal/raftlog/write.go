@@ -45,12 +45,11 @@ func (l *Log) Taken(snapshot bool) Write {
 func (l *Log) Acknowledge(w Write) (restored, moved bool) {
 	if w.Snapshot != 0 && l.unstable.snapshotAcknowledged(w.Snapshot) {
 		restored = true
-		l.applying = max(l.applying, w.Snapshot)
 		l.applied = max(l.applied, w.Snapshot)
 	}
 	if l.unstable.acknowledged(w.Generation, w.Index) {
 		moved = true
-		l.unstable.dropDurable(l.applying)
+		l.unstable.dropDurable(l.Applying())
 	}
 	return restored, moved
 }

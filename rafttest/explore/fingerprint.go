@@ -52,11 +52,11 @@ func (f *fingerprinter) rules() checkpoint.Rules {
 	onlyForReads, onlyWhileLent := onlyIf(&f.nonces), onlyIf(&f.lent)
 	return checkpoint.Rules{
 		// Fixed for all nodes of a world, written elsewhere, or not used.
-		"raft.limits": nil, "raft.logger": nil, "raft.seed": nil, "Log.storage": nil, "raft.record": nil, "raft.trace": nil,
+		"raft.limits": nil, "raft.inflightMessages": nil, "raft.logger": nil, "raft.seed": nil, "Log.storage": nil, "raft.record": nil, "raft.trace": nil,
 		// The state is a violation if there is an error.
 		"raft.broken": func(w *checkpoint.Writer, v reflect.Value) { w.Bool(!v.IsNil()) },
 		// Nobody campaigns because of a tick.
-		"raft.timeouts": nil, "raft.electionTimeout": nil, "raft.electionElapsed": nil,
+		"raft.draws": nil, "raft.electionTimeout": nil, "raft.electionElapsed": nil,
 		// Nobody looks at the quorum or at a stalled disk.
 		"leadership.stalledTicks": nil, "leadership.stalledAt": nil,
 		// Leases alone ask when a leader was heard.
