@@ -169,19 +169,46 @@ func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
 	}
 }
 
-// A small batch after a large one does not come in the array of the large one.
+// Small batches share a block, and neither with a large batch nor with messages that hold much.
 func TestAProgramThatKeepsItsMessagesKeepsLittleElse(t *testing.T) {
-	box := &outbox{}
-	for _, size := range []int{64, 1, 64, 1, 1, 1, 2, 40, 3, 3} {
-		for range size {
-			box.next().To = uint64(size)
-		}
-		messages := box.take(false)
-		if len(messages) != size || cap(messages) != size {
-			t.Errorf("%d messages came in an array for %d, want %d", len(messages), cap(messages), size)
-		}
-	}
-	if cap(box.filling) != 0 {
-		t.Errorf("after two small batches there is an array for %d", cap(box.filling))
+	const rounds, messageBytes = 300, 160
+	for name, others := range map[string]func(take func(n int, m pb.Message) []pb.Message){
+		"large batches": func(take func(int, pb.Message) []pb.Message) { take(2*blockMessages, pb.Message{}) },
+		"much data": func(take func(int, pb.Message) []pb.Message) {
+			take(1, pb.Message{Entries: []pb.Entry{{Data: make([]byte, 10_000)}}})
+		},
+		"many entries": func(take func(int, pb.Message) []pb.Message) {
+			take(1, pb.Message{Entries: make([]pb.Entry, 500)})
+		},
+		"snapshots": func(take func(int, pb.Message) []pb.Message) {
+			take(1, pb.Message{Snapshot: &pb.Snapshot{Data: make([]byte, 10_000)}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box, kept := &outbox{}, make([][]pb.Message, 0, rounds)
+			take := func(n int, m pb.Message) []pb.Message {
+				for range n {
+					*box.next() = m
+				}
+				messages := box.take(false)
+				if len(messages) != n || cap(messages) != n {
+					t.Fatalf("%d messages came in an array for %d, want %d", len(messages), cap(messages), n)
+				}
+				return messages
+			}
+			before := heapBytes()
+			for range rounds {
+				kept = append(kept, take(1, pb.Message{}))
+				others(take)
+			}
+			box.rest()
+			if held := heapBytes() - before; held > rounds*messageBytes*5/4 {
+				t.Errorf("%d messages keep %d bytes", rounds, held)
+			}
+			if cap(box.filling) != 0 {
+				t.Errorf("at rest there is an array for %d", cap(box.filling))
+			}
+			runtime.KeepAlive(kept)
+		})
 	}
 }

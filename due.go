@@ -52,7 +52,7 @@ func countedUntil(elapsed uint32, limit int) uint64 {
 
 // untilDue returns the number of the next tick that does more than count, from 1 on.
 func (r *raft) untilDue() uint64 {
-	if r.log.MayRest() {
+	if r.log.MayRest() || r.outbox.mayRest() || r.async.mayRest() {
 		return 1
 	}
 	due := r.postponed.untilDue(r.log.Applied(), r.limits.electionTicks())

@@ -4,37 +4,54 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft/internal/fifo"
+	"github.com/ffd200af/raft/internal/raftlog"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// outbox collects messages in place. The application gets the array. Without Config.ReuseMemory it
-// keeps the array for ever, and an idle node has none. With ReuseMemory it returns the array. A
-// message that is sent before that needs a second array.
+// outbox collects messages in place. The application gets the array, or a part of it.
+//
+// Without Config.ReuseMemory, the application keeps for ever what it gets. Small batches come from
+// one block, each part of which is handed out once:
+//
+//	block:  | handed out | handed out | filling | free |
+//
+// An idle node has no block. With ReuseMemory, the application returns the array. A message that is
+// sent before that needs a second array.
 type outbox struct {
 	filling []pb.Message // slots beyond its length are zero
 	// lent is the array that the application has. After returned it is spare. It is nil until the
 	// first take with reuse.
 	lent  *[]pb.Message
-	room  uint32 // how many messages the next array is for
+	room  uint32 // the size of the last batch without reuse
+	taken uint8  // how many messages were taken since the last rest, up to blockMessages
 	beats uint8  // rounds of heartbeats in filling
 	asks  bool   // filling holds a question that serves all reads that wait
-	large bool   // filling was too large for the last batch
+	cut   bool   // a part of the block that filling is in was handed out
 }
+
+// blockMessages is the number of messages in a block, of 4 KiB. A program that keeps one message
+// keeps a block in memory, at most.
+const blockMessages = 25
 
 func (o *outbox) empty() bool { return len(o.filling) == 0 }
 
-// next returns a zero message at the end of the box, to be filled in. The pointer is valid until
-// the next call.
+// next returns a zero message at the end of the box, to be filled in. The pointer
+// is valid until the next call.
 func (o *outbox) next() *pb.Message {
-	switch {
-	case len(o.filling) < cap(o.filling):
-		o.filling = o.filling[:len(o.filling)+1]
-	case o.filling == nil:
-		o.filling = make([]pb.Message, 1, max(o.room, 1))
-	default:
-		o.filling = append(o.filling, pb.Message{})
+	if len(o.filling) == cap(o.filling) {
+		o.grow()
 	}
+	o.filling = o.filling[:len(o.filling)+1]
 	return &o.filling[len(o.filling)-1]
+}
+
+// grow moves the messages to an array with more room: for a batch like the last one, and on a busy
+// node for more of them.
+func (o *outbox) grow() {
+	size := max(int(o.room), int(o.taken), 2*len(o.filling), 1)
+	array := append(make([]pb.Message, 0, size), o.filling...)
+	clear(o.filling)
+	o.filling, o.cut = array, false
 }
 
 // drain moves the messages to the end of array.
@@ -46,36 +63,61 @@ func (o *outbox) drain(array []pb.Message) []pb.Message {
 }
 
 // take hands the messages out. With reuse, the application has to give their array back before the
-// next call. Without reuse, the array belongs to the application. The slice has no spare capacity,
-// so the application cannot write to the free slots of an array that comes back: they stay zero.
+// next call. Without reuse, they belong to the application. The slice has no spare capacity, so the
+// application cannot write to slots that are used later: they stay zero.
 func (o *outbox) take(reuse bool) []pb.Message {
 	messages := slices.Clip(o.filling)
-	switch {
-	case reuse:
+	if reuse {
 		if o.lent == nil {
 			o.lent = new([]pb.Message)
 		}
 		o.filling, *o.lent = (*o.lent)[:0], o.filling
-	case len(messages) > cap(o.filling)/2:
-		o.room, o.filling, o.large = uint32(len(messages)), nil, false
-	default:
-		messages = o.takeFew()
+	} else {
+		messages = o.cutOff(messages)
 	}
 	o.beats, o.asks = 0, false
 	return messages
 }
 
-// takeFew returns the messages in an array of their own. The outbox's array is kept for a larger
-// batch, and dropped if the next one is small as well.
-func (o *outbox) takeFew() []pb.Message {
-	messages := append(make([]pb.Message, 0, len(o.filling)), o.filling...)
-	clear(o.filling)
-	o.filling = o.filling[:0]
-	if o.large {
-		o.room, o.filling = uint32(len(messages)), nil
+// cutOff hands out the messages, which are all of filling, for ever. A program that keeps them
+// keeps little else: they share neither a large array nor a block with messages that hold much.
+func (o *outbox) cutOff(messages []pb.Message) []pb.Message {
+	n := len(messages)
+	o.room, o.taken = uint32(n), uint8(min(int(o.taken)+n, blockMessages))
+	alone := cap(o.filling) > blockMessages || holdMuch(messages)
+	switch {
+	case alone && (o.cut || n <= cap(o.filling)/2):
+		messages = append(make([]pb.Message, 0, n), messages...)
+		clear(o.filling)
+		o.filling = o.filling[:0]
+	case alone || n == cap(o.filling):
+		o.filling = nil
+	default:
+		o.filling, o.cut = o.filling[n:n], true
 	}
-	o.large = !o.large
 	return messages
+}
+
+// holdMuch reports whether a message holds more memory than a block of small ones should.
+func holdMuch(messages []pb.Message) bool {
+	const entries, bytes = 4, 1 << 10
+	for i := range messages {
+		m := &messages[i]
+		if m.Snapshot != nil || len(m.Entries) > entries || raftlog.PayloadBytes(m.Entries) > bytes {
+			return true
+		}
+	}
+	return false
+}
+
+// mayRest reports whether rest would drop anything.
+func (o *outbox) mayRest() bool { return o.lent == nil && o.empty() && cap(o.filling) > 0 }
+
+// rest drops a block that is not in use. It is called at each tick.
+func (o *outbox) rest() {
+	if o.taken = 0; o.mayRest() {
+		o.filling = nil
+	}
 }
 
 // returned takes the lent array back, and clears it, so that the garbage collector can free what
@@ -100,8 +142,7 @@ func (o *outbox) free() {
 
 // responsePool keeps the arrays that carry the responses of storage messages. Each message carries
 // one, and its acknowledgement returns it; acknowledgements arrive in order. An array is reused one
-// acknowledgement later, so that a thread may step the last response before it sends the others. A
-// nil pool makes new arrays.
+// acknowledgement later, so that a thread may step the last response before it sends the others.
 type responsePool struct {
 	out     fifo.Queue[[]pb.Message]
 	resting []pb.Message
@@ -110,9 +151,6 @@ type responsePool struct {
 
 // take returns an empty array for n responses.
 func (p *responsePool) take(n int) []pb.Message {
-	if p == nil {
-		return make([]pb.Message, 0, n)
-	}
 	if last := len(p.free) - 1; last >= 0 && cap(p.free[last]) >= n {
 		array := p.free[last]
 		p.free = p.free[:last]
@@ -123,9 +161,7 @@ func (p *responsePool) take(n int) []pb.Message {
 
 // lend notes that the application has the array, and returns the array.
 func (p *responsePool) lend(array []pb.Message) []pb.Message {
-	if p != nil {
-		p.out.Push(array)
-	}
+	p.out.Push(array)
 	return array
 }
 
@@ -149,7 +185,8 @@ const maxFreeArrays = 8
 
 // asyncWrites is the state of asynchronous storage writes.
 type asyncWrites struct {
-	// gated holds the responses that must wait for the next storage write.
+	// gated holds the responses that must wait for the next storage write. What the responses of
+	// storage messages are handed out in comes from it, unless there are pools.
 	gated outbox
 	// The pools hold the arrays of Responses; they are nil without Config.ReuseMemory.
 	appendResponses *responsePool
@@ -171,6 +208,18 @@ func newAsyncWrites(reuse bool) *asyncWrites {
 		return &asyncWrites{}
 	}
 	return &asyncWrites{appendResponses: &responsePool{}, applyResponses: &responsePool{}}
+}
+
+// mayRest reports whether rest would drop anything.
+func (a *asyncWrites) mayRest() bool {
+	return a != nil && a.appendResponses == nil && a.gated.mayRest()
+}
+
+// rest drops memory that is not in use. It is called at each tick.
+func (a *asyncWrites) rest() {
+	if a.mayRest() {
+		a.gated.rest()
+	}
 }
 
 // hasGated reports whether a response waits for the next storage write.

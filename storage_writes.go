@@ -89,16 +89,20 @@ func (r *raft) storageAppend(rd *Ready, w write, sync bool) {
 	gated := r.async.hasGated()
 	switch {
 	case unacknowledged || w.Snapshot != 0 || sync || gated && (r.async.appendResponses != nil || r.async.echoWaits(r.term)):
-		m.Responses = r.appendResponses(&ack)
+		m.Responses = r.async.responses(r.async.appendResponses, &ack)
 	case gated:
 		m.Responses = r.async.gated.take(false)
 	}
 }
 
-// appendResponses returns every response that waits for a write, the acknowledgement last.
-func (r *raft) appendResponses(ack *pb.Message) []pb.Message {
-	pool := r.async.appendResponses
-	responses := r.async.gated.drain(pool.take(len(r.async.gated.filling) + 1))
+// responses returns every response that waits for a write, the acknowledgement last. pool is nil
+// without Config.ReuseMemory.
+func (a *asyncWrites) responses(pool *responsePool, ack *pb.Message) []pb.Message {
+	if pool == nil {
+		*a.gated.next() = *ack
+		return a.gated.take(false)
+	}
+	responses := a.gated.drain(pool.take(len(a.gated.filling) + 1))
 	return pool.lend(append(responses, *ack))
 }
 
@@ -113,14 +117,14 @@ func (r *raft) handleStorageAppendResp(m *pb.Message) error {
 	return r.endWrite(&w)
 }
 
-// storageApply makes the message that carries committed entries to the apply thread.
+// storageApply makes the message that carries committed entries to the apply thread. No response
+// waits for a write then: storageAppend has taken them all.
 func (r *raft) storageApply(entries []pb.Entry) {
 	r.async.applyingBytes += raftlog.EncodedBytes(entries)
 	r.async.applyFull = r.log.Applying()+1 < r.log.ApplyEnd(false)
 	ack := pb.Message{Type: pb.MsgStorageApplyResp, From: LocalApplyThread, To: r.id, Entries: entries}
-	pool := r.async.applyResponses
 	m := r.send(pb.MsgStorageApply, LocalApplyThread)
-	m.Term, m.Entries, m.Responses = 0, entries, pool.lend(append(pool.take(1), ack))
+	m.Term, m.Entries, m.Responses = 0, entries, r.async.responses(r.async.applyResponses, &ack)
 }
 
 // handleStorageApplyResp is the apply thread's acknowledgement.

@@ -28,6 +28,8 @@ func (r *raft) tick() {
 // elapse counts a tick without a sign of the leader. A learner may count for years.
 func (r *raft) elapse() {
 	r.log.Rest()
+	r.outbox.rest()
+	r.async.rest()
 	if r.electionElapsed < neverTicks-1 {
 		r.electionElapsed++
 	}

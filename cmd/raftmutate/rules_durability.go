@@ -118,8 +118,8 @@ func durabilityRemovals() []removal {
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
 			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
 		{"handed-out-messages", "messages that were handed out are never written again", "ownership", []edit{{"send.go",
-			`	case reuse:
-		if o.lent == nil`, `	case true:
+			`	if reuse {
+		if o.lent == nil`, `	if true {
 		if o.lent == nil`}}},
 		{"handed-out-reads", "read states that were handed out are never written again", "ownership", []edit{{"read.go",
 			`	if !reuse {`, `	if false {`}}},

@@ -38,7 +38,8 @@ var rules = map[string]rule{
 	"raft.broken":        neverSet,     // a node that has stopped does nothing any more
 	"entryChunk.entries": withCapacity, // when it is full, entries begin to be read from Storage
 	"outbox.room":        surroundings, // how large arrays are
-	"outbox.large":       surroundings,
+	"outbox.taken":       surroundings,
+	"outbox.cut":         surroundings,
 	"outbox.lent":        spare,
 	"reads.lent":         spare,
 	"reads.contexts":     spare,

@@ -67,7 +67,7 @@ func (f *fingerprinter) rules() checkpoint.Rules {
 		"outbox.lent": onlyWhileLent, "reads.lent": onlyWhileLent, "RawNode.wrote": onlyWhileLent,
 		"RawNode.wroteSnapshot": onlyWhileLent, "RawNode.wroteVote": onlyWhileLent,
 		// Memory that is used again.
-		"outbox.room": nil, "outbox.large": nil,
+		"outbox.room": nil, "outbox.taken": nil, "outbox.cut": nil,
 		"reads.contexts": nil, "asyncWrites.appendResponses": nil, "asyncWrites.applyResponses": nil,
 		// Derived from the Progress of each member.
 		"tracking.appends": nil, "tracking.matched": nil, "tracking.echoed": nil, "tracking.majority": nil, "tracking.looked": nil,
