@@ -6,7 +6,7 @@ import "errors"
 // applied: with Advance, or as the acknowledgement of the apply thread.
 
 // applyDue reports whether there are entries to hand out for applying, and room for them.
-func (r *raft) applyDue() bool { return r.log.Applying() < r.log.Committed() && r.mayApply() }
+func (r *raft) applyDue() bool { return r.log.ApplyDue() && r.mayApply() }
 
 func (r *raft) mayApply() bool {
 	_, room := r.applyRoom()
@@ -22,7 +22,7 @@ func (p *postponed) mayRead() bool {
 // asynchronous storage writes, what is with the apply thread counts; at least one entry may be
 // there.
 func (r *raft) applyRoom() (bytes uint64, any bool) {
-	limit := r.limits.rare().applyBytes
+	limit := r.limits.applyBytes()
 	if r.async == nil || r.async.applyingBytes == 0 {
 		return limit, true
 	}

@@ -39,7 +39,7 @@ type lease struct {
 type sentRound struct{ round, tick uint64 }
 
 // leases reports whether leases are kept and promises given.
-func (r *raft) leases() bool { return r.limits.leaseTicks() != 0 }
+func (r *raft) leases() bool { return r.limits.set != nil && r.limits.set.lease != 0 }
 
 // noteSentRound remembers when a round was sent. Rounds that are too old for a lease are forgotten,
 // so there are never more than leaseTicks.

@@ -193,7 +193,7 @@ func (l *limits) rare() rareOptions {
 	return rareOptions{
 		catchUp:          defaultCatchUpRounds,
 		snapshotTimeouts: defaultSnapshotTimeout,
-		applyBytes:       l.messageBytes,
+		applyBytes:       l.applyBytes(),
 		unapplied:        raftlog.NoLimit,
 		inflight:         raftlog.NoLimit,
 	}
@@ -210,7 +210,15 @@ func (r *raft) inflight() progress.Limits {
 
 // admitsUnapplied reports whether a leader may have entries of that many bytes that are not
 // applied.
-func (l *limits) admitsUnapplied(bytes uint64) bool { return bytes <= l.rare().unapplied }
+func (l *limits) admitsUnapplied(bytes uint64) bool { return l.set == nil || bytes <= l.set.unapplied }
+
+// applyBytes bounds what is handed out to be applied.
+func (l *limits) applyBytes() uint64 {
+	if l.set == nil {
+		return l.messageBytes
+	}
+	return l.set.applyBytes
+}
 
 // start reads the state that storage holds and starts as a follower. It returns the stored hard
 // state. If the node starts with another one, it has that one to write.

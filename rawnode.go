@@ -331,7 +331,7 @@ func (rn *RawNode) HasReady() bool {
 // writeDue reports whether there is something that is not with the storage yet.
 func (rn *RawNode) writeDue() bool {
 	r := &rn.raft
-	return r.log.WriteDue() || rn.hardOut() != r.hardState()
+	return r.log.WriteDue() || rn.commitOut != r.log.Committed() || !r.termOut || r.vote != None && !r.voteOut
 }
 
 // hardOut returns the hard state that was handed out last. Of one of an earlier term, only the

@@ -38,19 +38,23 @@ func (o *outbox) empty() bool { return len(o.filling) == 0 }
 // next returns a zero message at the end of the box, to be filled in. The pointer
 // is valid until the next call.
 func (o *outbox) next() *pb.Message {
-	if len(o.filling) == cap(o.filling) {
+	n := len(o.filling)
+	if n == cap(o.filling) {
 		o.grow()
 	}
-	o.filling = o.filling[:len(o.filling)+1]
-	return &o.filling[len(o.filling)-1]
+	o.filling = o.filling[:n+1]
+	return &o.filling[n]
 }
 
 // grow moves the messages to an array with more room: for a batch like the last one, and on a busy
 // node for more of them.
 func (o *outbox) grow() {
 	size := max(int(o.room), int(o.taken), 2*len(o.filling), 1)
-	array := append(make([]pb.Message, 0, size), o.filling...)
-	clear(o.filling)
+	array := make([]pb.Message, len(o.filling), size)
+	if len(o.filling) > 0 {
+		copy(array, o.filling)
+		clear(o.filling)
+	}
 	o.filling, o.cut = array, false
 }
 
@@ -84,6 +88,10 @@ func (o *outbox) take(reuse bool) []pb.Message {
 func (o *outbox) cutOff(messages []pb.Message) []pb.Message {
 	n := len(messages)
 	o.room, o.taken = uint32(n), uint8(min(int(o.taken)+n, blockMessages))
+	if n == cap(o.filling) && !o.cut {
+		o.filling = nil // it has no other part
+		return messages
+	}
 	alone := cap(o.filling) > blockMessages || holdMuch(messages)
 	switch {
 	case alone && (o.cut || n <= cap(o.filling)/2):

@@ -22,16 +22,21 @@ type appends struct {
 // words returns the length of each set.
 func (a *appends) words() int { return len(a.sets) / 2 }
 
-// open returns appends. If there are none yet, every one of n members is to be examined.
-func (a *appends) open(n int) *appends {
+// appends returns what is known of the appends. If that is nothing, all members are to be examined.
+func (ms *Members) appends() *appends {
+	a := &ms.tracking.appends
 	if a.sets == nil {
-		words := (n + 63) / 64
-		*a = appends{sets: make([]uint64, 2*words)}
-		for i := range n {
-			a.sets[i/64] |= 1 << (i % 64)
-		}
+		a.examineAll(len(ms.ids))
 	}
 	return a
+}
+
+func (a *appends) examineAll(n int) {
+	words := (n + 63) / 64
+	*a = appends{sets: make([]uint64, 2*words)}
+	for i := range n {
+		a.sets[i/64] |= 1 << (i % 64)
+	}
 }
 
 // Change returns the Progress of the member at position i, while tracking, to be changed before the
@@ -57,7 +62,7 @@ func (a *appends) examineAgain(i int) {
 // index and commit index, which never fall. It is asked while tracking. It examines each member
 // once after a change, and not at all if only the log has grown.
 func (ms *Members) AppendDue(self, last, commit uint64) bool {
-	a := ms.tracking.appends.open(len(ms.ids))
+	a := ms.appends()
 	if a.waiting > 0 && last+commit > a.at {
 		return true
 	}
@@ -90,7 +95,7 @@ func (ms *Members) owed(a *appends, i int, self, last, commit uint64) bool {
 // MayBeDue returns the first position from i on of a member that may be owed an append, or -1.
 // Whoever has sent the appends asks AppendDue, so that the members are examined.
 func (ms *Members) MayBeDue(i int, last, commit uint64) int {
-	a := ms.tracking.appends.open(len(ms.ids))
+	a := ms.appends()
 	if a.waiting > 0 && last+commit > a.at {
 		a.stopWaiting()
 	}

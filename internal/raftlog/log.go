@@ -120,6 +120,12 @@ func (l *Log) Applying() uint64 {
 	return max(l.applied, l.unstable.applying)
 }
 
+// ApplyDue reports whether there is more to hand out to be applied.
+func (l *Log) ApplyDue() bool {
+	t := l.unstable.tail
+	return t != nil && t.committed > t.applying && t.committed > l.applied
+}
+
 // Applied returns the largest index known to be applied.
 func (l *Log) Applied() uint64 { return l.applied }
 

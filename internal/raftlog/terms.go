@@ -70,11 +70,16 @@ func (t *terms) segment(index uint64) int {
 // at returns the term at index, which must not be beyond the end of the log; false if it lies
 // before the base.
 func (t *terms) at(index uint64) (uint64, bool) {
-	switch {
-	case index < t.base.Index:
+	if last := t.last; index >= last.Index {
+		return last.Term, true // the usual case
+	}
+	return t.before(index)
+}
+
+// before is at for an index before the last boundary.
+func (t *terms) before(index uint64) (uint64, bool) {
+	if index < t.base.Index {
 		return 0, false
-	case index >= t.last.Index:
-		return t.last.Term, true
 	}
 	return t.bound(t.segment(index)).Term, true
 }

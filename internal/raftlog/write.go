@@ -13,7 +13,8 @@ type Write struct {
 
 // WriteDue reports whether TakeWrite would return something.
 func (l *Log) WriteDue() bool {
-	return l.unstable.untaken() < l.unstable.end() || l.unstable.snapshotToWrite() != nil
+	u := &l.unstable
+	return u.tail != nil && (u.taken < u.end() || u.snapshot != nil && !u.snapshot.taken)
 }
 
 // TakeWrite hands out everything that was not handed out for writing yet: the snapshot, nil if
