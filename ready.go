@@ -99,9 +99,10 @@ type CatchUp struct {
 //
 // The entries in Entries, CommittedEntries and Messages and the Snapshot are immutable and may be
 // kept for ever. The arrays of Messages, of ReadStates and of the Responses of storage messages
-// belong to the program: the node never writes to them again. With Config.ReuseMemory they belong
-// to the node. The arrays of Messages and ReadStates are then valid until Advance (with async
-// storage writes, until the next Ready). Copy the elements to keep them.
+// belong to the program: the node never writes to them again. A small array that is kept may keep a
+// block of 4 KiB in memory. With Config.ReuseMemory the arrays belong to the node. The arrays of
+// Messages and ReadStates are then valid until Advance (with async storage writes, until the next
+// Ready). Copy the elements to keep them.
 //
 // Without async storage writes: write Snapshot, Entries and HardState to
 // Storage, as one atomic step; send Messages; apply Snapshot and then
