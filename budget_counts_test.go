@@ -169,6 +169,27 @@ func TestAnIdleGroupKeepsOneArrayOfMessagesANode(t *testing.T) {
 	}
 }
 
+// The next tick drops the blocks of a node that was busy, so that tick is due.
+func TestBlocksOfMessagesGoAtTheNextTick(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		c := newTestCluster(t, 3, func(cfg *Config) { cfg.AsyncStorageWrites = async })
+		n := c.node(2)
+		boxes := []*outbox{&n.raft.outbox}
+		if async {
+			boxes = append(boxes, &n.raft.async.gated)
+		}
+		for _, box := range boxes {
+			*box = outbox{filling: make([]pb.Message, 0, 1)}
+			if due := n.NextDue(); due != 1 {
+				t.Errorf("async %t: %d ticks to go with a block", async, due)
+			}
+			if n.Tick(); cap(box.filling) != 0 || n.NextDue() == 1 {
+				t.Errorf("async %t: there is room for %d messages, %d ticks to go", async, cap(box.filling), n.NextDue())
+			}
+		}
+	}
+}
+
 // Small batches share a block, and neither with a large batch nor with messages that hold much.
 func TestAProgramThatKeepsItsMessagesKeepsLittleElse(t *testing.T) {
 	const rounds, messageBytes = 300, 160
