@@ -450,6 +450,44 @@ func TestAFollowerThatDoesNotAgreeKeepsItsLeaderAwake(t *testing.T) {
 	}
 }
 
+// An offer is of a term and commit index. When these have moved, the leader makes another.
+func TestAnOfferIsRenewedAfterACommit(t *testing.T) {
+	w := three(t, 1, nil)
+	w.electAll()
+	lead := w.leader(1)
+	m := w.stores[lead.id%3]
+	w.ticks(3)
+	w.cut[[2]uint64{lead.id, m.id}] = true
+	for range 50 {
+		if len(lead.store.offers) > 0 {
+			break
+		}
+		w.tick()
+	}
+	if len(lead.store.offers) == 0 {
+		t.Fatal("no offer")
+	}
+	if err := w.propose(1, "x"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	clear(w.cut)
+	w.fallAsleep(3)
+}
+
+// Who is woken by its leader need not say so.
+func TestALeaderThatSpeaksIsNotTold(t *testing.T) {
+	w := sleeping(t, 1, nil)
+	w.sent = map[string]int{}
+	if err := w.propose(1, "x"); err != nil {
+		t.Fatal(err)
+	}
+	w.ticks(2)
+	if w.asleep() != 0 || w.sent["wake"] != 0 {
+		t.Errorf("%d replicas sleep, %d wakes were sent", w.asleep(), w.sent["wake"])
+	}
+}
+
 func TestALeaderOffersNothingWhileAMemberLacksAnEntry(t *testing.T) {
 	w := three(t, 1, nil)
 	w.electAll()

@@ -198,9 +198,6 @@ func (s *Store) settle(i uint32) {
 // fail takes a quarantined group out of everything. It stays until it is removed.
 func (s *Store) fail(i uint32, err error) {
 	g := &s.groups[i]
-	if g.failed {
-		return
-	}
 	s.oweAll(i)
 	s.unlink(i)
 	delete(s.offers, i)

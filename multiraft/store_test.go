@@ -90,6 +90,66 @@ func TestAnAwakeFollowerIsNotTickedBetweenMessages(t *testing.T) {
 	}
 }
 
+// A heartbeat moves the due tick away. The group is not touched when its old one comes up.
+func TestAFollowersTouchesAreThoseOfItsMessages(t *testing.T) {
+	w := single(t, 1, 3)
+	s := w.stores[0].store
+	for range 100 {
+		s.Tick()
+		before := s.touched
+		if err := s.StepMessage(1, pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2}); err != nil {
+			t.Fatal(err)
+		}
+		w.work(w.stores[0])
+		if got := s.touched - before; s.clock > 3 && got != 2 {
+			t.Fatalf("%d touches for a heartbeat and its response", got)
+		}
+		before = s.touched
+		if s.turn(); s.touched != before {
+			t.Fatalf("a tick in which nothing is due touches the group")
+		}
+	}
+}
+
+// The wheel has fewer buckets than some timeouts have ticks.
+func TestATickFarAwayIsDueInTime(t *testing.T) {
+	w := single(t, 1, 3)
+	s := w.stores[0].store
+	far := 3*wheelSize + 10
+	_ = s.Do(1, func(n *raft.RawNode) error { return n.SetRandomizedElectionTimeout(far) })
+	for tick := 1; tick <= far; tick++ {
+		s.Tick()
+		if campaigns := s.groups[0].node.BasicStatus().RaftState != raft.StateFollower; campaigns != (tick == far) {
+			t.Fatalf("tick %d: it campaigns: %t", tick, campaigns)
+		}
+	}
+}
+
+func TestAGroupThatIsRemovedHasNoWork(t *testing.T) {
+	w := single(t, 2, 1)
+	w.ticks(25)
+	s := w.stores[0].store
+	_ = s.Propose(1, []byte("x"))
+	_ = s.RemoveGroup(1)
+	_ = s.Propose(2, []byte("x"))
+	if rd := w.ready(w.stores[0]); len(rd.Writes) != 1 || rd.Writes[0].Group != 2 {
+		t.Errorf("%+v", rd.Writes)
+	}
+}
+
+func TestConfigsThatCannotWorkAreRefused(t *testing.T) {
+	for name, c := range map[string]Config{
+		"no id":              {Incarnation: 1},
+		"no incarnation":     {ID: 1},
+		"a negative bound":   {ID: 1, Incarnation: 1, MaxWakes: -1},
+		"beats too far away": {ID: 1, Incarnation: 1, BeatTicks: 5, ElectionTick: 5},
+	} {
+		if _, err := New(c); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // single makes one store that is alone with replicas of groups of three.
 func single(tb testing.TB, groups, members int) *world {
 	w := newWorld(tb, 1, 3)
@@ -380,6 +440,12 @@ func TestMessagesForGroupsThatAreNotHereAreReported(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	rd := s.Ready()
+	for range 2 * maxUnknown {
+		_ = s.StepMessage(7, m)
+	}
+	if more := len(s.unknown); more != maxUnknown {
+		t.Errorf("%d messages for unknown groups are remembered", more)
+	}
 	if len(rd.Unknowns) != 1 || rd.Unknowns[0] != (Unknown{Group: 7, From: 2, To: 1, Type: pb.MsgApp}) {
 		t.Errorf("%+v", rd.Unknowns)
 	}

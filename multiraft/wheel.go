@@ -70,8 +70,13 @@ func (s *Store) plan(i uint32) {
 	}
 	s.unlink(i)
 	if g.due != never {
-		s.link(i, uint32(min(g.due, s.clock+wheelSize-1)%wheelSize))
+		s.linkDue(i)
 	}
+}
+
+// linkDue puts a group, which is in no list, into the bucket of its due tick, or into the last one.
+func (s *Store) linkDue(i uint32) {
+	s.link(i, uint32(min(s.groups[i].due, s.clock+wheelSize-1)%wheelSize))
 }
 
 // bucketTick returns the tick, after the clock, at which a bucket comes up.
@@ -89,7 +94,7 @@ func (s *Store) turn() {
 		g := &s.groups[i]
 		switch {
 		case g.due > s.clock:
-			s.link(i, uint32(min(g.due, s.clock+wheelSize-1)%wheelSize))
+			s.linkDue(i)
 			continue
 		case g.leads:
 			s.touch(i)
@@ -101,7 +106,7 @@ func (s *Store) turn() {
 			g.node.TickN(s.clock - g.at - 1)
 			g.at = s.clock
 			g.due = s.clock + 1
-			s.link(i, uint32(g.due%wheelSize))
+			s.linkDue(i)
 			continue
 		}
 		s.settle(i)
