@@ -436,6 +436,24 @@ func TestAnOfferDoesNotWakeWhoAgrees(t *testing.T) {
 	}
 }
 
+// The node of a sleeper has not seen the time yet. So it only takes a heartbeat that changes
+// nothing.
+func TestAnOfferOfSomethingElseWakesASleeper(t *testing.T) {
+	for name, change := range map[string]func(h *Heartbeat){
+		"term":   func(h *Heartbeat) { h.Term++ },
+		"commit": func(h *Heartbeat) { h.Commit-- },
+		"none":   func(h *Heartbeat) {},
+	} {
+		_, m, b := offerTo(t)
+		m.store.sleep(0)
+		change(&b.Heartbeats[0])
+		_ = m.store.Step(b)
+		if got := m.replicaOf(1).asleep; got != (name == "none") {
+			t.Errorf("another %s: it sleeps: %t", name, got)
+		}
+	}
+}
+
 func TestAFollowerThatDoesNotAgreeKeepsItsLeaderAwake(t *testing.T) {
 	w := three(t, 1, nil)
 	w.stores[2].store.groups[0].maySleep = false
