@@ -226,10 +226,8 @@ func (n app) Send(messages []pb.Message) {
 }
 
 // Acknowledge implements driver.Host.
-func (n app) Acknowledge(_ int, responses []pb.Message) {
-	for i := range responses {
-		_ = n.Step(responses[i]) // a node that was removed refuses them
-	}
+func (n app) Acknowledge(_ int, response pb.Message) {
+	_ = n.Step(response) // a node that was removed refuses it
 }
 
 // checkPromises: what leaves the node after a write is covered by what is on its disk. In a walk

@@ -47,7 +47,7 @@ func (env *InteractionEnv) processReady(idx int, how handling) error {
 	n.takeReads(&rd)
 	if n.Config.AsyncStorageWrites {
 		d := env.driver(n)
-		d.Send(n.Queue(rd.Messages, rd.MustSync))
+		n.Queue(rd.Messages, rd.MustSync, d.Send)
 		return nil
 	}
 	if err := env.carryOut(n, rd, how); err != nil {
@@ -189,7 +189,7 @@ func (n app) Restore(s *pb.Snapshot) error {
 func (n app) Send(messages []pb.Message) { n.env.Messages = append(n.env.Messages, messages...) }
 
 // Acknowledge implements driver.Host: what stays on a node is delivered like other messages.
-func (n app) Acknowledge(_ int, responses []pb.Message) { n.Send(responses) }
+func (n app) Acknowledge(_ int, response pb.Message) { n.Send([]pb.Message{response}) }
 
 // Apply implements driver.Host. What a configuration change adds to the content is its context.
 func (n app) Apply(e *pb.Entry, cc pb.ConfChangeI, cs *pb.ConfState) error {

@@ -542,4 +542,4 @@ func (r *scriptReplica) Apply(e *pb.Entry, _ pb.ConfChangeI, _ *pb.ConfState) er
 }
 
 // Acknowledge is part of driver.Host. There are no threads.
-func (r *scriptReplica) Acknowledge(int, []pb.Message) {}
+func (r *scriptReplica) Acknowledge(int, pb.Message) {}

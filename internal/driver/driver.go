@@ -23,8 +23,8 @@ type Host interface {
 	// Apply gives a committed entry to the state machine. If the entry holds a configuration
 	// change, that is cc, and has led to cs.
 	Apply(e *pb.Entry, cc pb.ConfChangeI, cs *pb.ConfState) error
-	// Acknowledge gives the node what a thread has to tell it.
-	Acknowledge(thread int, responses []pb.Message)
+	// Acknowledge gives the node a response of a thread.
+	Acknowledge(thread int, response pb.Message)
 }
 
 // Driver drives one node.

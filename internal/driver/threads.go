@@ -37,8 +37,8 @@ type Threads struct {
 	syncs []bool // whether each message of AppendWork has to be synced
 }
 
-// Queue takes the storage messages of a Ready, with its MustSync, and returns the other messages.
-func (t *Threads) Queue(messages []pb.Message, mustSync bool) (others []pb.Message) {
+// Queue takes the storage messages of a Ready, with its MustSync, and sends the others one by one.
+func (t *Threads) Queue(messages []pb.Message, mustSync bool, send func([]pb.Message)) {
 	for i := range messages {
 		switch m := &messages[i]; m.Type {
 		case pb.MsgStorageAppend:
@@ -46,10 +46,9 @@ func (t *Threads) Queue(messages []pb.Message, mustSync bool) (others []pb.Messa
 		case pb.MsgStorageApply:
 			t.ApplyWork = append(t.ApplyWork, *m)
 		default:
-			others = append(others, *m)
+			send(messages[i : i+1])
 		}
 	}
-	return others
 }
 
 // NextWrite takes the oldest message of the append thread, and the write that it asks for.
@@ -92,14 +91,14 @@ func (d *Driver) Perform(id uint64, t *Threads, thread int) error {
 // Respond hands out what has waited for a thread of a node: what is for others first, and then what
 // is for the node itself.
 func (d *Driver) Respond(id uint64, thread int, responses []pb.Message) {
-	var own, others []pb.Message
 	for i := range responses {
-		if responses[i].To == id {
-			own = append(own, responses[i])
-		} else {
-			others = append(others, responses[i])
+		if responses[i].To != id {
+			d.Send(responses[i : i+1])
 		}
 	}
-	d.Send(others)
-	d.Acknowledge(thread, own)
+	for i := range responses {
+		if responses[i].To == id {
+			d.Acknowledge(thread, responses[i])
+		}
+	}
 }

@@ -242,7 +242,7 @@ func (n *node) takeReady(torn bool) {
 	}
 	d := n.driver()
 	if n.world.Async {
-		d.Send(n.Queue(rd.Messages, true))
+		n.Queue(rd.Messages, true, d.Send)
 		return
 	}
 	if n.world.fault == sendsBeforeWriting {

@@ -56,14 +56,12 @@ func (n app) Apply(e *pb.Entry, _ pb.ConfChangeI, cs *pb.ConfState) error {
 }
 
 // Acknowledge implements driver.Host: at once, or in a step of its own.
-func (n app) Acknowledge(thread int, responses []pb.Message) {
+func (n app) Acknowledge(thread int, response pb.Message) {
 	if n.world.Late {
-		n.acks[thread] = append(slices.Clip(n.acks[thread]), responses...)
+		n.acks[thread] = append(slices.Clip(n.acks[thread]), response)
 		return
 	}
-	for i := range responses {
-		n.hear(responses[i])
-	}
+	n.hear(response)
 }
 
 // hear gives the node a response of its own thread.

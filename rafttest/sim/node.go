@@ -165,7 +165,7 @@ func (w *world) takeReady(n *node) {
 	w.news = append(w.news, rd.CatchUps...)
 	if w.base.AsyncStorageWrites {
 		d := w.driver(n)
-		d.Send(n.Queue(rd.Messages, rd.MustSync))
+		n.Queue(rd.Messages, rd.MustSync, d.Send)
 	} else {
 		n.batch, n.stage = rd, taken
 	}
@@ -238,8 +238,8 @@ func (a app) Restore(s *pb.Snapshot) error {
 func (a app) Send(messages []pb.Message) { a.send(a.node, messages) }
 
 // Acknowledge implements driver.Host: at once, or in an action of its own.
-func (a app) Acknowledge(_ int, responses []pb.Message) {
-	a.acks = append(a.acks, responses...)
+func (a app) Acknowledge(_ int, response pb.Message) {
+	a.acks = append(a.acks, response)
 	if !a.cfg.Faults.Concurrent {
 		a.takeAcks(a.node)
 	}

@@ -133,7 +133,7 @@ func (j *Judge) ready(rd raft.Ready) {
 		return
 	}
 	before := len(j.threads.AppendWork)
-	j.sent(j.threads.Queue(rd.Messages, rd.MustSync))
+	j.threads.Queue(rd.Messages, rd.MustSync, j.sent)
 	for i := before; i < len(j.threads.AppendWork); i++ {
 		m := &j.threads.AppendWork[i]
 		m.Responses = slices.Clone(m.Responses)
