@@ -77,7 +77,7 @@ func (c *sharedConn) answer(q wire.Request) wire.Answer {
 func TestARequestThatSharesIsAnsweredAsOneOfHTTP(t *testing.T) {
 	r := startHere(t, 1)[1]
 	r.insist(t, http.MethodPut, "/kv/k", "v")
-	r.insist(t, http.MethodPut, "/kv/large", strings.Repeat("v", wire.MaxBody+1))
+	r.insist(t, http.MethodPut, "/kv/large", strings.Repeat("v", maxValue))
 	transport := kvclient.NewTransport(nil)
 	defer transport.CloseIdleConnections()
 	shared, alone := &http.Client{Transport: transport}, &http.Client{Transport: &http.Transport{}}

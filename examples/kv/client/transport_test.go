@@ -336,3 +336,23 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 		}
 	})
 }
+
+// TestARequestToAConnectionThatHasJustEndedGoesToTheNext: nothing of it was sent.
+func TestARequestToAConnectionThatHasJustEndedGoesToTheNext(t *testing.T) {
+	sharing(t, echo, func(t *testing.T, ctx context.Context, s *sharer) {
+		here, _ := net.Pipe()
+		ended := &line{Transport: s.Transport, at: "http://r1", ready: make(chan struct{}), conn: here, err: errIdle}
+		s.lines[ended.at] = ended
+		got := make(chan string)
+		go func() {
+			text, err := s.get(ctx, http.MethodPut, "/kv/k", "v")
+			got <- fmt.Sprint(text, err)
+		}()
+		synctest.Wait()
+		s.forget(ended)
+		close(ended.ready)
+		if text := <-got; text != "PUT /kv/k v<nil>" {
+			t.Error(text)
+		}
+	})
+}
