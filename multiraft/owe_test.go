@@ -22,6 +22,13 @@ func TestAWakeIsOwedOnce(t *testing.T) {
 	if n := len(m.store.peers[m.store.peerOf(lead.id)].wakes); n != 1 {
 		t.Errorf("%d wakes", n)
 	}
+	clear(w.cut)
+	w.ticks(2)
+	w.fallAsleep(3)
+	_ = m.store.Do(1, func(*raft.RawNode) error { return nil })
+	if n := len(m.store.peers[m.store.peerOf(lead.id)].wakes); n != 1 {
+		t.Errorf("%d wakes after the first was confirmed", n)
+	}
 }
 
 // StoreOf may have forgotten a replica that leads no more.

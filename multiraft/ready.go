@@ -199,7 +199,6 @@ func (s *Store) take(i uint32, rd *Ready) {
 		len(ready.CommittedEntries) > 0 {
 		g.out, g.active = true, s.clock
 		rd.parts = append(rd.parts, part{group: i, node: g.node})
-		s.interrupt(i)
 		if delete(s.invites, i); g.asleep {
 			s.touch(i)
 			s.settle(i)
