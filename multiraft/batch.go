@@ -144,6 +144,9 @@ func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 // ErrBatch is matched by errors about a batch that cannot be read, or is for another store.
 var ErrBatch = errors.New("multiraft: bad batch")
 
+// leastMessage is how long an encoded message is at least.
+const leastMessage = 20
+
 // version is the first byte of an encoded batch.
 const version = 1
 
@@ -203,14 +206,18 @@ func (b *Batch) Unmarshal(data []byte) error {
 		*n = d.Uvarint()
 	}
 	for _, lines := range [...]*[]Heartbeat{&b.Heartbeats, &b.Responses} {
-		for n := d.Count(6); n > 0; n-- {
+		n := d.Count(6)
+		*lines = slices.Grow(*lines, n)
+		for ; n > 0; n-- {
 			*lines = append(*lines, readHeartbeat(&d))
 		}
 	}
 	for n := d.Count(1); n > 0; n-- {
 		b.Wakes = append(b.Wakes, d.Uvarint())
 	}
-	for n := d.Count(2); n > 0; n-- {
+	n := d.Count(2 + leastMessage)
+	b.Messages = slices.Grow(b.Messages, n)
+	for ; n > 0; n-- {
 		m := Message{Group: d.Uvarint()}
 		if err := m.Message.Unmarshal(d.Bytes(d.Uvarint())); err != nil {
 			return fmt.Errorf("%w: group %x: %w", ErrBatch, m.Group, err)

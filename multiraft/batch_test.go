@@ -1,8 +1,12 @@
 package multiraft
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
@@ -53,6 +57,33 @@ func TestBytesThatAreNoBatchAreRefused(t *testing.T) {
 	for _, bad := range [][]byte{append(data[:len(data):len(data)], 0), append([]byte{9}, data[1:]...)} {
 		if err := new(Batch).Unmarshal(bad); !errors.Is(err, ErrBatch) {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// Unmarshal takes memory in proportion to its input, whatever that is.
+func TestTheMemoryOfABatchIsBounded(t *testing.T) {
+	if n := new(pb.Message).Size(); n < leastMessage {
+		t.Errorf("a message of %d bytes would be refused", n)
+	}
+	header := []byte{version, 1, 2, 1, 1, 1, 1, 1}
+	responses := append([]byte{1, 20}, bytes.Repeat([]byte{0x72, 0}, 10)...)
+	for _, c := range []struct {
+		name, before, unit, after string
+	}{
+		{"heartbeats", "", "\x01\x01\x01\x01\x01\x00", "\x00\x00\x00"},
+		{"empty messages", "\x00\x00\x00", "\x01\x00", ""},
+		{"messages of empty messages", "\x00\x00\x00", string(responses), ""},
+	} {
+		n := 1 << 20 / len(c.unit)
+		data := binary.AppendUvarint(append(header[:len(header):len(header)], c.before...), uint64(n))
+		data = append(append(data, strings.Repeat(c.unit, n)...), c.after...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_ = new(Batch).Unmarshal(data)
+		runtime.ReadMemStats(&after)
+		if factor := int(after.TotalAlloc-before.TotalAlloc) / len(data); factor > 100 {
+			t.Errorf("%s: %d bytes for each byte", c.name, factor)
 		}
 	}
 }
