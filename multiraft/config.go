@@ -13,8 +13,8 @@ type Config struct {
 	ID uint64
 	// Incarnation rises with each start of the store, and is not 0: a counter that is durable
 	// before the store is made, for instance. With an incarnation that was used before, other
-	// stores may not notice a restart, and groups that this store has led may sleep on without a
-	// leader.
+	// stores may not notice a restart. Groups that this store has led may then sleep on without a
+	// leader, and others may count on promises of followers that are awake.
 	Incarnation uint64
 	// StoreOf returns the store of a group's replica, and 0 if it is not known. It is a pure
 	// function, or at least fixed for each replica. A store has at most one replica of a group. nil

@@ -329,7 +329,7 @@ func (s *Store) oweWake(at int, group uint64) {
 }
 
 // ForgetStore forgets a store that will not come back, so that it gets no more beats. Groups that
-// it leads are woken first.
+// it leads are woken first. A store that comes back all the same is watched again.
 func (s *Store) ForgetStore(store uint64) {
 	for at, p := range s.peers {
 		if at == 0 || p.store != store {
