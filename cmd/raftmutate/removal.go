@@ -31,25 +31,28 @@ type subject struct {
 	packages []string
 	// explored: the explorer is asked, too. It knows no time, no sizes and no sessions.
 	explored bool
+	// apart: the simulator does not run this code.
+	apart bool
 }
 
 // subjects are all removals, in the order of the table.
 func subjects() []subject {
 	core := []string{".", "./internal/raftlog", "./internal/fifo", "./progress", "./tracker", "./quorum", "./confchange"}
 	return []subject{
-		{"Elections", electionRemovals(), core, true},
-		{"Reports of what is committed", reportRemovals(), core, true},
-		{"The log and what is committed", logRemovals(), core, true},
-		{"Durability", durabilityRemovals(), core, true},
-		{"Snapshots", snapshotRemovals(), core, true},
-		{"The first configuration", firstRemovals(), core, true},
-		{"Membership and transfer", membershipRemovals(), core, true},
-		{"Changes that are being applied", changeRemovals(), core, true},
-		{"Reads and leases", readRemovals(), core, true},
-		{"Flow and bounds", flowRemovals(), core, false},
-		{"What comes from outside", doorRemovals(), core, false},
-		{"Client sessions", sessionRemovals(), []string{"./session"}, false},
-		{"The codec", codecRemovals(), []string{"./raftpb"}, false},
+		{"Elections", electionRemovals(), core, true, false},
+		{"Reports of what is committed", reportRemovals(), core, true, false},
+		{"The log and what is committed", logRemovals(), core, true, false},
+		{"Durability", durabilityRemovals(), core, true, false},
+		{"Snapshots", snapshotRemovals(), core, true, false},
+		{"The first configuration", firstRemovals(), core, true, false},
+		{"Membership and transfer", membershipRemovals(), core, true, false},
+		{"Changes that are being applied", changeRemovals(), core, true, false},
+		{"Reads and leases", readRemovals(), core, true, false},
+		{"Flow and bounds", flowRemovals(), core, false, false},
+		{"What comes from outside", doorRemovals(), core, false, false},
+		{"Many groups", manyRemovals(), []string{"./multiraft"}, false, true},
+		{"Client sessions", sessionRemovals(), []string{"./session"}, false, false},
+		{"The codec", codecRemovals(), []string{"./raftpb"}, false, false},
 	}
 }
 

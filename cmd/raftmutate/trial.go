@@ -35,6 +35,7 @@ type outcome struct {
 	// if that is not known.
 	property string
 	seed     int
+	apart    bool // the simulator was not asked
 	// worlds are those of the explorer in which something was broken, if it was asked.
 	worlds   []string
 	explored bool
@@ -59,8 +60,10 @@ func (l *laboratory) try(s *subject, r *removal) (*outcome, error) {
 		return nil, err
 	}
 	var o outcome
-	if err := l.simulate(&o, dir, overlay); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.name, err)
+	if o.apart = s.apart; !s.apart {
+		if err := l.simulate(&o, dir, overlay); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.name, err)
+		}
 	}
 	if err := l.test(&o, overlay, s.packages...); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
