@@ -152,7 +152,7 @@ func (t *table) markdown() string {
 	b.WriteString("explorer with its bounds of CI, and all tests and scripts. It takes half an hour to an hour.\n\n")
 	b.WriteString("- \"simulator\": how many seeds it took to notice, from seed 1 on, and the property that was broken.\n")
 	b.WriteString("- \"explorer\": the small worlds in which a property was broken. \".\" means that the explorer does not\n")
-	b.WriteString("  cover the subject. So it does for the simulator.\n")
+	b.WriteString("  cover the subject; likewise in the column of the simulator.\n")
 	b.WriteString("- \"tests\": the tests that failed. \"-\" means that nothing failed.\n\n")
 	noticed, bySim, byExplorer, byTests := 0, 0, 0, 0
 	t.each(func(_ *removal, o row) {
