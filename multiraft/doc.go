@@ -60,9 +60,9 @@
 //     the other store has confirmed one.
 //
 // Batches of a store to another are numbered. A batch that arrives after a newer one is no sign of
-// life, and its marks of sleep count for nothing: the sender may have woken since. Its messages wake
-// a follower, but the leader may sleep, so the follower's store reports that. Marks of sleep also
-// count for nothing if the sender had not heard of this start of the store.
+// life, and its marks of sleep count for nothing: the sender may have woken since. Its messages
+// wake a follower, but the leader may sleep, so the follower's store reports that. Marks of sleep
+// also count for nothing if the sender had not heard of this start of the store.
 //
 // A leader that sends something other than an offer ends the agreement that it has. Whoever agreed
 // has to agree again, in a batch that confirms a later offer. So while a leader sleeps, or has a
