@@ -1,11 +1,13 @@
 package multiraft
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
 // A follower that wakes again and again while its leader cannot hear it says so once.
@@ -72,5 +74,44 @@ func TestALeaderThatStepsDownMayOweWakesToAStoreThatIsNotKnown(t *testing.T) {
 		if s.groups[i].leads {
 			t.Errorf("group %d leads on", s.groups[i].id)
 		}
+	}
+}
+
+// A quorum of the voters has to answer: learners do not count, and half of the voters is too few.
+func TestASleepingLeaderNeedsAQuorumOfVoters(t *testing.T) {
+	for _, c := range []struct {
+		stores, learner uint64
+		dead            int // with so many stores the leader leads, and with one more it does not
+	}{{2, 0, 0}, {3, 0, 1}, {4, 0, 1}, {5, 0, 2}, {3, 3, 0}} {
+		t.Run(fmt.Sprintf("%d stores, learner on %d", c.stores, c.learner), func(t *testing.T) {
+			w := newWorld(t, 1, int(c.stores))
+			w.start()
+			var all []uint64
+			for id := range c.stores {
+				all = append(all, id+1)
+			}
+			w.group(1, all...)
+			w.electAll()
+			_ = w.leader(1).store.Do(1, func(n *raft.RawNode) error { n.TransferLeader(1); return nil })
+			w.ticks(3)
+			if c.learner > 0 {
+				cc := pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: c.learner}
+				_ = w.stores[0].store.Do(1, func(n *raft.RawNode) error { return n.ProposeConfChange(cc) })
+			}
+			w.ticks(3)
+			w.fallAsleep(int(c.stores))
+			for id := uint64(2); id <= uint64(c.dead)+1; id++ {
+				w.crash(id)
+			}
+			w.ticks(40)
+			if r := w.stores[0].replicaOf(1); !r.leads || !r.asleep {
+				t.Fatalf("leads: %t, sleeps: %t, with %d stores dead", r.leads, r.asleep, c.dead)
+			}
+			w.crash(uint64(c.dead) + 2)
+			w.ticks(22)
+			if w.stores[0].replicaOf(1).leads {
+				t.Errorf("it leads with %d stores dead", c.dead+1)
+			}
+		})
 	}
 }
