@@ -10,8 +10,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-var simSeeds = flag.Int("simseeds", 30, "how many seeds TestStoresInASimulatedWorld tries")
-var simFirst = flag.Int("simfirst", 1, "the first of them")
+var simSeeds = flag.Int("seeds", 30, "how many seeds TestStoresInASimulatedWorld tries")
+var simFirst = flag.Int("from", 1, "the first of them")
 
 // Random faults on 3 to 5 stores: crashes, restarts with old and with empty disks, cuts in one
 // direction, loss, delay, duplicates, slow disks, slow clocks, groups that move, reads, and long
