@@ -25,7 +25,8 @@ import (
 //
 // A Transport may be used by several goroutines at once.
 type Transport struct {
-	alone *http.Transport
+	alone  *http.Transport
+	config *tls.Config // alone changes its own when it is first used
 
 	mu    sync.Mutex
 	lines map[string]*line // by scheme and host
@@ -48,6 +49,7 @@ const (
 // NewTransport makes a Transport. The configuration is for https, and is copied; it may be nil.
 func NewTransport(config *tls.Config) *Transport {
 	return &Transport{
+		config: config.Clone(),
 		alone: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialTime}).DialContext, TLSHandshakeTimeout: dialTime,
 			TLSClientConfig: config.Clone(), ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTime,
@@ -63,7 +65,11 @@ func (t *Transport) CloseIdleConnections() {
 	lines := slices.Collect(maps.Values(t.lines))
 	t.mu.Unlock()
 	for _, l := range lines {
-		l.endIfIdle(0)
+		select {
+		case <-l.ready:
+			l.endIfIdle(0)
+		default: // the request that has it opened waits
+		}
 	}
 }
 
@@ -254,7 +260,7 @@ func (l *line) dial(ctx context.Context, req *http.Request) (net.Conn, error) {
 	if err != nil || req.URL.Scheme == "http" {
 		return conn, err
 	}
-	config := l.alone.TLSClientConfig.Clone()
+	config := l.config.Clone()
 	if config == nil {
 		config = &tls.Config{}
 	}

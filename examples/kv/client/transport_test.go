@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -355,4 +356,49 @@ func TestARequestToAConnectionThatHasJustEndedGoesToTheNext(t *testing.T) {
 			t.Error(text)
 		}
 	})
+}
+
+// TestAConnectionThatIsBeingOpenedIsNotIdle: a request waits for it.
+func TestAConnectionThatIsBeingOpenedIsNotIdle(t *testing.T) {
+	sharing(t, echo, func(t *testing.T, ctx context.Context, s *sharer) {
+		dial, dials := s.alone.DialContext, make(chan struct{})
+		s.alone.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			<-dials
+			return dial(ctx, network, address)
+		}
+		got := make(chan string)
+		go func() {
+			text, err := s.get(ctx, http.MethodPut, "/kv/k", "v")
+			got <- fmt.Sprint(text, err)
+		}()
+		synctest.Wait()
+		s.CloseIdleConnections()
+		close(dials)
+		if text := <-got; text != "PUT /kv/k v<nil>" {
+			t.Error(text)
+		}
+		if n := s.conns.Load(); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// TestBothKindsOfConnectionsMayBeOpenedAtOnce. The race detector watches it.
+func TestBothKindsOfConnectionsMayBeOpenedAtOnce(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	transport := NewTransport(server.Client().Transport.(*http.Transport).TLSClientConfig)
+	defer transport.CloseIdleConnections()
+	var wg sync.WaitGroup
+	for _, path := range []string{"/kv/k", "/kv/"} {
+		wg.Go(func() {
+			resp, err := (&http.Client{Transport: transport}).Get(server.URL + path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+		})
+	}
+	wg.Wait()
 }
