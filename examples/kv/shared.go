@@ -123,6 +123,7 @@ func (s *requestStream) read(frames *wire.Reader) error {
 	if q.release, err = s.take(size); err != nil {
 		return err
 	}
+	s.late = time.Now().Add(headerTimeout) // it may have waited here
 	b, err := frames.Body()
 	if err == nil {
 		err = q.Decode(b)

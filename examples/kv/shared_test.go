@@ -224,6 +224,31 @@ func TestRequestsThatShareAreBounded(t *testing.T) {
 	})
 }
 
+// TestARequestThatWaitsForAPlaceHasItsTimeAfterwards: the client may send the rest of it then.
+func TestARequestThatWaitsForAPlaceHasItsTimeAfterwards(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		conn := p.share(t)
+		slow := wire.Request{ID: 1, Method: "GET", Target: "/kv/k"} // nobody confirms this read
+		for range maxShared {
+			conn.send(slow)
+		}
+		last := (&wire.Request{ID: 2, Method: "GET", Target: "/x"}).AppendFrame(nil)
+		_, err := conn.Write(last[:wire.HeadSize+1])
+		must(t, err)
+		for range maxShared {
+			_, err := conn.next()
+			must(t, err)
+		}
+		time.Sleep(headerTimeout - time.Millisecond)
+		_, err = conn.Write(last[wire.HeadSize+1:])
+		must(t, err)
+		if a, err := conn.next(); err != nil || a.ID != 2 {
+			t.Errorf("%+v, %v", a, err)
+		}
+		must(t, conn.Close())
+	})
+}
+
 // TestASharedConnectionEndsWithItsReplica.
 func TestASharedConnectionEndsWithItsReplica(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
