@@ -143,7 +143,7 @@ func (s *Store) addGroups() error {
 			return err
 		}
 	}
-	return s.disk.Commit(true)
+	return s.disk.Commit(false) // which syncs beginnings
 }
 
 // addReplica starts a replica from what is on disk.

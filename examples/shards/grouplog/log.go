@@ -150,7 +150,7 @@ func (l *Log) put(p *part) (err error) {
 // Commit returns, and so is all before it.
 func (l *Log) Commit(sync bool) error {
 	drop, err := l.collect()
-	if err != nil || len(l.record) == seglog.RecordHead && !drop {
+	if err != nil || len(l.record) == seglog.RecordHead && !drop && !sync {
 		return err
 	}
 	segment, err := l.log.Append(l.record, sync || drop || len(l.begun) > 0)

@@ -1,6 +1,7 @@
 package grouplog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,6 +14,8 @@ import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
+
+	"github.com/ffd200af/raft/examples/shards/seglog"
 )
 
 func must(t *testing.T, err error) {
@@ -359,5 +362,35 @@ func TestARecordThatCannotBeReadIsRefused(t *testing.T) {
 	var p part
 	if rest, err := p.decode(append([]byte{9}, whole[1:]...)); err == nil {
 		t.Errorf("an unknown kind is read, with %d bytes left", len(rest))
+	}
+}
+
+// TestACommitWithSyncMakesWhatWasBeforeDurable, also if it has nothing to write. Damage to durable
+// bytes is an error, and no torn tail.
+func TestACommitWithSyncMakesWhatWasBeforeDurable(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		dir := t.TempDir()
+		l, err := Open(dir, Options{})
+		must(t, err)
+		g, err := l.Begin(7, 1, pb.Snapshot{})
+		must(t, err)
+		must(t, l.Commit(true))
+		size := l.log.Bytes()
+		put := func(commit uint64) {
+			must(t, l.Put(g, pb.HardState{Term: 1, Commit: commit}, nil, pb.Snapshot{}))
+			must(t, l.Commit(false))
+		}
+		put(1)
+		must(t, l.Commit(sync))
+		put(2)
+		must(t, l.Close())
+		for name, content := range files(t, dir) {
+			content[size+seglog.RecordHead]++ // the first byte of the first put
+			must(t, os.WriteFile(filepath.Join(dir, name), content, 0o644))
+		}
+		l, err = Open(dir, Options{})
+		if errors.Is(err, seglog.ErrCorrupt) != sync || err == nil && l.Close() != nil {
+			t.Errorf("sync %v: %v", sync, err)
+		}
 	}
 }
