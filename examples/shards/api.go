@@ -90,6 +90,8 @@ func answer(w http.ResponseWriter, err error) {
 		w.WriteHeader(http.StatusNoContent)
 	case errors.Is(err, driver.ErrNotHere), errors.As(err, &leader):
 		http.Error(w, err.Error(), http.StatusMisdirectedRequest) // ask another store
+	case errors.Is(err, driver.ErrBadMove):
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, driver.ErrNoLeader), errors.Is(err, driver.ErrBusy):
 		http.Error(w, err.Error(), http.StatusServiceUnavailable) // nothing was done
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrStopped):

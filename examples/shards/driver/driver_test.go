@@ -227,6 +227,21 @@ func TestAReplicaMovesThereAndBack(t *testing.T) {
 
 // A store that is down while its replica is removed hears of it when it is back, even if the group
 // is idle. When the group comes back to it, that is another replica.
+func TestAMoveThatIsNoneChangesNothing(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	leader := c.leader(1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, to := range []uint64{leader, 0, 9, 1 << storeBits} {
+		if err := c.stores[leader].Move(ctx, 1, leader, to); !errors.Is(err, ErrBadMove) {
+			t.Errorf("to store %d: %v", to, err)
+		}
+	}
+	if got := c.holders(1); !slices.Equal(got, c.founders) {
+		t.Errorf("the group is on stores %v", got)
+	}
+}
+
 func TestAStoreThatWasDownHearsThatAReplicaWasRemoved(t *testing.T) {
 	c := newCluster(t, 4, nil)
 	group := c.stores[1].GroupOf("a")

@@ -21,9 +21,15 @@ type LeaderError struct{ Store uint64 }
 
 func (e *LeaderError) Error() string { return fmt.Sprintf("store %d leads the group", e.Store) }
 
+// ErrBadMove is matched by the error of a move to the same store, or to an unknown one.
+var ErrBadMove = errors.New("a replica moves to another store that Peers has")
+
 // Move replaces the replica of a group on one store by a new one on another. The store that leads
 // the group does it; others return a *LeaderError.
 func (s *Store) Move(ctx context.Context, group, from, to uint64) error {
+	if _, known := s.opts.Peers[to]; from == to || !known && to != s.opts.ID {
+		return fmt.Errorf("%w: from store %d to store %d", ErrBadMove, from, to)
+	}
 	for {
 		done := false
 		err := s.do(ctx, func() (err error) {

@@ -17,7 +17,12 @@ func (o *Options) checkSettings() error {
 	got, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		if err := os.WriteFile(path+".new", []byte(want), 0o644); err != nil {
+		file, err := os.Create(path + ".new")
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(want)
+		if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 			return err
 		}
 		return os.Rename(path+".new", path)
