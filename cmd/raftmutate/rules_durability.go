@@ -100,7 +100,7 @@ func durabilityRemovals() []removal {
 `, `	_ = own
 `}}},
 		{"generation-restored", "the acknowledgement of entries that a snapshot replaced counts for nothing", "§10.2.1; bug 24", []edit{{"internal/raftlog/unstable.go",
-			`u.applying, u.generation+1`, `u.applying, u.generation`}}},
+			`u.open(), u.generation+1`, `u.open(), u.generation`}}},
 		{"applied-ahead", "what is applied is committed, whatever the disk says of the commit index", "§3.8; bug 28", []edit{{"internal/raftlog/log.go",
 			`	committed := max(stored, l.applied)`, `	committed := max(stored, l.first-1)`}}},
 		{"recover-term", "a node starts at least in the term of its last entry", "§3.8; bug 1", []edit{{"recovery.go",

@@ -102,8 +102,8 @@ func logRemovals() []removal {
 			`		u.entries.Truncate(index)
 `, ``}}},
 		{"memory-restored", "what a snapshot replaced does not come back from memory", "§5", []edit{{"internal/raftlog/unstable.go",
-			`	*u = newUnstable(s.Metadata.Index+1, keep)
-`, `	u.stable, u.taken, u.keep = s.Metadata.Index+1, s.Metadata.Index+1, keep
+			`	*u = newUnstable(s.Metadata.Index+1, old.keep)
+`, `	u.stable, u.taken = s.Metadata.Index+1, s.Metadata.Index+1
 `}}},
 		{"memory-unstable", "what is not durable stays in memory", "§3.8", []edit{{"internal/raftlog/unstable.go",
 			`if end > u.stable || u.entries.old.bytes`, `if u.entries.old.bytes`}}},

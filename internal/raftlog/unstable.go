@@ -183,9 +183,11 @@ func (u *unstable) truncate(index uint64) {
 
 // restore replaces everything with a snapshot that is to be written.
 func (u *unstable) restore(s *pb.Snapshot) {
-	keep, applying, generation := u.open().keep, u.applying, u.generation+1
-	*u = newUnstable(s.Metadata.Index+1, keep)
-	u.open().snapshot, u.applying, u.generation = &pendingSnapshot{Snapshot: s}, applying, generation
+	old, generation := u.open(), u.generation+1
+	*u = newUnstable(s.Metadata.Index+1, old.keep)
+	t := u.open()
+	t.snapshot, t.applying = &pendingSnapshot{Snapshot: s}, old.applying
+	u.generation = generation
 }
 
 // toWrite returns the entries that were not handed out for writing yet.
