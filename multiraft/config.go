@@ -33,7 +33,8 @@ type Config struct {
 	// ElectionTick is at least that of the store.
 	SleepTicks int
 
-	// MaxReadyGroups bounds the groups in one Ready. 0 means 1,024.
+	// MaxReadyGroups bounds the groups in one Ready that have something to write or to apply. 0
+	// means 1,024.
 	MaxReadyGroups int
 	// MaxReadyBytes bounds the payload of entries in one Ready: it takes no further group once it
 	// holds as much. 0 means 4 MiB.

@@ -47,8 +47,8 @@
 // For groups that sleep, a batch from the leader's store is a heartbeat. A batch that confirms a
 // newer one is an answer. A replica that wakes makes up for the time asleep
 // ([raft.RawNode.TickAsleep]), and is as if these heartbeats and answers had been sent: election
-// timeouts count from the last of them, check-quorum knows who has answered, leases go on. What
-// does not hold any more is told before the next batch counts:
+// timeouts count from the last of them, check-quorum knows who has answered, leases go on. A
+// store acts on what does not hold any more before the next batch counts:
 //
 //   - A store that is silent for [Config.ElectionTick] ticks, or has another incarnation, wakes the
 //     groups here that it led, and no others. An incarnation rises with each start of a store. To a

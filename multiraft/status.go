@@ -16,8 +16,9 @@ type GroupStatus struct {
 // The first call begins at 0; 0 is returned after the last group. Groups may come and go between
 // calls: one that stays is reported exactly once. No group wakes for it.
 func (s *Store) Status(list []GroupStatus, from, n int) (_ []GroupStatus, next int) {
-	end := min(from+n, len(s.groups))
-	for i := max(from, 0); i < end; i++ {
+	from = max(from, 0)
+	end := from + min(n, len(s.groups)-from)
+	for i := from; i < end; i++ {
 		if g := &s.groups[i]; g.node != nil {
 			list = append(list, GroupStatus{Group: g.id, BasicStatus: g.node.BasicStatus(), Asleep: g.asleep, Err: g.node.Err()})
 		}

@@ -1,6 +1,7 @@
 package multiraft
 
 import (
+	"math"
 	"testing"
 
 	"github.com/ffd200af/raft"
@@ -36,6 +37,9 @@ func TestStatusOfAllGroupsComesInChunks(t *testing.T) {
 		if want := map[bool]int{true: 1}[g != 7 && g != 24]; seen[g] != want {
 			t.Errorf("group %d is reported %d times, want %d", g, seen[g], want)
 		}
+	}
+	if list, next := s.Status(nil, 1, math.MaxInt); len(list) != s.Len()-1 || next != 0 {
+		t.Errorf("from the second group on: %d groups and %d, want %d and 0", len(list), next, s.Len()-1)
 	}
 	if s.touched != touched {
 		t.Error("who only looks has touched a group")

@@ -19,8 +19,7 @@ type Store struct {
 	lists  []list            // the wheel, and the sleeping groups by peer
 
 	peers []*peer // peers[0] is this store
-	// wakesLeft bounds the groups that are woken in this tick; waking says that some list may hold
-	// groups to wake.
+	// waking: some list may hold groups to wake.
 	waking bool
 
 	// queue holds the groups that have work, in the order in which they got it.
