@@ -50,16 +50,16 @@ type scriptReplica struct {
 //	add-stores N [election=10] [beat=1] [sleep=10]
 func handleAddStores(env *InteractionEnv, a *args) error {
 	n := a.number("number of stores", 9)
-	ticks := map[string]uint64{"election": 10, "beat": 1, "sleep": 10}
-	for name, to := range ticks {
-		a.setUint(name, &to)
-		ticks[name] = min(to, math.MaxInt32)
-	}
+	election, beat, sleep := uint64(10), uint64(1), uint64(10)
+	a.setUint("election", &election)
+	a.setUint("beat", &beat)
+	a.setUint("sleep", &sleep)
 	if err := a.done(); err != nil {
 		return err
 	}
 	w := &storeWorld{env: env, cut: map[[2]uint64]bool{}, groups: map[uint64]*property.Observer{}}
-	w.config = multiraft.Config{ElectionTick: int(ticks["election"]), BeatTicks: int(ticks["beat"]), SleepTicks: int(ticks["sleep"])}
+	ticks := func(n uint64) int { return int(min(n, math.MaxInt32)) }
+	w.config = multiraft.Config{ElectionTick: ticks(election), BeatTicks: ticks(beat), SleepTicks: ticks(sleep)}
 	for id := range n {
 		w.stores = append(w.stores, &scriptStore{id: id + 1, replicas: map[uint64]*scriptReplica{}})
 		if err := w.start(w.stores[id]); err != nil {
