@@ -3,7 +3,7 @@ package main
 // manyRemovals take out rules of package multiraft.
 func manyRemovals() []removal {
 	rule := func(file, name, rule, old, new string) removal {
-		return removal{name, rule, "design §8", []edit{{"multiraft/" + file, old, new}}}
+		return removal{name, rule, "package multiraft", []edit{{"multiraft/" + file, old, new}}}
 	}
 	var list []removal
 	list = append(list, peerRemovals(rule)...)
