@@ -66,8 +66,8 @@ func (r *raft) awaitLearner(c *catchUp, w wait, context []byte) {
 	}
 }
 
-// catchUps are the learners of a leader, and the servers that are to become learners. It is nil if
-// there are none.
+// catchUps are the learners of a leader, and the servers that are to become learners. It is nil
+// until there are some.
 type catchUps struct {
 	list []catchUp // sorted by id
 	news []CatchUp // for the next Ready

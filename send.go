@@ -225,7 +225,7 @@ func (a *asyncWrites) mayRest() bool {
 
 // rest drops memory that is not in use. It is called at each tick.
 func (a *asyncWrites) rest() {
-	if a.mayRest() {
+	if a != nil && a.appendResponses == nil {
 		a.gated.rest()
 	}
 }

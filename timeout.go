@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// generator is a SplitMix64 sequence. Election timeouts need spread, not secrecy,
-// and eight bytes of state that belong to the node keep it deterministic.
+// generator is a SplitMix64 sequence. Election timeouts need spread, not secrecy. A node keeps its
+// seed and how many timeouts it has drawn, so the same calls draw the same timeouts.
 type generator uint64
 
 // newGenerator mixes the node's id into the seed, so that a cluster whose nodes
