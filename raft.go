@@ -273,20 +273,26 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 		log:               log,
 		role:              StateFollower,
 	}
+	return written, r.begin(&cfg, config, hs, written.Term)
+}
+
+// begin starts a node that has its options and its log. hs is what it has recovered; durableTerm is
+// the term that is in Storage.
+func (r *raft) begin(cfg *Config, config tracker.Config, hs pb.HardState, durableTerm uint64) error {
 	if cfg.MaxPendingReads != 0 {
 		r.openReads().most = cfg.MaxPendingReads // with the default, the queue is made when it is needed
 	}
 	r.drawElectionTimeout()
 	if cfg.AsyncStorageWrites {
 		r.async = newAsyncWrites(cfg.ReuseMemory)
-		r.async.durableTerm = written.Term
+		r.async.durableTerm = durableTerm
 	}
 	if r.term == 0 {
 		// A new node has promised nothing, so it need not wait out a promise.
 		r.clock = uint64(r.limits.electionTicks())
 	}
 	r.setConfig(config)
-	proof := hs.Term == log.Last().Term
+	proof := hs.Term == r.log.Last().Term
 	limit, err := r.beforeAlone(hs.Commit, proof)
 	if err == nil {
 		err = r.log.CommitTo(limit)
@@ -295,11 +301,11 @@ func (r *raft) start(c *Config) (pb.HardState, error) {
 	case errors.Is(err, ErrUnavailable):
 		r.postponeCommit(hs.Commit, proof)
 	case err != nil:
-		return written, fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
+		return fmt.Errorf("raft: starting %x: %w", cfg.ID, err)
 	}
 	r.logger.Infof("%x starts at term %d: commit %d, applied %d, last entry %v, %s", r.id, r.term, r.log.Committed(), r.log.Applied(), r.log.Last(), config)
 	traceInitState(r)
-	return written, nil
+	return nil
 }
 
 // openLog reads the log that Storage holds.

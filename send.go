@@ -193,8 +193,8 @@ const maxFreeArrays = 8
 
 // asyncWrites is the state of asynchronous storage writes.
 type asyncWrites struct {
-	// gated holds the responses that must wait for the next storage write. What the responses of
-	// storage messages are handed out in comes from it, unless there are pools.
+	// gated holds the responses that must wait for the next storage write. Without pools, the
+	// arrays of Responses are parts of its arrays.
 	gated outbox
 	// The pools hold the arrays of Responses; they are nil without Config.ReuseMemory.
 	appendResponses *responsePool

@@ -281,7 +281,7 @@ func startStore(w *storeWorld, s *scriptStore, a *args) error {
 	return w.start(s)
 }
 
-// handleCutStores loses all batches from a store to another, and handleHealStores none:
+// handleCutStores has all batches from a store to another lost. handleHealStores ends that:
 //
 //	cut-stores FROM TO
 //	heal-stores
