@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,8 +41,9 @@ const (
 	silentTime = time.Second
 	// refusedTime is how long a replica is not asked again that does not share connections.
 	refusedTime = 10 * time.Second
-	// maxHeader bounds the bytes of the header of a request. Package client sends far less.
-	maxHeader = 16 << 10
+	// maxHead bounds the bytes of the target and the header of a request. A frame has a little more
+	// room than that, and the largest body.
+	maxHead = wire.MaxFrame - wire.MaxBody - 1<<10
 	// idleTime is how long a connection is kept without requests. Replicas keep it longer.
 	idleTime = 45 * time.Second
 )
@@ -111,11 +113,10 @@ func response(req *http.Request, a *wire.Answer) *http.Response {
 // mayShare reports whether a request is one for a shared connection.
 func (t *Transport) mayShare(req *http.Request) bool {
 	hasBody := req.Body != nil && req.Body != http.NoBody
-	target := len(req.URL.EscapedPath()) + len(req.URL.RawQuery)
 	switch {
 	case !wire.MayShare(req.URL.Path), req.Header.Get("Upgrade") != "":
 		return false
-	case hasBody && req.ContentLength <= 0, req.ContentLength > wire.MaxBody, target > wire.MaxFrame-wire.MaxBody-maxHeader:
+	case hasBody && req.ContentLength <= 0, req.ContentLength > wire.MaxBody, headSize(req) > maxHead:
 		return false
 	}
 	if t.alone.Proxy == nil {
@@ -123,6 +124,17 @@ func (t *Transport) mayShare(req *http.Request) bool {
 	}
 	proxy, err := t.alone.Proxy(req)
 	return proxy == nil && err == nil
+}
+
+// headSize is about the number of bytes of a request's target and header in a frame, and not less.
+func headSize(req *http.Request) int {
+	size := len(req.URL.RequestURI())
+	for name, values := range req.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + 2*binary.MaxVarintLen32
+		}
+	}
+	return size
 }
 
 // encode returns what is sent of a request.

@@ -179,6 +179,17 @@ func TestWhatMayNotShareHasAConnectionOfItsOwn(t *testing.T) {
 				t.Errorf("%.20s: %.30q, %v", path, got, err)
 			}
 		}
+		for size, want := range map[int]string{maxHead: "alone v", maxHead - 100: "PUT /kv/k v"} {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://r1/kv/k", strings.NewReader("v"))
+			must(t, err)
+			req.Header.Set("Name", large[:size])
+			resp, err := s.RoundTrip(req)
+			must(t, err)
+			if got, err := io.ReadAll(resp.Body); err != nil || string(got) != want {
+				t.Errorf("a header of %d bytes: %q, %v", size, got, err)
+			}
+			must(t, resp.Body.Close())
+		}
 		s.answer = func(*wire.Request) *wire.Answer { return &wire.Answer{Status: wire.StatusAlone} }
 		if got, err := s.get(ctx, http.MethodGet, "/kv/k", ""); err != nil || got != "alone " {
 			t.Errorf("a large answer: %q, %v", got, err)
