@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	kvclient "github.com/ffd200af/raft/examples/kv/client"
 )
 
 const (
@@ -28,9 +30,8 @@ type client struct {
 }
 
 func newClient(addresses [servers]string, home int) *client {
-	transport := &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1}
 	return &client{
-		http: http.Client{Transport: transport, Timeout: requestTime}, addresses: addresses, home: home, at: home,
+		http: http.Client{Transport: kvclient.NewTransport(nil), Timeout: requestTime}, addresses: addresses, home: home, at: home,
 	}
 }
 

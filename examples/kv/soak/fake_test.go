@@ -65,6 +65,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	value, ok := f.values[req.URL.Path]
 	query := req.URL.Query()
 	switch {
+	case req.Method == http.MethodPost:
+		http.NotFound(w, req) // its clients share no connections
 	case write && f.kind == fakeEnds && f.id == 2:
 		fmt.Fprintln(os.Stderr, "the end of the log")
 		os.Exit(7)
