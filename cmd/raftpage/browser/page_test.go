@@ -25,6 +25,7 @@ func TestThePage(t *testing.T) {
 		{"loads", v.loads},
 		{"leads a newcomer to a write that does not commit", v.teaches},
 		{"leads a newcomer who goes another way", v.teachesOnDetours},
+		{"goes on when the links are mended early", v.teachesWhoMendsEarly},
 		{"commits a proposal", v.commits},
 		{"survives a partition that was drawn", v.survives},
 		{"goes back and forth", v.goesBack},
@@ -105,12 +106,13 @@ func (v *visit) teaches(t *testing.T) {
 	v.click("#play")
 	v.wantText("#coach", "7 of 8. ")
 	v.wantText("#record", "S1 steps down: no majority has answered it for an election timeout (check-quorum)")
-	v.wantText("#says", "has another entry 5 and overwrites this one")
+	v.wantText("#says", "has another entry 5. That one overwrites this one when it arrives.")
 	v.wantText("#coach", "leads the others. Press Mend every link")
 	v.tap(`#panel [data-key="Mend every link"]`)
 	v.wantText("#coach", "8 of 8. Break a rule")
 	v.click("#play")
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "a" && n.commit === 5)`)
+	v.wantText("#record", "entry 5 (“b”, term 1) of S1 was overwritten by the entry 5 of term ")
 }
 
 // teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by
@@ -153,6 +155,29 @@ func (v *visit) teachesOnDetours(*testing.T) {
 	v.click("#play")
 }
 
+// teachesWhoMendsEarly mends the links while the old leader still leads.
+func (v *visit) teachesWhoMendsEarly(*testing.T) {
+	v.run(chromedp.Navigate(v.address))
+	v.want(count(".node") + " === 5")
+	v.pick("#speed", "60")
+	v.click("#play")
+	v.wantText("#coach", "2 of 8. ")
+	v.tap("#propose")
+	v.wantText("#coach", "3 of 8. ")
+	v.drag(180, 80, 565, 270)
+	v.wantText("#coach", "4 of 8. ")
+	v.tap("#propose")
+	v.click("#play")
+	v.wantText("#coach", "5 of 8. ")
+	v.tap(`#panel [data-key="Mend every link"]`)
+	v.wantText("#coach", "6 of 8. Read at S1")
+	v.tap(`#panel [data-key="ask nobody"]`)
+	v.wantText("#coach", "7 of 8. Every link is whole. Play")
+	v.click("#play")
+	v.wantText("#coach", "8 of 8. ")
+	v.click("#play")
+}
+
 // isDrawn has raftscript draw the run so far: the picture says why the write does not commit, too.
 func (v *visit) isDrawn(t *testing.T) {
 	script, page := filepath.Join(t.TempDir(), "run.txt"), filepath.Join(t.TempDir(), "run.html")
@@ -177,8 +202,13 @@ func (v *visit) commits(*testing.T) {
 	v.click("#new-form [type=submit]")
 	v.beats(24)
 	v.wantText("#now", "Beat 23,")
-	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "x"+kb.Enter))
+	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "x=5"+kb.Enter))
+	v.wantText("#hint", "type one word of at most 40 letters, such as x5")
+	v.want(`document.querySelector("#data").value === "x=5" && document.querySelector("#error").hidden`)
+	v.run(chromedp.SendKeys(chromedp.CSS("#data"), kb.Backspace+kb.Backspace+kb.Enter))
+	v.wantText("#hint", "S1 has it, and handles it in the next beat.")
 	v.click("#beat")
+	v.want(`document.querySelector("#hint").textContent === "" && document.querySelector("#data").value === ""`)
 	v.wantText("#says", "Entry 4 (“x”, term 1) of S1 is not committed. It is on the disks of S1: 1 of 5, needs 3.")
 	v.want(`[...document.querySelectorAll(".message text")].filter(text => text.textContent === "A 4").length === 4`)
 	v.shoot("travels")
@@ -191,7 +221,9 @@ func (v *visit) survives(*testing.T) {
 	v.drag(180, 80, 565, 270)
 	v.want(count(".link.cut") + " === 6")
 	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "y"+kb.Enter))
-	v.beats(8)
+	v.beats(1)
+	v.want(count(".message.lost") + " >= 3")
+	v.beats(7)
 	v.wantText("#says", "It is on the disks of S1 and S2: 2 of 5, needs 3")
 	v.wantText("#says", "the link between S1 and S3 is cut")
 	v.click(`#panel [data-key="ask a majority"]`)
@@ -321,12 +353,13 @@ func (v *visit) keys(*testing.T) {
 // breaks plays a lesson without its rule until something is broken, and then with the rule.
 func (v *visit) breaks(*testing.T) {
 	v.pick("#rule", "own-term")
-	v.wantText("#lacks", "This is a broken library: it commits entries of earlier terms by counting.")
+	v.wantText("#lacks", "A rule of Raft is missing here: a node commits entries of earlier terms by counting.")
+	v.wantText("#comment", "What nodes with all rules do. Here a rule is missing")
 	v.playLesson(`!document.querySelector("#broken").hidden`)
-	v.wantText("#broken", "leader completeness: node 5 leads term 4 without 1/4, which was committed in term 3")
+	v.wantText("#broken", "leader completeness: S5 leads term 4 without entry 4 of term 1, which was committed in term 3")
 	v.shoot("broken")
 	v.click("#with-rule")
-	v.wantText("#lacks", "This is the whole library")
+	v.wantText("#lacks", "All rules hold here.")
 	v.playLesson(`document.querySelector("#end").disabled`)
 	v.want("document.querySelector('#broken').hidden")
 	v.shoot("whole")

@@ -97,7 +97,7 @@ func (r *Run) propose(a *Action) error {
 		data = letter
 	}
 	if strings.ContainsAny(data, " \t\n=()") || len(data) > 40 {
-		return errors.New("data is a word of at most 40 letters, without = and brackets")
+		return errors.New("type one word of at most 40 letters, such as x5: no spaces, no = and no brackets")
 	}
 	return r.command(fmt.Sprintf("propose %d %s", a.Node, data))
 }

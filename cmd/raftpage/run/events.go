@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
 )
 
@@ -23,6 +24,8 @@ const (
 	Member   Kind = "member"
 	Client   Kind = "client"
 	Broke    Kind = "broken"
+
+	Overwritten Kind = "overwritten"
 )
 
 // Event is something in a run that is worth a mark.
@@ -71,6 +74,9 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 			add(Commits, "S%d commits up to entry %d", id, is.commit)
 			highest = is.commit
 		}
+		for _, text := range overwritten(&env.Nodes[i], was.tail) {
+			add(Overwritten, "%s of S%d was overwritten by %s", text[0], id, text[1])
+		}
 		if is.machine != was.machine {
 			if now := configText(&is.machine.Metadata.ConfState); now != configText(&was.machine.Metadata.ConfState) {
 				add(Member, "S%d takes on the configuration %s", id, now)
@@ -78,6 +84,26 @@ func events(env *rafttest.InteractionEnv, before look, rec *Record, output strin
 		}
 		if is.failed && !was.failed {
 			add(Fault, "S%d stops itself: %v", id, env.Nodes[i].Err())
+		}
+	}
+	return list
+}
+
+// overwritten lists the entries of a tail in whose place the disk of a node has others: what they
+// were, and what is there now.
+func overwritten(n *rafttest.Node, tail []pb.Entry) (list [][2]string) {
+	if len(tail) == 0 {
+		return nil
+	}
+	log := storedLog(n)
+	for i := range tail {
+		was := entryView(&tail[i], "")
+		for j := range log {
+			if log[j].Index == was.Index && log[j].Term != was.Term {
+				list = append(list, [2]string{
+					fmt.Sprintf("entry %d (%s, term %d)", was.Index, was.name(), was.Term), fmt.Sprintf("the entry %d of term %d", was.Index, log[j].Term),
+				})
+			}
 		}
 	}
 	return list

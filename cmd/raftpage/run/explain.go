@@ -32,7 +32,11 @@ func (v *View) explain() []Statement {
 		says = append(says, v.explainCampaign(n))
 	}
 	for i, l := range leaders {
-		if i > 0 {
+		switch {
+		case i > 0 && l.Term == leaders[0].Term:
+			says = append(says, Statement{Mood: "bad", Text: fmt.Sprintf(
+				"S%d leads term %d, and so does S%d. A term must have at most one leader (thesis §3.4).", l.ID, l.Term, leaders[0].ID)})
+		case i > 0:
 			says = append(says, Statement{Mood: "wait", Text: fmt.Sprintf(
 				"S%d still takes itself for the leader of term %d, but S%d leads term %d. S%d steps down when it hears of the later term%s.",
 				l.ID, l.Term, leaders[0].ID, leaders[0].Term, l.ID, v.checkQuorum(l))})
@@ -238,7 +242,8 @@ func (v *View) explainCampaign(c *NodeView) Statement {
 	return s
 }
 
-// refusals says why a candidate does not have the votes of others.
+// refusals says why a candidate does not have the votes of others. A rule that the library lacks is
+// no reason.
 func (v *View) refusals(c *NodeView, halves []half, pre bool) (because []string) {
 	ids := missing(halves)
 	if pre {
@@ -247,17 +252,17 @@ func (v *View) refusals(c *NodeView, halves []half, pre bool) (because []string)
 	for _, id := range ids {
 		n, reason := v.get(id), v.absence(c.ID, id)
 		switch {
-		case n == c && !pre && n.Writes > 0:
+		case n == c && !pre && n.Writes > 0 && !v.lacksDurableVotes():
 			reason = fmt.Sprintf("S%d's own vote counts when it is on its disk: %s", id, n.diskText())
 		case n == c || reason != "":
 		case n.Term > c.Term:
 			reason = fmt.Sprintf("S%d is in the later term %d, and tells S%d so", id, n.Term, c.ID)
-		case !pre && n.Term == c.Term && n.Vote != 0 && n.Vote != c.ID:
+		case !pre && n.Term == c.Term && n.Vote != 0 && n.Vote != c.ID && v.Without != "one-vote":
 			reason = fmt.Sprintf("S%d has voted for S%d in term %d, and votes once in a term", id, n.Vote, n.Term)
-		case n.LastTerm > c.LastTerm || n.LastTerm == c.LastTerm && n.Last > c.Last:
+		case v.Without != "up-to-date" && (n.LastTerm > c.LastTerm || n.LastTerm == c.LastTerm && n.Last > c.Last):
 			reason = fmt.Sprintf("S%d refuses: its log ends at %d in term %d, which is more up-to-date than S%d's, %d in term %d",
 				id, n.Last, n.LastTerm, c.ID, c.Last, c.LastTerm)
-		case !pre && n.Vote == c.ID && n.Term == c.Term && n.Writes > 0:
+		case !pre && n.Vote == c.ID && n.Term == c.Term && n.Writes > 0 && !v.lacksDurableVotes():
 			reason = fmt.Sprintf("S%d votes for S%d when its vote is on its disk: %s", id, c.ID, n.diskText())
 		case v.underWay(c.ID, id, "MsgVote", "MsgPreVote"):
 			reason = fmt.Sprintf("the question to S%d is under way", id)
@@ -269,6 +274,11 @@ func (v *View) refusals(c *NodeView, halves []half, pre bool) (because []string)
 		}
 	}
 	return because
+}
+
+// lacksDurableVotes reports whether a node of this library votes before its vote is on its disk.
+func (v *View) lacksDurableVotes() bool {
+	return v.Without == "vote-written" || v.Without == "responses-gated"
 }
 
 // underWay reports whether a message of one of the types is in flight.

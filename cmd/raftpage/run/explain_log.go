@@ -27,7 +27,7 @@ func (v *View) explainEntries(l *NodeView) []Statement {
 		for _, id := range missing(halves) {
 			s.Because = append(s.Because, v.lacks(l, id, e))
 		}
-	case e.Term < l.Term:
+	case e.Term < l.Term && v.Without != "own-term":
 		s.Text += fmt.Sprintf(" That is a majority, but the entry is from an earlier term. A leader of term %d counts only entries of term %d"+
 			" (thesis §3.6.2), and commits this one together with the first of those.", l.Term, l.Term)
 		if own := v.firstOf(l, l.Term); own != nil && own.Index != e.Index {
@@ -189,9 +189,9 @@ func (v *View) explainLeftovers(leaders []*NodeView) (says []Statement) {
 		case len(leaders) == 0:
 			s.Text += " Only a leader can commit it, and there is none."
 		case e.Index <= leaders[0].Last:
-			s.Text += fmt.Sprintf(" S%d, which leads term %d, has another entry %d and overwrites this one.", leaders[0].ID, leaders[0].Term, e.Index)
+			s.Text += fmt.Sprintf(" S%d, which leads term %d, has another entry %d. That one overwrites this one when it arrives.", leaders[0].ID, leaders[0].Term, e.Index)
 		default:
-			s.Text += fmt.Sprintf(" S%d, which leads term %d, does not have it and overwrites it.", leaders[0].ID, leaders[0].Term)
+			s.Text += fmt.Sprintf(" S%d, which leads term %d, does not have it. S%d's next entry overwrites it.", leaders[0].ID, leaders[0].Term, leaders[0].ID)
 		}
 		for j := range v.Nodes {
 			if len(leaders) > 0 && has(&v.Nodes[j]) {

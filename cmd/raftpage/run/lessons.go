@@ -100,7 +100,7 @@ func Lessons() []Lesson {
 		{"own-term", "commits entries of earlier terms by counting", Options{Nodes: 5, Small: true}, figure37()},
 		{"vote-written", "forgets its vote in a crash", Options{Nodes: 3}, forgottenVote()},
 		{"responses-gated", "acknowledges before its disk has written", Options{Nodes: 3}, earlyAcknowledgement()},
-		{"read-round", "answers reads without a round", Options{Nodes: 5}, staleLeader()},
+		{"read-round", "answers reads without a round of heartbeats", Options{Nodes: 5}, staleLeader()},
 	}
 }
 

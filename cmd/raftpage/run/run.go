@@ -206,7 +206,7 @@ func (r *Run) carryOut() {
 	rec.Broken = r.broken(r.at - 1)
 	if err := r.env.Check(); err != nil {
 		for what := range strings.SplitSeq(err.Error(), "\n") {
-			if !slices.Contains(rec.Broken, what) {
+			if what = plain(what); !slices.Contains(rec.Broken, what) {
 				rec.Broken = append(slices.Clip(rec.Broken), what)
 				rec.Events = append(rec.Events, Event{Kind: Broke, Text: what})
 			}

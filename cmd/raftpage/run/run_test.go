@@ -181,10 +181,23 @@ func TestAnEntryThatNoLeaderHasIsExplained(t *testing.T) {
 	}
 	want(t, events[0].Text, "steps down: no majority has answered it for an election timeout")
 	next := elect(t, r)
-	want(t, says(r), tail+fmt.Sprintf(" S%d, which leads term %d, has another entry 4 and overwrites this one.", next.ID, next.Term))
+	want(t, says(r), tail+fmt.Sprintf(" S%d, which leads term %d, has another entry 4. That one overwrites this one when it arrives.", next.ID, next.Term))
 	beats(t, r, 4)
 	if strings.Contains(says(r), fmt.Sprintf("S%d does not know yet", l.ID)) {
 		t.Errorf("S%d has another entry:\n%s", l.ID, says(r))
+	}
+	do(t, r, Action{Do: "heal"})
+	gone := fmt.Sprintf("Entry 4 (“a”, term 1) of S%d was overwritten by the entry 4 of term %d. It had not committed", l.ID, next.Term)
+	for range 100 {
+		if strings.Contains(says(r), gone) {
+			break
+		}
+		beats(t, r, 1)
+	}
+	want(t, says(r), gone)
+	beats(t, r, lately)
+	if strings.Contains(says(r), "was overwritten") {
+		t.Errorf("%d beats later it says\n%s", lately, says(r))
 	}
 }
 

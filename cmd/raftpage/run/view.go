@@ -148,8 +148,30 @@ func (r *Run) View() *View {
 			v.Messages = append(v.Messages, messageView(m, w.flights[i]))
 		}
 	}
-	v.Says = v.explain()
+	v.Says = append(v.explain(), r.overwrittenLately()...)
 	return v
+}
+
+// lately is for how many beats a page says what was overwritten.
+const lately = 12
+
+// overwrittenLately says which entries were overwritten. With every rule, none of them had
+// committed.
+func (r *Run) overwrittenLately() (says []Statement) {
+	for n := r.at; n > 0 && r.records[n-1].beat > r.world.cursor.beat-lately; n-- {
+		for _, e := range r.records[n-1].Events {
+			if e.Kind != Overwritten {
+				continue
+			}
+			s := Statement{Mood: "ok", Text: strings.ToUpper(e.Text[:1]) + e.Text[1:]}
+			if r.without == "" {
+				s.Text += ". It had not committed, so nothing is lost that a client was promised"
+			}
+			s.Text += "."
+			says = append(says, s)
+		}
+	}
+	return says
 }
 
 // RecordView returns the n-th record, from 1.

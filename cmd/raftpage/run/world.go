@@ -1,6 +1,8 @@
 package run
 
 import (
+	"slices"
+
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
@@ -54,6 +56,7 @@ type nodeLook struct {
 	term    uint64
 	commit  uint64
 	machine *pb.Snapshot
+	tail    []pb.Entry // those on its disk that it has not applied
 }
 
 func lookAtAll(env *rafttest.InteractionEnv) look {
@@ -72,6 +75,11 @@ func lookAt(n *rafttest.Node) nodeLook {
 	st := n.BasicStatus()
 	l.up, l.failed = true, n.Err() != nil
 	l.role, l.term, l.commit = st.RaftState, st.Term, st.Commit
+	log := storedLog(n)
+	from := slices.IndexFunc(log, func(e pb.Entry) bool { return e.Index > l.machine.Metadata.Index })
+	if from >= 0 {
+		l.tail = slices.Clone(log[from:])
+	}
 	return l
 }
 

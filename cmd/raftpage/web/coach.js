@@ -10,6 +10,8 @@ const isCut = (v, a, b) => v.cut.some((l) => l.includes(a.id) && l.includes(b.id
 const reached = (v, from) => v.nodes.filter((n) => n.member === "voter" && !["down", "stopped"].includes(n.role) && (n === from || !isCut(v, n, from)));
 const needed = (v) => Math.floor(v.nodes.filter((n) => n.member === "voter").length / 2) + 1;
 const lacksMajority = (v, n) => reached(v, n).length < needed(v);
+// cutOff is a leader that reaches no majority.
+const cutOff = (v) => v.nodes.find((n) => n.role === "leader" && lacksMajority(v, n));
 const names = (nodes) => nodes.map((n) => "S" + n.id).join(", ");
 
 // stuck is the entry that waits for nodes that cannot be reached.
@@ -48,21 +50,24 @@ const tasks = [
   },
   {
     text: () => "Time stands still again. Why does the entry not commit? Look at the logs, and at “What waits for what”. Next goes on.",
-    done: () => false,
+    done: (v) => !cutOff(v), // somebody has mended the links, or time has gone on
   },
   {
-    text: () => "Read at this leader: ask a majority, by lease, and ask nobody. Which reads are answered? Then play, and see the old leader step down.",
-    done: (v) => v.reads.length > 0 && !v.nodes.some((n) => n.role === "leader" && lacksMajority(v, n)),
+    text: (v) => !cutOff(v)
+      ? `Read at ${leader(v) ? names([leader(v)]) : "any node"}: ask a majority, by lease, and ask nobody. Then play. Which reads are answered?`
+      : "Read at this leader: ask a majority, by lease, and ask nobody. Which reads are answered? Then play, and see the old leader step down.",
+    done: (v) => v.reads.length > 0 && !cutOff(v),
   },
   {
     text: (v) => {
+      if (leader(v) && v.cut.length === 0) return "Every link is whole. Play, and see which entries stay.";
       if (leader(v)) return `${names([leader(v)])} leads the others. Press Mend every link, play, and see which entries stay.`;
       const down = v.nodes.filter((n) => n.role === "down");
       return v.nodes.length - down.length < needed(v) ? `No majority is up. Choose ${names(down.slice(0, 1))} in the picture, press Restart, and play.` : "Play on until the others have a leader.";
     },
     done: (v) => leader(v) && v.cut.length === 0 && new Set(v.nodes.filter((n) => n.role !== "down").map((n) => `${n.last} ${n.lastTerm} ${n.commit}`)).size === 1,
   },
-  { text: () => "Break a rule: choose a library that lacks one, and play the lesson. Then play it with the rule.", done: () => false },
+  { text: () => "Break a rule: choose at the top what goes wrong, and play the lesson. Then play it with the rule.", done: () => false },
 ];
 
 let task = 0;

@@ -16,7 +16,7 @@ export async function begin() {
   await use("");
   lessons = call("lessons").lessons;
   const stories = await (await fetch("stories.json")).json();
-  $("rule").append(...lessons.map((l) => html("option", { value: l.rule }, "… " + l.title)));
+  $("rule").append(...lessons.map((l) => html("option", { value: l.rule }, "a node " + l.title)));
   $("story").append(...stories.map((s) => html("option", { value: s.file, title: s.about }, s.file.replace(".txt", "").replaceAll("_", " "))));
   newCluster();
 }
@@ -24,7 +24,7 @@ export async function begin() {
 // use runs a library that lacks a rule, or the whole one. It is compiled when it is asked for.
 async function use(rule) {
   $("wait").hidden = false;
-  $("wait").textContent = rule ? "The library is compiled without this rule …" : "Loading the library …";
+  $("wait").textContent = rule ? "Taking the rule out. This takes some seconds …" : "Loading the library …";
   document.body.classList.add("busy");
   try {
     await load(rule);
@@ -83,8 +83,8 @@ function drawLacks() {
   if (!about) return;
   $("lacks").classList.toggle("whole", !lacks);
   $("lacks").querySelector("span").textContent = lacks
-    ? `This is a broken library: it ${about.title}.`
-    : `This is the whole library, in the lesson about one that ${about.title}.`;
+    ? `A rule of Raft is missing here: a node ${about.title}.`
+    : `All rules hold here. Without the rule of this lesson, a node ${about.title}.`;
   $("with-rule").hidden = !lesson;
   $("with-rule").textContent = lacks ? "Same lesson with the rule" : "Same lesson without the rule";
 }

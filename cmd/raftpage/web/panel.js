@@ -1,19 +1,19 @@
 // The node or message that is chosen, and what can be done to it.
 
 import { html, redraw, button } from "./dom.js";
-import { state, act, select } from "./state.js";
+import { state, act, select, showError } from "./state.js";
 import { describe } from "./messages.js";
 
 const panel = document.querySelector("#panel");
 const knows = document.querySelector("#knows");
 
+let typed = ""; // in the field for data
+let hint = { step: -1 }; // what is said below it: an error until the text changes, else for one step
+
 // draw draws the panel. A text that somebody is typing stays.
 export function draw() {
-  const typed = panel.querySelector("#data")?.value ?? "";
   const message = state.view.messages.find((m) => m.number === state.message);
   redraw(panel, ...(message ? messagePanel(message) : nodePanel(state.view.nodes[state.selected - 1])));
-  const data = panel.querySelector("#data");
-  if (data) data.value = typed;
   const leader = message ? null : state.view.nodes[state.selected - 1];
   knows.hidden = !leader?.progress.length;
   redraw(knows, knows.hidden ? null : progress(leader));
@@ -43,8 +43,9 @@ function nodePanel(n) {
     html("div", { class: "buttons" },
       html("span", { class: "what" }, "Write"),
       html("form", { class: "inline", onsubmit: (event) => propose(event, n.id) },
-        html("input", { id: "data", size: 6, maxlength: 40, placeholder: "data", "aria-label": "Data to propose", autocomplete: "off", "data-key": "data" }),
-        html("button", { type: "submit", id: "propose", disabled: down, "data-key": "propose" }, "Propose"))),
+        dataField(),
+        html("button", { type: "submit", id: "propose", disabled: down, "data-key": "propose" }, "Propose")),
+      html("p", { id: "hint", role: "status", class: hint.bad ? "bad" : "" }, hint.bad || hint.step === state.view.at ? hint.text : "")),
     html("div", { class: "buttons", role: "group", "aria-label": "Reads" },
       html("span", { class: "what" }, "Read"),
       go("ask a majority", { do: "read" }, { disabled: down, title: "A linearizable read: the leader proves with a round of heartbeats that it still leads (thesis §6.4)" }),
@@ -74,12 +75,34 @@ function nodePanel(n) {
   ];
 }
 
+function dataField() {
+  const field = html("input", {
+    id: "data", size: 6, maxlength: 40, placeholder: "data", "aria-label": "Data to propose", "aria-describedby": "hint", autocomplete: "off", "data-key": "data",
+    oninput: (event) => {
+      typed = event.target.value;
+      if (hint.bad) hint = { step: -1 };
+      if (hint.step < 0) panel.querySelector("#hint").textContent = "";
+    },
+  });
+  field.value = typed;
+  return field;
+}
+
+// propose proposes what is typed. What is wrong with it is said below the field, and it stays.
 function propose(event, node) {
   event.preventDefault();
-  const data = event.target.elements.data;
-  const text = data.value;
-  data.value = "";
-  act({ do: "propose", node, text });
+  const text = typed;
+  typed = event.target.elements.data.value = "";
+  const error = act({ do: "propose", node, text });
+  hint = { step: state.view.at, text: "" };
+  if (error) {
+    showError("");
+    typed = text;
+    hint = { step: state.view.at, text: error, bad: true };
+  } else if (!state.playing && state.view.record.output.trim() === "ok") {
+    hint.text = `S${node} has it, and handles it in the next beat.`;
+  }
+  draw();
 }
 
 function linkButton(n, o) {

@@ -15,17 +15,19 @@ export function draw() {
       s.because ? html("ul", {}, ...s.because.map((why) => html("li", {}, why))) : null);
   });
   document.querySelector("#says").replaceChildren(...list);
-  show("#broken", brokenText(view));
+  showBroken(view);
   showComment(view);
 }
 
 // showComment shows what a story says, in paragraphs and tables, and how to go on.
-function showComment({ comment, at, len }) {
+function showComment(view) {
+  const { comment, at, len } = view;
   const place = document.querySelector("#comment");
   place.hidden = !comment;
   if (!comment) return;
   const text = comment.replace(/\nSubject: .*$/, "").replace(/(\S)\n(?=\S)/g, "$1 ");
   const lines = text.split("\n").map((line) => html(line.startsWith(" ") ? "pre" : "div", {}, line));
+  if (view.without) lines.unshift(html("div", { class: "legend" }, "What nodes with all rules do. Here a rule is missing: compare with the picture."));
   if (at < len) lines.push(html("div", { class: "legend" }, "▶ play goes on to the next comment, or to the end."));
   place.replaceChildren(...lines);
 }
@@ -35,16 +37,22 @@ export function brokenNames(view) {
   return [...new Set((view.broken ?? []).map((what) => what.split(":")[0]))];
 }
 
-function brokenText(view) {
-  const lines = brokenNames(view).map((name) => {
+// plainest are the properties that a newcomer knows, the best known first.
+const plainest = ["election safety", "leader completeness", "state machine safety", "read safety"];
+
+// showBroken shows the best known property that is broken, and folds the others.
+function showBroken(view) {
+  const rank = (name) => (plainest.includes(name) ? plainest.indexOf(name) : plainest.length);
+  const lines = brokenNames(view).sort((a, b) => rank(a) - rank(b)).map((name) => {
     const all = view.broken.filter((what) => what.startsWith(name + ":"));
     return all[0] + (all.length > 1 ? ` (and ${all.length - 1} more)` : "");
   });
-  return lines.length > 0 ? "Broken! " + lines.join("\n") : "";
-}
-
-function show(selector, text) {
-  const place = document.querySelector(selector);
-  place.hidden = !text;
-  if (place.textContent !== (text || "")) place.textContent = text || "";
+  const place = document.querySelector("#broken");
+  place.hidden = lines.length === 0;
+  const text = lines.join("\n");
+  if (place.dataset.text === text) return; // what is unfolded stays so
+  place.dataset.text = text;
+  const [first, ...others] = lines;
+  place.replaceChildren("Broken! ", first ?? "");
+  if (others.length > 0) place.append(html("details", {}, html("summary", {}, `broken, too: ${others.length}`), others.join("\n")));
 }

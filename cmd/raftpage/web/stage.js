@@ -32,6 +32,8 @@ export function draw() {
   move();
 }
 
+// isLost reports whether a message is on a link that is cut.
+const isLost = (m) => isCut(Math.min(m.from, m.to), Math.max(m.from, m.to));
 const isCut = (a, b) => state.view.cut.some((l) => l[0] === a && l[1] === b);
 
 // pairs lists the links.
@@ -128,17 +130,18 @@ function captions(n) {
 // message is a pill that move puts in its place.
 function message(m) {
   const text = label(m);
+  const about = describe(m) + (isLost(m) ? ", is lost at the cut" : "");
   const width = 14 + 8 * text.length;
   const choose = () => selectMessage(m.number);
   const onkeydown = (event) => {
     if (event.key === "Enter") choose();
   };
   return svg("g", {
-    class: "message" + (m.number === state.message ? " selected" : "") + (m.reject ? " reject" : ""),
-    tabindex: 0, role: "button", "aria-label": describe(m), "data-key": "message" + m.number, "data-number": m.number,
+    class: "message" + (m.number === state.message ? " selected" : "") + (m.reject ? " reject" : "") + (isLost(m) ? " lost" : ""),
+    tabindex: 0, role: "button", "aria-label": about, "data-key": "message" + m.number, "data-number": m.number,
     onclick: choose, onkeydown,
   },
-  svg("title", {}, describe(m)),
+  svg("title", {}, about),
   svg("rect", { class: termClass(m.term), x: -width / 2, y: -10, width, height: 20, rx: m.type.endsWith("Resp") ? 10 : 3 }),
   svg("text", { y: 5, "text-anchor": "middle" }, text),
   );
@@ -159,7 +162,7 @@ export function move() {
     const along = { x: (to.x - from.x) / length, y: (to.y - from.y) / length };
     const key = `${m.from}-${m.to}`;
     lane[key] = (lane[key] ?? -1) + 1;
-    const way = radius + (length - 2 * radius) * part - 44 * lane[key];
+    const way = radius + (length - 2 * radius) * (isLost(m) ? Math.min(part, 0.5) : part) - 44 * lane[key];
     const x = from.x + along.x * way - along.y * 13;
     const y = from.y + along.y * way + along.x * 13;
     layers.messages.children[i]?.setAttribute("transform", `translate(${x} ${y})`);

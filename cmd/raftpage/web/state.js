@@ -47,13 +47,14 @@ function choose(view) {
   if (state.selected > view.nodes.length) state.selected = 1;
 }
 
-// act does something to the cluster. What a client is told is shown.
+// act does something to the cluster. What a client is told is shown. It returns the error.
 export function act(action) {
   state.chosen = true;
   const { view, error } = ask("do", JSON.stringify(action));
   const { command, note, output } = view?.record ?? {};
   const told = /^(propose|campaign|transfer|add-server|step-down|restart)/.test(command) || note.startsWith("stale-read");
   showNotice(!error && told && output.trim() !== "ok" ? `${command || "A read"}: ${output.trim()}` : "");
+  return error;
 }
 
 function showNotice(text) {
