@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -26,6 +28,7 @@ func TestThePage(t *testing.T) {
 		{"leads a newcomer to a write that does not commit", v.teaches},
 		{"leads a newcomer who goes another way", v.teachesOnDetours},
 		{"goes on when the links are mended early", v.teachesWhoMendsEarly},
+		{"shows on a phone what a task is about", v.teachesOnAPhone},
 		{"commits a proposal", v.commits},
 		{"survives a partition that was drawn", v.survives},
 		{"goes back and forth", v.goesBack},
@@ -176,6 +179,24 @@ func (v *visit) teachesWhoMendsEarly(*testing.T) {
 	v.click("#play")
 	v.wantText("#coach", "8 of 8. ")
 	v.click("#play")
+}
+
+func (v *visit) teachesOnAPhone(*testing.T) {
+	call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1})
+	v.run(chromedp.Navigate(v.address))
+	v.want(count(".node") + " === 5")
+	inView := func(selector string) {
+		v.want(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; })()`, selector))
+	}
+	v.pick("#speed", "60")
+	v.click("#play")
+	v.wantText("#coach", "2 of 8. ")
+	inView("#propose")
+	v.tap("#propose")
+	v.wantText("#coach", "3 of 8. ")
+	inView("#stage")
+	v.click("#play")
+	call(v.tab, emulation.ClearDeviceMetricsOverride, cdp.Empty{})
 }
 
 // isDrawn has raftscript draw the run so far: the picture says why the write does not commit, too.

@@ -61,3 +61,17 @@ func TestTwoLeadersOfATermAreAFault(t *testing.T) {
 	}
 	t.Errorf("it says %+v", v.explain())
 }
+
+func TestACommittedEntryThatTheLeaderLacksIsAFault(t *testing.T) {
+	a := []EntryView{{Index: 3, Term: 1, Kind: "data", Text: "a", State: "durable"}}
+	v := View{Nodes: []NodeView{
+		{ID: 1, Role: "down", Applied: 3, Begin: 2, Last: 3, Entries: a},
+		{ID: 2, Role: "follower", Commit: 2, Begin: 2, Last: 3, Entries: a, up: true},
+		{ID: 3, Role: "leader", Term: 2, Commit: 2, Begin: 2, Last: 3, Entries: []EntryView{{Index: 3, Term: 2, State: "durable"}}, up: true},
+	}}
+	v.config.Voters = []uint64{1, 2, 3}
+	says := v.explainLeftovers(v.with("leader"))
+	if len(says) != 1 || says[0].Mood != "bad" || !strings.HasPrefix(says[0].Text, "Entry 3 (“a”, term 1) was committed. S3") {
+		t.Errorf("it says %+v", says)
+	}
+}

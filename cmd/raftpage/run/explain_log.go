@@ -185,6 +185,9 @@ func (v *View) explainLeftovers(leaders []*NodeView) (says []Statement) {
 		has := func(n *NodeView) bool { return n.Begin < e.Index && n.holds(e) != "" }
 		s := Statement{Mood: "wait", Text: fmt.Sprintf("Entry %d (%s, term %d) is not committed. It is in the logs of %s.",
 			e.Index, e.name(), e.Term, tally(v.quorum(has)))}
+		if v.committed(e) {
+			s = Statement{Mood: "bad", Text: fmt.Sprintf("Entry %d (%s, term %d) was committed.", e.Index, e.name(), e.Term)}
+		}
 		switch {
 		case len(leaders) == 0:
 			s.Text += " Only a leader can commit it, and there is none."
@@ -201,6 +204,14 @@ func (v *View) explainLeftovers(leaders []*NodeView) (says []Statement) {
 		says = append(says, s)
 	}
 	return says
+}
+
+// committed reports whether a node knows, or knew before it crashed, an entry as committed. While
+// every rule holds, the newest leader has all such entries.
+func (v *View) committed(e *EntryView) bool {
+	return slices.ContainsFunc(v.Nodes, func(n NodeView) bool {
+		return n.Begin < e.Index && e.Index <= max(n.Commit, n.Applied) && n.holds(e) != ""
+	})
 }
 
 // leftover is the first entry of a node that no leader has, or without a leader, the first that is

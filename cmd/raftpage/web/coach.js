@@ -18,7 +18,8 @@ const names = (nodes) => nodes.map((n) => "S" + n.id).join(", ");
 const stuck = (v) => v.says.some((s) => s.text.includes("is not committed") && s.because?.some((why) => /is cut|is down/.test(why))
   && !s.because.some((why) => /under way|writes it|yet to/.test(why)));
 
-// tasks say what to do. Where pause is set, time stands still once a task is done.
+// tasks say what to do. Where pause is set, time stands still once a task is done. On a small screen,
+// what a task is about comes into view when the task begins.
 const tasks = [
   {
     text: () => "Press play. The rings are election timeouts. The node whose timeout passes first asks for votes, and leads when a majority votes for it.",
@@ -27,6 +28,7 @@ const tasks = [
   {
     text: (v) => `${names([leader(v)])} leads ★. Write something: press Propose. The entry goes to the others, and commits when a majority has it on disk.`,
     needs: leader,
+    shows: "#propose",
     done: (v) => v.nodes.some((n) => n.content !== ""),
   },
   {
@@ -38,12 +40,14 @@ const tasks = [
       return v.cut.length > 0 ? `${task} ${names([l])} still reaches ${names(reached(v, l))}, and ${needed(v)} are a majority: cut more.` : task;
     },
     needs: leader,
+    shows: "#stage",
     done: (v) => lacksMajority(v, leader(v)),
     pause: true,
   },
   {
     text: (v) => `Time stands still: ${names([leader(v)])} reaches ${reached(v, leader(v)).length} of ${v.nodes.length}, and a majority is ${needed(v)}. Press Propose there, then play.`,
     needs: leader,
+    shows: "#propose",
     undone: (v) => !lacksMajority(v, leader(v)), // somebody else leads by now
     done: stuck,
     pause: true,
@@ -71,7 +75,9 @@ const tasks = [
 ];
 
 let task = 0;
+let shown = 0; // the task that was drawn last
 let closed = false;
+const small = matchMedia("(max-width: 900px)");
 
 // draw shows the first task that is not done. A story or a lesson speaks for itself.
 export function draw() {
@@ -88,6 +94,9 @@ export function draw() {
   const place = box.querySelector(".text");
   const text = `${task + 1} of ${tasks.length}. ${isPossible(view) ? tasks[task].text(view) : "There is no leader now. Play on until there is one."}`;
   if (place.textContent !== text) place.textContent = text;
+  const { shows } = tasks[task];
+  if (shows && task !== shown && small.matches) document.querySelector(shows).scrollIntoView({ block: "center" });
+  shown = task;
 }
 
 const isPossible = (v) => !tasks[task].needs || Boolean(tasks[task].needs(v));
