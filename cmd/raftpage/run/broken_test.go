@@ -26,6 +26,9 @@ func TestAMissingRuleIsNoReason(t *testing.T) {
 		"one-vote":   "votes once in a term",
 		"up-to-date": "more up-to-date",
 		"own-term":   "counts only entries of term",
+
+		"vote-written":    "vote counts when it is on its disk",
+		"responses-gated": "vote counts when it is on its disk",
 	} {
 		for _, without := range []string{"", rule} {
 			v := View{Without: without, Nodes: []NodeView{
@@ -34,6 +37,9 @@ func TestAMissingRuleIsNoReason(t *testing.T) {
 				{ID: 3, Role: "follower", Term: 2, up: true, Last: 4, LastTerm: 1, hardTerm: 2},
 			}}
 			v.config.Voters = []uint64{1, 2, 3}
+			if rule == "vote-written" || rule == "responses-gated" {
+				v.Nodes[0].Writes, v.Nodes[0].hardVote = 1, 0
+			}
 			s := v.explainCampaign(&v.Nodes[0])
 			if rule == "own-term" {
 				for i := range v.Nodes {
