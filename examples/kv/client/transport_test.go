@@ -278,6 +278,7 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		try(silentTime / 2) // too short to say
 		try(silentTime)
 		conns(1)
+		synctest.Wait()
 		s.answer = func(q *wire.Request) *wire.Answer {
 			if q.Target == "/kv/silent" {
 				return nil

@@ -83,7 +83,6 @@ func (w *writes) Write(b []byte) (int, error) {
 
 func (w *writes) SetWriteDeadline(time.Time) error { return nil }
 
-// TestFramesThatWaitAreWrittenAtOnce.
 func TestFramesThatWaitAreWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, conn, end, ended := NewOutbox(), &writes{}, make(chan struct{}), make(chan error)
@@ -101,6 +100,7 @@ func TestFramesThatWaitAreWrittenAtOnce(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		put("d")
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if !reflect.DeepEqual(conn.all, []string{"a", "bcbcbc", "d"}) || wrote != 8 {
 			t.Errorf("%q, %d frames", conn.all, wrote)
 		}
