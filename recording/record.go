@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/ffd200af/raft/internal/input"
 )
 
 // Kind says what a record is. In brackets are its numbers, and its blobs behind a semicolon.
@@ -150,59 +152,33 @@ func decode(data []byte) (Record, error) {
 	if len(data) == 0 {
 		return Record{}, fmt.Errorf("%w: an empty record", ErrDamaged)
 	}
-	d := decoder{data: data[1:]}
+	d := input.Reader{Data: data[1:]}
 	r := Record{Kind: Kind(data[0])}
-	for n := d.count(); n > 0; n-- {
-		r.Numbers = append(r.Numbers, d.number())
+	for n := countOf(&d); n > 0; n-- {
+		r.Numbers = append(r.Numbers, d.Uvarint())
 	}
-	for n := d.count(); n > 0; n-- {
-		r.Blobs = append(r.Blobs, d.blob())
+	for n := countOf(&d); n > 0; n-- {
+		r.Blobs = append(r.Blobs, blobOf(&d))
 	}
-	if d.bad || len(d.data) > 0 {
+	if !d.Done() {
 		return Record{}, fmt.Errorf("%w: a %s of %d bytes does not add up", ErrDamaged, r.Kind, len(data))
 	}
 	return r, nil
 }
 
-// decoder takes values from the front of data.
-type decoder struct {
-	data []byte
-	bad  bool
-}
-
-func (d *decoder) number() uint64 {
-	v, n := binary.Uvarint(d.data)
-	if n <= 0 {
-		d.bad, d.data = true, nil
+// countOf reads a number of things that take a byte at least; none where the record ends before it.
+func countOf(d *input.Reader) int {
+	if len(d.Data) == 0 {
 		return 0
 	}
-	d.data = d.data[n:]
-	return v
+	return d.Count(1)
 }
 
-// count is a number of things that take a byte at least; none where the record ends before it.
-func (d *decoder) count() uint64 {
-	if len(d.data) == 0 {
-		return 0
-	}
-	n := d.number()
-	if n > uint64(len(d.data)) {
-		d.bad, d.data = true, nil
-		return 0
-	}
-	return n
-}
-
-func (d *decoder) blob() []byte {
-	n := d.number()
+// blobOf reads bytes after their number and one more; 0 stands for nil.
+func blobOf(d *input.Reader) []byte {
+	n := d.Uvarint()
 	if n == 0 {
 		return nil
 	}
-	if n--; n > uint64(len(d.data)) {
-		d.bad, d.data = true, nil
-		return nil
-	}
-	b := d.data[:n:n]
-	d.data = d.data[n:]
-	return b
+	return d.Bytes(n - 1)
 }
