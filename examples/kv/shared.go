@@ -188,7 +188,9 @@ func (s *requestStream) answer(q *sharedRequest) {
 	s.out.Put(w.AppendFrame)
 }
 
-func (s *requestStream) request(ctx context.Context, q *sharedRequest, target *url.URL) *http.Request {
+func (s *requestStream) request(
+	ctx context.Context, q *sharedRequest, target *url.URL,
+) *http.Request {
 	req := &http.Request{
 		Method: q.Method, URL: target, RequestURI: q.Target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: q.Header, Body: http.NoBody, Host: s.begun.Host, RemoteAddr: s.begun.RemoteAddr, TLS: s.begun.TLS,

@@ -20,7 +20,9 @@ import (
 )
 
 // openShared is the request of a connection of many requests.
-var openShared = fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", wire.Path, wire.Protocol)
+var openShared = fmt.Sprintf(
+	"POST %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n",
+	wire.Path, wire.Protocol)
 
 // sharedConn is a client's end of such a connection.
 type sharedConn struct {

@@ -105,7 +105,10 @@ func (s *sharer) get(ctx context.Context, method, path, body string) (string, er
 	return string(answer), errors.Join(err, resp.Body.Close())
 }
 
-func sharing(t *testing.T, answer func(q *wire.Request) *wire.Answer, f func(t *testing.T, ctx context.Context, s *sharer)) {
+func sharing(
+	t *testing.T, answer func(q *wire.Request) *wire.Answer,
+	f func(t *testing.T, ctx context.Context, s *sharer),
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)

@@ -15,7 +15,8 @@ import (
 // on disk and all state machines. Everybody else talks to it through channels and the inbox.
 
 // errLost ends a store of which others have heard another life, which was not before this one.
-var errLost = errors.New("the folder of this store is lost or old; other stores have heard of a newer one: move its replicas away, and start it with another id")
+var errLost = errors.New("the folder of this store is lost or old; other stores have heard of a " +
+	"newer one: move its replicas away, and start it with another id")
 
 var always = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 

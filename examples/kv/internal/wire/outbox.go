@@ -33,7 +33,9 @@ func (o *Outbox) Put(appendFrame func([]byte) []byte) {
 
 // Run writes to a connection until that fails or end is closed. What is written at once may take
 // the given time. Run reports the number of frames that it has written.
-func (o *Outbox) Run(conn net.Conn, within time.Duration, end <-chan struct{}, wrote func(frames int)) error {
+func (o *Outbox) Run(
+	conn net.Conn, within time.Duration, end <-chan struct{}, wrote func(frames int),
+) error {
 	for {
 		select {
 		case <-o.ready:

@@ -83,7 +83,9 @@ func (a *Answer) Decode(b []byte) error {
 
 // appendFrame appends a frame with what requests and answers have in common, and between ID and
 // header what they have not.
-func appendFrame(b []byte, id uint64, header http.Header, body []byte, own func([]byte) []byte) []byte {
+func appendFrame(
+	b []byte, id uint64, header http.Header, body []byte, own func([]byte) []byte,
+) []byte {
 	start := len(b)
 	b = append(b, make([]byte, HeadSize)...)
 	b = own(binary.BigEndian.AppendUint64(b, id))
