@@ -36,7 +36,7 @@ unit:
 
 # A page with a picture for each script in testdata, and an index: begin with site/index.html.
 stories:
-	go run ./cmd/raftscript stories -o site testdata/*.txt
+	go run ./cmd/raftscript stories -o site testdata/*.txt testdata/multiraft/*.txt
 
 # The pages of the example and of raftpage, and pictures of runs, in headless Chromium, which is
 # installed if there is none.

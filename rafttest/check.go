@@ -42,7 +42,7 @@ func (env *InteractionEnv) starts(idx int) {
 	env.observer.Believed = max(env.observer.Believed, n.rec.Durable.Base)
 	n.rec.Starts(n.state())
 	n.rec.Machine, n.rec.Conf = n.machine().Metadata.Index, n.machine().Metadata.ConfState
-	env.drawLog(n)
+	env.drawLog(n.id(), n)
 	env.observe(idx)
 }
 
@@ -163,14 +163,14 @@ func sameEntry(a, b *pb.Entry) bool {
 	return a.Index == b.Index && a.Term == b.Term && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
 }
 
-func storedLog(n *Node) ([]pb.Entry, error) {
-	first, err := n.FirstIndex()
+func storedLog(s raft.Storage) ([]pb.Entry, error) {
+	first, err := s.FirstIndex()
 	if err != nil {
 		return nil, err
 	}
-	last, err := n.LastIndex()
+	last, err := s.LastIndex()
 	if err != nil || last < first {
 		return nil, err
 	}
-	return n.Entries(first, last+1, math.MaxUint64)
+	return s.Entries(first, last+1, math.MaxUint64)
 }

@@ -83,7 +83,7 @@ func commands() map[string]handler {
 		"add-group":        handleAddGroup,
 		"campaign-group":   onGroup(campaignGroup),
 		"propose-group":    onGroup(proposeGroup),
-		"lease-read-group": func(env *InteractionEnv, a *args) error { return onGroup(env.leaseReadGroup)(env, a) },
+		"lease-read-group": onGroup(leaseReadGroup),
 		"remove-group":     onGroup(removeGroup),
 		"kill-store":       onStore(true, killStore),
 		"start-store":      onStore(false, startStore),
@@ -117,6 +117,9 @@ func (env *InteractionEnv) Run(d datadriven.TestData) string {
 	env.Output.Reset()
 	env.doing = describeCommand(&d)
 	err := env.dispatch(&d)
+	if env.stores != nil {
+		env.stores.drawIdle()
+	}
 	if err != nil {
 		// Past the logger: an error is told even when everything else is silenced.
 		env.Output.Builder.WriteString(err.Error())

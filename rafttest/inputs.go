@@ -187,6 +187,6 @@ func (env *InteractionEnv) Compact(idx int, newFirstIndex uint64) error {
 	}
 	env.draw(n, picture.Write, fmt.Sprintf("compacts the log to %d", newFirstIndex))
 	err = n.Storage.Compact(newFirstIndex)
-	env.drawLog(n)
+	env.drawLog(n.id(), n)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/multiraft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
@@ -23,6 +24,7 @@ type storeWorld struct {
 	wire   []*multiraft.Batch
 	cut    map[[2]uint64]bool
 	groups map[uint64]*property.Observer
+	idle   idleTime
 	beats  int // batches without content
 	shown  int // the last tick that has a header
 }
@@ -67,6 +69,7 @@ func handleAddStores(env *InteractionEnv, a *args) error {
 		}
 	}
 	env.stores = w
+	env.Options.Picture.Lane("store")
 	return nil
 }
 
@@ -101,6 +104,8 @@ func (w *storeWorld) startReplica(r *scriptReplica) error {
 	r.Node.Recovers(view, hs)
 	r.Node.Starts(property.State{HardState: hs, Applied: view.Base})
 	r.Node.Conf = cs
+	w.env.drawLog(r.config.ID, r)
+	w.shows(r.store)
 	return nil
 }
 
@@ -135,7 +140,7 @@ func handleAddGroup(env *InteractionEnv, a *args) error {
 	}
 	cfg.LeaseDriftTicks = int(min(drift, math.MaxInt32))
 	snap := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: pb.ConfState{Voters: members[0]}}}
-	o := &property.Observer{Report: env.observer.Report, Lenient: true}
+	o := &property.Observer{Report: env.observer.Report, Watch: w.watch(group), Lenient: true}
 	o.Begins(1, 1)
 	w.groups[group] = o
 	for _, id := range members[0] {
@@ -149,10 +154,10 @@ func handleAddGroup(env *InteractionEnv, a *args) error {
 		if err := r.SetHardState(pb.HardState{Term: 1, Commit: 1}); err != nil {
 			return err
 		}
+		s.replicas[group] = r
 		if err := w.startReplica(r); err != nil {
 			return err
 		}
-		s.replicas[group] = r
 	}
 	return nil
 }
@@ -197,16 +202,20 @@ func onStore(live bool, do func(w *storeWorld, s *scriptStore, a *args) error) h
 }
 
 // onGroup is onStore for a group on a store.
-func onGroup(do func(s *scriptStore, group uint64, a *args) error) handler {
+func onGroup(do func(w *storeWorld, s *scriptStore, group uint64, a *args) error) handler {
 	return onStore(true, func(w *storeWorld, s *scriptStore, a *args) error {
-		err := do(s, a.number("group", math.MaxInt32), a)
+		p, group := w.env.Options.Picture, a.number("group", math.MaxInt32)
+		p.Group(group)
+		p.Event(s.id, picture.Input, w.env.doing)
+		err := do(w, s, group, a)
+		p.Refuse(s.id, err)
 		w.shows(s)
 		return err
 	})
 }
 
 // campaignGroup: campaign-group STORE GROUP
-func campaignGroup(s *scriptStore, group uint64, a *args) error {
+func campaignGroup(_ *storeWorld, s *scriptStore, group uint64, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
@@ -214,7 +223,7 @@ func campaignGroup(s *scriptStore, group uint64, a *args) error {
 }
 
 // proposeGroup: propose-group STORE GROUP DATA
-func proposeGroup(s *scriptStore, group uint64, a *args) error {
+func proposeGroup(_ *storeWorld, s *scriptStore, group uint64, a *args) error {
 	data := a.word("data")
 	if err := a.done(); err != nil {
 		return err
@@ -223,43 +232,44 @@ func proposeGroup(s *scriptStore, group uint64, a *args) error {
 }
 
 // leaseReadGroup: lease-read-group STORE GROUP
-func (env *InteractionEnv) leaseReadGroup(s *scriptStore, group uint64, a *args) error {
+func leaseReadGroup(w *storeWorld, s *scriptStore, group uint64, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
 	return s.Do(group, func(n *raft.RawNode) error {
 		index, ok := n.LeaseRead()
 		if !ok {
-			env.printf("no lease\n")
+			w.env.Options.Picture.Add(s.id, "no lease")
+			w.env.printf("no lease\n")
 			return nil
 		}
 		s.replicas[group].Node.LeaseReads(index)
-		env.printf("lease: read at index %d\n", index)
+		w.env.printf("lease: read at index %d\n", index)
 		return nil
 	})
 }
 
 // removeGroup: remove-group STORE GROUP
-func removeGroup(s *scriptStore, group uint64, a *args) error {
+func removeGroup(w *storeWorld, s *scriptStore, group uint64, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
 	if err := s.RemoveGroup(group); err != nil {
 		return err
 	}
-	s.replicas[group].Node.Stops()
+	w.stop(s.replicas[group], "is removed")
 	delete(s.replicas, group)
 	delete(s.asleep, group)
 	return nil
 }
 
 // killStore: kill-store STORE
-func killStore(_ *storeWorld, s *scriptStore, a *args) error {
+func killStore(w *storeWorld, s *scriptStore, a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
 	for _, g := range slices.Sorted(maps.Keys(s.replicas)) {
-		s.replicas[g].Node.Stops()
+		w.stop(s.replicas[g], "is killed")
 	}
 	s.Store = nil
 	return nil
@@ -287,11 +297,19 @@ func startStore(w *storeWorld, s *scriptStore, a *args) error {
 //	heal-stores
 func handleCutStores(env *InteractionEnv, a *args) error {
 	from, to := a.number("store", math.MaxInt32), a.number("store", math.MaxInt32)
-	return env.onStores(a, func(w *storeWorld) error { w.cut[[2]uint64{from, to}] = true; return nil })
+	return env.onStores(a, func(w *storeWorld) error {
+		w.cut[[2]uint64{from, to}] = true
+		env.Options.Picture.Event(0, picture.Partition, fmt.Sprintf("nothing gets from store %d to store %d", from, to))
+		return nil
+	})
 }
 
 func handleHealStores(env *InteractionEnv, a *args) error {
-	return env.onStores(a, func(w *storeWorld) error { clear(w.cut); return nil })
+	return env.onStores(a, func(w *storeWorld) error {
+		clear(w.cut)
+		env.Options.Picture.Event(0, picture.Partition, "the network is whole")
+		return nil
+	})
 }
 
 // onStores does something when all arguments are read.
@@ -328,6 +346,7 @@ func handleTickStores(env *InteractionEnv, a *args) error {
 
 func (w *storeWorld) tick() error {
 	w.now++
+	w.idle.tick(w.now)
 	for _, s := range w.stores {
 		if s.Store != nil {
 			s.Tick()
@@ -362,9 +381,12 @@ func (w *storeWorld) settle() error {
 		w.wire = nil
 		for _, b := range wire {
 			moved = true
-			if s := w.stores[b.To-1]; s.Store != nil && !w.cut[[2]uint64{b.From, b.To}] {
+			if !w.lost(b) {
+				s := w.stores[b.To-1]
+				w.drawReceived(b)
 				if err := s.Step(b); err != nil {
 					w.printf("store %d: %v\n", s.id, err)
+					w.env.Options.Picture.Refuse(s.id, err)
 				}
 				w.shows(s)
 			}
@@ -376,6 +398,8 @@ func (w *storeWorld) settle() error {
 // work does what a Ready asks for.
 func (w *storeWorld) work(s *scriptStore) error {
 	rd := s.Ready()
+	idle := w.beatsIn(rd)
+	w.drawReady(s, rd)
 	for i := range rd.Writes {
 		if r := s.replicas[rd.Writes[i].Group]; r != nil {
 			r.Node.HandsOut(rd.Writes[i].Entries, &rd.Writes[i].Snapshot)
@@ -396,7 +420,10 @@ func (w *storeWorld) work(s *scriptStore) error {
 		}
 	}
 	for _, b := range rd.Batches {
-		if err := w.send(s, b); err != nil {
+		w.drawSent(b)
+	}
+	for _, b := range rd.Batches {
+		if err := w.send(b); err != nil {
 			return err
 		}
 	}
@@ -412,17 +439,17 @@ func (w *storeWorld) work(s *scriptStore) error {
 	}
 	s.Advance(rd)
 	w.shows(s)
+	w.beats += len(idle)
+	w.idle.add(idle)
 	return nil
 }
 
 // send prints what a batch says, and puts it on the wire as the other store will read it.
-func (w *storeWorld) send(s *scriptStore, b *multiraft.Batch) error {
-	b.Each(func(group uint64, m pb.Message) {
-		if r := s.replicas[group]; r != nil {
-			r.Node.Sends(&m)
-		}
-	})
+func (w *storeWorld) send(b *multiraft.Batch) error {
 	w.describe(b)
+	if w.lost(b) {
+		w.drawLost(b)
+	}
 	data, err := b.Append(nil)
 	if err != nil {
 		return err
@@ -433,10 +460,7 @@ func (w *storeWorld) send(s *scriptStore, b *multiraft.Batch) error {
 }
 
 func (w *storeWorld) describe(b *multiraft.Batch) {
-	fate := map[bool]string{true: ", lost"}[w.cut[[2]uint64{b.From, b.To}] || w.stores[b.To-1].Store == nil]
-	if len(b.Heartbeats)+len(b.Responses)+len(b.Wakes)+len(b.Messages) == 0 {
-		w.beats++
-	}
+	fate := map[bool]string{true: ", lost"}[w.lost(b)]
 	for i := range b.Heartbeats {
 		h := &b.Heartbeats[i]
 		w.printf("%d->%d group %d: heartbeat term %d commit %d%s%s\n", b.From, b.To, h.Group, h.Term, h.Commit, map[bool]string{true: ", offers sleep"}[h.Sleep], fate)
@@ -465,7 +489,15 @@ func (w *storeWorld) shows(s *scriptStore) {
 		if r == nil || st.Err != nil {
 			continue
 		}
-		r.Node.Shows(property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)})
+		shows := property.State{HardState: st.HardState, Lead: st.Lead, Applied: st.Applied, Role: property.Role(st.RaftState)}
+		if shows != r.Node.State || st.Asleep != s.asleep[st.Group] {
+			w.drawIdle()
+		}
+		r.Node.Shows(shows)
+		p := w.env.Options.Picture
+		p.Group(st.Group)
+		p.Asleep(s.id, st.Asleep)
+		p.Shows(r.Node, false)
 		if st.Asleep != s.asleep[st.Group] {
 			s.asleep[st.Group] = st.Asleep
 			w.printf("group %d %s on store %d\n", st.Group, map[bool]string{true: "falls asleep", false: "wakes"}[st.Asleep], s.id)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/rafttest/picture"
 )
 
@@ -20,20 +21,20 @@ func (env *InteractionEnv) drawStatus(n *Node) {
 }
 
 // drawLog tells the picture what log a node starts with.
-func (env *InteractionEnv) drawLog(n *Node) {
+func (env *InteractionEnv) drawLog(id uint64, s raft.Storage) {
 	if env.Options.Picture == nil {
 		return
 	}
-	first, err := n.FirstIndex()
+	first, err := s.FirstIndex()
 	if err != nil {
 		return
 	}
-	entries, err := storedLog(n)
+	entries, err := storedLog(s)
 	if err != nil {
 		return
 	}
-	term, _ := n.Term(first - 1)
-	env.Options.Picture.Log(n.id(), first, term, entries)
+	term, _ := s.Term(first - 1)
+	env.Options.Picture.Log(id, first, term, entries)
 }
 
 // causeOf says why a message was dropped: by the script, because its recipient is not up, or by the

@@ -146,6 +146,79 @@ process-ready 1
 	}
 }
 
+// TestAPictureShowsWhatStoresDo: groups that sleep, beats that stand for their heartbeats, a store
+// that is killed, and what wakes by that.
+func TestAPictureShowsWhatStoresDo(t *testing.T) {
+	text, err := os.ReadFile("../testdata/multiraft/dead_store.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := drawn(t, string(text))
+	if !slices.Equal(p.Groups(), []uint64{1, 2}) || p.Lane != "store" {
+		t.Fatalf("groups %v, lanes are a %q", p.Groups(), p.Lane)
+	}
+	for _, tc := range []struct {
+		group, leader, terms uint64
+		wakes                int
+	}{{1, 3, 3, 2}, {2, 2, 2, 0}} {
+		own := p.OfGroup(tc.group)
+		if c := count(own); c.nodes != 3 || c.starts != 3 || c.crashes != 1 || c.inFlight != 0 || c.byHand != 0 {
+			t.Errorf("group %d: %+v", tc.group, c)
+		}
+		wakes, asleep := 0, map[uint64]bool{}
+		for _, e := range own.Events {
+			if e.Status == nil {
+				continue
+			}
+			if asleep[e.Node] && !e.Status.Asleep && e.Status.Role != picture.Down {
+				wakes++
+			}
+			asleep[e.Node] = e.Status.Asleep
+		}
+		if s, _ := last(own, tc.leader); wakes != tc.wakes || s.Role != picture.Leader || s.Term != tc.terms {
+			t.Errorf("group %d: %d wake, store %d is %+v", tc.group, wakes, tc.leader, s)
+		}
+		var lost, arrived bool
+		offers := 0
+		for _, m := range own.Messages {
+			lost = lost || m.Text == "9 beats" && m.To == 1 && m.Fate == picture.Lost
+			arrived = arrived || m.Text == "8 beats" && m.To == 1 && m.Fate == picture.Delivered
+			if m.Text == "Heartbeat, offers sleep" {
+				offers++
+			}
+		}
+		if !lost || !arrived || offers != 2 {
+			t.Errorf("group %d: beats to store 1 arrive before it is killed: %t, are lost after that: %t, %d offers", tc.group, arrived, lost, offers)
+		}
+		if !slices.ContainsFunc(own.Events, func(e picture.Event) bool { return e.Command == "kill-store 1" && e.Text == "is killed" }) {
+			t.Errorf("group %d: no command kills the store", tc.group)
+		}
+	}
+}
+
+// TestAPictureShowsCutsBetweenStores: and the store that refuses messages for a group that it gave
+// up.
+func TestAPictureShowsCutsBetweenStores(t *testing.T) {
+	text, err := os.ReadFile("../testdata/multiraft/leader_is_taken_away.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := drawn(t, string(text))
+	c := count(p)
+	if c.partitions != 2 || c.refused == 0 || c.crashes != 1 {
+		t.Errorf("%+v", c)
+	}
+	fates := map[picture.Fate]int{}
+	for _, m := range p.Messages {
+		if m.Type == "Awake" {
+			fates[m.Fate]++
+		}
+	}
+	if fates[picture.Lost] != 2 || fates[picture.Delivered] < 2 {
+		t.Errorf("that the group is awake is said so often: %v", fates)
+	}
+}
+
 // last folds the events of a node.
 func last(p *picture.Picture, node uint64) (s picture.Status, log []picture.Entry) {
 	first := uint64(1)

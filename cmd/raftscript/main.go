@@ -3,9 +3,9 @@
 //
 //	raftscript [-rewrite] [-ignore-log] FILE...
 //	raftscript replay|step|export [-life N] RECORDING...
-//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] SCRIPT
-//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] [GROUP:]RECORDING...
-//	raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] -seed N [-nodes N] [-events N]
+//	raftscript show [-o FILE] [-group N] [-svg [-steps A-B] | -shiviz] SCRIPT
+//	raftscript show [-o FILE] [-group N] [-svg [-steps A-B] | -shiviz] [GROUP:]RECORDING...
+//	raftscript show [-o FILE] [-group N] [-svg [-steps A-B] | -shiviz] -seed N [-nodes N] [-events N]
 //	raftscript stories -o FOLDER SCRIPT...
 //	raftscript trace [-check=false] FILE | -seed N [-nodes N] [-steps N] [-prevote]
 //	raftscript help
@@ -29,7 +29,7 @@
 // other file, as an image (-svg), or as a log that ShiViz reads (-shiviz). It draws what happens,
 // not what the script expects. Recordings of several nodes become one picture, in which a message
 // arrives after it was sent. GROUP is the number of the Raft group that a node belongs to, where
-// there are several.
+// there are several. -group draws one of them.
 //
 // stories writes a site: a page with a picture for each script, and an index by subject and by
 // section of the thesis. Both stand in the comment at the top of a script.

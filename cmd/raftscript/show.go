@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/ffd200af/raft/recording/replay"
 )
 
-const showUsage = "raftscript show [-o FILE] [-svg [-steps A-B] | -shiviz] " +
+const showUsage = "raftscript show [-o FILE] [-group N] [-svg [-steps A-B] | -shiviz] " +
 	"SCRIPT | [GROUP:]RECORDING ... | -seed N [-nodes N] [-events N]"
 
 // showOptions are the flags of raftscript show.
@@ -26,6 +27,7 @@ type showOptions struct {
 	out         string
 	svg, shiviz bool
 	first, last int
+	group       uint64
 	run         sim.Config
 }
 
@@ -37,6 +39,7 @@ func runShow(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&opts.out, "o", "", "write to this file instead of the output")
 	flags.BoolVar(&opts.svg, "svg", false, "draw an image instead of a page")
 	flags.BoolVar(&opts.shiviz, "shiviz", false, "write a log with vector clocks for ShiViz instead")
+	flags.Uint64Var(&opts.group, "group", 0, "draw this Raft group only; an image of a script or of recordings with several groups needs it")
 	flags.Func("steps", "with -svg: the steps to draw, for instance 3-20", opts.parseSteps)
 	flags.Uint64Var(&opts.run.Seed, "seed", 0, "draw the simulated cluster of this seed instead of a file")
 	flags.IntVar(&opts.run.Nodes, "nodes", 3, "with -seed: the number of nodes at the beginning")
@@ -96,6 +99,12 @@ func (o *showOptions) parseSteps(text string) error {
 func writePicture(opts *showOptions, p *picture.Picture, stdout io.Writer) error {
 	var out bytes.Buffer
 	var err error
+	switch groups := p.Groups(); {
+	case opts.group == 0 && opts.svg && len(groups) > 1 || opts.group != 0 && !slices.Contains(groups, opts.group):
+		return fmt.Errorf("-group has to be one of %d", groups)
+	case opts.group != 0:
+		p = p.OfGroup(opts.group)
+	}
 	switch {
 	case opts.svg:
 		err = p.WriteSVG(&out, opts.first, opts.last)

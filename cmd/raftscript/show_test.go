@@ -36,6 +36,28 @@ func TestShowWritesAPageAnImageOrALog(t *testing.T) {
 	}
 }
 
+// TestShowDrawsAGroup of a script with several: an image is of one group.
+func TestShowDrawsAGroup(t *testing.T) {
+	script := filepath.Join("..", "..", "testdata", "multiraft", "dead_store.txt")
+	for _, tc := range []struct {
+		args, has, hasNot string
+		status            int
+	}{
+		{"show -svg -group 2", "tick 22", "term 3", exitSame},
+		{"show -svg -group 1", "term 3", "\x00", exitSame},
+		{"show -group 2", `"group":2,`, `"group":1,`, exitSame},
+		{"show -shiviz", "group 2: ", "node", exitSame},
+		{"show -svg", "", "<svg", exitBad},
+		{"show -group 3", "", "<", exitBad},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(append(strings.Fields(tc.args), script), &stdout, &stderr)
+		if out := stdout.String(); status != tc.status || !strings.Contains(out, tc.has) || strings.Contains(out, tc.hasNot) {
+			t.Errorf("%s: status %d, errors %s, output:\n%.300s", tc.args, status, stderr.String(), out)
+		}
+	}
+}
+
 func TestShowWritesToAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.html")
 	var stdout, stderr bytes.Buffer

@@ -65,7 +65,7 @@ type story struct {
 // subjects are those that scripts have, in the order of the index.
 func subjects() []string {
 	return []string{
-		"elections", "replication", "commitment", "durability", "snapshots", "membership", "leadership transfer", "reads and leases",
+		"elections", "replication", "commitment", "durability", "snapshots", "membership", "leadership transfer", "reads and leases", "many groups",
 	}
 }
 
@@ -203,6 +203,11 @@ func writeSite(folder string, paths []string) (int, error) {
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b *story) int { return strings.Compare(a.Name, b.Name) })
+	for i := 1; i < len(all); i++ {
+		if all[i].Name == all[i-1].Name {
+			return 0, fmt.Errorf("two scripts have the name %s", all[i].Name)
+		}
+	}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,10 +14,11 @@ import (
 func scripts(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../testdata/*.txt")
-	if err != nil || len(paths) < 50 {
-		t.Fatalf("%d scripts: %v", len(paths), err)
+	stores, _ := filepath.Glob("../../testdata/multiraft/*.txt")
+	if err != nil || len(paths) < 50 || len(stores) < 8 {
+		t.Fatalf("%d and %d scripts: %v", len(paths), len(stores), err)
 	}
-	return paths
+	return append(paths, stores...)
 }
 
 // TestEveryScriptIsAStory: each header has a subject, and names a section of the thesis. The index
@@ -30,6 +32,9 @@ func TestEveryScriptIsAStory(t *testing.T) {
 	index, err := os.ReadFile(filepath.Join(folder, "index.html"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if pages, _ := filepath.Glob(filepath.Join(folder, "*.html")); len(pages) != len(scripts(t))+1 {
+		t.Errorf("%d pages for %d scripts", len(pages), len(scripts(t)))
 	}
 	for _, path := range scripts(t) {
 		s, err := readStory(path)
@@ -49,6 +54,63 @@ func TestEveryScriptIsAStory(t *testing.T) {
 		if err != nil || !strings.Contains(string(page), `href="index.html"`) || strings.Contains(string(page), "Subject:") {
 			t.Errorf("the page of %s: %v", s.Name, err)
 		}
+	}
+}
+
+// TestEveryLinkOfTheSiteLeadsSomewhere: from the index, and from each page.
+func TestEveryLinkOfTheSiteLeadsSomewhere(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := writeSite(folder, scripts(t)); err != nil {
+		t.Fatal(err)
+	}
+	pages, _ := filepath.Glob(filepath.Join(folder, "*.html"))
+	link := regexp.MustCompile(`<a href="([^"]*)"`)
+	for _, path := range pages {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllSubmatch(page, -1) {
+			to := string(match[1])
+			if id, inside := strings.CutPrefix(to, "#"); inside {
+				if !bytes.Contains(page, []byte(`id="`+id+`"`)) {
+					t.Errorf("%s has no %s", filepath.Base(path), to)
+				}
+			} else if _, err := os.Stat(filepath.Join(folder, to)); err != nil {
+				t.Errorf("%s links to %s: %v", filepath.Base(path), to, err)
+			}
+		}
+	}
+}
+
+// TestAStoryOfStoresHasAPictureForEachGroup in its page.
+func TestAStoryOfStoresHasAPictureForEachGroup(t *testing.T) {
+	folder := t.TempDir()
+	stores, _ := filepath.Glob("../../testdata/multiraft/*.txt")
+	if _, err := writeSite(folder, stores); err != nil {
+		t.Fatal(err)
+	}
+	group := regexp.MustCompile(`"group":(\d+),"width"`)
+	lane := regexp.MustCompile(`"id":\d,"name":"store \d"`)
+	for _, path := range stores {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := os.ReadFile(filepath.Join(folder, strings.TrimSuffix(filepath.Base(path), ".txt")+".html"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups := bytes.Count(text, []byte("\nadd-group "))
+		if n, lanes := len(group.FindAll(page, -1)), len(lane.FindAll(page, -1)); groups == 0 || n != groups || lanes != 3*groups {
+			t.Errorf("%s: %d groups with %d lanes are drawn, want %d", path, n, lanes, groups)
+		}
+		if !bytes.Contains(page, []byte("asleep")) {
+			t.Errorf("%s: nobody sleeps", path)
+		}
+	}
+	if _, err := writeSite(folder, append(stores, stores[0])); err == nil {
+		t.Error("two scripts share a page")
 	}
 }
 

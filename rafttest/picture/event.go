@@ -24,7 +24,10 @@ type Picture struct {
 	// Title is one line, Header the text above the picture, in paragraphs.
 	Title, Header string
 	// Nodes are the ids of all nodes, in the order of their lanes.
-	Nodes    []uint64
+	Nodes []uint64
+	// Lane is what a lane stands for, if that is not a node: a store, which has a node of each
+	// group.
+	Lane     string
 	Events   []Event
 	Messages []Message
 }
@@ -32,14 +35,14 @@ type Picture struct {
 // Event is one thing that happened at one node, or to the network.
 type Event struct {
 	Kind Kind
-	// Node is where it happened, 0 if at no single node. Group is the Raft group, 0 if there is
-	// one.
+	// Node is where it happened, 0 if at no single node. Group is the Raft group, 0 if there are
+	// none, or if it concerns all.
 	Node, Group uint64
 	// Text says in a few words what was done, and Detail says more.
 	Text, Detail string
 	// Time is in the driver's own unit, empty where time is nothing but order.
 	Time string
-	// Comment and Command are a script's: the event is the first one of the command.
+	// Comment and Command are a script's: the event is the first one of the command in its group.
 	Comment, Command string
 	// Sent, Received and Lost are positions in Picture.Messages.
 	Sent, Received, Lost []int
@@ -62,6 +65,7 @@ type Status struct {
 	Voters, Outgoing   string // ids, separated by blanks; Outgoing is empty unless the configuration is joint
 	Learners           string
 	Quarantined, Voter bool
+	Asleep             bool // the node takes no ticks until something wakes it
 }
 
 // Role is a node's role; a node that is down has its own.
@@ -105,7 +109,7 @@ type Entry struct {
 // Message is a message between two nodes.
 type Message struct {
 	From, To uint64
-	// Type is that of package raftpb, without "Msg".
+	// Type is that of package raftpb, without "Msg", or the driver's own, see Signal.
 	Type string
 	Term uint64
 	// Text is short, Detail is all that the message says.
@@ -145,6 +149,7 @@ type node struct {
 	log       []Entry
 	// The term and the vote that were handed out last.
 	hardTerm, hardVote uint64
+	asleep             bool // see Recorder.Asleep
 }
 
 // last is the index of the last entry.

@@ -53,11 +53,14 @@ func (e *Event) idle() bool { return e.Kind == Tick && e.Comment+e.Refused == ""
 // brings counts what an event brings about.
 func (e *Event) brings() int {
 	n := len(e.Sent) + len(e.Received) + len(e.Lost)
-	if e.Status != nil || e.Log != nil {
+	if e.changes() {
 		n++
 	}
 	return n
 }
+
+// changes reports whether the event changes its node.
+func (e *Event) changes() bool { return e.Status != nil || e.Log != nil }
 
 // sameTick is the position of an idle tick that e repeats, with nothing but idle ticks since; -1 if
 // there is none.

@@ -122,16 +122,19 @@ func (g *glyphs) node(ln *lane, p *Picture, e *Event, before, after *node) {
 
 // words is the first line of an event at a node.
 func (e *Event) words(p *Picture) string {
-	words := e.Text
+	var words []string
 	for _, i := range e.Received {
 		m := &p.Messages[i]
 		text := fmt.Sprintf("%d: %s", m.From, m.Text)
 		if m.ByHand {
 			text += " (by hand)"
 		}
-		words = strings.Trim(text+", "+words, ", ")
+		words = append(words, text)
 	}
-	return words
+	if e.Text != "" {
+		words = append(words, e.Text)
+	}
+	return strings.Join(words, ", ")
 }
 
 // logMoved reports whether the cells of a log look different.

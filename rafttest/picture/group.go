@@ -2,21 +2,25 @@ package picture
 
 import "slices"
 
-// Groups are the Raft groups of the picture, in the order in which they appear.
+// Groups are the Raft groups of the picture, in their order; 0 alone if there are none.
 func (p *Picture) Groups() []uint64 {
 	var groups []uint64
 	for i := range p.Events {
-		if e := &p.Events[i]; e.Node != 0 && !slices.Contains(groups, e.Group) {
-			groups = append(groups, e.Group)
+		if g := p.Events[i].Group; g != 0 && !slices.Contains(groups, g) {
+			groups = append(groups, g)
 		}
 	}
+	if len(groups) == 0 {
+		return []uint64{0}
+	}
+	slices.Sort(groups)
 	return groups
 }
 
-// OfGroup is the picture of one of the groups, with steps of its own. What concerns no single node
+// OfGroup is the picture of one of the groups, with steps of its own. What concerns no single group
 // is in the picture of every group.
 func (p *Picture) OfGroup(group uint64) *Picture {
-	own := Picture{Title: p.Title, Header: p.Header}
+	own := Picture{Title: p.Title, Header: p.Header, Lane: p.Lane}
 	events, messages := map[int]int{}, map[int]int{} // where those of p are in own
 	lane := func(id uint64) {
 		if id != 0 && slices.Contains(p.Nodes, id) && !slices.Contains(own.Nodes, id) {
@@ -35,7 +39,7 @@ func (p *Picture) OfGroup(group uint64) *Picture {
 		return kept
 	}
 	for i, e := range p.Events {
-		if e.Node != 0 && e.Group != group {
+		if e.Group != 0 && e.Group != group {
 			continue
 		}
 		events[i] = len(own.Events)

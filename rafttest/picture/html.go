@@ -39,7 +39,7 @@ func (p *Picture) WriteHTML(out io.Writer, links ...Link) error {
 	err = t.Execute(w, map[string]any{
 		"Title": p.Title, "Header": paragraphs(p.Header), "Links": links,
 		"Style": template.CSS(style + pageStyle), "Script": template.JS(pageScript), "Data": data,
-		"Legend": template.HTML(legend()),
+		"Legend": template.HTML(legend(p.Lane != "")), "Lane": p.lane(), "Lanes": strings.ToUpper(p.lane()[:1]) + p.lane()[1:] + "s", "Groups": len(data),
 	})
 	if err != nil {
 		return fmt.Errorf("picture: %w", err)
@@ -162,7 +162,7 @@ func (p *Picture) page(group uint64) pageData {
 	l := p.place()
 	d := pageData{Group: group, Width: l.width, Blocks: l.blocks, Lines: []pageLine{}, Arrows: []pageArrow{}, States: []pageChanges{}}
 	for _, ln := range l.lanes {
-		d.Lanes = append(d.Lanes, pageLane{ID: ln.id, Name: ln.name(), X: ln.x, W: ln.width})
+		d.Lanes = append(d.Lanes, pageLane{ID: ln.id, Name: ln.name, X: ln.x, W: ln.width})
 	}
 	for i := range l.rows {
 		r, e := &l.rows[i], &p.Events[i]

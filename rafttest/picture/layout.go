@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -34,12 +35,13 @@ type layout struct {
 // lane is where a node is drawn.
 type lane struct {
 	id    uint64
-	x     int // of its line
+	name  string // with the id in hexadecimal digits, as in messages and log lines
+	x     int    // of its line
 	width int
 }
 
-// name is the node's name; in hexadecimal digits, as in messages and log lines.
-func (ln *lane) name() string { return fmt.Sprintf("node %x", ln.id) }
+// lane is what a lane stands for.
+func (p *Picture) lane() string { return cmp.Or(p.Lane, "node") }
 
 // letters is how many letters fit beside the node's line.
 func (ln *lane) letters() int { return (ln.width - textOffset - laneInset) / letterWidth }
@@ -86,7 +88,7 @@ func (p *Picture) place() *layout {
 	width := min(max(1080/max(len(p.Nodes), 1), 165), 250)
 	x := margin + words
 	for _, id := range p.Nodes {
-		l.lanes = append(l.lanes, lane{id: id, x: x + laneInset, width: width})
+		l.lanes = append(l.lanes, lane{id: id, name: fmt.Sprintf("%s %x", p.lane(), id), x: x + laneInset, width: width})
 		x += width
 	}
 	l.width = x + 8
@@ -157,9 +159,11 @@ func (f *fold) event(i int) {
 			g.lost(f.l.lane(id), lost)
 		}
 	}
+	if e.Kind == Partition {
+		g.partition(f.l, e)
+	}
 	if e.Sides != nil {
 		f.sides = e.Sides
-		g.partition(f.l, e)
 		for _, ln := range f.l.lanes {
 			if f.open[ln.id] >= 0 {
 				f.line(ln.id, i)
@@ -173,7 +177,7 @@ func (f *fold) event(i int) {
 // nodes, in one command, and nothing leads from one of them to another.
 func (f *fold) beside(i int) bool {
 	e, first := &f.p.Events[i], &f.p.Events[f.together]
-	if i == 0 || e.Node == 0 || e.Kind != first.Kind || e.Command != "" || e.Kind == Tick && !e.idle() {
+	if i == 0 || e.Node == 0 || e.Kind != first.Kind || e.Command != "" || e.Kind == Tick && e.changes() {
 		return false
 	}
 	for j := f.together; j < i; j++ {
@@ -242,6 +246,9 @@ func look(s *Status) string {
 	if s.Role == Follower && !s.Voter {
 		role = "learner"
 	}
+	if s.Asleep {
+		return role + " " + termClass(s.Term) + " asleep"
+	}
 	return role + " " + termClass(s.Term)
 }
 
@@ -297,7 +304,7 @@ func family(typ string) string {
 		return "append"
 	case "Vote", "VoteResp", "PreVote", "PreVoteResp", "TimeoutNow", "TransferLeader":
 		return "vote"
-	case "Heartbeat", "HeartbeatResp", "ReadIndex", "ReadIndexResp":
+	case "Heartbeat", "HeartbeatResp", "ReadIndex", "ReadIndexResp", "Beat", "Awake":
 		return "heartbeat"
 	case "Snap", "SnapStatus":
 		return "snapshot"

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// legend is a drawing of all marks with their names.
-func legend() string {
+// legend is a drawing of all marks with their names. Nodes of stores can sleep.
+func legend(stores bool) string {
 	g := glyphs{}
 	column := func(x int, draw func(i, y int) string, names ...string) {
 		for i, name := range names {
@@ -14,10 +14,14 @@ func legend() string {
 			g.printf(`%s<text x="%d" y="%d">%s</text>`, draw(i, y), x+34, y+4, name)
 		}
 	}
+	roles := []string{"follower", "learner", "pre-candidate", "candidate", "leader", "down"}
+	if stores {
+		roles = append(roles, "asleep")
+	}
 	column(10, func(i, y int) string {
-		class := []string{"follower t1", "learner t1", "pre-candidate t2", "candidate t2", "leader t2", "down"}[i]
+		class := []string{"follower t1", "learner t1", "pre-candidate t2", "candidate t2", "leader t2", "down", "leader t2 asleep"}[i]
 		return fmt.Sprintf(`<path class="line %s" d="M20 %dv18"/>`, class, y-9)
-	}, "follower", "learner", "pre-candidate", "candidate", "leader", "down")
+	}, roles...)
 	column(150, func(i, y int) string {
 		class := []string{"append t1", "vote t2", "heartbeat t1", "append t1 reject", "append t1 lost", "append t1 in-flight", "append t1 by-hand", "snapshot t1"}[i]
 		path := fmt.Sprintf("M150 %dL178 %d", y-3, y+2)

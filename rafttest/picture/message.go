@@ -49,14 +49,14 @@ func shortMessage(m *pb.Message) string {
 	return words
 }
 
-// newMessage is what a picture keeps of a message.
-func newMessage(m *pb.Message) Message {
+// newMessage is what a picture keeps of a message from a node.
+func newMessage(from uint64, m *pb.Message) Message {
 	detail := raft.DescribeMessage(*m, nil)
 	if len(m.Context) > 0 {
 		detail += fmt.Sprintf(" Context:%x", m.Context)
 	}
 	return Message{
-		From: m.From, To: m.To, Type: shortType(m.Type), Term: m.Term, Text: shortMessage(m), Detail: detail, Reject: m.Reject, Ended: -1,
+		From: from, To: m.To, Type: shortType(m.Type), Term: m.Term, Text: shortMessage(m), Detail: detail, Reject: m.Reject, Ended: -1,
 	}
 }
 

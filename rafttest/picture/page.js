@@ -259,7 +259,7 @@ function choose(group) {
 	pasts = [{at: 0, nodes: new Map(data.lanes.map(lane => [lane.id, {first: 1, log: [], before: 0}]))}];
 	now = clone(pasts[0]);
 	$("group").value = data.group;
-	$("nodes").innerHTML = data.lanes.map(lane => `<label><input type="checkbox" value="${lane.id}" checked> ${lane.name.slice(5)}</label>`).join("");
+	$("nodes").innerHTML = data.lanes.map(lane => `<label><input type="checkbox" value="${lane.id}" checked> ${lane.name.split(" ")[1]}</label>`).join("");
 	const types = [...new Set(data.rows.flatMap(row => row.t ?? []))].sort();
 	$("type").innerHTML = `<option value="">all</option>` + types.map(type => `<option>${type}</option>`).join("");
 	layOut();

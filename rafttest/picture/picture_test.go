@@ -47,6 +47,13 @@ func TestANilRecorderTakesDownNothing(t *testing.T) {
 	r.Partition(nil)
 	r.Watch(&property.Event{})
 	r.Shows(&property.Node{Up: true}, false)
+	r.Lane("")
+	r.Asleep(1, true)
+	r.Stop(1, "x")
+	r.Remark("x")
+	r.SendSignal(&Signal{})
+	r.ReceiveSignal(&Signal{})
+	r.LoseSignal(&Signal{})
 }
 
 func TestAMessageArrivesAsOftenAsItIsTaken(t *testing.T) {
@@ -108,6 +115,62 @@ func TestGroupsHaveStepsOfTheirOwn(t *testing.T) {
 				t.Errorf("group %d: message %d leaves in %+v", group, i, own.Events[m.Sent])
 			}
 		}
+	}
+}
+
+// TestWhatConcernsAllGroupsIsInEachPicture: a command, what a store does, and nothing of another
+// group.
+func TestWhatConcernsAllGroupsIsInEachPicture(t *testing.T) {
+	r := NewRecorder()
+	r.Lane("store")
+	r.Command("words", "tick")
+	for _, group := range []uint64{7, 9} {
+		r.Group(group)
+		r.Event(1, Ready, "works")
+	}
+	r.Group(7)
+	r.Status(1, Status{Role: Leader, Term: 3}) // goes to the event of its group, which is not the last one
+	r.Lose(1, heartbeat(1, 2))
+	r.Group(0)
+	r.Event(1, Tick, "tick")
+	r.SendSignal(&Signal{From: 1, To: 2, Type: "Beat", Text: "beat"})
+	r.SendSignal(&Signal{From: 1, To: 3, Type: "Beat", Text: "beat"})
+	r.ReceiveSignal(&Signal{From: 1, To: 2, Type: "Beat", Text: "beat"})
+	r.ReceiveSignal(&Signal{From: 3, To: 2, Type: "Beat", Text: "beat"}) // in the same event
+	r.LoseSignal(&Signal{From: 1, To: 3, Type: "Beat", Text: "beat"})
+	p := r.Picture()
+	if p.Events[0].Status == nil || p.Events[1].Status != nil {
+		t.Error("the status of a group stands at an event of another one")
+	}
+	for group, losses := range map[uint64]int{7: 2, 9: 1} {
+		own := p.OfGroup(group)
+		var kinds []Kind
+		for _, e := range own.Events {
+			kinds = append(kinds, e.Kind)
+		}
+		want := []Kind{Ready, Tick, Receive, Lose}
+		if losses == 2 {
+			want = slices.Insert(want, 1, Lose)
+		}
+		if e := &own.Events[0]; !slices.Equal(kinds, want) || e.Comment != "words" || e.Command != "tick" {
+			t.Errorf("group %d: %v, want %v; the first is %+v", group, kinds, want, e)
+		}
+		if name := own.place().lanes[1].name; name != "store 2" || len(own.Events[len(want)-2].Received) != 2 {
+			t.Errorf("group %d: lane %q, %+v", group, name, own.Events)
+		}
+	}
+}
+
+// TestASleepingNodeLooksAsleep: its line, its label, and what is said when it wakes.
+func TestASleepingNodeLooksAsleep(t *testing.T) {
+	s := Status{Role: Leader, Term: 2, Asleep: true}
+	awake := s
+	awake.Asleep = false
+	if look(&s) != "leader t2 asleep" || s.title() != "leader, term 2, asleep" || awake.changes(&s) != "wakes" {
+		t.Errorf("%q, %q, %q", look(&s), s.title(), awake.changes(&s))
+	}
+	if !strings.Contains(legend(true), "asleep") || strings.Contains(legend(false), "asleep") {
+		t.Error("only stores have nodes that sleep")
 	}
 }
 

@@ -19,11 +19,14 @@ type Recorder struct {
 	nodes map[place]*node
 	// flying has the messages with the same content that have no end yet, ended those that have.
 	flying, ended map[string][]int
-	// at is the event under way, -1 if there is none.
-	at int
-	// comment and command wait for the next event.
+	// at is the event under way, -1 if there is none. Where a node of several groups does something,
+	// under has the event of each group.
+	at    int
+	under map[uint64]int
+	// comment and command stand at the first event of each group that the command causes. These
+	// are the groups of its events so far.
 	comment, command string
-	commandAt        int
+	caused           []uint64
 	// only has the nodes that are watched; all are if there are none.
 	only  map[place]bool
 	sides string // the partition as it was described last
@@ -34,7 +37,7 @@ type place struct{ group, node uint64 }
 
 // NewRecorder returns a Recorder that has taken down nothing.
 func NewRecorder() *Recorder {
-	return &Recorder{nodes: map[place]*node{}, flying: map[string][]int{}, ended: map[string][]int{}, at: -1, commandAt: -1}
+	return &Recorder{nodes: map[place]*node{}, flying: map[string][]int{}, ended: map[string][]int{}, at: -1}
 }
 
 // Title names the picture. Header is the text above it.
@@ -44,7 +47,14 @@ func (r *Recorder) Title(title, header string) {
 	}
 }
 
-// Group says to which Raft group the events that follow belong.
+// Lane says what a lane stands for, if that is not a node.
+func (r *Recorder) Lane(name string) {
+	if r != nil {
+		r.p.Lane = name
+	}
+}
+
+// Group says to which Raft group the events that follow belong, 0 if to all.
 func (r *Recorder) Group(group uint64) {
 	if r != nil {
 		r.group = group
@@ -80,7 +90,7 @@ func (r *Recorder) Command(comment, command string) {
 	if r == nil {
 		return
 	}
-	r.at, r.commandAt = -1, -1
+	r.at, r.caused = -1, nil
 	r.comment, r.command = comment, command
 }
 
@@ -91,11 +101,11 @@ func (r *Recorder) Printed(text string) {
 		return
 	}
 	text = strings.TrimSpace(text)
-	if r.commandAt < 0 && (r.comment != "" || text != "ok") {
+	if len(r.caused) == 0 && (r.comment != "" || text != "ok") {
 		r.Event(0, Note, "")
 		r.p.Events[r.at].Detail = text
 	}
-	r.at = -1
+	r.at, r.comment, r.command = -1, "", ""
 }
 
 // Event begins an event: something is done to a node, or to the cluster if node is 0.
@@ -104,21 +114,38 @@ func (r *Recorder) Event(node uint64, kind Kind, text string) {
 		return
 	}
 	r.lane(node)
-	r.at = len(r.p.Events)
-	e := Event{Kind: kind, Node: node, Group: r.group, Text: text, Time: r.time, Comment: r.comment, Command: r.command}
-	if r.command != "" {
-		r.commandAt = r.at
+	if r.under == nil || r.at < 0 || r.p.Events[r.at].Node != node {
+		r.under = map[uint64]int{}
 	}
-	r.comment, r.command = "", ""
+	r.at = len(r.p.Events)
+	e := Event{Kind: kind, Node: node, Group: r.group, Text: text, Time: r.time}
+	if node == 0 && kind != Lose {
+		e.Group = 0
+	}
+	r.under[e.Group] = r.at
+	if !slices.Contains(r.caused, 0) && !slices.Contains(r.caused, e.Group) {
+		e.Comment, e.Command = r.comment, r.command
+		r.caused = append(r.caused, e.Group)
+	}
 	r.p.Events = append(r.p.Events, e)
 }
 
-// event returns the event under way at a node. It begins one if there is none.
+// event returns the event under way at a node of the group. It begins one if there is none.
 func (r *Recorder) event(node uint64) *Event {
-	if r.at < 0 || r.p.Events[r.at].Node != node {
+	if at := r.underWay(node); at >= 0 {
+		r.at = at
+	} else {
 		r.Event(node, Note, "")
 	}
 	return &r.p.Events[r.at]
+}
+
+// underWay is the event under way at a node of the group, -1 if there is none.
+func (r *Recorder) underWay(node uint64) int {
+	if at, found := r.under[r.group]; found && r.at >= 0 && r.p.Events[r.at].Node == node {
+		return at
+	}
+	return -1
 }
 
 // Add adds words to the event under way at a node.
@@ -176,15 +203,18 @@ func (r *Recorder) node(id uint64) *node {
 
 // Send takes down a message that leaves a node in the event under way there.
 func (r *Recorder) Send(from uint64, m *pb.Message) {
-	if r == nil {
-		return
+	if r != nil {
+		r.send(newMessage(from, m))
 	}
-	e, kept := r.event(from), newMessage(m)
+}
+
+func (r *Recorder) send(m Message) {
+	e := r.event(m.From)
 	r.lane(m.To)
-	kept.From, kept.Sent = from, r.at
+	m.Sent = r.at
 	e.Sent = append(e.Sent, len(r.p.Messages))
-	r.flying[r.key(&kept)] = append(r.flying[r.key(&kept)], len(r.p.Messages))
-	r.p.Messages = append(r.p.Messages, kept)
+	r.flying[r.key(&m)] = append(r.flying[r.key(&m)], len(r.p.Messages))
+	r.p.Messages = append(r.p.Messages, m)
 }
 
 func (r *Recorder) key(m *Message) string { return fmt.Sprintf("%d %s", r.group, m.Detail) }
@@ -197,7 +227,11 @@ func (r *Recorder) Receive(from uint64, m *pb.Message) {
 	}
 	r.Event(m.To, Receive, "")
 	r.lane(from)
-	i := r.end(from, m, Delivered)
+	r.receive(newMessage(from, m))
+}
+
+func (r *Recorder) receive(m Message) {
+	i := r.end(m, Delivered)
 	e := &r.p.Events[r.at]
 	e.Received = append(e.Received, i)
 }
@@ -209,7 +243,7 @@ func (r *Recorder) ReceiveByHand(at uint64, m *pb.Message) {
 		return
 	}
 	r.Event(at, Receive, "")
-	kept := newMessage(m)
+	kept := newMessage(m.From, m)
 	kept.To, kept.ByHand, kept.Fate, kept.Sent, kept.Ended = at, true, Delivered, r.at, r.at
 	e := &r.p.Events[r.at]
 	e.Received = append(e.Received, len(r.p.Messages))
@@ -218,15 +252,64 @@ func (r *Recorder) ReceiveByHand(at uint64, m *pb.Message) {
 
 // Lose takes down a message that does not arrive. Losses that follow one another are one event.
 func (r *Recorder) Lose(from uint64, m *pb.Message) {
+	if r != nil {
+		r.lose(newMessage(from, m))
+	}
+}
+
+func (r *Recorder) lose(m Message) {
+	if r.at < 0 || r.p.Events[r.at].Kind != Lose || r.p.Events[r.at].Group != r.group {
+		r.Event(0, Lose, "")
+	}
+	i := r.end(m, Lost)
+	e := &r.p.Events[r.at]
+	e.Lost = append(e.Lost, i)
+}
+
+// Remark says what the message that was sent last means to the driver.
+func (r *Recorder) Remark(text string) {
+	if r != nil {
+		m := &r.p.Messages[len(r.p.Messages)-1]
+		m.Text = m.Type + ", " + text
+	}
+}
+
+// Signal is what a node tells another one besides the messages of Raft.
+type Signal struct {
+	From, To   uint64
+	Type, Text string
+}
+
+func (s *Signal) message() Message {
+	return Message{From: s.From, To: s.To, Type: s.Type, Text: s.Text, Detail: fmt.Sprintf("%x->%x %s", s.From, s.To, s.Text), Ended: -1}
+}
+
+// SendSignal is Send for a signal.
+func (r *Recorder) SendSignal(s *Signal) {
+	if r != nil {
+		r.send(s.message())
+	}
+}
+
+// ReceiveSignal is Receive for a signal. Signals that a node takes one after the other are one
+// event.
+func (r *Recorder) ReceiveSignal(s *Signal) {
 	if r == nil {
 		return
 	}
-	if r.at < 0 || r.p.Events[r.at].Kind != Lose {
-		r.Event(0, Lose, "")
+	if at := r.underWay(s.To); at < 0 || r.p.Events[at].Kind != Receive || r.p.Events[at].changes() {
+		r.Event(s.To, Receive, "")
+	} else {
+		r.at = at
 	}
-	i := r.end(from, m, Lost)
-	e := &r.p.Events[r.at]
-	e.Lost = append(e.Lost, i)
+	r.receive(s.message())
+}
+
+// LoseSignal is Lose for a signal.
+func (r *Recorder) LoseSignal(s *Signal) {
+	if r != nil {
+		r.lose(s.message())
+	}
 }
 
 // Cause says why the message was lost that was taken down last.
@@ -240,9 +323,7 @@ func (r *Recorder) Cause(cause string) {
 }
 
 // end finds a message that was sent, and ends it in the event under way.
-func (r *Recorder) end(from uint64, m *pb.Message, fate Fate) int {
-	kept := newMessage(m)
-	kept.From = from
+func (r *Recorder) end(kept Message, fate Fate) int {
 	key := r.key(&kept)
 	i := len(r.p.Messages)
 	if same := r.flying[key]; len(same) > 0 {
@@ -251,7 +332,7 @@ func (r *Recorder) end(from uint64, m *pb.Message, fate Fate) int {
 	} else {
 		// It arrives again, or nobody has sent it.
 		kept.Sent, kept.ByHand, kept.Unseen = r.at, r.only == nil, r.only != nil
-		if same := r.ended[key]; len(same) > 0 && r.watches(r.group, from) && !r.p.Messages[same[0]].Unseen {
+		if same := r.ended[key]; len(same) > 0 && r.watches(r.group, kept.From) && !r.p.Messages[same[0]].Unseen {
 			kept.Sent, kept.ByHand, kept.Unseen = r.p.Messages[same[0]].Sent, false, false
 		}
 		r.p.Messages = append(r.p.Messages, kept)
@@ -373,6 +454,13 @@ func (r *Recorder) Status(id uint64, s Status) {
 	}
 	n.status = s
 	r.event(id).Status = &s
+}
+
+// Asleep says whether a node sleeps. Shows takes it down.
+func (r *Recorder) Asleep(id uint64, asleep bool) {
+	if r != nil {
+		r.node(id).asleep = asleep
+	}
 }
 
 // Partition takes down that the network is cut: messages get through between nodes of the same

@@ -21,7 +21,7 @@ func (p *Picture) WriteShiViz(out io.Writer) error {
 		return ErrEmpty
 	}
 	w := bufio.NewWriter(out)
-	clocks := map[uint64]map[uint64]int{}
+	clocks, groups := map[uint64]map[uint64]int{}, len(p.Groups())
 	for _, id := range p.Nodes {
 		clocks[id] = map[uint64]int{}
 	}
@@ -43,7 +43,11 @@ func (p *Picture) WriteShiViz(out io.Writer) error {
 		for _, m := range e.Sent {
 			sent[m] = copyClock(clock)
 		}
-		fmt.Fprintf(w, "node%d %s\n%s\n", e.Node, p.formatClock(clock), strings.ReplaceAll(e.oneLine(p), "\n", " "))
+		text := strings.ReplaceAll(e.oneLine(p), "\n", " ")
+		if groups > 1 && e.Group != 0 {
+			text = fmt.Sprintf("group %d: %s", e.Group, text)
+		}
+		fmt.Fprintf(w, "%s%d %s\n%s\n", p.lane(), e.Node, p.formatClock(clock), text)
 	}
 	return w.Flush()
 }
@@ -74,7 +78,7 @@ func (p *Picture) formatClock(clock map[uint64]int) string {
 	var words []string
 	for _, id := range p.Nodes {
 		if n := clock[id]; n > 0 {
-			words = append(words, fmt.Sprintf(`"node%d":%d`, id, n))
+			words = append(words, fmt.Sprintf(`"%s%d":%d`, p.lane(), id, n))
 		}
 	}
 	return "{" + strings.Join(words, ", ") + "}"

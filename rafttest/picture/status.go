@@ -85,6 +85,9 @@ func (s *Status) title() string {
 	case s.Role == Down:
 		return "down"
 	}
+	if s.Asleep {
+		return fmt.Sprintf("%s, term %d, asleep", s.Role, s.Term)
+	}
 	return fmt.Sprintf("%s, term %d", s.Role, s.Term)
 }
 
@@ -101,6 +104,7 @@ func (s *Status) changes(before *Status) string {
 		}
 	}
 	fresh := before.Role == Down
+	say(before.Asleep && !s.Asleep, "wakes")
 	say(s.Vote != 0 && (s.Vote != before.Vote || s.Term != before.Term || fresh), "votes for %d", s.Vote)
 	say(s.Role == Follower && s.Lead != 0 && (s.Lead != before.Lead || s.Term != before.Term), "follows %d", s.Lead)
 	say(s.Role == Follower && s.Lead == 0 && before.Lead != 0 && s.Term == before.Term && before.Role == Follower, "no leader")

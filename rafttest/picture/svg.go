@@ -44,7 +44,7 @@ func (l *layout) writeSVG(w io.Writer, p *Picture, from, to int) {
 		l.width, height, html.EscapeString(p.Title))
 	fmt.Fprintf(w, "\n<style>\n%s</style>\n%s<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", style, hatch, l.width, height)
 	for _, ln := range l.lanes {
-		fmt.Fprintf(w, `<text class="lane-name" x="%d" y="17">%s</text>`, ln.x-8, ln.name())
+		fmt.Fprintf(w, `<text class="lane-name" x="%d" y="17">%s</text>`, ln.x-8, ln.name)
 	}
 	fmt.Fprintf(w, "\n<clipPath id=\"rows\"><rect y=\"%d\" width=\"%d\" height=\"%d\"/></clipPath>", headHeight, l.width, height)
 	fmt.Fprintf(w, "<g clip-path=\"url(#rows)\"><g transform=\"translate(0 %d)\">\n", headHeight-top)

@@ -18,8 +18,7 @@ func (r *Recorder) Watch(e *property.Event) {
 	case property.Started:
 		r.Event(e.Node, Start, "starts")
 	case property.Stopped:
-		r.Event(e.Node, Crash, "crashes")
-		r.Status(e.Node, Status{Role: Down, Durable: r.node(e.Node).status.Durable})
+		r.Stop(e.Node, "crashes")
 	case property.Sent:
 		if crosses(e.Message) {
 			r.Send(e.Node, e.Message)
@@ -42,6 +41,15 @@ func (r *Recorder) Watch(e *property.Event) {
 		r.Add(e.Node, fmt.Sprintf("compacts the log up to %d", e.Index))
 		r.changeLog(e.Node, &LogChange{First: e.Index + 1, FirstTerm: n.log[e.Index-n.first].Term, At: n.last() + 1})
 	}
+}
+
+// Stop takes down that the life of a node ends, and in which way.
+func (r *Recorder) Stop(id uint64, text string) {
+	if r == nil {
+		return
+	}
+	r.Event(id, Crash, text)
+	r.Status(id, Status{Role: Down, Durable: r.node(id).status.Durable})
 }
 
 // crosses reports whether a message crosses the network.
@@ -74,7 +82,8 @@ func (r *Recorder) Shows(n *property.Node, quarantined bool) {
 	}
 	s := Status{
 		Term: n.Term, Vote: n.Vote, Lead: n.Lead, Commit: n.Commit, Applied: n.Applied, Durable: durable(n), Quarantined: quarantined,
-		Role: [...]Role{property.Follower: Follower, property.Candidate: Candidate, property.Leader: Leader, property.PreCandidate: PreCandidate}[n.Role],
+		Asleep: r.node(n.ID).asleep,
+		Role:   [...]Role{property.Follower: Follower, property.Candidate: Candidate, property.Leader: Leader, property.PreCandidate: PreCandidate}[n.Role],
 	}
 	s.configure(n.ID, &n.Conf)
 	r.Status(n.ID, s)

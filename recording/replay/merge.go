@@ -118,6 +118,9 @@ func (m *merge) draw(sources []Source) error {
 func (m *merge) name() error {
 	known := map[[2]uint64]bool{}
 	for _, t := range m.threads {
+		if (t.source.Group == 0) != (m.threads[0].source.Group == 0) {
+			return ErrUnnamed
+		}
 		if t.step == nil || t.step.Node == nil {
 			continue
 		}
@@ -134,6 +137,9 @@ func (m *merge) name() error {
 
 // ErrTwice says that two of the recordings for a picture are of the same node.
 var ErrTwice = errors.New("replay: two recordings of the same node; name the group if they are of two groups")
+
+// ErrUnnamed says that some recordings for a picture have a group, and some have none.
+var ErrUnnamed = errors.New("replay: name the group of every recording, or of none")
 
 // advance takes the next step in hand.
 func (t *thread) advance() error {

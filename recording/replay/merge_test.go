@@ -159,6 +159,10 @@ func TestRecordingsOfGroupsStayApart(t *testing.T) {
 	if err := Draw(picture.NewRecorder(), append(one, other...)...); !errors.Is(err, ErrTwice) {
 		t.Errorf("the same nodes twice: %v", err)
 	}
+	one[0].Group = 0
+	if err := Draw(picture.NewRecorder(), one...); !errors.Is(err, ErrUnnamed) {
+		t.Errorf("a recording without a group: %v", err)
+	}
 }
 
 // TestARecordingThatBeginsLate is that of a ring: what its node sent before comes from nowhere, and
