@@ -178,7 +178,7 @@ func (g *glyphs) mark(ln *lane, kind Kind) {
 func (g *glyphs) badge(x, y int, s *Status) {
 	words := s.title()
 	g.printf(`<g class="badge %s"><rect x="%d" y="%d" width="%d" height="15" rx="7"/><text x="%d" y="%d">%s</text></g>`,
-		look(s), x-3, y, int(float64(len(words))*6.3)+12, x+3, y+11, words)
+		look(s), x-3, y, int(float64(len(words))*6.3)+15, x+3, y+11, words)
 }
 
 // log draws the end of a log: a cell per entry, with its term. What is not durable has a dashed
