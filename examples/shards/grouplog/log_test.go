@@ -292,7 +292,7 @@ func TestACrashAtEveryByteLeavesWholeRecords(t *testing.T) {
 }
 
 // seglogHead is the number of bytes of a segment's head, which is written before its name appears.
-const seglogHead = 20
+const seglogHead = 28
 
 func (w *world) indexes() map[uint64]uint64 {
 	all := map[uint64]uint64{}

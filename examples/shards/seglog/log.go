@@ -6,6 +6,9 @@
 //	[head][record][record]...   [head][record][record][half a record]
 //	                                                  ^ a crash tore it: Open cuts it off
 //
+// The checksums of a segment begin with a random number in its head. So bytes that a client has
+// written look like no record, even if they are a copy of one from elsewhere.
+//
 // A segment that has reached its size is synced, and a new one begun. So only the last one can be
 // torn. Records leave the log by whole segments, oldest first: the caller writes what it still
 // needs of the oldest segment again, and drops it.
@@ -15,6 +18,7 @@
 package seglog
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,9 +36,10 @@ const (
 	RecordHead = 12
 	// MaxRecord bounds the bytes of a record, its head included.
 	MaxRecord = 1 << 30
-	// segmentHead is the number of bytes before the first record: magic, life, checksum.
-	segmentHead = 20
-	magic       = "seglog 1"
+	// segmentHead is the number of bytes before the first record: magic, life, a random number, and
+	// their checksum, with which those of the records go on.
+	segmentHead = 28
+	magic       = "seglog 2"
 	suffix      = ".log"
 	unfinished  = "new" // the file of a segment that is being created
 )
@@ -51,6 +56,7 @@ type Log struct {
 	life     uint64
 	segments []segment // oldest first, the last one is being written
 	file     *os.File  // of the last one
+	seed     uint32    // of the checksums in the last one
 	durable  int64     // bytes of the last one
 	bytes    int64     // of all
 	err      error
@@ -67,7 +73,7 @@ type segment struct {
 // A tail that was not synced may be missing after a crash. If durable records are damaged, the
 // error matches ErrCorrupt. Damage to the last synced write alone looks like a torn tail.
 func Open(dir string, segmentBytes int64, replay func(segment uint64, record []byte) error) (*Log, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeFolders(dir, syncFolder); err != nil {
 		return nil, err
 	}
 	d, err := os.Open(dir)
@@ -79,6 +85,30 @@ func Open(dir string, segmentBytes int64, replay func(segment uint64, record []b
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// makeFolders makes a folder with its parents. Each that is new is there after a crash: the one
+// above it is synced.
+func makeFolders(dir string, sync func(dir string) error) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	above := filepath.Dir(dir)
+	if err := makeFolders(above, sync); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return sync(above)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func (l *Log) open(replay func(uint64, []byte) error) error {
@@ -123,14 +153,14 @@ func (l *Log) read(number uint64, last bool, replay func(uint64, []byte) error) 
 	if err != nil {
 		return err
 	}
-	if len(data) < segmentHead || string(data[:8]) != magic ||
-		binary.LittleEndian.Uint32(data[16:]) != crc32.Checksum(data[:16], castagnoli) {
+	if len(data) < segmentHead || string(data[:8]) != magic || binary.LittleEndian.Uint32(data[segmentHead-4:]) != seedOf(data) {
 		return fmt.Errorf("%w: bad head", ErrCorrupt)
 	}
+	seed := seedOf(data)
 	l.life = max(l.life, binary.LittleEndian.Uint64(data[8:]))
 	at := segmentHead
 	for at < len(data) {
-		n := recordAt(data, at)
+		n := recordAt(data, at, seed)
 		if n == 0 {
 			break
 		}
@@ -139,7 +169,7 @@ func (l *Log) read(number uint64, last bool, replay func(uint64, []byte) error) 
 		}
 		at += n
 	}
-	if at < len(data) && (!last || wasDurable(data, at)) {
+	if at < len(data) && (!last || wasDurable(data, at, seed)) {
 		return fmt.Errorf("%w: the record at %d", ErrCorrupt, at)
 	}
 	l.segments = append(l.segments, segment{number, int64(at)})
@@ -154,15 +184,18 @@ func (l *Log) read(number uint64, last bool, replay func(uint64, []byte) error) 
 	return errors.Join(file.Truncate(int64(at)), file.Sync(), file.Close())
 }
 
+// seedOf is the checksum of the head of a segment.
+func seedOf(head []byte) uint32 { return crc32.Checksum(head[:segmentHead-4], castagnoli) }
+
 // recordAt returns the number of bytes of the record at an offset, its head included; 0 if there is
 // none.
-func recordAt(data []byte, at int) int {
+func recordAt(data []byte, at int, seed uint32) int {
 	if len(data)-at < RecordHead {
 		return 0
 	}
 	n := int64(binary.LittleEndian.Uint32(data[at+4:])) + RecordHead
 	if n > int64(len(data)-at) ||
-		binary.LittleEndian.Uint32(data[at:]) != crc32.Checksum(data[at+4:at+int(n)], castagnoli) {
+		binary.LittleEndian.Uint32(data[at:]) != crc32.Update(seed, castagnoli, data[at+4:at+int(n)]) {
 		return 0
 	}
 	return int(n)
@@ -170,10 +203,10 @@ func recordAt(data []byte, at int) int {
 
 // wasDurable reports whether a later record says that the one at an offset, which is damaged, was
 // durable. Otherwise the damage is a tail that was never synced, of which any part may be there.
-func wasDurable(data []byte, damaged int) bool {
+func wasDurable(data []byte, damaged int, seed uint32) bool {
 	for at := damaged + 1; at+RecordHead <= len(data); at++ {
 		durable := int64(binary.LittleEndian.Uint32(data[at+8:]))
-		if int64(damaged) < durable && durable <= int64(at) && recordAt(data, at) > 0 {
+		if int64(damaged) < durable && durable <= int64(at) && recordAt(data, at, seed) > 0 {
 			return true
 		}
 	}
@@ -185,7 +218,11 @@ func (l *Log) create(number uint64) error {
 	head := make([]byte, segmentHead)
 	copy(head, magic)
 	binary.LittleEndian.PutUint64(head[8:], l.life)
-	binary.LittleEndian.PutUint32(head[16:], crc32.Checksum(head[:16], castagnoli))
+	if _, err := rand.Read(head[16:24]); err != nil {
+		return err
+	}
+	seed := seedOf(head)
+	binary.LittleEndian.PutUint32(head[segmentHead-4:], seed)
 	path := filepath.Join(l.dir.Name(), unfinished)
 	file, err := os.Create(path)
 	if err != nil {
@@ -200,7 +237,7 @@ func (l *Log) create(number uint64) error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	l.file, l.durable = file, segmentHead
+	l.file, l.seed, l.durable = file, seed, segmentHead
 	l.segments = append(l.segments, segment{number, segmentHead})
 	l.bytes += segmentHead
 	return nil
@@ -230,7 +267,7 @@ func (l *Log) append(buf []byte, sync bool) error {
 	}
 	binary.LittleEndian.PutUint32(buf[4:], uint32(len(buf)-RecordHead))
 	binary.LittleEndian.PutUint32(buf[8:], uint32(l.durable))
-	binary.LittleEndian.PutUint32(buf, crc32.Checksum(buf[4:], castagnoli))
+	binary.LittleEndian.PutUint32(buf, crc32.Update(l.seed, castagnoli, buf[4:]))
 	if _, err := l.file.Write(buf); err != nil {
 		return err
 	}

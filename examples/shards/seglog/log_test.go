@@ -152,6 +152,54 @@ func TestADamagedByteIsNoticed(t *testing.T) {
 	}
 }
 
+// A client may write what looks like a record, a copy of another log for instance. When the record
+// around it is torn, it says nothing about what was durable.
+func TestACopyOfARecordIsNone(t *testing.T) {
+	other, dir := t.TempDir(), t.TempDir()
+	from, _ := open(t, other, 1<<20)
+	to, _ := open(t, dir, 1<<20)
+	appendTo(t, to, "before", true)
+	for range 40 { // their places in both logs are alike
+		appendTo(t, from, "copy", true)
+	}
+	copied, err := os.ReadFile(filepath.Join(other, fileName(1)))
+	must(t, err)
+	for start := range copied[segmentHead:] {
+		appendTo(t, to, string(copied[segmentHead+start:]), false)
+		torn, err := os.ReadFile(filepath.Join(dir, fileName(1)))
+		must(t, err)
+		crashed := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(crashed, fileName(1)), torn[:len(torn)-1], 0o644))
+		_, records := open(t, crashed, 1<<20)
+		if len(records) != 1+start {
+			t.Fatalf("%d records, want %d", len(records), 1+start)
+		}
+	}
+}
+
+// What is written to a new folder is there after a crash only if the folder is.
+func TestNewFoldersAreDurable(t *testing.T) {
+	dir := t.TempDir()
+	var synced []string
+	note := func(dir string) error {
+		synced = append(synced, dir)
+		return syncFolder(dir)
+	}
+	deep := filepath.Join(dir, "a", "b", "c")
+	must(t, makeFolders(deep, note))
+	must(t, makeFolders(deep, note))
+	if want := []string{dir, filepath.Join(dir, "a"), filepath.Join(dir, "a", "b")}; !slices.Equal(synced, want) {
+		t.Errorf("synced are %q, want %q", synced, want)
+	}
+	if _, err := os.Stat(deep); err != nil {
+		t.Error(err)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
+	if err := makeFolders(filepath.Join(dir, "file", "d"), note); err == nil {
+		t.Error("a folder in a file")
+	}
+}
+
 func TestOnlyTheLastSegmentMayBeTorn(t *testing.T) {
 	dir := t.TempDir()
 	l, _ := open(t, dir, 50)
