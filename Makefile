@@ -52,7 +52,7 @@ oldest:
 race:
 	go test -race -short . ./rafttest
 	cd examples/kv && go test -race -short ./...
-	cd examples/shards && go test -race ./driver
+	cd examples/shards && go test -race ./driver ./stream
 
 # One fuzz target at a time, a bounded number of executions each.
 fuzz:
