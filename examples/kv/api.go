@@ -43,13 +43,13 @@ func (r *replica) routes() http.Handler {
 		mux.HandleFunc(raftPath, r.notHere)
 		mux.HandleFunc(raftPath+"/", r.notHere)
 	}
-	all := r.wrap(handleKeys(map[string]http.HandlerFunc{
+	all := r.checked(handleKeys(map[string]http.HandlerFunc{
 		http.MethodPut:    checkQuery(r.withKey(r.put), []string{"expect", "absent"}),
 		http.MethodGet:    checkQuery(r.withKey(r.get), []string{"read", "stale"}),
 		http.MethodDelete: checkQuery(r.withKey(r.delete), []string{"expect"}),
 	}, mux))
 	handle("POST "+wire.Path, r.share(all))
-	return all
+	return r.inTime(all)
 }
 
 // peerRoutes is the HTTP interface of the port for other replicas.
@@ -57,7 +57,7 @@ func (r *replica) peerRoutes() http.Handler {
 	mux := &router{}
 	r.addShared(mux)
 	r.addRaft(mux)
-	return r.wrap(mux)
+	return r.inTime(r.checked(mux))
 }
 
 // router is a mux that checks queries, and takes paths as they are.
@@ -101,9 +101,9 @@ func (r *replica) notHere(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "replicas talk to this one at "+r.opts.peer, http.StatusForbidden)
 }
 
-// wrap is around all requests.
-func (r *replica) wrap(handler http.Handler) http.Handler {
-	return r.inTime(ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(handler)))))
+// checked has a handler get only the requests that are meant for this replica.
+func (r *replica) checked(handler http.Handler) http.Handler {
+	return ownPagesOnly(r.peersOnly(r.unlessStranger(r.unlessRemoved(handler))))
 }
 
 // unlessRemoved refuses clients when this replica was removed from the cluster.

@@ -50,13 +50,35 @@ func (r *replica) backup(w http.ResponseWriter, req *http.Request) {
 		unavailable(w, err)
 		return
 	}
-	defer r.store.closeImage(image)
+	parts := r.readImage(image)
+	end, _ := req.Context().Deadline()
+	late := time.AfterFunc(time.Until(end), func() { _ = parts.CloseWithError(errHangs) })
+	defer late.Stop()
+	coming := io.TeeReader(parts, writerFunc(func(b []byte) (int, error) {
+		late.Reset(backupStall)
+		return len(b), nil
+	}))
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := bufio.NewWriterSize(&paced{w, http.NewResponseController(w)}, 256<<10)
-	if err := errors.Join(backupKind.write(out, image), out.Flush()); err != nil {
-		// The end is missing, so the client knows.
+	sent, err := io.Copy(&paced{w, http.NewResponseController(w)}, coming)
+	switch _ = parts.CloseWithError(err); {
+	case err == nil:
+	case sent == 0:
+		unavailable(w, err)
+	default: // the end is missing, so the client knows
 		r.opts.log.Warn("a backup was broken off", "err", err)
 	}
+}
+
+// readImage reads an image in the background, because the disk may hang, and closes it.
+func (r *replica) readImage(image *pebble.Snapshot) *io.PipeReader {
+	parts, w := io.Pipe()
+	go func() {
+		out := bufio.NewWriterSize(w, 256<<10)
+		err := errors.Join(backupKind.write(out, image), out.Flush())
+		r.store.closeImage(image)
+		_ = w.CloseWithError(err)
+	}()
+	return parts
 }
 
 // paced gives each write of an answer a time of its own, for answers of any length.

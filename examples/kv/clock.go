@@ -22,8 +22,12 @@ func newClock(tick time.Duration, now time.Time) *clock { return &clock{tick: ti
 
 // due returns how many ticks have to be given now.
 func (c *clock) due(now time.Time) int {
-	passed := int64(now.Sub(c.started) / c.tick)
-	n := max(0, passed-c.given)
+	n := max(0, c.passed(now)-c.given)
 	c.given += n
 	return int(min(n, mostDue))
 }
+
+// isLate reports whether ticks have to be given now.
+func (c *clock) isLate(now time.Time) bool { return c.passed(now) > c.given }
+
+func (c *clock) passed(now time.Time) int64 { return int64(now.Sub(c.started) / c.tick) }

@@ -48,7 +48,7 @@ func openEngine(fs vfs.FS, dir string) (*engine, error) {
 }
 
 func (e *engine) open(fs vfs.FS, dir string) (err error) {
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := makeFolders(fs, dir); err != nil {
 		return err
 	}
 	if e.lock, err = pebble.LockDirectory(dir, fs); errors.Is(err, syscall.EAGAIN) {
@@ -71,6 +71,26 @@ func (e *engine) open(fs vfs.FS, dir string) (err error) {
 		return errors.Join(inFile(dir, err), e.db.Close())
 	}
 	return nil
+}
+
+// makeFolders makes a folder with its parents. Each that is new is there after a crash: the one
+// above it is synced.
+func makeFolders(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	above := fs.PathDir(dir)
+	if err := makeFolders(fs, above); err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	d, err := fs.OpenDir(above)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // cacheSize bounds the blocks of tables that are kept in memory. Pebble takes its memtables off it,

@@ -109,11 +109,19 @@ func TestARequestThatIsCancelledFirstIsNotKept(t *testing.T) {
 	for _, req := range []*request{{id: requestID{1}}, {id: requestID{2}}} {
 		req.data = (&command{op: opPut, id: req.id}).encode()
 		if req.id[0] == 1 {
-			l.cancel(req)
+			req.gone.Store(true)
 		}
 		l.propose(req)
 	}
 	if len(l.waiting) != 1 || l.waiting[requestID{2}] == nil {
 		t.Errorf("waiting are %v", l.waiting)
+	}
+	l.forgetGone()
+	if len(l.waiting) != 1 {
+		t.Error("a request is forgotten that somebody waits for")
+	}
+	l.waiting[requestID{2}].gone.Store(true)
+	if l.forgetGone(); len(l.waiting) != 0 {
+		t.Errorf("nobody waits for %v any more", l.waiting)
 	}
 }

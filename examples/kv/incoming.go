@@ -25,9 +25,10 @@ type incoming struct {
 	fs  vfs.FS
 	dir string
 
-	mu    sync.Mutex
-	part  *part  // what has come so far
-	whole string // name of the image that has come, until it is installed or not needed
+	part atomic.Pointer[part] // what has come so far; nil if nothing has
+
+	mu    sync.Mutex // held while part changes, which may wait for the disk
+	whole string     // name of the image that has come, until it is installed or not needed
 }
 
 // part is an image that comes.
@@ -74,12 +75,10 @@ func (in *incoming) clear() error {
 
 // has returns the number of bytes of an image that are here.
 func (in *incoming) has(name string) int64 {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.part == nil || in.part.name != name {
-		return 0
+	if p := in.part.Load(); p != nil && p.name == name {
+		return p.size.Load()
 	}
-	return in.part.size.Load()
+	return 0
 }
 
 // begin lets a request write an image from an offset on. Another image takes the place of the one
@@ -87,19 +86,19 @@ func (in *incoming) has(name string) int64 {
 func (in *incoming) begin(name string, m *raftpb.Message, offset int64) (p *part, claim int, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	p = in.part.Load()
 	switch {
-	case in.whole != "" || in.part != nil && in.part.term > m.Term:
+	case in.whole != "" || p != nil && p.term > m.Term:
 		return nil, 0, errOtherSnapshot
-	case in.part != nil && in.part.name != name:
-		err = in.dropPart()
+	case p != nil && p.name != name:
+		p, err = nil, in.dropPart()
 	}
-	if err == nil && in.part == nil {
-		err = in.newPart(name, m)
+	if err == nil && p == nil {
+		p, err = in.newPart(name, m)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	p = in.part
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.claim++ // a request before this one may have lost its connection without knowing
@@ -109,20 +108,19 @@ func (in *incoming) begin(name string, m *raftpb.Message, offset int64) (p *part
 	return p, p.claim, nil
 }
 
-func (in *incoming) newPart(name string, m *raftpb.Message) error {
+func (in *incoming) newPart(name string, m *raftpb.Message) (*part, error) {
 	file, err := in.fs.Create(in.path(name), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	meta := &m.Snapshot.Metadata
-	in.part = &part{name: name, term: m.Term, index: meta.Index, file: file, sum: newDigest()}
-	return nil
+	p := &part{name: name, term: m.Term, index: m.Snapshot.Metadata.Index, file: file, sum: newDigest()}
+	in.part.Store(p)
+	return p, nil
 }
 
 // dropPart removes what has come so far. The caller holds mu.
 func (in *incoming) dropPart() error {
-	p := in.part
-	in.part = nil
+	p := in.part.Swap(nil)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.claim++
@@ -133,7 +131,7 @@ func (in *incoming) dropPart() error {
 func (in *incoming) drop(p *part) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.part != p {
+	if in.part.Load() != p {
 		return nil
 	}
 	return in.dropPart()
@@ -167,7 +165,7 @@ func (in *incoming) finish(p *part, claim int, end []byte) error {
 	case !good:
 		return errors.Join(errBadSnapshot, in.dropPart())
 	}
-	in.part = nil
+	in.part.Store(nil)
 	if err := p.file.Close(); err != nil {
 		return errors.Join(err, in.fs.Remove(in.path(p.name)))
 	}
@@ -190,7 +188,7 @@ func (in *incoming) settle(name string) error {
 func (in *incoming) forget(applied uint64) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.part == nil || in.part.index > applied {
+	if p := in.part.Load(); p == nil || p.index > applied {
 		return nil
 	}
 	return in.dropPart()
@@ -198,12 +196,10 @@ func (in *incoming) forget(applied uint64) error {
 
 // figures are the index of the snapshot that comes and the bytes that are here; 0 if none comes.
 func (in *incoming) figures() (index uint64, size int64) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.part == nil {
-		return 0, 0
+	if p := in.part.Load(); p != nil {
+		return p.index, p.size.Load()
 	}
-	return in.part.index, in.part.size.Load()
+	return 0, 0
 }
 
 // snapshotPath is where a replica takes the snapshots of peers: GET answers with the number of

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/ffd200af/raft/examples/kv/internal/wire"
 )
 
 // What one request may hold of this server: its connection for a bounded time, and bytes from a
@@ -35,8 +37,8 @@ func newServer(handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 }
 
-// inTime ends each request that takes longer than it may. A client that sends its body or reads its
-// answer too slowly loses the connection.
+// inTime answers each request in its time. A client that sends its body or reads its answer too
+// slowly loses the connection.
 func (r *replica) inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Method == http.MethodPost && strings.HasPrefix(req.URL.Path, snapshotPath) {
@@ -46,13 +48,31 @@ func (r *replica) inTime(next http.Handler) http.Handler {
 		end := time.Now().Add(r.opts.timeout)
 		ctx, cancel := context.WithDeadline(req.Context(), end)
 		defer cancel()
+		req = req.WithContext(ctx)
 		conn := http.NewResponseController(w)
 		_ = conn.SetWriteDeadline(end.Add(answerTimeout))
 		if req.Body != http.NoBody {
 			_ = conn.SetReadDeadline(end)
 		}
-		next.ServeHTTP(w, req.WithContext(ctx))
+		if needsConnection(req) {
+			next.ServeHTTP(w, req)
+			return
+		}
+		answers := make(chan *heldAnswer, 1)
+		r.workers.run(func() {
+			r.answer(next, req, end, func(a *heldAnswer) { answers <- a })
+		})
+		(<-answers).writeTo(w)
 	})
+}
+
+// needsConnection reports whether the handler of a request writes to the connection itself.
+func needsConnection(req *http.Request) bool {
+	switch req.URL.Path {
+	case raftPath, wire.Path, backupPath:
+		return true
+	}
+	return false
 }
 
 // budget is a number of bytes that requests share.

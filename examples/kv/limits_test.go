@@ -56,7 +56,8 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 // bareReplica serves HTTP without a loop.
 func bareReplica() *replica {
 	r := &replica{
-		opts: options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes(), space: &space{}}},
+		workers: newWorkers(),
+		opts:    options{id: 1, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, store: &store{engine: &engine{syncTimes: newSyncTimes(), space: &space{}}},
 		loop:        &loop{reads: newReadQueue(), inbox: make(chan raftpb.Message, 1), counters: newCounters()},
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
@@ -75,6 +76,7 @@ func inBubble(t *testing.T, f func(t *testing.T, r *replica, p *pipes)) {
 		go func() { _ = server.Serve(p) }()
 		f(t, r, p)
 		must(t, server.Close())
+		close(r.workers.end)
 		time.Sleep(time.Minute) // the server waits a little before it closes a connection
 	})
 }

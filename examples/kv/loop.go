@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,6 @@ type loop struct {
 
 	inbox       chan raftpb.Message // from peers
 	proposals   chan *request       // from clients
-	cancelled   chan *request       // requests that nobody waits for any more
 	unreachable chan uint64         // peers that messages did not reach
 	snapshots   chan snapshotReport // how sending a snapshot ended
 	queries     chan func()         // run on the loop, to look at the node
@@ -66,8 +66,8 @@ type request struct {
 	id   requestID
 	data []byte
 	done chan result
-	term uint64 // the loop's: of the node when it took the request
-	gone bool   // the loop's: nobody waits for it any more
+	term uint64      // the loop's: of the node when it took the request
+	gone atomic.Bool // nobody waits for it any more
 }
 
 type result struct {
@@ -108,8 +108,6 @@ func (l *loop) drive() error {
 			l.step(m)
 		case req := <-l.proposals:
 			l.propose(req)
-		case req := <-l.cancelled:
-			l.cancel(req)
 		case <-l.reads.came:
 		case id := <-l.unreachable:
 			l.node.ReportUnreachable(id)
@@ -153,6 +151,7 @@ func (l *loop) drive() error {
 func (l *loop) giveTicks() {
 	for range l.clock.due(time.Now()) {
 		l.node.Tick()
+		l.forgetGone()
 		l.tickReads()
 		l.tickDeparture()
 		l.tickElection()
@@ -209,14 +208,13 @@ func (l *loop) dropSnapshot() {
 	l.offered = ""
 }
 
-// cancel forgets a request. The loop may hear of its end first, and then does not take it.
-func (l *loop) cancel(req *request) {
-	req.gone = true
-	delete(l.waiting, req.id)
+// forgetGone forgets the requests that nobody waits for any more.
+func (l *loop) forgetGone() {
+	maps.DeleteFunc(l.waiting, func(_ requestID, req *request) bool { return req.gone.Load() })
 }
 
 func (l *loop) propose(req *request) {
-	if req.gone {
+	if req.gone.Load() {
 		return
 	}
 	err := l.store.space.check()

@@ -90,6 +90,7 @@ type figures struct {
 	role        raft.StateType
 	term, first uint64
 	logBytes    uint64
+	snapshot    uint64
 	queues      map[string]int
 	peers       map[uint64]peerFigures
 	sending     map[string]snapshotProgress
@@ -111,6 +112,7 @@ func (l *loop) figures() figures {
 	for id, p := range l.peers.peers {
 		f.peers[id] = peerFigures{queue: len(p.queue)}
 	}
+	f.snapshot = l.store.snapshots.index()
 	f.sending, f.receiving = l.transfers()
 	if f.role != raft.StateLeader { // it has progress of an earlier term, or none
 		return f
@@ -156,7 +158,6 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		e.gauge("kv_disk_free_bytes", "Free space on the disk of this replica.", float64(disk.Free))
 		e.gauge("kv_disk_full", "1 if this replica takes no writes for want of room.", number(disk.Full))
 	}
-	e.gauge("kv_snapshot_index", "Index of the snapshot that is ready for followers, or 0.", float64(c.store.snapshots.index()))
 }
 
 type emitter struct{ out chan<- prometheus.Metric }
@@ -182,6 +183,7 @@ func (e emitter) node(f *figures) {
 	e.gauge("kv_first_index", "Index of the first entry in the log.", float64(f.first))
 	e.gauge("kv_last_index", "Index of the last entry in the log.", float64(f.last))
 	e.gauge("kv_log_bytes", "Size of the entries in the log.", float64(f.logBytes))
+	e.gauge("kv_snapshot_index", "Index of the snapshot that is ready for followers, or 0.", float64(f.snapshot))
 	for _, role := range []raft.StateType{raft.StateFollower, raft.StatePreCandidate, raft.StateCandidate, raft.StateLeader} {
 		e.gauge("kv_role", "1 for the role of this replica.", number(role == f.role), "role", plainState(role))
 	}

@@ -114,7 +114,9 @@ func TestMetricsOfALoopThatHangsSayThatItDoes(t *testing.T) {
 	held, release := make(chan struct{}), make(chan struct{})
 	go func() { _ = r.query(context.Background(), func() { close(held); <-release }) }()
 	<-held
-	r.loop.proposals <- &request{gone: true}
+	gone := &request{}
+	gone.gone.Store(true)
+	r.loop.proposals <- gone
 	until(t, "the reason", func() bool { return metricsOf(t, r)[`kv_no_progress{reason="no apply"}`] == 1 })
 	wantMetrics(t, r, map[string]float64{
 		"kv_loop_answers": 0, `kv_no_progress{reason="no leader"}`: 0, `kv_queue_length{queue="proposals"}`: 1,

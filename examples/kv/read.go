@@ -113,6 +113,9 @@ func (q *readQueue) waiting() (reads int) {
 // answer to an earlier question confirms nothing.
 func (l *loop) askReads() {
 	q := l.reads
+	if q.wantLease() {
+		l.giveTicks() // without mu: clients need it, and the node may wait for the disk
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for as, batch := range q.fresh {
@@ -134,13 +137,26 @@ func (l *loop) askReads() {
 	}
 }
 
-// readIndex returns the index that must be applied for a read, if nobody has to be asked for it.
+// wantLease reports whether a fresh read trusts a lease.
+func (q *readQueue) wantLease() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for as := range q.fresh {
+		if as.mode == readLease {
+			return true
+		}
+	}
+	return false
+}
+
+// readIndex returns the index that must be applied for a read, if nobody has to be asked for it. A
+// lease is counted in ticks, so it is no answer while some are due.
 func (l *loop) readIndex(as consistency) (index uint64, ok bool) {
-	switch as.mode {
-	case readStale:
+	switch {
+	case as.mode == readStale:
 		return as.atLeast, true
-	case readLease:
-		return l.leaseRead()
+	case as.mode == readLease && !l.clock.isLate(time.Now()):
+		return l.node.LeaseRead()
 	}
 	return 0, false
 }
@@ -154,13 +170,6 @@ func (q *readQueue) gather() bool {
 		}
 	}
 	return false
-}
-
-// leaseRead returns the read index if this replica leads and has a lease. All ticks that are
-// due come first: a lease is counted in them.
-func (l *loop) leaseRead() (index uint64, ok bool) {
-	l.giveTicks()
-	return l.node.LeaseRead()
 }
 
 // confirmReads takes the answers of the node. Its array is used again after Advance.
@@ -301,29 +310,18 @@ func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error
 	}
 }
 
-// maxDirect is how many reads look at the data on the goroutines of their requests, which is
-// faster. There are more at a time only if the disk is slow.
-const maxDirect = 8
+// maxLooks bounds the reads that look at the data at once. Only on a disk that hangs are there so
+// many. Others wait for a place until their time is over.
+const maxLooks = 256
 
-// lookWithin is look, and ends with the context although the disk hangs. Only the first maxDirect
-// reads wait for such a disk.
 func (s *store) lookWithin(ctx context.Context, mode readMode, look look) (outcome, error) {
-	if s.direct.Add(1) <= maxDirect {
-		defer s.direct.Add(-1)
-		return s.look(mode, look)
-	}
-	s.direct.Add(-1)
-	done := make(chan result, 1)
-	s.looking.run(func() {
-		o, err := s.look(mode, look)
-		done <- result{o, err}
-	})
 	select {
-	case seen := <-done:
-		return seen.outcome, seen.err
+	case s.looks <- struct{}{}:
 	case <-ctx.Done():
 		return outcome{}, ctx.Err()
 	}
+	defer func() { <-s.looks }()
+	return s.look(mode, look)
 }
 
 // look lets a read see the data while the store is open. The outcome has the last index that the

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft/raftpb"
@@ -271,35 +268,4 @@ func TestAReadAfterTheLoopHasEnded(t *testing.T) {
 			t.Errorf("a read is answered with %d", code)
 		}
 	}
-}
-
-// TestReadsOfADiskThatHangsEndInTime, but for the first ones. All go on when the disk does.
-func TestReadsOfADiskThatHangsEndInTime(t *testing.T) {
-	l := startSoloLeader(t, 3)
-	hangs, first := make(chan struct{}), make(chan error, maxDirect)
-	var waiting atomic.Int32
-	read := func(ctx context.Context) error {
-		_, err := l.read(ctx, consistency{mode: readStale}, func(*store) (outcome, error) {
-			waiting.Add(1)
-			<-hangs
-			return outcome{}, nil
-		})
-		return err
-	}
-	for range maxDirect {
-		go func() { first <- read(t.Context()) }()
-	}
-	until(t, "reads that wait for the disk", func() bool { return waiting.Load() == maxDirect })
-	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if err := read(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-		cancel()
-	}
-	close(hangs)
-	for range maxDirect {
-		must(t, <-first)
-	}
-	must(t, read(t.Context()))
 }

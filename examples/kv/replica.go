@@ -67,6 +67,7 @@ type replica struct {
 	refused         seldom
 
 	streams streams
+	workers workers // for requests that have a connection of their own
 	// see limits.go
 	clientBytes, batchBytes, largeBatchBytes *budget
 }
@@ -115,7 +116,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 		return nil, fmt.Errorf("replica %d is not in the cluster; -join and -address add it", opts.id)
 	}
 	r := &replica{
-		opts: opts, store: s,
+		opts: opts, store: s, workers: newWorkers(),
 		clientBytes: newBudget(clientBytes), batchBytes: newBudget(batchBytes), largeBatchBytes: newBudget(largeBatchBytes),
 	}
 	s.log = opts.log
@@ -156,7 +157,7 @@ func newReplica(opts options, s *store) (*replica, error) {
 func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop {
 	l := &loop{
 		node: node, id: opts.id, store: s, writer: newWriter(s), peers: peers,
-		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024), cancelled: make(chan *request, 1024),
+		inbox: make(chan raftpb.Message, 4096), proposals: make(chan *request, 1024),
 		unreachable: make(chan uint64, 64), snapshots: make(chan snapshotReport, 64),
 		queries: make(chan func()), removals: make(chan uint64, 64), stop: make(chan struct{}), ended: make(chan struct{}),
 		waiting: map[requestID]*request{}, reads: newReadQueue(), departure: departure{told: map[uint64]bool{}}, met: map[uint64]string{}, contacts: contacts{},
@@ -204,6 +205,7 @@ func (r *replica) stop() error {
 	}
 	r.peers.stop(grace)
 	r.streams.close()
+	close(r.workers.end)
 	for _, s := range []*http.Server{r.server, r.peerServer} {
 		if s != nil && s.Shutdown(ctx) != nil {
 			_ = s.Close()
@@ -275,7 +277,7 @@ func (r *replica) attempt(ctx context.Context, c command) (outcome, error) {
 	if c.header != nil && c.header.Kind != session.Register {
 		slow = time.After(attemptTicks * r.opts.tick)
 	}
-	err := errSlow
+	defer req.gone.Store(true)
 	select {
 	case res := <-req.done:
 		if slow != nil && errors.Is(res.err, errNewLeader) {
@@ -285,14 +287,10 @@ func (r *replica) attempt(ctx context.Context, c command) (outcome, error) {
 	case <-r.loop.ended:
 		return outcome{}, r.loop.cause
 	case <-slow:
+		return outcome{}, errSlow
 	case <-ctx.Done():
-		err = ctx.Err()
+		return outcome{}, ctx.Err()
 	}
-	select {
-	case r.loop.cancelled <- req:
-	case <-r.loop.ended:
-	}
-	return outcome{}, err
 }
 
 func (r *replica) submit(ctx context.Context, req *request) error {

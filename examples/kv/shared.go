@@ -3,12 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -119,11 +119,12 @@ func (s *requestStream) read(frames *wire.Reader) error {
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
-	q := &sharedRequest{}
-	if q.release, err = s.take(size); err != nil {
-		return err
-	}
+	release, busy := s.take(size)
 	s.late = time.Now().Add(headerTimeout) // it may have waited here
+	if busy != nil {
+		return s.skip(frames)
+	}
+	q := &sharedRequest{release: release}
 	b, err := frames.Body()
 	if err == nil {
 		err = q.Decode(b)
@@ -133,10 +134,19 @@ func (s *requestStream) read(frames *wire.Reader) error {
 		return err
 	}
 	s.workers.run(func() {
-		s.answer(q)
+		s.respond(q)
 		q.release()
 	})
 	return nil
+}
+
+// skip refuses a request for which there is no room, and goes on with the next one.
+func (s *requestStream) skip(frames *wire.Reader) error {
+	id, err := frames.Skip()
+	if err == nil {
+		s.refuse(id, http.StatusServiceUnavailable, errBusy)
+	}
+	return err
 }
 
 // take waits for room in the budget as long as a request may take.
@@ -152,40 +162,48 @@ type sharedRequest struct {
 	release func()
 }
 
-// answer has a request answered as one of HTTP.
-func (s *requestStream) answer(q *sharedRequest) {
-	w := &sharedAnswer{Answer: wire.Answer{ID: q.ID, Header: http.Header{}}}
-	defer func() {
-		if err := recover(); err != nil { // ends the connection, as in package http
-			s.opts.log.Error("a request ends in a panic", "path", q.Target, "err", err, "stack", string(debug.Stack()))
-			_ = s.conn.Close()
-		}
-	}()
-	ctx := s.ctx
-	if q.Within > 0 && q.Within < s.opts.timeout {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, q.Within)
-		defer cancel()
+// respond has a request answered as one of HTTP.
+func (s *requestStream) respond(q *sharedRequest) {
+	within := s.opts.timeout
+	if q.Within > 0 {
+		within = min(within, q.Within)
 	}
+	end := time.Now().Add(within)
+	ctx, cancel := context.WithDeadline(s.ctx, end)
+	defer cancel()
 	target, err := url.ParseRequestURI(q.Target)
 	switch {
 	case err != nil:
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		s.refuse(q.ID, http.StatusBadRequest, err)
 	case !wire.MayShare(target.Path):
-		http.Error(w, "this request needs a connection of its own", http.StatusNotFound)
+		s.refuse(q.ID, http.StatusNotFound, errAlone)
 	default:
-		s.handler.ServeHTTP(w, s.request(ctx, q, target))
+		s.answer(s.handler, s.request(ctx, q, target), end, func(a *heldAnswer) { s.send(q, a) })
 	}
-	if w.Status == 0 {
-		w.Status = http.StatusOK
+}
+
+var errAlone = errors.New("this request needs a connection of its own")
+
+// refuse answers a request that is not handled.
+func (s *requestStream) refuse(id uint64, status int, err error) {
+	a := &heldAnswer{header: http.Header{}}
+	http.Error(a, err.Error(), status)
+	s.send(&sharedRequest{Request: wire.Request{ID: id}}, a)
+}
+
+func (s *requestStream) send(q *sharedRequest, a *heldAnswer) {
+	if a.broken { // ends the connection, as in package http
+		_ = s.conn.Close()
+		return
 	}
-	if q.Method == http.MethodHead {
-		w.Body = nil
+	answer := wire.Answer{ID: q.ID, Status: a.status, Header: a.header, Body: a.body}
+	switch {
+	case q.Method == http.MethodHead:
+		answer.Body = nil
+	case len(a.body) > wire.MaxBody:
+		answer = wire.Answer{ID: q.ID, Status: wire.StatusAlone}
 	}
-	if len(w.Body) > wire.MaxBody {
-		w.Answer = wire.Answer{ID: q.ID, Status: wire.StatusAlone}
-	}
-	s.out.Put(w.AppendFrame)
+	s.out.Put(answer.AppendFrame)
 }
 
 func (s *requestStream) request(
@@ -214,20 +232,3 @@ func (h *heldBody) Read(b []byte) (int, error) {
 }
 
 func (h *heldBody) Close() error { return nil }
-
-// sharedAnswer is the http.ResponseWriter of such a request.
-type sharedAnswer struct{ wire.Answer }
-
-func (w *sharedAnswer) Header() http.Header { return w.Answer.Header }
-
-func (w *sharedAnswer) WriteHeader(status int) {
-	if w.Status == 0 {
-		w.Status = status
-	}
-}
-
-func (w *sharedAnswer) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	w.Body = append(w.Body, b...)
-	return len(b), nil
-}

@@ -226,6 +226,30 @@ func TestRequestsThatShareAreBounded(t *testing.T) {
 	})
 }
 
+// TestARequestWithoutRoomIsRefusedAlone when its time is over: the connection goes on.
+func TestARequestWithoutRoomIsRefusedAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
+		conn := p.share(t)
+		release, err := r.clientBytes.take(t.Context(), clientBytes)
+		must(t, err)
+		for id := range uint64(3) {
+			begun := time.Now()
+			a := conn.answer(wire.Request{ID: id, Method: "GET", Target: "/kv/k", Body: make([]byte, wire.MaxBody)})
+			if took := time.Since(begun); a.Status != http.StatusServiceUnavailable || string(a.Body) != errBusy.Error()+"\n" || took != r.opts.timeout {
+				t.Errorf("%d %q after %v", a.Status, a.Body, took)
+			}
+		}
+		if n := r.loop.reads.waiting(); n != 0 {
+			t.Errorf("%d reads have come without room", n)
+		}
+		release()
+		if a := conn.answer(wire.Request{ID: 4, Method: "GET", Target: "/x"}); a.Status != http.StatusNotFound {
+			t.Errorf("with room: %d %q", a.Status, a.Body)
+		}
+		must(t, conn.Close())
+	})
+}
+
 // TestARequestThatWaitsForAPlaceHasItsTimeAfterwards: the client may send the rest of it then.
 func TestARequestThatWaitsForAPlaceHasItsTimeAfterwards(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *replica, p *pipes) {
@@ -292,13 +316,13 @@ func TestARequestThatSharesHasTheRightsOfItsConnection(t *testing.T) {
 			t.Errorf("%+v", req)
 		}
 	})
-	s.answer(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/status", Header: http.Header{"Authorization": {"Bearer x"}}}})
+	s.respond(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/status", Header: http.Header{"Authorization": {"Bearer x"}}}})
 	if seen != state {
 		t.Error("the request does not have the certificate of its connection")
 	}
 	seen = nil
-	s.answer(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/raft"}})
-	s.answer(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/backup"}})
+	s.respond(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/raft"}})
+	s.respond(&sharedRequest{Request: wire.Request{Method: "GET", Target: "/backup"}})
 	if seen != nil {
 		t.Error("a request is handled that must not share a connection")
 	}

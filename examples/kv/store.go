@@ -79,8 +79,7 @@ type store struct {
 	// lookers are the goroutines that look at the data. The database stays open for them.
 	lookers sync.RWMutex
 	closed  bool
-	looking workers // for lookWithin
-	direct  atomic.Int32
+	looks   chan struct{} // has one for each read that looks
 
 	log *slog.Logger
 }
@@ -124,7 +123,7 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{engine: e, looking: newWorkers(), incoming: incoming{fs: fs, dir: dir}, log: slog.New(slog.DiscardHandler)}
+	s := &store{engine: e, looks: make(chan struct{}, maxLooks), incoming: incoming{fs: fs, dir: dir}, log: slog.New(slog.DiscardHandler)}
 	if err := s.guard(func() error { return errors.Join(s.incoming.clear(), s.load()) }); err != nil {
 		return nil, s.closeAfter(fmt.Errorf("%s: %w", dir, err))
 	}
@@ -134,10 +133,7 @@ func openStoreIn(fs vfs.FS, dir string) (*store, error) {
 func (s *store) close() error {
 	return s.guard(func() error {
 		s.lookers.Lock()
-		if !s.closed {
-			s.closed = true
-			close(s.looking.end)
-		}
+		s.closed = true
 		s.lookers.Unlock()
 		s.closeImages()
 		return s.engine.close()

@@ -289,3 +289,20 @@ func TestTheClusterFlagIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestANewFolderIsThereAfterACrash, with those that were made for it.
+func TestANewFolderIsThereAfterACrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s, err := openStoreIn(fs, "a/b/1")
+	must(t, err)
+	fs = fs.CrashClone(vfs.CrashCloneCfg{})
+	if _, err := fs.Stat("a/b/1"); err != nil {
+		t.Error(err)
+	}
+	again, err := openStoreIn(fs, "a/b/1")
+	must(t, err)
+	if again.identity != s.identity {
+		t.Error("the folder is another one")
+	}
+	must(t, errors.Join(s.close(), again.close()))
+}

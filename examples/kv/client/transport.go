@@ -36,8 +36,8 @@ type Transport struct {
 const (
 	// writeTime bounds a write to a shared connection.
 	writeTime = 10 * time.Second
-	// silentTime is how long a connection may be silent while a request waits. When that request
-	// is given up, the connection is closed: the network may have lost it.
+	// silentTime is how long a connection may be silent after a request. When a request is given
+	// up then, the connection is closed: the network may have lost it.
 	silentTime = time.Second
 	// refusedTime is how long a replica is not asked again that does not share connections.
 	refusedTime = 10 * time.Second
@@ -170,7 +170,8 @@ type line struct {
 	waiting map[uint64]chan<- *wire.Answer
 	last    uint64    // number of a request
 	asked   time.Time // when it was sent
-	heard   time.Time // when an answer came
+	// silent is when the first request was sent after the last answer came; zero if none was.
+	silent time.Time
 }
 
 // errNotSent is the error of a request to a connection that had ended before.
@@ -301,9 +302,11 @@ func (l *line) receive(answers *bufio.Reader) error {
 			return err
 		}
 		l.mu.Lock()
-		l.heard = time.Now()
 		to := l.waiting[a.ID]
 		delete(l.waiting, a.ID)
+		if l.silent = (time.Time{}); len(l.waiting) > 0 {
+			l.silent = time.Now()
+		}
 		l.mu.Unlock()
 		if to != nil {
 			to <- a // it has room
@@ -338,8 +341,7 @@ func (l *line) ask(ctx context.Context, q *wire.Request) (*wire.Answer, error) {
 		return &wire.Answer{Status: wire.StatusAlone}, nil
 	}
 	answered := make(chan *wire.Answer, 1)
-	sent := time.Now()
-	if !l.expect(q, answered, sent) {
+	if !l.expect(q, answered) {
 		return nil, errNotSent
 	}
 	l.out.Put(q.AppendFrame)
@@ -347,7 +349,7 @@ func (l *line) ask(ctx context.Context, q *wire.Request) (*wire.Answer, error) {
 	case a := <-answered:
 		return a, nil
 	case <-ctx.Done():
-		l.giveUp(q.ID, sent)
+		l.giveUp(q.ID)
 		return nil, ctx.Err()
 	case <-l.ended:
 	}
@@ -360,24 +362,28 @@ func (l *line) ask(ctx context.Context, q *wire.Request) (*wire.Answer, error) {
 }
 
 // expect numbers a request.
-func (l *line) expect(q *wire.Request, answered chan<- *wire.Answer, at time.Time) bool {
+func (l *line) expect(q *wire.Request, answered chan<- *wire.Answer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		return false
 	}
 	l.last++
-	l.asked = at
+	l.asked = time.Now()
+	if l.silent.IsZero() {
+		l.silent = l.asked
+	}
 	q.ID = l.last
 	l.waiting[q.ID] = answered
 	return true
 }
 
-// giveUp forgets a request, and ends a connection that has been silent since it was sent.
-func (l *line) giveUp(id uint64, sent time.Time) {
+// giveUp forgets a request, and ends a connection that has been silent for a while. Requests that
+// were given up before count: each of them may have waited for less.
+func (l *line) giveUp(id uint64) {
 	l.endIf(errors.New("nothing has come for a while"), func() bool {
 		delete(l.waiting, id)
-		return l.heard.Before(sent) && time.Since(sent) >= silentTime
+		return !l.silent.IsZero() && time.Since(l.silent) >= silentTime
 	})
 }
 

@@ -281,6 +281,10 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		try(silentTime / 2) // too short to say
 		try(silentTime)
 		conns(1)
+		for range 3 { // none waits for long
+			try(silentTime / 3)
+		}
+		conns(2)
 		synctest.Wait()
 		s.answer = func(q *wire.Request) *wire.Answer {
 			if q.Target == "/kv/silent" {
@@ -298,7 +302,9 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		}
 		<-waits
 		_, _ = s.get(ctx, http.MethodGet, "/kv/k", "")
-		conns(2)
+		conns(3)
+		try(silentTime / 2) // the answers before this one are not forgotten
+		conns(3)
 	})
 }
 

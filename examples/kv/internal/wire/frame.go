@@ -85,3 +85,26 @@ func (f *Reader) Body() ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Skip reads over the bytes of a frame with a Request, and returns its ID. It takes no memory.
+func (f *Reader) Skip() (id uint64, err error) {
+	if f.size < IDSize {
+		return 0, ErrBadFrame
+	}
+	sum := crc32.New(castagnoli)
+	rest := io.TeeReader(io.LimitReader(f.From, int64(f.size)), sum)
+	var first [IDSize]byte
+	if _, err := io.ReadFull(rest, first[:]); err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(io.Discard, rest)
+	switch {
+	case err != nil:
+		return 0, err
+	case n < int64(f.size-IDSize):
+		return 0, io.ErrUnexpectedEOF
+	case sum.Sum32() != f.sum:
+		return 0, fmt.Errorf("%w: its checksum is wrong", ErrBadFrame)
+	}
+	return binary.BigEndian.Uint64(first[:]), nil
+}
