@@ -4,7 +4,7 @@
 //
 //   - what the clients saw is not linearizable, or porcupine cannot decide that for some key,
 //   - an acknowledged write is missing at the end on any replica,
-//   - the memory of the replicas grows, or
+//   - the memory of the replicas grows, or operations take longer with time, or
 //   - a replica ends by itself.
 //
 // It is run inside the repository:
@@ -56,7 +56,8 @@ type settings struct {
 	length, kill  time.Duration
 	clients, keys int
 	seed          uint64
-	growth        float64
+	growth        float64 // of memory
+	slower        float64
 	dir, server   string
 }
 
@@ -70,6 +71,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.keys, "keys", 64, "number of keys in use at a time; a new key takes the place of one with a long history")
 	flags.Uint64Var(&s.seed, "seed", 1, "seed of the operations and the kills; the timing differs between runs")
 	flags.Float64Var(&s.growth, "growth", 1.5, "bound on the memory of the last third of the run, as a multiple of the second third")
+	flags.Float64Var(&s.slower, "slower", 2, "bound on p50 and p99 of the quickest minute in the last third of the run, as a multiple of those in the first")
 	flags.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to use; the data is in a temporary folder in it, which stays if the run fails")
 	flags.StringVar(&s.server, "server", "", "the `binary` of the server; built if empty")
 	err := flags.Parse(args)
@@ -79,8 +81,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		err = fmt.Errorf("%q is not a flag, and there are no other arguments", flags.Arg(0))
 	case s.length <= 0 || s.kill <= 0 || s.clients < 1 || s.keys < 1:
 		err = errors.New("-length, -kill, -clients and -keys must be above 0")
-	case s.growth < 1:
-		err = errors.New("-growth must be at least 1")
+	case s.growth < 1 || s.slower < 1:
+		err = errors.New("-growth and -slower must be at least 1")
 	}
 	return s, err
 }
@@ -133,9 +135,10 @@ func (s settings) soak(ctx context.Context, c *cluster, dir string, stdout io.Wr
 	fmt.Fprintln(stdout, result)
 	failed = errors.Join(failed, result.verdict(dir), c.ended())
 	if complete {
-		memory, err := judgeMemory(samples, s.length, s.growth)
-		fmt.Fprintln(stdout, memory)
-		failed = errors.Join(failed, err)
+		memory, grows := judgeMemory(samples, s.length, s.growth)
+		latency, slows := judgeLatency(h, s.length, s.slower)
+		fmt.Fprintf(stdout, "%s\n%s\n", memory, latency)
+		failed = errors.Join(failed, grows, slows)
 	}
 	if failed != nil {
 		fmt.Fprintln(stdout, "Verdict: failed.")

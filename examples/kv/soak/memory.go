@@ -68,7 +68,8 @@ func folderSize(dir string) int {
 	return size
 }
 
-// shortest is how long a run must be for a judgement on memory: a new process still grows.
+// shortest is how long a run must be for a judgement on memory and latency: a new process still
+// grows.
 const shortest = 5 * time.Minute
 
 // judgeMemory compares the last third of a run with the second. It takes the median of what each

@@ -31,7 +31,7 @@ func TestTheServerPasses(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d:\n%s%s", status, stdout, stderr)
 	}
-	for _, want := range []string{"| 1 | ", "Verdict: passed.", "Memory is not judged"} {
+	for _, want := range []string{"| 1 | ", "Verdict: passed.", "Memory is not judged", "Latency is not judged"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
@@ -116,7 +116,7 @@ func TestAnInterruptedRunFails(t *testing.T) {
 
 func TestACommandLineWithoutSenseIsRefused(t *testing.T) {
 	for _, args := range [][]string{
-		{"-length", "0s"}, {"-kill", "0s"}, {"-clients", "0"}, {"-keys", "0"}, {"-growth", "0.9"}, {"fast"}, {"-fast"},
+		{"-length", "0s"}, {"-kill", "0s"}, {"-clients", "0"}, {"-keys", "0"}, {"-growth", "0.9"}, {"-slower", "0.9"}, {"fast"}, {"-fast"},
 	} {
 		if status, _, stderr := soak(t, t.TempDir(), args...); status != 2 || stderr == "" {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)
