@@ -271,44 +271,6 @@ func (w *world) input(n *node, a action, do func(rn *raft.RawNode) error) error 
 
 var errDown = fmt.Errorf("sim: the node is down")
 
-// propose proposes a command and, in the same proposal, more entries of various sizes that mean
-// nothing.
-func (w *world) propose(n *node, data []byte, more uint64) error {
-	return w.input(n, action{kind: doPropose, data: data, n: more}, func(rn *raft.RawNode) error {
-		if more == 0 {
-			return rn.Propose(data)
-		}
-		return rn.Step(proposal(n, data, more))
-	})
-}
-
-func proposal(n *node, data []byte, more uint64) pb.Message {
-	m := pb.Message{Type: pb.MsgProp, To: n.id, Entries: []pb.Entry{{Data: data}}}
-	for i := range more {
-		m.Entries = append(m.Entries, pb.Entry{Data: make([]byte, (i*i*i+more)%maxFiller)})
-	}
-	return m
-}
-
-// maxFiller bounds the size of an entry, in bytes. It is above most of the limits that nodes have.
-const maxFiller = 3000
-
-// skipTicks tells a node of ticks that it did not get.
-func (w *world) skipTicks(n *node, ticks uint64) {
-	_ = w.input(n, action{kind: doSkip, n: ticks}, func(rn *raft.RawNode) error {
-		rn.SkipTicks(ticks)
-		return nil
-	})
-}
-
-func (w *world) confChange(n *node, cc pb.ConfChangeV2) error {
-	data, err := cc.Marshal()
-	if err != nil {
-		return err
-	}
-	return w.input(n, action{kind: doConfChange, data: data}, func(rn *raft.RawNode) error { return rn.ProposeConfChange(cc) })
-}
-
 // askReadIndex asks for a read and returns its number.
 func (w *world) askReadIndex(n *node) uint64 {
 	number := w.asked

@@ -129,7 +129,7 @@ func (s *simulation) try(i int) {
 		return
 	}
 	e := event{at: s.now, life: h.life, node: int16(h.id - 1), kind: evClient, sub: clientServe, arg: int32(i)}
-	e.seq = c.op
+	e.op = c.op
 	if h.blocked {
 		h.waiting = append(h.waiting, e)
 		return
@@ -141,7 +141,7 @@ func (s *simulation) try(i int) {
 func (s *simulation) serve(h *host, e *event) {
 	i := int(e.arg)
 	c := &s.clients[i]
-	if c.op != e.seq || c.kind == opNone {
+	if c.op != e.op || c.kind == opNone {
 		return
 	}
 	if c.kind == opRead {
@@ -156,7 +156,7 @@ func (s *simulation) serve(h *host, e *event) {
 	data := header.Append(make([]byte, 0, 32+len(c.input)))
 	data = tag{client: c.number, op: c.op}.append(data)
 	data = append(data, c.input...)
-	if err := s.w.propose(h.node, data, s.more()); err != nil {
+	if err := s.w.ask(h.node, action{kind: doPropose, data: data, n: s.more()}); err != nil {
 		s.wake(i, failureDelay, clientTimeout)
 	} else {
 		c.asked |= 1 << (h.id - 1)

@@ -105,14 +105,14 @@ func (s *simulation) disturb(h *host, k faultKind) {
 			h = lead
 		}
 		if s.r.chance(0.3) {
-			s.w.stepDown(h.node)
+			_ = s.w.ask(h.node, action{kind: doStepDown})
 		} else {
-			s.w.transfer(h.node, s.hosts[s.r.below(len(s.hosts))].id)
+			_ = s.w.ask(h.node, action{kind: doTransfer, peer: s.hosts[s.r.below(len(s.hosts))].id})
 		}
 	case faultCampaign:
-		s.w.campaign(h.node)
+		_ = s.w.ask(h.node, action{kind: doCampaign})
 	case faultForget:
-		s.w.forgetLeader(h.node)
+		_ = s.w.ask(h.node, action{kind: doForget})
 	}
 	s.after(h)
 }
@@ -221,7 +221,7 @@ func (s *simulation) restart(h *host) {
 	s.scheduleTick(h, uint64(s.r.below(int(h.period)))+1)
 	if s.faults.Campaign > 0 && s.r.chance(0.3) {
 		// Its next life may repeat what the last one did, before anybody has got further.
-		s.w.campaign(h.node)
+		_ = s.w.ask(h.node, action{kind: doCampaign})
 	}
 	s.after(h)
 }

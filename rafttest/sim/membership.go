@@ -45,8 +45,12 @@ func (s *simulation) admin() {
 }
 
 func (s *simulation) change(h *host, cc pb.ConfChangeV2) {
+	data, err := cc.Marshal()
+	if err != nil {
+		panic(err) // a change that is made here has an encoding
+	}
 	// It may be refused, for example because another one is under way.
-	_ = s.w.confChange(h.node, cc)
+	_ = s.w.ask(h.node, action{kind: doConfChange, data: data})
 }
 
 func single(t pb.ConfChangeType, id uint64) pb.ConfChangeSingle {
@@ -71,7 +75,7 @@ func (s *simulation) replaceLost(h *host) bool {
 	}
 	if s.faults.Member == 0 && len(cs.Voters) < s.cfg.Nodes {
 		if id := s.candidateMember(cs); id != 0 {
-			_ = s.w.addServer(h.node, id)
+			_ = s.w.ask(h.node, action{kind: doAddServer, peer: id})
 			return true
 		}
 	}
@@ -111,9 +115,9 @@ func (s *simulation) churn(h *host) {
 	if s.r.chance(0.3) {
 		if id := s.candidateMember(cs); id != 0 && len(cs.Voters)+len(cs.Learners) < maxMembers {
 			if slices.Contains(cs.Learners, id) && s.r.chance(0.3) {
-				_ = s.w.awaitCatchUp(h.node, id)
+				_ = s.w.ask(h.node, action{kind: doAwait, peer: id})
 			} else {
-				_ = s.w.addServer(h.node, id)
+				_ = s.w.ask(h.node, action{kind: doAddServer, peer: id})
 			}
 			return
 		}

@@ -88,14 +88,14 @@ func (s *simulation) tell(m *flight, what uint8) {
 }
 
 func (s *simulation) report(h *host, e *event) {
+	a := action{kind: doSnapStatus, peer: uint64(e.arg)}
 	switch e.sub {
 	case reportUnreachable:
-		s.w.reportUnreachable(h.node, uint64(e.arg))
+		a.kind = doUnreachable
 	case reportSnapshotFailed:
-		s.w.reportSnapshot(h.node, uint64(e.arg), true)
-	case reportSnapshotDone:
-		s.w.reportSnapshot(h.node, uint64(e.arg), false)
+		a.n = 1
 	}
+	_ = s.w.ask(h.node, a)
 }
 
 // arrive delivers a message.

@@ -2,58 +2,68 @@ package sim
 
 import (
 	"github.com/ffd200af/raft"
+	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// More actions: what an operator asks for, and what a transport and a disk tell or do.
-
-func (w *world) addServer(n *node, id uint64) error {
-	return w.input(n, action{kind: doAddServer, peer: id}, func(rn *raft.RawNode) error { return rn.AddServer(id, nil) })
+// ask gives a node what a client or an operator asks of it, or what a transport reports to it, and
+// returns the error with which the node refuses that.
+func (w *world) ask(n *node, a action) error {
+	return w.input(n, a, func(rn *raft.RawNode) error { return w.call(rn, n.id, &a) })
 }
 
-func (w *world) awaitCatchUp(n *node, id uint64) error {
-	return w.input(n, action{kind: doAwait, peer: id}, func(rn *raft.RawNode) error { return rn.AwaitCatchUp(id) })
-}
-
-func (w *world) transfer(n *node, to uint64) {
-	_ = w.input(n, action{kind: doTransfer, peer: to}, func(rn *raft.RawNode) error {
-		rn.TransferLeader(to)
-		return nil
-	})
-	w.stats.Transfers++
-}
-
-func (w *world) stepDown(n *node) {
-	// It may have nobody to hand over to.
-	_ = w.input(n, action{kind: doStepDown}, (*raft.RawNode).StepDown)
-	w.stats.Transfers++
-}
-
-func (w *world) forgetLeader(n *node) {
-	_ = w.input(n, action{kind: doForget}, (*raft.RawNode).ForgetLeader)
-}
-
-func (w *world) campaign(n *node) {
-	_ = w.input(n, action{kind: doCampaign}, (*raft.RawNode).Campaign)
-}
-
-func (w *world) reportUnreachable(n *node, peer uint64) {
-	_ = w.input(n, action{kind: doUnreachable, peer: peer}, func(rn *raft.RawNode) error {
-		rn.ReportUnreachable(peer)
-		return nil
-	})
-}
-
-func (w *world) reportSnapshot(n *node, peer uint64, failed bool) {
-	a := action{kind: doSnapStatus, peer: peer}
-	status := raft.SnapshotFinish
-	if failed {
-		a.n, status = 1, raft.SnapshotFailure
+// call calls the method of RawNode that an action stands for.
+func (w *world) call(rn *raft.RawNode, id uint64, a *action) error {
+	switch a.kind {
+	case doPropose:
+		if a.n == 0 {
+			return rn.Propose(a.data)
+		}
+		return rn.Step(proposal(id, a.data, a.n))
+	case doConfChange:
+		var cc pb.ConfChangeV2
+		if err := cc.Unmarshal(a.data); err != nil {
+			return err
+		}
+		return rn.ProposeConfChange(cc)
+	case doAddServer:
+		return rn.AddServer(a.peer, nil)
+	case doAwait:
+		return rn.AwaitCatchUp(a.peer)
+	case doTransfer:
+		w.stats.Transfers++
+		rn.TransferLeader(a.peer)
+	case doStepDown: // it may have nobody to hand over to
+		w.stats.Transfers++
+		return rn.StepDown()
+	case doForget:
+		return rn.ForgetLeader()
+	case doCampaign:
+		return rn.Campaign()
+	case doSkip:
+		rn.SkipTicks(a.n)
+	case doUnreachable:
+		rn.ReportUnreachable(a.peer)
+	case doSnapStatus:
+		status := raft.SnapshotFinish
+		if a.n == 1 {
+			status = raft.SnapshotFailure
+		}
+		rn.ReportSnapshot(a.peer, status)
 	}
-	_ = w.input(n, a, func(rn *raft.RawNode) error {
-		rn.ReportSnapshot(peer, status)
-		return nil
-	})
+	return nil
 }
+
+// proposal is a command with more entries of various sizes that mean nothing.
+func proposal(to uint64, command []byte, more uint64) pb.Message {
+	m := pb.Message{Type: pb.MsgProp, To: to, Entries: []pb.Entry{{Data: command}}}
+	for i := range more {
+		m.Entries = append(m.Entries, pb.Entry{Data: make([]byte, (i*i*i+more)%maxFiller)})
+	}
+	return m
+}
+
+// maxFiller bounds the size of an entry, in bytes. It is above most of the limits that nodes have.
+const maxFiller = 3000
 
 // repair ends what failRead has begun.
 func (w *world) repair(n *node) {

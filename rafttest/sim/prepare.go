@@ -14,7 +14,7 @@ import (
 
 // runs takes the next event if it comes no later than a moment.
 func (s *simulation) runs(until uint64) bool {
-	return len(s.q.heap) > 0 && s.q.heap[0].at <= until && s.step()
+	return s.q.due(until) && s.step()
 }
 
 // runUntil lets time pass.
@@ -54,7 +54,7 @@ func (s *simulation) settle() error {
 func (s *simulation) prepareLeader() (*host, error) {
 	s.writeTime = 0
 	lead := s.hosts[s.r.below(len(s.hosts))]
-	s.w.campaign(lead.node)
+	_ = s.w.ask(lead.node, action{kind: doCampaign})
 	s.after(lead)
 	if err := s.settle(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (s *simulation) stagger(lead *host) error {
 }
 
 func (s *simulation) propose(lead *host) error {
-	if err := s.w.propose(lead.node, []byte("entry"), 0); err != nil {
+	if err := s.w.ask(lead.node, action{kind: doPropose, data: []byte("entry")}); err != nil {
 		return fmt.Errorf("%w: the leader does not stay one: %w", ErrConfig, err)
 	}
 	s.after(lead)

@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"slices"
+	"sort"
+)
+
 // eventKind is what is due at a moment of virtual time.
 type eventKind uint8
 
@@ -32,7 +37,7 @@ func (k eventKind) String() string {
 // event is an entry of the queue.
 type event struct {
 	at   uint64 // virtual time, in microseconds
-	seq  uint32 // the order in which events were scheduled, among those of one moment
+	op   uint32 // the operation that a client asks for
 	life uint32 // the life of the node that it is for: a node that was started again is another one
 	arg  int32
 	node int16 // position of a node, or -1
@@ -40,60 +45,26 @@ type event struct {
 	sub  uint8
 }
 
-func (e *event) before(o *event) bool { return e.at < o.at || e.at == o.at && e.seq < o.seq }
-
-// queue is a binary heap of events, the earliest first. Events of one moment keep their order, so
-// that a run does not depend on the shape of the heap.
-type queue struct {
-	heap []event
-	seq  uint32
-}
+// queue has the events that are due, the latest first. Events of one moment keep their order.
+type queue struct{ list []event }
 
 func (q *queue) push(e event) {
-	q.seq++
-	e.seq = q.seq
-	q.heap = append(q.heap, e)
-	h := q.heap
-	i := len(h) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !e.before(&h[parent]) {
-			break
-		}
-		h[i] = h[parent]
-		i = parent
-	}
-	h[i] = e
+	at := sort.Search(len(q.list), func(i int) bool { return q.list[i].at <= e.at })
+	q.list = slices.Insert(q.list, at, e)
 }
 
 // pop removes the earliest event; false if there is none.
 func (q *queue) pop() (event, bool) {
-	if len(q.heap) == 0 {
+	if len(q.list) == 0 {
 		return event{}, false
 	}
-	h := q.heap
-	first := h[0]
-	n := len(h) - 1
-	moved := h[n]
-	q.heap = h[:n]
-	h = q.heap
-	i := 0
-	for {
-		child := 2*i + 1
-		if child >= n {
-			break
-		}
-		if child+1 < n && h[child+1].before(&h[child]) {
-			child++
-		}
-		if !h[child].before(&moved) {
-			break
-		}
-		h[i] = h[child]
-		i = child
-	}
-	if n > 0 {
-		h[i] = moved
-	}
-	return first, true
+	last := len(q.list) - 1
+	e := q.list[last]
+	q.list = q.list[:last]
+	return e, true
+}
+
+// due reports whether there is an event that comes no later than a moment.
+func (q *queue) due(moment uint64) bool {
+	return len(q.list) > 0 && q.list[len(q.list)-1].at <= moment
 }

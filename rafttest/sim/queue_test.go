@@ -12,7 +12,6 @@ func TestEventsComeInTheOrderOfTimeAndThenOfScheduling(t *testing.T) {
 	for i := range 3000 {
 		e := event{at: uint64(r.below(50)), arg: int32(i)}
 		q.push(e)
-		e.seq = uint32(i) + 1
 		want = append(want, e)
 	}
 	slices.SortStableFunc(want, func(a, b event) int { return int(a.at) - int(b.at) })

@@ -1,7 +1,5 @@
 package sim
 
-import pb "github.com/ffd200af/raft/raftpb"
-
 // do repeats an action. What makes no sense, because actions before it were left out, does nothing.
 func (w *world) do(a *action) {
 	if a.kind == doJoin {
@@ -49,43 +47,12 @@ func (w *world) do(a *action) {
 		w.repair(n)
 	case doBackup:
 		w.backup(n)
-	default:
-		w.ask(n, a)
-	}
-}
-
-// ask repeats what a client or an operator asks for.
-func (w *world) ask(n *node, a *action) {
-	switch a.kind {
-	case doPropose:
-		_ = w.propose(n, a.data, a.n)
-	case doConfChange:
-		var cc pb.ConfChangeV2
-		if cc.Unmarshal(a.data) == nil {
-			_ = w.confChange(n, cc)
-		}
-	case doAddServer:
-		_ = w.addServer(n, a.peer)
-	case doAwait:
-		_ = w.awaitCatchUp(n, a.peer)
-	case doTransfer:
-		w.transfer(n, a.peer)
-	case doStepDown:
-		w.stepDown(n)
-	case doForget:
-		w.forgetLeader(n)
-	case doCampaign:
-		w.campaign(n)
 	case doRead:
 		w.askReadIndex(n)
 	case doLeaseRead:
 		w.leaseRead(n)
-	case doSkip:
-		w.skipTicks(n, a.n)
-	case doUnreachable:
-		w.reportUnreachable(n, a.peer)
-	case doSnapStatus:
-		w.reportSnapshot(n, a.peer, a.n == 1)
+	default:
+		_ = w.ask(n, *a)
 	}
 }
 

@@ -317,7 +317,7 @@ func (sw *scriptWriter) propose(n *node, a *action) {
 		sw.command("propose %d %s", n.id, sw.text(a.data))
 		return
 	}
-	m := proposal(n, a.data, a.n)
+	m := proposal(n.id, a.data, a.n)
 	for i := range m.Entries {
 		if data := m.Entries[i].Data; len(data) > 0 {
 			m.Entries[i].Data = []byte(sw.text(data))

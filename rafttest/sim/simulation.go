@@ -288,7 +288,7 @@ func (s *simulation) unblock(h *host) {
 	}
 	h.blocked = false
 	if h.missed > 0 && s.cfg.Faults.Batches && s.r.chance(0.5) {
-		s.w.skipTicks(h.node, uint64(h.missed))
+		_ = s.w.ask(h.node, action{kind: doSkip, n: uint64(h.missed)})
 		h.missed = 0
 	}
 	for h.missed > 0 && !h.blocked && h.rn != nil {
