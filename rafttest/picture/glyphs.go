@@ -31,9 +31,9 @@ func (g *glyphs) text(x, y int, class, words string, letters int) {
 // number draws the number of the step, as a link to it: left of the node's line, below arrows that
 // come from there, or left of all lanes.
 func (g *glyphs) number(l *layout, ln *lane) {
-	x, y := l.lanes[0].x-laneInset, 13
+	x, y := l.Lanes[0].X-laneInset, 13
 	if ln != nil {
-		x, y = ln.x-8, 21
+		x, y = ln.X-8, 21
 	}
 	g.printf(`<a href="#step-%d"><text x="%d" y="%d" class="number">%d</text></a>`, g.step, x, y, g.step)
 }
@@ -97,7 +97,7 @@ func wrap(text string, letters int) []string {
 func (g *glyphs) node(ln *lane, p *Picture, e *Event, before, after *node) {
 	letters := ln.letters()
 	g.mark(ln, e.Kind)
-	x, y := ln.x+textOffset, 14
+	x, y := ln.X+textOffset, 14
 	line := func(class, words string) {
 		if words != "" {
 			g.text(x, y, class, words, letters)
@@ -114,7 +114,7 @@ func (g *glyphs) node(ln *lane, p *Picture, e *Event, before, after *node) {
 	}
 	line("change", after.status.changes(&before.status))
 	if logMoved(before, after) {
-		g.log(x, y-10, ln.width-textOffset-laneInset, after)
+		g.log(x, y-10, ln.Width-textOffset-laneInset, after)
 		y += cellHeight + 8
 	}
 	g.grow(y - 6)
@@ -153,7 +153,7 @@ func logMoved(before, after *node) bool {
 
 // mark draws where on a node's line something happened: its shape says what.
 func (g *glyphs) mark(ln *lane, kind Kind) {
-	x, y := ln.x, anchor
+	x, y := ln.X, anchor
 	switch kind {
 	case Input:
 		g.printf(`<path d="M%d %dl7 -4v8z" class="mark input"/>`, x-4, y)
@@ -244,13 +244,13 @@ func describeCell(index uint64, e *Entry, s *Status) string {
 
 // lost draws what is lost in the lane of its recipient.
 func (g *glyphs) lost(ln *lane, words string) {
-	g.text(ln.x+textOffset, 14, "loss", words, ln.letters())
+	g.text(ln.X+textOffset, 14, "loss", words, ln.letters())
 }
 
 // partition draws a line over all lanes.
 func (g *glyphs) partition(l *layout, e *Event) {
-	x := l.lanes[0].x - laneInset
-	g.printf(`<path d="M%d %dH%d" class="cut"/>`, x, rowHeight-3, l.width-8)
+	x := l.Lanes[0].X - laneInset
+	g.printf(`<path d="M%d %dH%d" class="cut"/>`, x, rowHeight-3, l.Width-8)
 	g.text(x+4, 13, "cut-words", e.Text, 100)
 	g.grow(rowHeight + 4)
 }

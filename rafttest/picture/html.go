@@ -31,9 +31,11 @@ func (p *Picture) WriteHTML(out io.Writer, links ...Link) error {
 	if err != nil {
 		return fmt.Errorf("picture: %w", err)
 	}
-	var data []pageData
+	var data []*layout
 	for _, g := range p.Groups() {
-		data = append(data, p.OfGroup(g).page(g))
+		l := p.OfGroup(g).place()
+		l.Group = g
+		data = append(data, l)
 	}
 	w := bufio.NewWriter(out)
 	err = t.Execute(w, map[string]any{
@@ -75,58 +77,6 @@ func paragraphs(header string) []paragraph {
 	return kept
 }
 
-// pageData is what the script of the page draws. Names are short because there are many of them.
-type pageData struct {
-	Group  uint64        `json:"group"`
-	Width  int           `json:"width"`
-	Lanes  []pageLane    `json:"lanes"`
-	Blocks []int         `json:"blocks"`
-	Rows   []pageRow     `json:"rows"`
-	Lines  []pageLine    `json:"lines"`
-	Arrows []pageArrow   `json:"arrows"`
-	States []pageChanges `json:"states"`
-}
-
-type pageLane struct {
-	ID   uint64 `json:"id"`
-	Name string `json:"name"`
-	X    int    `json:"x"`
-	W    int    `json:"w"`
-}
-
-type pageRow struct {
-	Height int      `json:"h"`
-	Block  int      `json:"b"`
-	Beside bool     `json:"j,omitempty"`
-	Body   string   `json:"s"`
-	Node   uint64   `json:"n"`
-	Types  []string `json:"t,omitempty"`
-	Title  string   `json:"w,omitempty"`
-	Detail string   `json:"d,omitempty"`
-}
-
-type pageLine struct {
-	X     int    `json:"x"`
-	W     int    `json:"w"`
-	From  int    `json:"f"`
-	To    int    `json:"t"`
-	Class string `json:"c"`
-	Side  int    `json:"s,omitempty"`
-}
-
-type pageArrow struct {
-	From  int       `json:"f"`
-	To    int       `json:"t"`
-	X1    int       `json:"x1"`
-	X2    int       `json:"x2"`
-	Rise  int       `json:"r"`
-	Part  float64   `json:"p"`
-	Class string    `json:"c"`
-	Words string    `json:"w"`
-	Type  string    `json:"m"`
-	Ends  [2]uint64 `json:"n"`
-}
-
 // pageChanges is what a row changes at its node.
 type pageChanges struct {
 	Row    int         `json:"i"`
@@ -155,34 +105,6 @@ type pageLog struct {
 	At        uint64   `json:"a"`
 	Terms     []uint64 `json:"e"`
 	Texts     []string `json:"x"`
-}
-
-// page is the data of the page for a picture of one group.
-func (p *Picture) page(group uint64) pageData {
-	l := p.place()
-	d := pageData{Group: group, Width: l.width, Blocks: l.blocks, Lines: []pageLine{}, Arrows: []pageArrow{}, States: []pageChanges{}}
-	for _, ln := range l.lanes {
-		d.Lanes = append(d.Lanes, pageLane{ID: ln.id, Name: ln.name, X: ln.x, W: ln.width})
-	}
-	for i := range l.rows {
-		r, e := &l.rows[i], &p.Events[i]
-		d.Rows = append(d.Rows, pageRow{
-			Height: r.height, Block: r.block, Beside: r.beside, Body: r.body, Node: e.Node, Types: e.types(p), Title: e.oneLine(p), Detail: e.detail(p),
-		})
-		if e.Status != nil || e.Log != nil {
-			d.States = append(d.States, pageChanges{Row: i, Node: e.Node, Status: e.Status.page(), Log: e.Log.page()})
-		}
-	}
-	for _, s := range l.lines {
-		d.Lines = append(d.Lines, pageLine{X: s.x, W: s.width, From: s.from, To: s.to, Class: s.class, Side: s.side})
-	}
-	for _, a := range l.arrows {
-		m := &p.Messages[a.message]
-		d.Arrows = append(d.Arrows, pageArrow{
-			From: a.from, To: a.to, X1: a.x1, X2: a.x2, Rise: a.rise, Part: a.part, Class: a.class, Words: m.tooltip(), Type: m.Type, Ends: [2]uint64{m.From, m.To},
-		})
-	}
-	return d
 }
 
 // types are those of the messages that an event is about.

@@ -22,60 +22,72 @@ const (
 	wordsLetter = 6.1
 )
 
-// layout is a picture with places: what the page and the drawing share.
+// layout is a picture with places: what the page and the drawing share. It is the data of the page,
+// whose names are short because there are many of them.
 type layout struct {
-	width  int
-	lanes  []lane
-	rows   []row
-	blocks []int // the least height of each command's rows
-	arrows []arrow
-	lines  []segment
+	Group  uint64        `json:"group"`
+	Width  int           `json:"width"`
+	Lanes  []lane        `json:"lanes"`
+	Blocks []int         `json:"blocks"` // the least height of each command's rows
+	Rows   []row         `json:"rows"`
+	Lines  []segment     `json:"lines"`
+	Arrows []arrow       `json:"arrows"`
+	States []pageChanges `json:"states"`
 }
 
-// lane is where a node is drawn.
+// lane is where a node is drawn. Its name is in hexadecimal digits, as in messages and log lines.
 type lane struct {
-	id    uint64
-	name  string // with the id in hexadecimal digits, as in messages and log lines
-	x     int    // of its line
-	width int
+	ID    uint64 `json:"id"`
+	Name  string `json:"name"`
+	X     int    `json:"x"` // of its line
+	Width int    `json:"w"`
 }
 
 // lane is what a lane stands for.
 func (p *Picture) lane() string { return cmp.Or(p.Lane, "node") }
 
 // letters is how many letters fit beside the node's line.
-func (ln *lane) letters() int { return (ln.width - textOffset - laneInset) / letterWidth }
+func (ln *lane) letters() int { return (ln.Width - textOffset - laneInset) / letterWidth }
 
 // row is an event, drawn from its own top.
 type row struct {
-	height int
-	block  int
-	body   string // SVG
-	// beside: the row begins where the one before it begins, see fold.beside.
-	beside bool
+	Height int      `json:"h"`
+	Block  int      `json:"b"`
+	Beside bool     `json:"j,omitempty"` // it begins where the row before it begins, see fold.beside
+	Body   string   `json:"s"`           // SVG
+	Node   uint64   `json:"n"`
+	Types  []string `json:"t,omitempty"` // of its messages
+	Title  string   `json:"w,omitempty"`
+	Detail string   `json:"d,omitempty"`
 }
 
 // segment is a part of a node's line, from one row to another: the look of it.
 type segment struct {
-	x, width int // of the lane
-	from, to int // rows; to is where the next one begins
-	class    string
-	side     int // of a partition
+	X     int    `json:"x"` // of the lane
+	Width int    `json:"w"`
+	From  int    `json:"f"` // a row
+	To    int    `json:"t"` // the row where the next segment begins
+	Class string `json:"c"`
+	Side  int    `json:"s,omitempty"` // of a partition
 }
 
 // arrow is a message.
 type arrow struct {
-	message  int
-	from, to int // rows; the same for a message without a beginning
-	x1, x2   int
-	class    string
-	rise     int     // where it begins, from the lower end of its row
-	part     float64 // how much of the way is drawn: a lost message does not arrive
+	From  int       `json:"f"` // a row
+	To    int       `json:"t"` // a row; the same for a message without a beginning
+	X1    int       `json:"x1"`
+	X2    int       `json:"x2"`
+	Rise  int       `json:"r"` // where it begins, from the lower end of its row
+	Part  float64   `json:"p"` // how much of the way is drawn: a lost message does not arrive
+	Class string    `json:"c"`
+	Words string    `json:"w"`
+	Type  string    `json:"m"`
+	Ends  [2]uint64 `json:"n"`
 }
 
 // place puts the events into rows.
 func (p *Picture) place() *layout {
-	l := &layout{}
+	l := &layout{Lines: []segment{}, Arrows: []arrow{}, States: []pageChanges{}}
 	words := 0
 	for i := range p.Events {
 		if p.Events[i].Command != "" {
@@ -88,14 +100,14 @@ func (p *Picture) place() *layout {
 	width := min(max(1080/max(len(p.Nodes), 1), 165), 250)
 	x := margin + words
 	for _, id := range p.Nodes {
-		l.lanes = append(l.lanes, lane{id: id, name: fmt.Sprintf("%s %x", p.lane(), id), x: x + laneInset, width: width})
+		l.Lanes = append(l.Lanes, lane{ID: id, Name: fmt.Sprintf("%s %x", p.lane(), id), X: x + laneInset, Width: width})
 		x += width
 	}
-	l.width = x + 8
+	l.Width = x + 8
 	f := fold{p: p, l: l, nodes: map[uint64]*node{}, open: map[uint64]int{}, sides: map[uint64]int{}}
-	for _, ln := range l.lanes {
-		f.nodes[ln.id] = &node{first: 1}
-		f.open[ln.id] = -1
+	for _, ln := range l.Lanes {
+		f.nodes[ln.ID] = &node{first: 1}
+		f.open[ln.ID] = -1
 	}
 	for i := range p.Events {
 		f.event(i)
@@ -109,9 +121,9 @@ func (p *Picture) place() *layout {
 
 // lane returns where a node is drawn.
 func (l *layout) lane(id uint64) *lane {
-	for i := range l.lanes {
-		if l.lanes[i].id == id {
-			return &l.lanes[i]
+	for i := range l.Lanes {
+		if l.Lanes[i].ID == id {
+			return &l.Lanes[i]
 		}
 	}
 	return nil
@@ -132,18 +144,18 @@ type fold struct {
 // event adds a row.
 func (f *fold) event(i int) {
 	e := &f.p.Events[i]
-	if e.Command != "" || len(f.l.blocks) == 0 {
-		f.l.blocks = append(f.l.blocks, 0)
+	if e.Command != "" || len(f.l.Blocks) == 0 {
+		f.l.Blocks = append(f.l.Blocks, 0)
 	}
-	block := len(f.l.blocks) - 1
+	block := len(f.l.Blocks) - 1
 	beside := f.beside(i)
 	if !beside {
 		f.together = i
 	}
 	g := glyphs{step: i + 1}
 	g.number(f.l, f.l.lane(e.Node))
-	if h := g.words(e, f.l.lanes[0].x-laneInset-margin, beside); h > 0 {
-		f.l.blocks[block] = h
+	if h := g.words(e, f.l.Lanes[0].X-laneInset-margin, beside); h > 0 {
+		f.l.Blocks[block] = h
 	}
 	if e.Node != 0 {
 		n := f.nodes[e.Node]
@@ -164,13 +176,19 @@ func (f *fold) event(i int) {
 	}
 	if e.Sides != nil {
 		f.sides = e.Sides
-		for _, ln := range f.l.lanes {
-			if f.open[ln.id] >= 0 {
-				f.line(ln.id, i)
+		for _, ln := range f.l.Lanes {
+			if f.open[ln.ID] >= 0 {
+				f.line(ln.ID, i)
 			}
 		}
 	}
-	f.l.rows = append(f.l.rows, row{height: max(g.height, rowHeight), block: block, body: g.out.String(), beside: beside})
+	if e.Status != nil || e.Log != nil {
+		f.l.States = append(f.l.States, pageChanges{Row: i, Node: e.Node, Status: e.Status.page(), Log: e.Log.page()})
+	}
+	f.l.Rows = append(f.l.Rows, row{
+		Height: max(g.height, rowHeight), Block: block, Beside: beside, Body: g.out.String(),
+		Node: e.Node, Types: e.types(f.p), Title: e.oneLine(f.p), Detail: e.detail(f.p),
+	})
 }
 
 // beside reports whether an event may be drawn beside those before it: the same happens at several
@@ -213,23 +231,23 @@ func lostTo(p *Picture, e *Event, to uint64) string {
 // line ends the segment of a node's line at a row, and begins the next one.
 func (f *fold) line(id uint64, at int) {
 	if open := f.open[id]; open >= 0 {
-		f.l.lines[open].to = at
+		f.l.Lines[open].To = at
 	}
 	ln := f.l.lane(id)
-	f.open[id] = len(f.l.lines)
-	f.l.lines = append(f.l.lines, segment{x: ln.x, width: ln.width, from: at, to: -1, class: look(&f.nodes[id].status), side: f.sides[id]})
+	f.open[id] = len(f.l.Lines)
+	f.l.Lines = append(f.l.Lines, segment{X: ln.X, Width: ln.Width, From: at, To: -1, Class: look(&f.nodes[id].status), Side: f.sides[id]})
 }
 
 // closeAll ends all lines. Nodes that are not watched have one line.
 func (f *fold) closeAll() {
-	for _, ln := range f.l.lanes {
-		if f.open[ln.id] < 0 {
-			f.l.lines = append(f.l.lines, segment{x: ln.x, width: ln.width, to: -1, class: "unwatched"})
+	for _, ln := range f.l.Lanes {
+		if f.open[ln.ID] < 0 {
+			f.l.Lines = append(f.l.Lines, segment{X: ln.X, Width: ln.Width, To: -1, Class: "unwatched"})
 		}
 	}
-	for i := range f.l.lines {
-		if s := &f.l.lines[i]; s.to < 0 {
-			s.to = len(f.p.Events)
+	for i := range f.l.Lines {
+		if s := &f.l.Lines[i]; s.To < 0 {
+			s.To = len(f.p.Events)
 		}
 	}
 }
@@ -269,32 +287,34 @@ func (l *layout) addArrow(p *Picture, i int) {
 	if to == nil || from == to {
 		return
 	}
-	a := arrow{message: i, from: m.Sent, to: m.Ended, x2: to.x, part: 1, rise: -anchor}
+	a := arrow{
+		From: m.Sent, To: m.Ended, X2: to.X, Part: 1, Rise: -anchor, Words: m.tooltip(), Type: m.Type, Ends: [2]uint64{m.From, m.To},
+	}
 	if from != nil {
-		a.x1 = from.x
+		a.X1 = from.X
 	} else {
-		a.x1 = max(to.x-60, 0)
+		a.X1 = max(to.X-60, 0)
 	}
 	classes := []string{"arrow", family(m.Type), termClass(m.Term), strings.ReplaceAll(m.Fate.String(), " ", "-")}
 	if m.Reject {
 		classes = append(classes, "reject")
 	}
-	if m.Fate != Away && a.from == a.to {
-		a.rise = anchor - l.rows[a.from].height // as if it had just left
+	if m.Fate != Away && a.From == a.To {
+		a.Rise = anchor - l.Rows[a.From].Height // as if it had just left
 	}
 	if m.ByHand {
 		classes = append(classes, "by-hand")
 	}
 	switch m.Fate {
 	case Lost:
-		a.part = 0.72
+		a.Part = 0.72
 	case Away:
-		a.to, a.rise = a.from, -4
+		a.To, a.Rise = a.From, -4
 	case InFlight:
-		a.to, a.part = a.from+1, 0.35
+		a.To, a.Part = a.From+1, 0.35
 	}
-	a.class = strings.Join(classes, " ")
-	l.arrows = append(l.arrows, a)
+	a.Class = strings.Join(classes, " ")
+	l.Arrows = append(l.Arrows, a)
 }
 
 // family is what a message is about.
@@ -315,21 +335,21 @@ func family(typ string) string {
 // tops are where rows begin, with the end of the last one. The rows of a command are as high
 // together as its words.
 func (l *layout) tops() []int {
-	tops := make([]int, 0, len(l.rows)+1)
+	tops := make([]int, 0, len(l.Rows)+1)
 	y, top, begin := 0, 0, 0
-	for i, r := range l.rows {
-		if i > 0 && r.block != l.rows[i-1].block {
-			y = max(y, begin+l.blocks[l.rows[i-1].block])
+	for i, r := range l.Rows {
+		if i > 0 && r.Block != l.Rows[i-1].Block {
+			y = max(y, begin+l.Blocks[l.Rows[i-1].Block])
 			begin = y
 		}
-		if !r.beside {
+		if !r.Beside {
 			top = y
 		}
 		tops = append(tops, top)
-		y = max(y, top+r.height)
+		y = max(y, top+r.Height)
 	}
-	if n := len(l.rows); n > 0 {
-		y = max(y, begin+l.blocks[l.rows[n-1].block])
+	if n := len(l.Rows); n > 0 {
+		y = max(y, begin+l.Blocks[l.Rows[n-1].Block])
 	}
 	return append(tops, y)
 }
@@ -337,12 +357,12 @@ func (l *layout) tops() []int {
 // ends returns where an arrow begins and ends. It begins at the lower end of its row: a message
 // leaves when all else in the row is done.
 func (a *arrow) ends(l *layout, tops []int) (x1, y1, x2, y2 float64) {
-	x1, y1 = float64(a.x1), float64(tops[a.from]+l.rows[a.from].height+a.rise)
-	x2, y2 = float64(a.x2), float64(tops[min(a.to, len(tops)-1)]+anchor)
-	if a.from == a.to {
+	x1, y1 = float64(a.X1), float64(tops[a.From]+l.Rows[a.From].Height+a.Rise)
+	x2, y2 = float64(a.X2), float64(tops[min(a.To, len(tops)-1)]+anchor)
+	if a.From == a.To {
 		y2 = y1
 	}
-	return x1, y1, x1 + (x2-x1)*a.part, y1 + (y2-y1)*a.part
+	return x1, y1, x1 + (x2-x1)*a.Part, y1 + (y2-y1)*a.Part
 }
 
 // head is the head of an arrow: three points, or a cross for a message that does not arrive.

@@ -44,7 +44,7 @@ func legend(stores bool) string {
 	column(580, func(i, y int) string {
 		m := glyphs{}
 		kind := []Kind{Input, Tick, Receive, Ready, Write, Apply, Start, Crash}[i]
-		m.mark(&lane{x: 590}, kind)
+		m.mark(&lane{X: 590}, kind)
 		return fmt.Sprintf(`<g transform="translate(0 %d)">%s</g>`, y-anchor, m.out.String())
 	}, "asked by a client or operator", "clock", "takes a message", "handles a Ready", "disk writes", "state machine applies", "starts", "crashes")
 	return `<svg class="raft" width="800" height="190" role="img" aria-label="Legend">` + strings.TrimSpace(g.out.String()) + `</svg>`

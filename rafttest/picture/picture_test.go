@@ -190,8 +190,8 @@ func TestRowsStandBesideEachOther(t *testing.T) {
 	if tops[0] != tops[1] || tops[1] != tops[2] || tops[3] <= tops[0] {
 		t.Errorf("rows begin at %v", tops)
 	}
-	if tops[4] != l.blocks[0] || l.blocks[0] <= 2*rowHeight {
-		t.Errorf("the second command begins at %d, the words of the first one end at %d", tops[4], l.blocks[0])
+	if tops[4] != l.Blocks[0] || l.Blocks[0] <= 2*rowHeight {
+		t.Errorf("the second command begins at %d, the words of the first one end at %d", tops[4], l.Blocks[0])
 	}
 	if tops[5] == tops[4] {
 		t.Error("a message arrives in the row in which it leaves")
@@ -269,11 +269,15 @@ func TestWordsAreWrappedAndTablesAreNot(t *testing.T) {
 }
 
 func TestNothingIsNoPicture(t *testing.T) {
-	p := NewRecorder().Picture()
-	var out bytes.Buffer
-	for _, err := range []error{p.WriteHTML(&out), p.WriteSVG(&out, 0, 0), p.WriteShiViz(&out)} {
-		if !errors.Is(err, ErrEmpty) {
-			t.Errorf("%v, want ErrEmpty", err)
+	withoutNodes := NewRecorder()
+	withoutNodes.Event(0, Note, "a note")
+	for _, r := range []*Recorder{NewRecorder(), withoutNodes} {
+		p := r.Picture()
+		var out bytes.Buffer
+		for _, err := range []error{p.WriteHTML(&out), p.WriteSVG(&out, 0, 0), p.WriteShiViz(&out)} {
+			if !errors.Is(err, ErrEmpty) {
+				t.Errorf("%v, want ErrEmpty", err)
+			}
 		}
 	}
 }

@@ -66,6 +66,15 @@ type court interface {
 	lenient() bool
 }
 
+// tell gives a report to whoever watches.
+func (n *Node) tell(e Event) {
+	if n.watch != nil {
+		event := e // e itself need not escape to the heap
+		event.Node = n.ID
+		n.watch(&event)
+	}
+}
+
 func (n *Node) fail(p Name, format string, args ...any) { n.court.fail(n, p, format, args...) }
 
 // Clone returns a copy of the record that takes no reports.
@@ -111,18 +120,14 @@ func (n *Node) Starts(s State) {
 	n.checkedCommit, n.ledHandingOut = n.Log.Base, 0
 	n.Machine, n.Restored = s.Applied, 0
 	clear(n.reads)
-	if n.watch != nil {
-		n.watch(&Event{Kind: Started, Node: n.ID, State: s})
-	}
+	n.tell(Event{Kind: Started, State: s})
 	n.commitsUpTo(false)
 }
 
 // Stops ends a life. What was not durable may be gone, see Recovers.
 func (n *Node) Stops() {
 	n.Up, n.Role, n.Lead = false, Follower, 0
-	if n.watch != nil {
-		n.watch(&Event{Kind: Stopped, Node: n.ID})
-	}
+	n.tell(Event{Kind: Stopped})
 }
 
 // Bootstraps: the node's log begins with the first configuration, up to an index, which counts as
@@ -152,9 +157,7 @@ func (n *Node) Shows(s State) {
 		n.fail(OneVote, "the vote of node %d in term %d changes from %d to %d", n.ID, s.Term, was.Vote, s.Vote)
 	}
 	n.State = s
-	if n.watch != nil {
-		n.watch(&Event{Kind: Changed, Node: n.ID, State: s})
-	}
+	n.tell(Event{Kind: Changed, State: s})
 	led := was.Role == Leader && was.Term == s.Term
 	if s.Role == Leader && !led {
 		n.checkVote(s.Term, n.ID)
@@ -195,8 +198,8 @@ func (n *Node) checkVote(term, to uint64) {
 
 // HandsOut reports what a Ready adds to the node's log, before anything is done with the Ready.
 func (n *Node) HandsOut(entries []pb.Entry, snapshot *pb.Snapshot) {
-	if n.watch != nil && (len(entries) > 0 || snapshot.Metadata.Index != 0) {
-		n.watch(&Event{Kind: HandedOut, Node: n.ID, Entries: entries, Snapshot: snapshot})
+	if len(entries) > 0 || snapshot.Metadata.Index != 0 {
+		n.tell(Event{Kind: HandedOut, Entries: entries, Snapshot: snapshot})
 	}
 	if id := &snapshot.Metadata; id.Index != 0 {
 		n.court.snapshot(n, snapshot)
@@ -226,9 +229,7 @@ func (n *Node) HandsOut(entries []pb.Entry, snapshot *pb.Snapshot) {
 
 // Writes reports a write. Without sync it is not durable until a later write is.
 func (n *Node) Writes(hs pb.HardState, entries []pb.Entry, snapshot *pb.Snapshot, sync bool) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Wrote, Node: n.ID, HardState: hs, Entries: entries, Snapshot: snapshot, Sync: sync})
-	}
+	n.tell(Event{Kind: Wrote, HardState: hs, Entries: entries, Snapshot: snapshot, Sync: sync})
 	n.Unsynced = AppendPieces(n.Unsynced, hs, entries, snapshot, sync)
 	if !sync {
 		return
@@ -242,9 +243,7 @@ func (n *Node) Writes(hs pb.HardState, entries []pb.Entry, snapshot *pb.Snapshot
 // Compacts reports that the disk has dropped its log up to and including an index.
 func (n *Node) Compacts(index uint64) {
 	n.Durable.Compact(index)
-	if n.watch != nil {
-		n.watch(&Event{Kind: Compacted, Node: n.ID, Index: index})
-	}
+	n.tell(Event{Kind: Compacted, Index: index})
 }
 
 // Recovers reports what a disk holds after a crash, of a node that is down. Which of the unsynced
@@ -252,9 +251,7 @@ func (n *Node) Compacts(index uint64) {
 func (n *Node) Recovers(log View, hs pb.HardState) {
 	n.Durable.CopyFrom(&log)
 	n.Hard, n.Unsynced = hs, n.Unsynced[:0]
-	if n.watch != nil {
-		n.watch(&Event{Kind: Recovered, Node: n.ID, HardState: hs, Index: log.Last()})
-	}
+	n.tell(Event{Kind: Recovered, HardState: hs, Index: log.Last()})
 }
 
 // Keeps finds out which pieces of unsynced writes a crash has left on the disk, in their order: as
@@ -290,9 +287,7 @@ func (n *Node) keepsMore(rest []Piece, holds func(*View, pb.HardState) bool) boo
 
 // Sends reports a message that leaves for another node. What it promises has to be durable.
 func (n *Node) Sends(m *pb.Message) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Sent, Node: n.ID, Message: m})
-	}
+	n.tell(Event{Kind: Sent, Message: m})
 	switch m.Type {
 	case pb.MsgVote:
 		// The votes are for this log. Until the term is durable, a later life may ask for votes in
@@ -327,22 +322,18 @@ func (n *Node) Sends(m *pb.Message) {
 
 // Receives reports a message that reaches the node, and Misses one that does not.
 func (n *Node) Receives(m *pb.Message) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Received, Node: n.ID, Message: m})
-	}
+	n.tell(Event{Kind: Received, Message: m})
 }
 
 func (n *Node) Misses(m *pb.Message) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Lost, Node: n.ID, Message: m})
-	}
+	n.tell(Event{Kind: Lost, Message: m})
 }
 
 // Applies reports an entry that the state machine is about to apply. Entries that were with the
 // application when a snapshot that covers them arrived are skipped, and not reported; see Restored.
 func (n *Node) Applies(e *pb.Entry) {
 	if n.watch != nil {
-		n.watch(&Event{Kind: Applied, Node: n.ID, Entries: []pb.Entry{*e}})
+		n.tell(Event{Kind: Applied, Entries: []pb.Entry{*e}})
 	}
 	if e.Index != n.Machine+1 {
 		n.fail(StateMachineSafety, "node %d applies %d after %d", n.ID, e.Index, n.Machine)
@@ -357,17 +348,13 @@ func (n *Node) Applies(e *pb.Entry) {
 // Configures reports the configuration that a change has led to, which stands at an index.
 func (n *Node) Configures(index uint64, cs *pb.ConfState) {
 	n.Conf = *cs
-	if n.watch != nil {
-		n.watch(&Event{Kind: Configured, Node: n.ID, Index: index, Conf: cs})
-	}
+	n.tell(Event{Kind: Configured, Index: index, Conf: cs})
 	n.court.configures(n, index)
 }
 
 // Restores reports a snapshot from a leader that becomes the state of the state machine.
 func (n *Node) Restores(s *pb.Snapshot) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Restored, Node: n.ID, Snapshot: s})
-	}
+	n.tell(Event{Kind: Restored, Snapshot: s})
 	id := &s.Metadata
 	if id.Index <= n.Machine {
 		n.fail(StateMachineSafety, "node %d restores the snapshot at %d, and has applied %d", n.ID, id.Index, n.Machine)
@@ -378,8 +365,6 @@ func (n *Node) Restores(s *pb.Snapshot) {
 
 // Saves reports a snapshot of the state machine.
 func (n *Node) Saves(s *pb.Snapshot) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Saved, Node: n.ID, Snapshot: s})
-	}
+	n.tell(Event{Kind: Saved, Snapshot: s})
 	n.court.snapshot(n, s)
 }

@@ -4,9 +4,7 @@ import "slices"
 
 // Asks reports that a read is requested at a node.
 func (n *Node) Asks(context []byte) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Asked, Node: n.ID, Context: context})
-	}
+	n.tell(Event{Kind: Asked, Context: context})
 	if n.reads == nil {
 		n.reads = map[string][]uint64{}
 	}
@@ -16,9 +14,7 @@ func (n *Node) Asks(context []byte) {
 // Answers reports the index that a read gets. Of several reads with one context, the answer is for
 // the latest one that it is valid for.
 func (n *Node) Answers(context []byte, index uint64) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Answered, Node: n.ID, Context: context, Index: index})
-	}
+	n.tell(Event{Kind: Answered, Context: context, Index: index})
 	floors := n.reads[string(context)] // they never fall
 	good := len(floors) - 1
 	for good >= 0 && index < floors[good] {
@@ -36,9 +32,7 @@ func (n *Node) Answers(context []byte, index uint64) {
 
 // DropsRead reports that a read will not be answered: of several with one context, the latest.
 func (n *Node) DropsRead(context []byte) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: Dropped, Node: n.ID, Context: context})
-	}
+	n.tell(Event{Kind: Dropped, Context: context})
 	if floors := n.reads[string(context)]; len(floors) > 0 {
 		n.reads[string(context)] = floors[:len(floors)-1]
 		return
@@ -55,9 +49,7 @@ func (n *Node) failUnasked(does string, context []byte) {
 
 // LeaseReads reports the index of a read that a leader answers from its lease.
 func (n *Node) LeaseReads(index uint64) {
-	if n.watch != nil {
-		n.watch(&Event{Kind: LeaseRead, Node: n.ID, Index: index})
-	}
+	n.tell(Event{Kind: LeaseRead, Index: index})
 	if committed := n.court.committed(); index < committed {
 		n.fail(ReadSafety, "node %d reads at %d from its lease in term %d, committed is %d", n.ID, index, n.Term, committed)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // actionKind is what can be done to a world.
@@ -225,7 +226,7 @@ func (w *world) crashWriting(n *node, keep int) {
 func (w *world) loseMemory(n *node) {
 	s, err := n.disk.Snapshot()
 	if err != nil {
-		w.failf(Durability, n, "the disk of node %d has no snapshot: %v", n.id, err)
+		w.failf(property.Durability, n, "the disk of node %d has no snapshot: %v", n.id, err)
 		return
 	}
 	if w.cfg.DurableMachine && s.Metadata.Index <= n.rep.applied {
@@ -234,7 +235,7 @@ func (w *world) loseMemory(n *node) {
 	// A snapshot that was stored before it was restored is restored now.
 	n.Conf = s.Metadata.ConfState
 	if err := n.rep.restore(&s); err != nil {
-		w.failf(SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
+		w.failf(property.SameResults, n, "node %d cannot restore the snapshot at %d: %v", n.id, s.Metadata.Index, err)
 	}
 }
 
@@ -314,19 +315,19 @@ func (w *world) compact(n *node, retain uint64) {
 	}
 	data, err := n.rep.snapshot()
 	if err != nil {
-		w.failf(SameResults, n, "node %d has no snapshot: %v", n.id, err)
+		w.failf(property.SameResults, n, "node %d has no snapshot: %v", n.id, err)
 		return
 	}
 	s := pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: n.rep.applied, Term: n.rep.term, ConfState: n.Conf}}
 	n.Saves(&s)
 	if err := n.disk.SaveSnapshot(s); err != nil {
-		w.failf(Durability, n, "the disk of node %d does not take the snapshot at %d: %v", n.id, n.rep.applied, err)
+		w.failf(property.Durability, n, "the disk of node %d does not take the snapshot at %d: %v", n.id, n.rep.applied, err)
 		return
 	}
 	w.stats.Snapshots++
 	if to := n.rep.applied - min(retain, n.rep.applied); to > n.Durable.Base {
 		if err := n.disk.Compact(to); err != nil {
-			w.failf(Durability, n, "the disk of node %d cannot be compacted to %d: %v", n.id, to, err)
+			w.failf(property.Durability, n, "the disk of node %d cannot be compacted to %d: %v", n.id, to, err)
 			return
 		}
 		n.Compacts(to)

@@ -3,6 +3,7 @@ package sim
 import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // A cluster begins in one of two ways. Its first members start from a snapshot that they share, and
@@ -77,7 +78,7 @@ func (w *world) bootstraps(n *node) bool {
 func (w *world) bootstrap(n *node) bool {
 	if err := n.rn.Bootstrap(w.peers); err != nil {
 		if !n.store.failed {
-			w.failf(Healthy, n, "node %d cannot bootstrap: %v", n.id, err)
+			w.failf(property.Healthy, n, "node %d cannot bootstrap: %v", n.id, err)
 		}
 		return false
 	}

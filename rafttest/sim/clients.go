@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ffd200af/raft/rafttest/property"
 	"github.com/ffd200af/raft/session"
 )
 
@@ -243,7 +244,7 @@ func (s *simulation) answered() {
 		case c.kind == opWrite && errors.Is(a.err, session.ErrExpired):
 			s.giveUp(i)
 		default:
-			s.w.failf(SameResults, a.node, "the session of client %d answers %v", c.number, a.err)
+			s.w.failf(property.SameResults, a.node, "the session of client %d answers %v", c.number, a.err)
 		}
 	}
 }

@@ -8,42 +8,19 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// Property is a promise of the library, or of a Disk or a StateMachine, that a run checks; see
-// package property.
-type Property = property.Name
-
-// The properties. All but Progress and Durability are checked after every event, for what the event
-// has changed; Invariants on every fourth seed, and at the end of the others.
-const (
-	ElectionSafety     = property.ElectionSafety
-	LeaderAppendOnly   = property.LeaderAppendOnly
-	LogMatching        = property.LogMatching
-	LeaderCompleteness = property.LeaderCompleteness
-	StateMachineSafety = property.StateMachineSafety
-	CommitSafety       = property.CommitSafety
-	Monotony           = property.Monotonicity
-	OneVote            = property.OneVote
-	Promise            = property.Promise
-	SameResults        = property.SameResults
-	ReadSafety         = property.ReadSafety
-	Invariants         = property.Invariants
-	Healthy            = property.Healthy
-	NoPanic            = property.NoPanic
-	Durability         = property.Durability
-	Progress           = property.Progress
-)
-
 // ErrFailed is matched by every Failure.
 var ErrFailed = errors.New("sim: a property is broken")
 
-// Failure is a run that broke a property. The same Config gives the same Failure again, and Shrink
+// Failure is a run that broke a property of package property. The properties are checked after every
+// event, for what the event has changed: all but Progress and Durability, and Invariants on every
+// fourth seed and at the end of the others. The same Config gives the same Failure again, and Shrink
 // makes it small.
 type Failure struct {
 	Seed     uint64
 	Event    uint64 // the number of the event that broke it, from 1
 	Time     uint64 // of the virtual clock, in microseconds
 	Node     uint64 // the node that broke it; 0 if it was all of them
-	Property Property
+	Property property.Name
 	Detail   string
 	// Trace holds what was done last, a line each.
 	Trace []string

@@ -1,5 +1,7 @@
 package sim
 
+import "github.com/ffd200af/raft/rafttest/property"
+
 // When everybody has recovered, nobody asks for anything any more but each member for one read. It
 // has to end, with an answer or without one: in a busy cluster the next read would help one along
 // that waits for what never comes.
@@ -17,7 +19,7 @@ func (s *simulation) lastReads() {
 	end := s.now + ticks(s.cfg.RecoverTicks)
 	for s.w.failure == nil && s.readsWait() {
 		if s.now > end || !s.step() {
-			s.w.failf(Progress, nil, "a read does not end within %d ticks: %s", s.cfg.RecoverTicks, s.standing())
+			s.w.failf(property.Progress, nil, "a read does not end within %d ticks: %s", s.cfg.RecoverTicks, s.standing())
 		}
 	}
 }

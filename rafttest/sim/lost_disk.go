@@ -2,6 +2,7 @@ package sim
 
 import (
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // backup copies a node's disk, as it is.
@@ -11,7 +12,7 @@ func (w *world) backup(n *node) {
 	}
 	n.backup = w.cfg.NewDisk(n.id)
 	if err := copyDisk(n.backup, n.disk); err != nil {
-		w.failf(Durability, n, "the disk of node %d cannot be copied: %v", n.id, err)
+		w.failf(property.Durability, n, "the disk of node %d cannot be copied: %v", n.id, err)
 	}
 }
 
@@ -39,7 +40,7 @@ func (w *world) loseDisk(n *node, old, reuse bool) {
 	disk := w.cfg.NewDisk(n.id)
 	if old && n.backup != nil {
 		if err := copyDisk(disk, n.backup); err != nil {
-			w.failf(Durability, n, "the copy of the disk of node %d cannot be copied: %v", n.id, err)
+			w.failf(property.Durability, n, "the copy of the disk of node %d cannot be copied: %v", n.id, err)
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/ffd200af/raft/confchange"
 	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/survivors"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // How a run ends with Faults.Minority: some nodes never return, and some disks never acknowledge
@@ -97,7 +98,7 @@ func (s *simulation) awaitRest() {
 	}
 	for end := s.now + ticks(s.cfg.RecoverTicks); waits() && s.w.failure == nil; {
 		if s.now > end || !s.step() {
-			s.w.failf(Progress, nil, "a node does not come to rest within %d ticks, cut off from others: %s", s.cfg.RecoverTicks, s.standing())
+			s.w.failf(property.Progress, nil, "a node does not come to rest within %d ticks, cut off from others: %s", s.cfg.RecoverTicks, s.standing())
 		}
 	}
 }
@@ -121,7 +122,7 @@ func (s *simulation) calm() {
 			return // it hands the leadership over
 		}
 		if lead.Term != term || s.w.stats.Elections != elections {
-			s.w.failf(Progress, lead.node, "a node whose disk is stuck disturbs leader %d of term %d: %s", lead.id, term, s.standing())
+			s.w.failf(property.Progress, lead.node, "a node whose disk is stuck disturbs leader %d of term %d: %s", lead.id, term, s.standing())
 		}
 	}
 }
@@ -140,7 +141,7 @@ func (s *simulation) knownTo(h *host) survivors.Node {
 	var err error
 	if len(h.Conf.Voters) > 0 {
 		if known.Config, err = confchange.FromConfState(h.Conf); err != nil {
-			s.w.failf(Healthy, h.node, "node %d has a configuration that cannot be: %v", h.id, err)
+			s.w.failf(property.Healthy, h.node, "node %d has a configuration that cannot be: %v", h.id, err)
 		}
 	}
 	for i := max(h.rep.applied, h.Log.Base) + 1; i <= h.Log.Last(); i++ {
@@ -148,7 +149,7 @@ func (s *simulation) knownTo(h *host) survivors.Node {
 		e, _ := s.w.o.Entry(term, i)
 		cc, err := driver.Change(&e)
 		if err != nil {
-			s.w.failf(Healthy, h.node, "%v", err)
+			s.w.failf(property.Healthy, h.node, "%v", err)
 			return known
 		}
 		if cc == nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Each node votes only for the next one, and the last for none. While all nodes are up there is a
@@ -29,7 +30,7 @@ func TestADeadMinorityShowsWhoDoesNotHelp(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if !errors.As(err, &f) || f.Property != Progress {
+		if !errors.As(err, &f) || f.Property != property.Progress {
 			t.Fatal(err)
 		}
 		stuck++

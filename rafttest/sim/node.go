@@ -58,7 +58,7 @@ func (w *world) newNode() *node {
 	n := &node{id: id, Node: w.o.Node(id), rep: replica{machine: w.cfg.NewMachine()}}
 	n.disk = w.cfg.NewDisk(n.id)
 	if err := n.rep.restore(&pb.Snapshot{}); err != nil {
-		w.failf(SameResults, n, "node %d has no initial state: %v", n.id, err)
+		w.failf(property.SameResults, n, "node %d has no initial state: %v", n.id, err)
 	}
 	w.nodes = append(w.nodes, n)
 	return n
@@ -96,12 +96,12 @@ func (w *world) start(n *node) {
 	rn, err := raft.NewRawNode(&c)
 	if err != nil {
 		if !n.suspect && !(n.store.failed && errors.Is(err, raft.ErrStorage)) {
-			w.failf(Healthy, n, "node %d does not start: %v", n.id, err)
+			w.failf(property.Healthy, n, "node %d does not start: %v", n.id, err)
 		}
 		return
 	}
 	if n.store.failed {
-		w.failf(Healthy, n, "node %d starts although its disk cannot be read", n.id)
+		w.failf(property.Healthy, n, "node %d starts although its disk cannot be read", n.id)
 	}
 	n.rn = rn
 	n.Starts(n.state())
@@ -121,7 +121,7 @@ func (w *world) setTimeout(n *node) {
 		return
 	}
 	if err := n.rn.SetRandomizedElectionTimeout(w.cfg.ElectionTimeout(n.id, n.Term)); err != nil {
-		w.failf(Healthy, n, "node %d refuses the election timeout of term %d: %v", n.id, n.Term, err)
+		w.failf(property.Healthy, n, "node %d refuses the election timeout of term %d: %v", n.id, n.Term, err)
 	}
 }
 
@@ -219,7 +219,7 @@ func (a app) Write(r *driver.Write) error {
 	r.Sync = r.Sync && a.syncs(a.node, r.HardState, r.Entries)
 	err := a.disk.Write(r.HardState, r.Entries, r.Snapshot, r.Sync)
 	if err != nil {
-		a.failf(Durability, a.node, "the disk of node %d fails: %v", a.id, err)
+		a.failf(property.Durability, a.node, "the disk of node %d fails: %v", a.id, err)
 	}
 	return err
 }
@@ -229,7 +229,7 @@ func (a app) Restore(s *pb.Snapshot) error {
 	a.stats.Restores++
 	err := a.rep.restore(s)
 	if err != nil {
-		a.failf(SameResults, a.node, "node %d cannot restore the snapshot at %d: %v", a.id, s.Metadata.Index, err)
+		a.failf(property.SameResults, a.node, "node %d cannot restore the snapshot at %d: %v", a.id, s.Metadata.Index, err)
 	}
 	return err
 }

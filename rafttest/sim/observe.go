@@ -17,7 +17,7 @@ func (w *world) report(v property.Violation) {
 }
 
 // failf reports that a property is broken by a node, nil for all of them.
-func (w *world) failf(p Property, n *node, format string, args ...any) {
+func (w *world) failf(p property.Name, n *node, format string, args ...any) {
 	v := property.Violation{Property: p, Detail: fmt.Sprintf(format, args...)}
 	if n != nil {
 		v.Node = n.ID
@@ -31,7 +31,7 @@ func (w *world) observe(n *node) {
 		return
 	}
 	if n.store.mustStop {
-		w.failf(Healthy, n, "node %d goes on although its disk could not be read", n.id)
+		w.failf(property.Healthy, n, "node %d goes on although its disk could not be read", n.id)
 	}
 	was := n.State
 	n.Shows(n.state())
@@ -55,7 +55,7 @@ func (n *node) state() property.State {
 
 func (w *world) verify(n *node) {
 	if err := n.rn.Verify(); err != nil {
-		w.failf(Invariants, n, "%v", err)
+		w.failf(property.Invariants, n, "%v", err)
 	}
 }
 
@@ -75,7 +75,7 @@ func (w *world) quarantined(n *node) bool {
 	case n.store.failed && errors.Is(err, raft.ErrStorage):
 		w.stats.Quarantines++
 	default:
-		w.failf(Healthy, n, "node %d is quarantined: %v", n.id, err)
+		w.failf(property.Healthy, n, "node %d is quarantined: %v", n.id, err)
 	}
 	n.stop()
 	// The process has ended, and the machine has not: what was written stays.
@@ -88,7 +88,7 @@ func (w *world) quarantined(n *node) bool {
 func (w *world) refused(n *node, m *pb.Message, err error) {
 	for _, never := range [...]error{raft.ErrMalformed, raft.ErrOutOfRange, raft.ErrWrongRecipient, raft.ErrBeyondLog, raft.ErrSecondLeader} {
 		if err != nil && errors.Is(err, never) {
-			w.failf(Healthy, n, "node %d refuses %s: %v", n.id, raft.DescribeMessage(*m, nil), err)
+			w.failf(property.Healthy, n, "node %d refuses %s: %v", n.id, raft.DescribeMessage(*m, nil), err)
 			return
 		}
 	}
@@ -99,7 +99,7 @@ func (w *world) refused(n *node, m *pb.Message, err error) {
 func (w *world) crashDisk(n *node, keep int) {
 	disk, err := n.disk.Crash(keep)
 	if err != nil {
-		w.failf(Durability, n, "the disk of node %d does not come back: %v", n.id, err)
+		w.failf(property.Durability, n, "the disk of node %d does not come back: %v", n.id, err)
 		return
 	}
 	n.disk = disk
@@ -107,7 +107,7 @@ func (w *world) crashDisk(n *node, keep int) {
 		return
 	}
 	if !w.cfg.SkipDiskCheck {
-		w.failf(Durability, n, "the disk of node %d has lost what it has synced: %s", n.id, n.describeDisk())
+		w.failf(property.Durability, n, "the disk of node %d has lost what it has synced: %s", n.id, n.describeDisk())
 	}
 	n.readBack()
 }

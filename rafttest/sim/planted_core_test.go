@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // A core that is wrong breaks other properties first than a disk that lies. Each of these does on
@@ -14,20 +15,20 @@ import (
 func TestAWrongCoreLeadsToAShortScriptThatShowsIt(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		breaks Property
+		breaks property.Name
 		plant  plant
 		disk   func(uint64) Disk
 		tune   func(*raft.Config)
 	}{
-		{"votes leave before they are synced", Promise, plant{unsynced: votesOnly}, nil, plain},
-		{"so do acknowledgements, with asynchronous writes", Promise, plant{unsynced: batches}, nil, async},
-		{"followers are told that everything is committed", CommitSafety, plant{tamper: commitsAll}, nil, plain},
-		{"a refusal acknowledges", CommitSafety, plant{tamper: acknowledges}, nil, plain},
-		{"a vote is given to a log that is behind", LeaderCompleteness, plant{tamper: votesForAnyLog}, nil, plain},
-		{"a vote is given twice", ElectionSafety, plant{tamper: votesForAll}, nil, plain},
-		{"a vote is forgotten in a crash", OneVote, plant{}, newForgetfulDisk, plain},
-		{"a read is answered with less than is committed", ReadSafety, plant{tamper: readsBehind}, nil, plain},
-		{"an entry changes on its way", LogMatching, plant{tamper: changesEntries}, nil, plain},
+		{"votes leave before they are synced", property.Promise, plant{unsynced: votesOnly}, nil, plain},
+		{"so do acknowledgements, with asynchronous writes", property.Promise, plant{unsynced: batches}, nil, async},
+		{"followers are told that everything is committed", property.CommitSafety, plant{tamper: commitsAll}, nil, plain},
+		{"a refusal acknowledges", property.CommitSafety, plant{tamper: acknowledges}, nil, plain},
+		{"a vote is given to a log that is behind", property.LeaderCompleteness, plant{tamper: votesForAnyLog}, nil, plain},
+		{"a vote is given twice", property.ElectionSafety, plant{tamper: votesForAll}, nil, plain},
+		{"a vote is forgotten in a crash", property.OneVote, plant{}, newForgetfulDisk, plain},
+		{"a read is answered with less than is committed", property.ReadSafety, plant{tamper: readsBehind}, nil, plain},
+		{"an entry changes on its way", property.LogMatching, plant{tamper: changesEntries}, nil, plain},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := firstBroken(t, tc.breaks, func(seed uint64) Config {
@@ -99,7 +100,7 @@ func changesEntries(_ *node, m *pb.Message) bool {
 }
 
 // firstBroken returns the first configuration whose run breaks a property before it breaks others.
-func firstBroken(t *testing.T, p Property, cfg func(seed uint64) Config) Config {
+func firstBroken(t *testing.T, p property.Name, cfg func(seed uint64) Config) Config {
 	t.Helper()
 	for from := uint64(0); from < 2000; {
 		c, f := firstFailure(t, 2000, func(seed uint64) Config { return cfg(from + seed) })
@@ -138,7 +139,7 @@ func (d forgetfulDisk) Crash(keep int) (Disk, error) {
 
 // What only the simulator looks at is not shown, and the script says so.
 func TestAScriptThatShowsNothingSaysSo(t *testing.T) {
-	cfg := firstBroken(t, Durability, func(seed uint64) Config {
+	cfg := firstBroken(t, property.Durability, func(seed uint64) Config {
 		return Config{Seed: seed, Nodes: 3, Steps: 1000, NewDisk: newLyingDisk, Tune: plain, Faults: &Faults{Crash: 20, DownTicks: 5}}
 	})
 	small, err := Shrink(cfg)

@@ -9,6 +9,7 @@ import (
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // lyingDisk says that it has synced, and does so every time but one in three.
@@ -114,15 +115,15 @@ func firstFailure(t *testing.T, seeds uint64, cfg func(seed uint64) Config) (Con
 
 func TestADiskThatLiesAboutItsSyncsIsFoundOut(t *testing.T) {
 	_, f := firstFailure(t, 5, func(seed uint64) Config { return Config{Seed: seed, NewDisk: newLyingDisk} })
-	if f.Property != Durability {
-		t.Errorf("got %v, want that %s is broken", f, Durability)
+	if f.Property != property.Durability {
+		t.Errorf("got %v, want that %s is broken", f, property.Durability)
 	}
 }
 
 // Even when nobody looks at the disk, and only at what the cluster does, it is found out; the run
 // is made small, and the script breaks the same property.
 func TestALyingDiskLeadsToAShortScript(t *testing.T) {
-	wanted := []Property{ElectionSafety, LogMatching, StateMachineSafety, LeaderCompleteness, CommitSafety, OneVote}
+	wanted := []property.Name{property.ElectionSafety, property.LogMatching, property.StateMachineSafety, property.LeaderCompleteness, property.CommitSafety, property.OneVote}
 	var cfg Config
 	var f *Failure
 	for from := uint64(0); f == nil || !slices.Contains(wanted, f.Property); from = f.Seed {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Run simulates a cluster and checks it after every event. The error is a *Failure if a property
@@ -130,7 +131,7 @@ func (s *simulation) recover() {
 	began, end := s.now, s.now+ticks(s.cfg.RecoverTicks)
 	for s.w.failure == nil && !s.recovered() {
 		if s.now > end || !s.step() {
-			s.w.failf(Progress, nil, "no recovery within %d ticks of the end of the faults: %s", s.cfg.RecoverTicks, s.standing())
+			s.w.failf(property.Progress, nil, "no recovery within %d ticks of the end of the faults: %s", s.cfg.RecoverTicks, s.standing())
 		}
 	}
 	took := int((s.now - began) / tickTime)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/rafttest/picture"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // run runs a Config that has to succeed.
@@ -139,10 +140,10 @@ func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
 	for seed := uint64(1); seed <= 100; seed++ {
 		_, err := Run(driftRun(seed, Faults{Drift: 12, DriftUnknown: true}))
 		var f *Failure
-		if errors.As(err, &f) && f.Property == ReadSafety {
+		if errors.As(err, &f) && f.Property == property.ReadSafety {
 			return
 		}
-		if err != nil && (f == nil || f.Property != Progress) {
+		if err != nil && (f == nil || f.Property != property.Progress) {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +154,7 @@ func TestClocksBeyondTheDriftMakeReadsStale(t *testing.T) {
 // it has acknowledged, or vote twice. Either the node itself notices, and is replaced, or the
 // checks do, or nothing has come of it.
 func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
-	lost, noticed, broken := 0, 0, map[Property]int{}
+	lost, noticed, broken := 0, 0, map[property.Name]int{}
 	const runs = 60
 	for seed := uint64(1); seed <= runs; seed++ {
 		res, err := Run(Config{Seed: seed, Nodes: 3, Steps: 5000, Tune: plain, Faults: &Faults{
@@ -176,7 +177,7 @@ func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
 }
 
 // lostDiskBreaks are the properties that need what a lost disk has had.
-var lostDiskBreaks = []Property{ElectionSafety, LeaderCompleteness, LogMatching, CommitSafety, StateMachineSafety, OneVote}
+var lostDiskBreaks = []property.Name{property.ElectionSafety, property.LeaderCompleteness, property.LogMatching, property.CommitSafety, property.StateMachineSafety, property.OneVote}
 
 func TestAFailureTellsItsStory(t *testing.T) {
 	cfg := Config{Seed: 3, NewMachine: func() StateMachine { return &forgetful{KV: NewKV()} }, Command: KVCommand, Query: KVQuery}
@@ -189,7 +190,7 @@ func TestAFailureTellsItsStory(t *testing.T) {
 			}
 			t.Fatalf("a state machine that forgets is not found out: %v", err)
 		}
-		if f.Property != SameResults || !errors.Is(err, ErrFailed) {
+		if f.Property != property.SameResults || !errors.Is(err, ErrFailed) {
 			t.Errorf("got %v", err)
 		}
 		if f.Seed != cfg.Seed || f.Event == 0 || f.Time == 0 || f.Node == 0 || len(f.Trace) == 0 || len(f.Trace) > defaultTraceLines {
@@ -248,11 +249,11 @@ func TestAPanicIsAFailure(t *testing.T) {
 	}
 	_, err := Run(cfg)
 	var f *Failure
-	if !errors.As(err, &f) || f.Property != NoPanic || !strings.Contains(f.Detail, "brittle") || strings.Contains(f.Detail, "happen again") {
+	if !errors.As(err, &f) || f.Property != property.NoPanic || !strings.Contains(f.Detail, "brittle") || strings.Contains(f.Detail, "happen again") {
 		t.Fatalf("got %v", err)
 	}
 	small, err := Shrink(cfg)
-	if err != nil || small.Failure.Property != NoPanic || small.Actions >= small.Of {
+	if err != nil || small.Failure.Property != property.NoPanic || small.Actions >= small.Of {
 		t.Errorf("made small: %+v, %v", small, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ffd200af/raft/rafttest"
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // maxScripts bounds how often Shrink replays a script.
@@ -13,10 +14,10 @@ const maxScripts = 300
 
 // shows replays a script, and reports whether its check, at the end, names a property. A panic is
 // shown by panicking.
-func shows(script string, p Property) (shown bool) {
+func shows(script string, p property.Name) (shown bool) {
 	defer func() {
 		if recover() != nil {
-			shown = p == NoPanic
+			shown = p == property.NoPanic
 		}
 	}()
 	outcomes, err := rafttest.Replay(strings.NewReader(script), nil)

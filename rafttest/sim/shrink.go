@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/ffd200af/raft/rafttest/property"
 )
 
 // Shrunk is a failure made small: a list of actions on the cluster, without time and chance, that
@@ -17,9 +19,9 @@ type Shrunk struct {
 	// Script is the run in the language of package rafttest. It replays the failure without the
 	// simulator, and ends with the command check.
 	Script string
-	// Shown: that was tried, and the check names the same property (for NoPanic, the replay
-	// panics). Scripts cannot show what only the simulator looks at: SameResults, Durability, and a
-	// Disk or StateMachine of one's own. If the failure is not shown, the first comment of the
+	// Shown: that was tried, and the check names the same property (for property.NoPanic, the replay
+	// panics). Scripts cannot show what only the simulator looks at: property.SameResults,
+	// property.Durability, and a Disk or StateMachine of one's own. If the failure is not shown, the first comment of the
 	// script says so.
 	Shown bool
 }
@@ -27,7 +29,7 @@ type Shrunk struct {
 // ErrNoFailure is returned by Shrink for a Config whose run fails no property.
 var ErrNoFailure = errors.New("sim: the run breaks nothing")
 
-// ErrNotShrunk is returned by Shrink for failures that are about time: Progress.
+// ErrNotShrunk is returned by Shrink for failures that are about time: property.Progress.
 var ErrNotShrunk = errors.New("sim: the failure does not come from the order of actions alone")
 
 // ErrNotDeterministic is matched by the error of Shrink for a Config that does not give the same
@@ -106,7 +108,7 @@ func (sh *shrinker) differs(actions int) error {
 type shrinker struct {
 	cfg      Config
 	sim      *simulation
-	property Property
+	property property.Name
 	replays  int
 	scripts  int // how many were replayed
 	clocks   clocks
@@ -210,7 +212,7 @@ func (sh *shrinker) without(actions []action, from, to int) [][]action {
 
 // timed reports whether the failure may come from how the clocks run.
 func (sh *shrinker) timed() bool {
-	return sh.property == ReadSafety && sh.sim.w.base.LeaseDriftTicks > 0
+	return sh.property == property.ReadSafety && sh.sim.w.base.LeaseDriftTicks > 0
 }
 
 // timely reports whether the clocks can have run like that, if it matters.

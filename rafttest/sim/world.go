@@ -96,7 +96,7 @@ func (w *world) has(id uint64) bool { return id >= 1 && id <= uint64(len(w.nodes
 func (w *world) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.failf(NoPanic, nil, "%v in %s", p, panicSite())
+			w.failf(property.NoPanic, nil, "%v in %s", p, panicSite())
 		}
 	}()
 	f()
