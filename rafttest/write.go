@@ -1,6 +1,7 @@
 package rafttest
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -11,10 +12,13 @@ import (
 
 // What programs write that make scripts.
 
-// StepCommand returns the command that gives a message to its recipient, see step.
-func StepCommand(m *pb.Message) string {
+// StepCommand returns the command that gives a message to the node with the id at, see step.
+func StepCommand(m *pb.Message, at uint64) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "step type=%s from=%d to=%d", m.Type, m.From, m.To)
+	if at != m.To {
+		fmt.Fprintf(&out, " at=%d", at)
+	}
 	for _, field := range []struct {
 		name  string
 		value uint64
@@ -38,18 +42,21 @@ func StepCommand(m *pb.Message) string {
 	return out.String()
 }
 
-// EntryLine returns an entry as step and force-disk read it: unlike raft.DescribeEntry with how a
-// change of the configuration is gone about.
+// EntryLine returns an entry as step and force-disk read it. A change of the configuration is
+// rendered with its transition, or as its bytes where it has more to it.
 func EntryLine(e *pb.Entry) string {
 	line := raft.DescribeEntry(*e, nil)
+	if e.Type == pb.EntryNormal || len(e.Data) == 0 {
+		return line
+	}
 	var cc pb.ConfChangeV2
-	switch {
-	case e.Type != pb.EntryConfChangeV2 || len(e.Data) == 0 || cc.Unmarshal(e.Data) != nil:
-	case len(cc.Changes) == 0:
-		return fmt.Sprintf("%s 0x%x", line, e.Data) // without data it is another entry
-	case cc.Transition != pb.ConfChangeTransitionAuto:
+	if e.Type == pb.EntryConfChangeV2 && cc.Unmarshal(e.Data) == nil && cc.Transition != pb.ConfChangeTransitionAuto {
 		how := map[pb.ConfChangeTransition]string{pb.ConfChangeTransitionJointImplicit: "implicit", pb.ConfChangeTransitionJointExplicit: "explicit"}[cc.Transition]
 		line = strings.Replace(line, e.Type.String(), e.Type.String()+" "+how, 1)
+	}
+	var a args
+	if read := a.parseEntry(line); a.err != nil || !bytes.Equal(read.Data, e.Data) {
+		return fmt.Sprintf("%d/%d %s 0x%x", e.Term, e.Index, e.Type, e.Data)
 	}
 	return line
 }
@@ -84,8 +91,16 @@ func contextArg(context []byte) string {
 }
 
 func snapshotArgs(s *pb.Snapshot) string {
-	cs := &s.Metadata.ConfState
-	out := fmt.Sprintf(" snapshot=%d/%d", s.Metadata.Term, s.Metadata.Index)
+	out := fmt.Sprintf(" snapshot=%d/%d", s.Metadata.Term, s.Metadata.Index) + ConfStateArgs(&s.Metadata.ConfState)
+	if len(s.Data) > 0 {
+		out += fmt.Sprintf(" content=%s", s.Data)
+	}
+	return out
+}
+
+// ConfStateArgs returns the arguments that describe a configuration, each after a blank.
+func ConfStateArgs(cs *pb.ConfState) string {
+	out := ""
 	for _, list := range []struct {
 		name string
 		ids  []uint64
@@ -93,14 +108,18 @@ func snapshotArgs(s *pb.Snapshot) string {
 		{"voters", cs.Voters}, {"learners", cs.Learners}, {"voters-outgoing", cs.VotersOutgoing}, {"learners-next", cs.LearnersNext},
 	} {
 		if len(list.ids) > 0 {
-			ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(list.ids), " ", ","), "[]")
-			out += fmt.Sprintf(" %s=(%s)", list.name, ids)
+			out += fmt.Sprintf(" %s=%s", list.name, IDs(list.ids))
 		}
 	}
-	if len(s.Data) > 0 {
-		out += fmt.Sprintf(" content=%s", s.Data)
+	if cs.AutoLeave {
+		out += " auto-leave=true"
 	}
 	return out
+}
+
+// IDs renders ids as an argument: (1,2,3).
+func IDs(ids []uint64) string {
+	return "(" + strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]") + ")"
 }
 
 // ConfigOptions returns the options of add-nodes that set what is different in two configurations,

@@ -23,7 +23,7 @@ func (w *scriptWriter) command(format string, args ...any) {
 // head makes the cluster that World.config describes.
 func (w *scriptWriter) head(about string) {
 	fmt.Fprintf(w, "# %s; found by exploring the world %q.\n", strings.ReplaceAll(about, "\n", " "), w.world.Name)
-	args := fmt.Sprintf("add-nodes %d voters=%s index=%d election-tick=%d", w.world.Nodes, idList(w.world.Voters), firstIndex, electionTick)
+	args := fmt.Sprintf("add-nodes %d voters=%s index=%d election-tick=%d", w.world.Nodes, rafttest.IDs(w.world.Voters), firstIndex, electionTick)
 	for _, option := range []struct {
 		on   bool
 		text string
@@ -38,10 +38,6 @@ func (w *scriptWriter) head(about string) {
 	}
 	w.command("log-level error")
 	w.command("%s", args)
-}
-
-func idList(ids []uint64) string {
-	return "(" + strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ","), "[]") + ")"
 }
 
 // step writes a step that n has just taken, with the Readies that followed it at once.
@@ -101,4 +97,4 @@ func (w *scriptWriter) acknowledgements(n *node) {
 }
 
 // message gives a message to a node.
-func (w *scriptWriter) message(m *pb.Message) { w.command("%s", rafttest.StepCommand(m)) }
+func (w *scriptWriter) message(m *pb.Message) { w.command("%s", rafttest.StepCommand(m, m.To)) }

@@ -47,16 +47,16 @@ func (sh *shrinker) script(actions []action) string {
 
 // firstMembers writes how the cluster begins.
 func (sw *scriptWriter) firstMembers() {
-	var ids []string
+	var ids []uint64
 	for _, n := range sw.w.nodes {
-		ids = append(ids, fmt.Sprint(n.id))
+		ids = append(ids, n.id)
 	}
-	voters := strings.Join(ids, ",")
+	voters := rafttest.IDs(ids)
 	if len(sw.w.peers) > 0 {
-		sw.bootstrap = " bootstrap=(" + voters + ")"
+		sw.bootstrap = " bootstrap=" + voters
 		sw.command("add-nodes %d%s", len(ids), sw.config())
 	} else {
-		sw.command("add-nodes %d voters=(%s) index=%d%s", len(ids), voters, firstIndex, sw.config())
+		sw.command("add-nodes %d voters=%s index=%d%s", len(ids), voters, firstIndex, sw.config())
 	}
 	for _, n := range sw.w.nodes {
 		sw.options = append(sw.options, *sw.base)
@@ -248,7 +248,7 @@ func (sw *scriptWriter) deliver() {
 			m.Entries[i].Data = []byte(text)
 		}
 	}
-	sw.command("%s", rafttest.StepCommand(&m))
+	sw.command("%s", rafttest.StepCommand(&m, m.To))
 }
 
 func (sw *scriptWriter) compact(n *node, before *nodeBefore) {
@@ -323,7 +323,7 @@ func (sw *scriptWriter) propose(n *node, a *action) {
 			m.Entries[i].Data = []byte(sw.text(data))
 		}
 	}
-	sw.command("%s", rafttest.StepCommand(&m))
+	sw.command("%s", rafttest.StepCommand(&m, m.To))
 }
 
 // ask writes what a client or an operator asks for.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/rafttest"
 	"github.com/ffd200af/raft/recording"
 )
 
@@ -103,7 +104,7 @@ func (d *disk) lines() string {
 			at++
 		}
 		if e, ok := d.entries[i]; ok {
-			fmt.Fprintf(&b, "\n%s", entryLine(&e))
+			fmt.Fprintf(&b, "\n%s", rafttest.EntryLine(&e))
 			i++
 			continue
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
@@ -263,26 +262,8 @@ func (e *exporter) start(s *Step) {
 		e.comment("%d of the entries %d to %d were not read in this life, and have no data here.", unread, d.first, d.last)
 	}
 	e.command("force-disk %d term=%d vote=%d commit=%d begin=%d/%d applied=%d%s%s", c.ID, d.hard.Term, d.hard.Vote, d.hard.Commit,
-		d.term(d.first-1), d.first-1, max(c.Applied, d.first-1), confStateArgs(&d.conf), d.lines())
+		d.term(d.first-1), d.first-1, max(c.Applied, d.first-1), rafttest.ConfStateArgs(&d.conf), d.lines())
 	e.command("restart %d", c.ID)
-}
-
-func confStateArgs(cs *pb.ConfState) string {
-	args := ""
-	for _, list := range []struct {
-		name string
-		ids  []uint64
-	}{
-		{"voters", cs.Voters}, {"learners", cs.Learners}, {"voters-outgoing", cs.VotersOutgoing}, {"learners-next", cs.LearnersNext},
-	} {
-		if len(list.ids) > 0 {
-			args += fmt.Sprintf(" %s=(%s)", list.name, strings.Trim(strings.ReplaceAll(fmt.Sprint(list.ids), " ", ","), "[]"))
-		}
-	}
-	if cs.AutoLeave {
-		args += " auto-leave=true"
-	}
-	return args
 }
 
 // message gives a message to the node by hand, or lets a storage thread do its work and answer.
@@ -301,39 +282,10 @@ func (e *exporter) message(data []byte) {
 		e.command("deliver-msgs %d type=%s", e.id, m.Type)
 		return
 	}
-	args := fmt.Sprintf("step type=%s from=%d to=%d at=%d", m.Type, m.From, m.To, e.id)
-	for _, field := range []struct {
-		name  string
-		value uint64
-	}{
-		{"term", m.Term}, {"index", m.Index}, {"logterm", m.LogTerm}, {"commit", m.Commit}, {"vote", m.Vote}, {"hint", m.RejectHint},
-	} {
-		if field.value != 0 {
-			args += fmt.Sprintf(" %s=%d", field.name, field.value)
-		}
+	if s := m.Snapshot; s != nil { // its data may be any bytes
+		m.Snapshot = &pb.Snapshot{Metadata: s.Metadata}
 	}
-	if m.Reject {
-		args += " reject=true"
-	}
-	if len(m.Context) > 0 {
-		args += fmt.Sprintf(" context-hex=%x", m.Context)
-	}
-	if s := m.Snapshot; s != nil {
-		args += fmt.Sprintf(" snapshot=%d/%d%s", s.Metadata.Term, s.Metadata.Index, confStateArgs(&s.Metadata.ConfState))
-	}
-	for i := range m.Entries {
-		args += "\n" + entryLine(&m.Entries[i])
-	}
-	e.command("%s", args)
-}
-
-// entryLine renders an entry as scripts have it. A change of the configuration has more to it than
-// its description, a context for instance: then it is its bytes.
-func entryLine(e *pb.Entry) string {
-	if e.Type == pb.EntryNormal || len(e.Data) == 0 {
-		return raft.DescribeEntry(*e, nil)
-	}
-	return fmt.Sprintf("%d/%d %s 0x%x", e.Term, e.Index, e.Type, e.Data)
+	e.command("%s", rafttest.StepCommand(&m, e.id))
 }
 
 // ask writes what a client or an operator has asked for.
@@ -357,7 +309,7 @@ func (e *exporter) ask(in *recording.Record) {
 	case recording.TickAsleep:
 		e.command("tick %d %d asleep=true", e.id, min(id, 10_000))
 	case recording.Bootstrap:
-		e.command("restart %d bootstrap=(%s)", e.id, strings.Trim(strings.ReplaceAll(fmt.Sprint(in.Numbers), " ", ","), "[]"))
+		e.command("restart %d bootstrap=%s", e.id, rafttest.IDs(in.Numbers))
 	case recording.ReadIndex:
 		e.command("step type=MsgReadIndex from=%d to=%d\n0/0 %q", e.id, e.id, in.Blob(0))
 	case recording.ReportUnreachable:
