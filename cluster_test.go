@@ -178,17 +178,7 @@ func (n *testNode) persist(tb rapid.TB, rd Ready) {
 }
 
 // Write implements driver.Host.
-func (n app) Write(w *driver.Write) error {
-	if !IsEmptySnap(w.Snapshot) {
-		if err := n.storage.ApplySnapshot(w.Snapshot); err != nil {
-			return err
-		}
-	}
-	if err := n.storage.Append(w.Entries); err != nil || IsEmptyHardState(w.HardState) {
-		return err
-	}
-	return n.storage.SetHardState(w.HardState)
-}
+func (n app) Write(w *driver.Write) error { return w.Onto(n.storage) }
 
 // Restore implements driver.Host.
 func (n app) Restore(s *pb.Snapshot) error {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ffd200af/raft/internal/raftlog"
 	"github.com/ffd200af/raft/internal/survivors"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -175,14 +174,8 @@ func (w *deadWalk) die() bool {
 func (w *deadWalk) knownTo(n *testNode) survivors.Node {
 	r := &n.raft
 	known := survivors.Node{ID: n.cfg.ID, Config: r.members.Config(), Applied: r.log.Applied(), Commit: r.log.Committed()}
-	for _, e := range logOf(w.testCluster, n) {
-		if e.Index > r.log.Applied() && raftlog.IsConfChange(&e) {
-			cc, err := decodeConfChange(&e)
-			if err != nil {
-				w.tb.Fatal(err)
-			}
-			known.Changes = append(known.Changes, survivors.Change{Index: e.Index, Change: cc})
-		}
+	if err := known.AddChanges(logOf(w.testCluster, n)); err != nil {
+		w.tb.Fatal(err)
 	}
 	return known
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -269,18 +270,9 @@ func (w *world) finish(m *machine, rd *Ready) {
 		if d == nil {
 			continue
 		}
-		if !raft.IsEmptySnap(wr.Snapshot) {
-			if err := d.ApplySnapshot(wr.Snapshot); err != nil {
-				w.tb.Fatal(err)
-			}
-		}
-		if err := d.Append(wr.Entries); err != nil {
+		write := driver.Write{HardState: wr.HardState, Entries: wr.Entries, Snapshot: wr.Snapshot}
+		if err := write.Onto(d); err != nil {
 			w.tb.Fatal(err)
-		}
-		if !raft.IsEmptyHardState(wr.HardState) {
-			if err := d.SetHardState(wr.HardState); err != nil {
-				w.tb.Fatal(err)
-			}
 		}
 		d.rec.Writes(wr.HardState, wr.Entries, &wr.Snapshot, true)
 	}

@@ -86,7 +86,7 @@ func (env *InteractionEnv) watchHealth(n *Node, do func()) {
 	was := n.Err()
 	do()
 	err := n.Err()
-	excused := n.excused || n.reads != nil && n.reads.failed && errors.Is(err, raft.ErrStorage)
+	excused := n.excused || n.reads != nil && n.reads.Failed && errors.Is(err, raft.ErrStorage)
 	if was == nil && err != nil && !excused {
 		env.observer.Fail(n.rec, property.Healthy, "node %d is quarantined: %v", n.id(), err)
 	}

@@ -2,6 +2,7 @@ package rafttest
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -27,25 +28,23 @@ func commands() map[string]handler {
 		"transfer-leadership": handleTransferLeadership,
 		"forget-leader":       onNode((*InteractionEnv).forgetLeader),
 		"read-index":          handleReadIndex,
-		"report-unreachable":  handleReportUnreachable,
+		"lease-read":          handleLeaseRead,
+		"add-server":          onPeer("server", func(n *Node, id uint64) error { return n.AddServer(id, nil) }),
+		"await-catch-up":      onPeer("learner", (*Node).AwaitCatchUp),
+		"report-unreachable":  onPeer("peer", func(n *Node, id uint64) error { n.ReportUnreachable(id); return nil }),
+		"step-down":           onInput((*Node).StepDown),
 		"compact":             handleCompact,
-
-		// operate.go
-		"add-server":     handleAddServer,
-		"await-catch-up": handleAwaitCatchUp,
-		"step-down":      onNode((*InteractionEnv).stepDown),
-		"lease-read":     handleLeaseRead,
-
-		"force-configuration": handleForceConfiguration,
 
 		// disks.go
 		"force-disk":      handleForceDisk,
 		"save-snapshot":   onNode((*InteractionEnv).saveSnapshot),
 		"report-snapshot": handleReportSnapshot,
 
+		"force-configuration": handleForceConfiguration,
+
 		// failing.go
 		"fail-read":         handleFailRead,
-		"storage-available": onNode((*InteractionEnv).storageAvailable),
+		"storage-available": onInput(func(n *Node) error { n.StorageAvailable(); return nil }),
 
 		// ticks.go
 		"tick":                            handleTick,
@@ -148,6 +147,26 @@ func onNode(do func(env *InteractionEnv, idx int) error) handler {
 			return err
 		}
 		return do(env, idx)
+	}
+}
+
+// onInput makes a handler of a method of RawNode.
+//
+//	COMMAND ID
+func onInput(do func(n *Node) error) handler {
+	return onNode(func(env *InteractionEnv, idx int) error { return env.input(idx, do) })
+}
+
+// onPeer makes a handler of a method of RawNode that is about another node.
+//
+//	COMMAND ID PEER
+func onPeer(what string, do func(n *Node, peer uint64) error) handler {
+	return func(env *InteractionEnv, a *args) error {
+		idx, peer := a.node(), a.number(what, math.MaxUint64)
+		if err := a.done(); err != nil {
+			return err
+		}
+		return env.input(idx, func(n *Node) error { return do(n, peer) })
 	}
 }
 

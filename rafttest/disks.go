@@ -101,6 +101,32 @@ func handleForceDisk(env *InteractionEnv, a *args) error {
 	return nil
 }
 
+// handleForceConfiguration writes a configuration to the disk of a node that is down, as an
+// operator does who has lost a majority for ever. The log stays as it is, with the changes that are
+// in it:
+//
+//	force-configuration ID voters=(1) [learners=(2)]
+func handleForceConfiguration(env *InteractionEnv, a *args) error {
+	idx := a.node()
+	var cs pb.ConfState
+	a.setIDs("voters", &cs.Voters)
+	a.setIDs("learners", &cs.Learners)
+	if err := a.done(); err != nil {
+		return err
+	}
+	n, err := env.node(idx)
+	if err != nil {
+		return err
+	}
+	if !n.crashed() {
+		return fmt.Errorf("node %d is up", idx+1)
+	}
+	forced := n.machine()
+	forced.Metadata.ConfState = cs
+	n.become(forced)
+	return nil
+}
+
 // machineDisk returns a node and its disk, if that is one of this package's.
 func (env *InteractionEnv) machineDisk(idx int) (*Node, *machineStorage, error) {
 	n, err := env.node(idx)

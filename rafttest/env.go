@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/internal/driver"
+	"github.com/ffd200af/raft/internal/failing"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/picture"
 	"github.com/ffd200af/raft/rafttest/property"
@@ -47,7 +48,9 @@ type Node struct {
 	rec *property.Node // what is known of it from outside
 	// excused: the disk has lost what was durable, and the node may give up.
 	excused bool
-	reads   *failingReads // nil if the application has a storage of its own
+	// reads is the storage as the node sees it; nil if the application has one of its own. What
+	// commands read does not fail.
+	reads *failing.Storage
 }
 
 func (n *Node) id() uint64 { return n.Config.ID }

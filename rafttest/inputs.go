@@ -150,16 +150,22 @@ func (env *InteractionEnv) stepInput(idx int, m pb.Message) error {
 	return env.input(idx, func(n *Node) error { return n.RawNode.Step(m) })
 }
 
-// handleReportUnreachable tells a node that messages to a peer were lost:
+// handleLeaseRead prints the index of a read that a leader answers from its lease:
 //
-//	report-unreachable ID PEER
-func handleReportUnreachable(env *InteractionEnv, a *args) error {
-	idx, peer := a.node(), a.number("peer", math.MaxUint64)
+//	lease-read ID
+func handleLeaseRead(env *InteractionEnv, a *args) error {
+	idx := a.node()
 	if err := a.done(); err != nil {
 		return err
 	}
 	return env.input(idx, func(n *Node) error {
-		n.RawNode.ReportUnreachable(peer)
+		if index, ok := n.RawNode.LeaseRead(); ok {
+			n.rec.LeaseReads(index)
+			env.printf("%d\n", index)
+		} else {
+			env.printf("no lease\n")
+			env.Options.Picture.Add(n.id(), "no lease")
+		}
 		return nil
 	})
 }

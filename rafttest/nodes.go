@@ -7,6 +7,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/internal/driver"
+	"github.com/ffd200af/raft/internal/failing"
 	"github.com/ffd200af/raft/internal/options"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -123,7 +124,7 @@ func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
 		}
 	}
 	cfg.ID = id
-	reads := &failingReads{machineStorage: storage}
+	reads := &failing.Storage{Storage: storage, EntriesOnly: true}
 	cfg.Storage = reads
 	cfg.Applied = snap.Metadata.Index
 	cfg.Logger = env.Output
@@ -255,7 +256,9 @@ func (env *InteractionEnv) Restart(idx int) error {
 		}
 	}
 	n.Config.Applied = n.machine().Metadata.Index
-	n.reads.mend()
+	if n.reads != nil {
+		n.reads.FailNext, n.reads.Unavailable, n.reads.Failed = false, false, false
+	}
 	rn, err := raft.NewRawNode(n.Config)
 	if err != nil {
 		return err

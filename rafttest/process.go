@@ -164,17 +164,7 @@ func (env *InteractionEnv) apply(n *Node, entries []pb.Entry) error {
 }
 
 // Write implements driver.Host.
-func (n app) Write(w *driver.Write) error {
-	if !raft.IsEmptySnap(w.Snapshot) {
-		if err := n.ApplySnapshot(w.Snapshot); err != nil {
-			return err
-		}
-	}
-	if err := n.Append(w.Entries); err != nil || raft.IsEmptyHardState(w.HardState) {
-		return err
-	}
-	return n.SetHardState(w.HardState)
-}
+func (n app) Write(w *driver.Write) error { return w.Onto(n.Node) }
 
 // Restore implements driver.Host.
 func (n app) Restore(s *pb.Snapshot) error {

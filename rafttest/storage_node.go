@@ -2,6 +2,7 @@ package rafttest
 
 import (
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -115,17 +116,9 @@ func aNodeChangesItsGroup(d *diskModel) {
 // saveChange applies a change, and makes a snapshot at once. It returns false then.
 func (n *nodeOn) saveChange(e *pb.Entry) bool {
 	n.d.t.Helper()
-	var cc pb.ConfChangeI
-	switch e.Type {
-	case pb.EntryConfChange:
-		var v1 pb.ConfChange
-		n.d.must(v1.Unmarshal(e.Data))
-		cc = v1
-	case pb.EntryConfChangeV2:
-		var v2 pb.ConfChangeV2
-		n.d.must(v2.Unmarshal(e.Data))
-		cc = v2
-	default:
+	cc, err := driver.Change(e)
+	n.d.must(err)
+	if cc == nil {
 		return true
 	}
 	s := n.d.snapshotAt(e.Term, e.Index)

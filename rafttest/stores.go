@@ -535,20 +535,7 @@ func (r *scriptReplica) describe() string {
 }
 
 // Write is part of driver.Host.
-func (r *scriptReplica) Write(w *driver.Write) error {
-	if w.Snapshot.Metadata.Index != 0 {
-		if err := r.ApplySnapshot(w.Snapshot); err != nil {
-			return err
-		}
-	}
-	if err := r.Append(w.Entries); err != nil {
-		return err
-	}
-	if raft.IsEmptyHardState(w.HardState) {
-		return nil
-	}
-	return r.SetHardState(w.HardState)
-}
+func (r *scriptReplica) Write(w *driver.Write) error { return w.Onto(r) }
 
 // Restore is part of driver.Host.
 func (r *scriptReplica) Restore(*pb.Snapshot) error { return nil }

@@ -14,6 +14,26 @@ type Write struct {
 	Sync      bool // with it, this and all earlier writes are durable when it is done
 }
 
+// Store is a log and a hard state that are durable at once, as raft.MemoryStorage is.
+type Store interface {
+	ApplySnapshot(pb.Snapshot) error
+	Append([]pb.Entry) error
+	SetHardState(pb.HardState) error
+}
+
+// Onto writes to a store.
+func (w *Write) Onto(s Store) error {
+	if w.Snapshot.Metadata.Index != 0 {
+		if err := s.ApplySnapshot(w.Snapshot); err != nil {
+			return err
+		}
+	}
+	if err := s.Append(w.Entries); err != nil || w.HardState == (pb.HardState{}) {
+		return err
+	}
+	return s.SetHardState(w.HardState)
+}
+
 // WriteOf returns the write that a storage message asks for.
 func WriteOf(m *pb.Message, sync bool) *Write {
 	w := &Write{HardState: pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}, Entries: m.Entries, Sync: sync}

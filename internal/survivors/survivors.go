@@ -5,6 +5,7 @@ package survivors
 
 import (
 	"github.com/ffd200af/raft/confchange"
+	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/quorum"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/tracker"
@@ -26,6 +27,22 @@ type Node struct {
 type Change struct {
 	Index  uint64
 	Change pb.ConfChangeV2
+}
+
+// AddChanges adds the configuration changes above Applied that are among the entries of the node's
+// log.
+func (n *Node) AddChanges(entries []pb.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		cc, err := driver.Change(e)
+		if err != nil {
+			return err
+		}
+		if cc != nil && e.Index > n.Applied {
+			n.Changes = append(n.Changes, Change{Index: e.Index, Change: cc.AsV2()})
+		}
+	}
+	return nil
 }
 
 // committed returns the newest configuration that the node knows to be committed.

@@ -57,11 +57,12 @@ func Explore(w World, b Bound, o Options) (*Result, error) {
 
 // explorer is a breadth-first search.
 type explorer struct {
-	world World
-	bound Bound
-	nodes *nodes
-	pasts pasts
-	seen  seen
+	world  World
+	bound  Bound
+	limits [counted]uint8 // of bound
+	nodes  *nodes
+	pasts  pasts
+	seen   seen
 
 	// prelude is what has happened before exploration begins, first where it begins.
 	prelude []noted
@@ -90,7 +91,7 @@ func newExplorer(w World, b Bound) (*explorer, error) {
 		return nil, fmt.Errorf("explore: world %s is too large", w.Name)
 	}
 	w.between = cmp.Or(b.Between, maxBacklog)
-	x := &explorer{world: w, bound: b, pasts: newPasts(), seen: newSeen(), asked: map[[maxNodes]uint32]bool{}}
+	x := &explorer{world: w, bound: b, limits: b.limits(), pasts: newPasts(), seen: newSeen(), asked: map[[maxNodes]uint32]bool{}}
 	x.nodes = newNodes(&x.world, b.Reads > 0)
 	return x, nil
 }
@@ -251,7 +252,7 @@ func (x *explorer) saturate(c *cluster, i int) error {
 // mayArrive reports whether a message may be delivered. There need not be a node that it is for.
 func (x *explorer) mayArrive(c *cluster, m uint32) bool {
 	i := x.recipient(m)
-	if i >= x.world.Nodes || x.asks(m) && int(c.used[question]) >= x.bound.limit(question) {
+	if i >= x.world.Nodes || x.asks(m) && c.used[question] >= x.limits[question] {
 		return false
 	}
 	return !x.nodes.states[c.nodes[i]].view.busy && !x.waitsForItsLike(c, i)
@@ -289,7 +290,7 @@ func (x *explorer) possible(acts []step, c *cluster) []step {
 // atNode appends the steps that node i may take of itself.
 func (x *explorer) atNode(acts []step, c *cluster, i int) []step {
 	v := &x.nodes.states[c.nodes[i]].view
-	may := func(k kind) bool { return int(c.used[k]) < x.bound.limit(k) }
+	may := func(k kind) bool { return c.used[k] < x.limits[k] }
 	add := func(possible bool, k kind, number int) {
 		if possible {
 			acts = append(acts, stepOf(k, i, number))

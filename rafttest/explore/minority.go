@@ -139,16 +139,8 @@ func (n *node) known() survivors.Node {
 	if known.Config, err = confchange.FromConfState(n.disk.conf); err != nil && len(n.disk.conf.Voters) > 0 {
 		n.fail("has a configuration that cannot be: %v", err)
 	}
-	for i := range n.disk.log {
-		e := n.disk.log[i]
-		index := n.disk.prev.Index + 1 + uint64(i)
-		cc, err := driver.Change(&e)
-		if err != nil {
-			n.fail("%v", err)
-		}
-		if cc != nil && index > known.Applied {
-			known.Changes = append(known.Changes, survivors.Change{Index: index, Change: cc.AsV2()})
-		}
+	if err := known.AddChanges(n.disk.log); err != nil {
+		n.fail("%v", err)
 	}
 	return known
 }

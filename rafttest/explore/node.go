@@ -127,7 +127,7 @@ func (n *node) start() {
 	n.life = start{id: n.id, disk: *n.disk, rec: n.rec.Clone()}
 	c := n.world.config()
 	c.ID, c.Seed, c.Storage, c.Applied = n.id, n.id, n.disk, n.disk.applied()
-	c.Logger = silent{}
+	c.Logger = raft.DiscardLogger
 	raw, err := raft.NewRawNode(&c)
 	if err != nil {
 		n.fail("does not start: %v", err)
@@ -302,19 +302,3 @@ func (n *node) hoards(s step) bool {
 // maxBacklog is how many inputs a Ready answers at most, unless the bound says less, and how many
 // storage messages wait for a thread, or are done and not acknowledged.
 const maxBacklog = 2
-
-// silent is a logger that says nothing.
-type silent struct{}
-
-func (silent) Debug(...any)            {}
-func (silent) Debugf(string, ...any)   {}
-func (silent) Error(...any)            {}
-func (silent) Errorf(string, ...any)   {}
-func (silent) Info(...any)             {}
-func (silent) Infof(string, ...any)    {}
-func (silent) Warning(...any)          {}
-func (silent) Warningf(string, ...any) {}
-func (silent) Fatal(...any)            {}
-func (silent) Fatalf(string, ...any)   {}
-func (silent) Panic(...any)            {}
-func (silent) Panicf(string, ...any)   {}

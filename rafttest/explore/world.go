@@ -72,42 +72,35 @@ type Bound struct {
 	Between int
 }
 
-// limit returns how often a kind of step may be taken; -1 if as often as one likes.
-func (b *Bound) limit(k kind) int {
-	switch k {
-	case campaign:
-		return b.Campaigns
-	case propose:
-		return b.Proposals
-	case change:
-		return b.Changes
-	case restart, tornWrite:
-		return b.Restarts
-	case read:
-		return b.Reads
-	case beat:
-		return b.Beats
-	case compact:
-		return b.Compactions
-	case transfer:
-		return b.Transfers
-	case question:
-		return b.Questions
+// part is what a Bound says of a kind of step.
+type part struct {
+	kind  kind
+	name  string
+	count int
+}
+
+func (b *Bound) parts() []part {
+	return []part{
+		{campaign, "campaigns", b.Campaigns}, {propose, "proposals", b.Proposals}, {change, "changes", b.Changes},
+		{restart, "restarts", b.Restarts}, {read, "reads", b.Reads}, {question, "questions", b.Questions}, {beat, "beats", b.Beats},
+		{compact, "compactions", b.Compactions}, {transfer, "transfers", b.Transfers}, {counted, "between", b.Between},
 	}
-	return -1
+}
+
+// limits says how often each kind of step that is counted may be taken.
+func (b *Bound) limits() (limits [counted]uint8) {
+	for _, p := range b.parts() {
+		if p.kind < counted {
+			limits[p.kind] = uint8(min(max(p.count, 0), math.MaxUint8))
+		}
+	}
+	return limits
 }
 
 // String lists what may happen, like "campaigns=2 proposals=1".
 func (b Bound) String() string {
 	var words []string
-	for _, part := range []struct {
-		name  string
-		count int
-	}{
-		{"campaigns", b.Campaigns}, {"proposals", b.Proposals}, {"changes", b.Changes}, {"restarts", b.Restarts},
-		{"reads", b.Reads}, {"questions", b.Questions}, {"beats", b.Beats}, {"compactions", b.Compactions}, {"transfers", b.Transfers},
-		{"between", b.Between},
-	} {
+	for _, part := range b.parts() {
 		if part.count > 0 {
 			words = append(words, fmt.Sprintf("%s=%d", part.name, part.count))
 		}

@@ -77,7 +77,7 @@ func (w *world) bootstraps(n *node) bool {
 // bootstrap gives a node the first log, and reports whether the node has it.
 func (w *world) bootstrap(n *node) bool {
 	if err := n.rn.Bootstrap(w.peers); err != nil {
-		if !n.store.failed {
+		if !n.store.Failed {
 			w.failf(property.Healthy, n, "node %d cannot bootstrap: %v", n.id, err)
 		}
 		return false

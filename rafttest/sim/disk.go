@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest"
 	"github.com/ffd200af/raft/rafttest/property"
@@ -33,18 +34,9 @@ func (d *MemoryDisk) Write(hs pb.HardState, entries []pb.Entry, snapshot pb.Snap
 		return nil
 	}
 	d.unsynced = d.unsynced[:0]
-	if !raft.IsEmptySnap(snapshot) {
-		if err := d.ApplySnapshot(snapshot); err != nil {
-			return err
-		}
-	}
-	if err := d.Append(entries); err != nil {
+	w := driver.Write{HardState: hs, Entries: entries, Snapshot: snapshot}
+	if err := w.Onto(d); err != nil {
 		return err
-	}
-	if !raft.IsEmptyHardState(hs) {
-		if err := d.SetHardState(hs); err != nil {
-			return err
-		}
 	}
 	var err error
 	d.durable, _, err = d.InitialState()

@@ -72,14 +72,8 @@ func (w *world) drawLog(n *node) {
 	if w.cfg.Picture == nil {
 		return
 	}
-	var entries []pb.Entry
-	for index := n.Log.Base + 1; index <= n.Log.Last(); index++ {
-		term, _ := n.Log.Term(index)
-		e, _ := w.o.Entry(term, index)
-		entries = append(entries, e)
-	}
 	term, _ := n.Log.Term(n.Log.Base)
-	w.cfg.Picture.Log(n.id, n.Log.Base+1, term, entries)
+	w.cfg.Picture.Log(n.id, n.Log.Base+1, term, w.logOf(n))
 }
 
 // drawCuts reports between which hosts messages are lost: the two sides of a partition, or more.

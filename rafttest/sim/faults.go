@@ -211,7 +211,7 @@ func (s *simulation) restart(h *host) {
 		s.w.failRead(h.node, false)
 	}
 	if !s.w.restart(h.node) {
-		if h.store.failed { // its disk could not be read; perhaps it can next time
+		if h.store.Failed { // its disk could not be read; perhaps it can next time
 			s.at(s.now+s.r.around(tickTime), h, evRestart, 0, 0)
 		}
 		return

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/ffd200af/raft/confchange"
-	"github.com/ffd200af/raft/internal/driver"
 	"github.com/ffd200af/raft/internal/survivors"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -144,20 +143,9 @@ func (s *simulation) knownTo(h *host) survivors.Node {
 			s.w.failf(property.Healthy, h.node, "node %d has a configuration that cannot be: %v", h.id, err)
 		}
 	}
-	for i := max(h.rep.applied, h.Log.Base) + 1; i <= h.Log.Last(); i++ {
-		term, _ := h.Log.Term(i)
-		e, _ := s.w.o.Entry(term, i)
-		cc, err := driver.Change(&e)
-		if err != nil {
-			s.w.failf(property.Healthy, h.node, "%v", err)
-			return known
-		}
-		if cc == nil {
-			continue
-		}
-		if v2 := cc.AsV2(); string(v2.Context) != refusedChange {
-			known.Changes = append(known.Changes, survivors.Change{Index: i, Change: v2})
-		}
+	if err := known.AddChanges(s.w.logOf(h.node)); err != nil {
+		s.w.failf(property.Healthy, h.node, "%v", err)
 	}
+	known.Changes = slices.DeleteFunc(known.Changes, func(c survivors.Change) bool { return string(c.Change.Context) == refusedChange })
 	return known
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ffd200af/raft"
 	"github.com/ffd200af/raft/internal/driver"
+	"github.com/ffd200af/raft/internal/failing"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/property"
 )
@@ -15,7 +16,7 @@ type node struct {
 	id             uint64
 	rn             *raft.RawNode // nil while it is down
 	disk           Disk
-	store          faultyStorage // the disk as the RawNode sees it
+	store          store // the disk as the RawNode sees it
 	rep            replica
 	*property.Node // what is known of it from outside
 
@@ -39,6 +40,22 @@ type node struct {
 
 	lives   int
 	options raft.Config // in this life
+}
+
+// store is a disk that may fail. If machine is set, that node's state machine is stored with
+// everything that it has applied, and the configuration too.
+type store struct {
+	failing.Storage
+	machine *node
+}
+
+// InitialState implements raft.Storage.
+func (s *store) InitialState() (pb.HardState, pb.ConfState, error) {
+	hs, cs, err := s.Storage.InitialState()
+	if s.machine != nil {
+		cs = s.machine.Conf
+	}
+	return hs, cs, err
 }
 
 // gone: what the node has promised cannot be relied upon.
@@ -86,7 +103,10 @@ func (w *world) drawOptions(n *node) raft.Config {
 
 // start starts a RawNode from the disk.
 func (w *world) start(n *node) {
-	n.store = faultyStorage{Disk: n.disk, node: n, durableMachine: w.cfg.DurableMachine, failNext: n.store.failNext}
+	n.store = store{Storage: failing.Storage{Storage: n.disk, FailNext: n.store.FailNext}}
+	if w.cfg.DurableMachine {
+		n.store.machine = n
+	}
 	n.options = w.drawOptions(n)
 	c := n.options
 	c.ID, c.Storage, c.Applied = n.id, &n.store, n.rep.applied
@@ -95,12 +115,12 @@ func (w *world) start(n *node) {
 	}
 	rn, err := raft.NewRawNode(&c)
 	if err != nil {
-		if !n.suspect && !(n.store.failed && errors.Is(err, raft.ErrStorage)) {
+		if !n.suspect && !(n.store.Failed && errors.Is(err, raft.ErrStorage)) {
 			w.failf(property.Healthy, n, "node %d does not start: %v", n.id, err)
 		}
 		return
 	}
-	if n.store.failed {
+	if n.store.Failed {
 		w.failf(property.Healthy, n, "node %d starts although its disk cannot be read", n.id)
 	}
 	n.rn = rn

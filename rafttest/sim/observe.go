@@ -30,7 +30,7 @@ func (w *world) observe(n *node) {
 	if n.rn == nil || w.quarantined(n) {
 		return
 	}
-	if n.store.mustStop {
+	if n.store.MustStop {
 		w.failf(property.Healthy, n, "node %d goes on although its disk could not be read", n.id)
 	}
 	was := n.State
@@ -72,7 +72,7 @@ func (w *world) quarantined(n *node) bool {
 		w.stats.Quarantines++
 		w.stats.Noticed++
 		n.lost = true
-	case n.store.failed && errors.Is(err, raft.ErrStorage):
+	case n.store.Failed && errors.Is(err, raft.ErrStorage):
 		w.stats.Quarantines++
 	default:
 		w.failf(property.Healthy, n, "node %d is quarantined: %v", n.id, err)

@@ -69,7 +69,7 @@ const maxFiller = 3000
 func (w *world) repair(n *node) {
 	w.begin()
 	w.note(action{kind: doRepair, node: n.id})
-	n.store.failNext, n.store.unavailable = false, false
+	n.store.FailNext, n.store.Unavailable = false, false
 }
 
 // failRead makes the next read of a node's disk fail: for good, or for the moment. If the node is
@@ -82,9 +82,9 @@ func (w *world) failRead(n *node, moment bool) {
 	w.begin()
 	w.note(action{kind: kind, node: n.id})
 	if moment {
-		n.store.unavailable = true
+		n.store.Unavailable = true
 		w.stats.Unavailable++
 		return
 	}
-	n.store.failNext = true
+	n.store.FailNext = true
 }

@@ -91,6 +91,17 @@ func (w *world) node(id uint64) *node { return w.nodes[id-1] }
 // has reports whether there is or was a node with an id.
 func (w *world) has(id uint64) bool { return id >= 1 && id <= uint64(len(w.nodes)) }
 
+// logOf returns the entries of the log that a node has handed out.
+func (w *world) logOf(n *node) []pb.Entry {
+	var entries []pb.Entry
+	for index := n.Log.Base + 1; index <= n.Log.Last(); index++ {
+		term, _ := n.Log.Term(index)
+		e, _ := w.o.Entry(term, index)
+		entries = append(entries, e)
+	}
+	return entries
+}
+
 // guard makes a panic in f a failure like any other, so that it comes with a seed and can be made
 // small.
 func (w *world) guard(f func()) {
