@@ -155,7 +155,7 @@ func TestWhatConcernsAllGroupsIsInEachPicture(t *testing.T) {
 		if e := &own.Events[0]; !slices.Equal(kinds, want) || e.Comment != "words" || e.Command != "tick" {
 			t.Errorf("group %d: %v, want %v; the first is %+v", group, kinds, want, e)
 		}
-		if name := own.place().Lanes[1].name; name != "store 2" || len(own.Events[len(want)-2].Received) != 2 {
+		if name := own.place().Lanes[1].Name; name != "store 2" || len(own.Events[len(want)-2].Received) != 2 {
 			t.Errorf("group %d: lane %q, %+v", group, name, own.Events)
 		}
 	}
