@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -55,6 +57,28 @@ func TestEachLoadIsMeasuredOnBothSides(t *testing.T) {
 	}
 	if n := strings.Count(got, "| etcd |"); n != 3 {
 		t.Errorf("%d lines for etcd in\n%s", n, got)
+	}
+}
+
+// TestTheReadmeHasTheDefaults, with which its table was made.
+func TestTheReadmeHasTheDefaults(t *testing.T) {
+	s, err := parse(nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(string(text)), " ")
+	for _, want := range []string{
+		fmt.Sprintf("%d turns of 6 runs of %.0f s", s.turns, s.length.Seconds()),
+		fmt.Sprintf("Each side gets %d,%03d writes first", s.fill/1000, s.fill%1000),
+		fmt.Sprintf("%d-byte values, %d,%03d keys", s.size, s.keys/1000, s.keys%1000), "Without flags, go",
+	} {
+		if !strings.Contains(words, want) {
+			t.Errorf("the README does not say %q", want)
+		}
 	}
 }
 

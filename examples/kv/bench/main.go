@@ -2,9 +2,10 @@
 // processes of their own, with their data on one disk and every write synced. The loads run on both
 // in turns. It needs Linux, where it reads what each process uses, and prints a table in Markdown:
 //
-//	go run ./examples/kv/bench                  # about five minutes
-//	go run ./examples/kv/bench -dir /mnt/disk   # with the data on another disk
-//	go run ./examples/kv/bench -check           # seconds, measures nothing, needs no Linux
+//	go run ./examples/kv/bench                       # a minute and a half
+//	go run ./examples/kv/bench -turns 6 -length 7s   # about five minutes
+//	go run ./examples/kv/bench -dir /mnt/disk        # with the data on another disk
+//	go run ./examples/kv/bench -check                # seconds, measures nothing, needs no Linux
 //
 // The clients run in this process, and 64 share a connection (-share): gRPC to etcd, and to the
 // example the one of package client.
@@ -69,12 +70,12 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&s.turns, "turns", 6, "how often each load runs on each side")
-	flags.DurationVar(&s.length, "length", 7*time.Second, "length of one run, after a warm-up of a sixth of it")
+	flags.IntVar(&s.turns, "turns", 3, "how often each load runs on each side")
+	flags.DurationVar(&s.length, "length", 3*time.Second, "length of one run, after a warm-up of a sixth of it")
 	flags.IntVar(&s.clients, "clients", 64, "number of clients of the loads with many")
 	flags.IntVar(&s.size, "size", 128, "bytes of a value")
 	flags.IntVar(&s.keys, "keys", 10000, "number of keys, all of which exist from the start")
-	flags.IntVar(&s.fill, "fill", 60000, "writes to each side before the first turn; each key is written at least once")
+	flags.IntVar(&s.fill, "fill", 20000, "writes to each side before the first turn; each key is written at least once")
 	flags.StringVar(&s.dir, "dir", os.TempDir(), "folder on the disk to use; the data is in a temporary folder in it")
 	flags.BoolVar(&s.spread, "spread", false, "spread the clients over the three servers, instead of all at the leader")
 	flags.IntVar(&s.share, "share", 64, "number of clients that share a connection")
