@@ -304,9 +304,7 @@ func (l *line) receive(answers *bufio.Reader) error {
 		l.mu.Lock()
 		to := l.waiting[a.ID]
 		delete(l.waiting, a.ID)
-		if l.silent = (time.Time{}); len(l.waiting) > 0 {
-			l.silent = time.Now()
-		}
+		l.silent = time.Time{}
 		l.mu.Unlock()
 		if to != nil {
 			to <- a // it has room

@@ -281,10 +281,10 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		try(silentTime / 2) // too short to say
 		try(silentTime)
 		conns(1)
-		for range 3 { // none waits for long
-			try(silentTime / 3)
+		for range 5 { // none waits for long
+			try(silentTime / 4)
 		}
-		conns(2)
+		conns(3)
 		synctest.Wait()
 		s.answer = func(q *wire.Request) *wire.Answer {
 			if q.Target == "/kv/silent" {
@@ -303,7 +303,9 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		<-waits
 		_, _ = s.get(ctx, http.MethodGet, "/kv/k", "")
 		conns(3)
-		try(silentTime / 2) // the answers before this one are not forgotten
+		time.Sleep(silentTime)
+		try(silentTime / 2) // it begins anew after an answer
+		_, _ = s.get(ctx, http.MethodGet, "/kv/k", "")
 		conns(3)
 	})
 }
