@@ -77,7 +77,7 @@ func commands() map[string]handler {
 		"raft-state": handleRaftState,
 		"raft-log":   onNode((*InteractionEnv).RaftLog),
 
-		// stores.go
+		// stores_commands.go
 		"add-stores":       handleAddStores,
 		"add-group":        handleAddGroup,
 		"campaign-group":   onGroup(campaignGroup),

@@ -50,7 +50,7 @@ func handleReportSnapshot(env *InteractionEnv, a *args) error {
 //	force-disk ID [term=N] [vote=ID] [commit=INDEX] last=INDEX
 //	2/4 "data"
 //
-// Or the disk is another one. Its log begins behind an entry, and its state machine stands at
+// Or the disk is another one. Its log begins after an entry, and its state machine stands at
 // APPLIED with a configuration. A line may stand for many entries without data:
 //
 //	force-disk ID [term=N] [vote=ID] [commit=INDEX] begin=TERM/INDEX [applied=INDEX] [voters=(1,2)] [learners=(3)] ...
@@ -174,7 +174,7 @@ func (s *machineStorage) cut(last uint64) (*raft.MemoryStorage, error) {
 	return shorter, shorter.Append(entries)
 }
 
-// goBack returns the state machine to the newest state that is not behind index, or to none, and
+// goBack returns the state machine to the newest state at index or before it, or to none, and
 // returns it.
 func (n *Node) goBack(index uint64) pb.Snapshot {
 	for len(n.History) > 1 && n.machine().Metadata.Index > index {

@@ -267,7 +267,7 @@
 //
 //	add-group GROUP (1,2,3) [prevote=true] [checkquorum=true]
 //	    [lease-drift-ticks=TICKS]
-//	  Add a group with a replica on each of these stores. Its log begins behind
+//	  Add a group with a replica on each of these stores. Its log begins after
 //	  index 1.
 //
 //	tick-stores [N]

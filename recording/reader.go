@@ -23,7 +23,7 @@ func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReader(in)} }
 // ErrDamaged if the recording is damaged. It may also be an error of the underlying reader. The
 // record belongs to the caller.
 //
-// A record that is cut or damaged, and behind it another life, is a Lost one without a number.
+// A record that is cut or damaged, and after it another life, is a Lost one without a number.
 func (r *Reader) Next() (Record, error) {
 	if !r.begun {
 		if err := r.header(); err != nil {
@@ -43,7 +43,7 @@ func (r *Reader) Next() (Record, error) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, ErrFormat) {
 		return Record{}, err
 	}
-	// What is behind it may be part of what its length promised.
+	// What follows it may be part of what its length promised.
 	r.in = bufio.NewReader(io.MultiReader(bytes.NewReader(raw), r.in))
 	if r.skipToHeader() {
 		return Record{Kind: Lost, Numbers: []uint64{0}}, nil
@@ -57,7 +57,7 @@ func (r *Reader) frame() (raw []byte, record Record, err error) {
 	if err != nil {
 		return raw, Record{}, err
 	}
-	// A damaged length must not take memory that the bytes behind it do not fill.
+	// A damaged length must not take memory that the bytes after it do not fill.
 	var buf bytes.Buffer
 	_, err = io.CopyN(&buf, r.in, int64(min(length, 1<<62))+sumBytes)
 	head := len(raw)
@@ -102,8 +102,8 @@ func unexpected(err error) error {
 }
 
 // atHeader reports whether another life begins here, of whatever version. No record begins so:
-// there is no kind 'a'. Nor does a header that was cut before its version, and has another one
-// behind it.
+// there is no kind 'a'. Nor does a header that was cut before its version, with another one after
+// it.
 func (r *Reader) atHeader() bool {
 	next, _ := r.in.Peek(len(Header))
 	return len(next) == len(Header) && string(next[:len(word)]) == word && next[len(word)] != word[0]

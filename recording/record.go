@@ -8,7 +8,7 @@ import (
 	"github.com/ffd200af/raft/internal/input"
 )
 
-// Kind says what a record is. In brackets are its numbers, and its blobs behind a semicolon.
+// Kind says what a record is. In brackets are its numbers, and its blobs after a semicolon.
 type Kind byte
 
 // The inputs of a node, named as the methods of raft.RawNode; those that are messages are a Step. A

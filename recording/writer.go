@@ -75,7 +75,7 @@ func frame(buf, record []byte) []byte {
 	return binary.LittleEndian.AppendUint16(buf, checksum(record))
 }
 
-// checksum tells a whole record from one that was cut, and from what was written behind it then.
+// checksum tells a whole record from one that was cut, and from what was written after it then.
 func checksum(record []byte) uint16 {
 	return uint16(crc32.Checksum(record, crc32.MakeTable(crc32.Castagnoli)))
 }

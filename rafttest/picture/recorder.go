@@ -414,7 +414,7 @@ func (r *Recorder) Apply(id uint64, entries []pb.Entry) {
 	r.Add(id, "applies "+span(entries))
 }
 
-// Log takes down the whole log of a node, which begins behind an entry of term firstTerm.
+// Log takes down the whole log of a node, which begins after an entry of term firstTerm.
 func (r *Recorder) Log(id, first, firstTerm uint64, entries []pb.Entry) {
 	if r == nil {
 		return

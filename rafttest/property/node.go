@@ -54,7 +54,7 @@ type court interface {
 	elected(n *Node)
 	// commits: the node has committed from an index to n.Commit, as a leader of n.Term or not.
 	commits(n *Node, from uint64, leads bool)
-	// adds: the node has an entry in its log, behind one of term prev if that is known.
+	// adds: the node has an entry in its log, after one of term prev if that is known.
 	adds(n *Node, e *pb.Entry, prev uint64, known bool)
 	// applies, configures, snapshot: what the state machine is told, or stands for.
 	applies(n *Node, e *pb.Entry)

@@ -9,7 +9,7 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// trio is a cluster of three voters whose logs begin behind 1/1, with an Observer.
+// trio is a cluster of three voters whose logs begin after 1/1, with an Observer.
 type trio struct {
 	Observer
 	broken []string

@@ -2,20 +2,20 @@ package property
 
 import pb "github.com/ffd200af/raft/raftpb"
 
-// View is a log as it is seen from outside: the terms of its entries from Base on, the entry behind
+// View is a log as it is seen from outside: the terms of its entries from Base on, the entry after
 // which the log begins. Terms are enough, because index and term name an entry (LogMatching, which
 // the Observer checks).
 //
 //	Base   Base+1 ... Last
 //	 (t)   [ t  t  t  t ]
 //
-// The zero View is an empty log that begins behind index 0.
+// The zero View is an empty log that begins after index 0.
 type View struct {
 	Base  uint64
 	Terms []uint64 // Terms[i] is the term at Base+i
 }
 
-// NewView returns an empty log behind an entry.
+// NewView returns an empty log that begins after an entry.
 func NewView(base, term uint64) View { return View{Base: base, Terms: []uint64{term}} }
 
 // ViewOf reads the log that a storage holds; false if it cannot be read.
@@ -55,7 +55,7 @@ func (v *View) Covers(index, term uint64) bool {
 	return index < v.Base || ok && t == term
 }
 
-// Reset empties the log behind an entry, as a snapshot does.
+// Reset empties the log, which begins after an entry then, as a snapshot does.
 func (v *View) Reset(index, term uint64) {
 	v.Base, v.Terms = index, append(v.Terms[:0], term)
 }

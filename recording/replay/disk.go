@@ -55,7 +55,7 @@ func diskOf(start *Step, life []recording.Record) (*disk, error) {
 }
 
 // read takes in entries that were read. What was overwritten before it was read was of no
-// consequence; what was read after it was written has another term, or an index behind the end.
+// consequence; what was read after it was written has another term, or an index beyond the end.
 func (d *disk) read(answer *recording.Record) error {
 	for i := 1; i < len(answer.Blobs); i++ {
 		var e pb.Entry

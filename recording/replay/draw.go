@@ -25,7 +25,7 @@ type Source struct {
 // Recordings have no common clock. A message arrives after it was sent; equal messages arrive in
 // the order in which they were sent. Other than that, the node with the fewest ticks goes next.
 func Draw(rec *picture.Recorder, sources ...Source) error {
-	m := merge{rec: rec, total: map[letter]int{}, given: map[letter]int{}, left: map[letter]int{}, taken: map[letter]int{}}
+	m := merge{rec: rec, total: map[messageKey]int{}, given: map[messageKey]int{}, left: map[messageKey]int{}, taken: map[messageKey]int{}}
 	if len(sources) > 1 {
 		for i := range sources {
 			if err := m.count(&sources[i]); err != nil {
@@ -127,7 +127,7 @@ func (d *drawing) message(data []byte) {
 	switch {
 	case m.From == raft.LocalAppendThread:
 		d.rec.Event(d.id, picture.Write, "disk has written")
-		d.answered(&m)
+		d.acknowledged(&m)
 		if m.Index > 0 {
 			d.durable = min(m.Index, d.last)
 		}
@@ -135,14 +135,14 @@ func (d *drawing) message(data []byte) {
 		d.rec.Event(d.id, picture.Apply, "state machine has applied")
 	case m.From == d.id || m.From == raft.None:
 		d.rec.Event(d.id, picture.Input, raft.DescribeMessage(m, nil))
-		d.answered(&m)
+		d.acknowledged(&m)
 	default:
 		d.rec.Receive(m.From, &m)
 	}
 }
 
-// answered sends what has waited for the write that the node is told of, and for those before it.
-func (d *drawing) answered(m *pb.Message) {
+// acknowledged sends what has waited for the write that m acknowledges, and for earlier writes.
+func (d *drawing) acknowledged(m *pb.Message) {
 	same := func(r pb.Message) bool {
 		return r.From == m.From && r.To == m.To && r.Type == m.Type && r.Term == m.Term && r.Index == m.Index
 	}
@@ -150,11 +150,11 @@ func (d *drawing) answered(m *pb.Message) {
 	for i := 0; i <= last; i++ {
 		d.pop()
 	}
-	d.untold()
+	d.endUnacknowledged()
 }
 
-// untold sends what has waited for writes that the node is told nothing of. They end at once.
-func (d *drawing) untold() {
+// endUnacknowledged sends what has waited for writes without an acknowledgement. They end at once.
+func (d *drawing) endUnacknowledged() {
 	toItself := func(r pb.Message) bool { return r.To == d.id }
 	for len(d.writes) > 0 && !slices.ContainsFunc(d.writes[0].Responses, toItself) {
 		if len(d.writes[0].Responses) > 0 {
@@ -210,7 +210,7 @@ func (d *drawing) ready(rd *raft.Ready) {
 		}
 		d.leave(m)
 	}
-	d.untold()
+	d.endUnacknowledged()
 }
 
 // confState is a configuration as it is stored.

@@ -213,7 +213,7 @@ func (e *exporter) advance() {
 }
 
 // applyConfChange counts a call. The last one that is due for a batch has the batch applied, and
-// those behind it without a change.
+// the batches after it that have no change.
 func (e *exporter) applyConfChange() {
 	if len(e.later) == 0 {
 		e.due--

@@ -18,25 +18,25 @@ type merge struct {
 	rec *picture.Recorder
 	// total counts how often each message is given to a program in all of the recordings; given,
 	// left and taken count how often it was given, has left and has arrived so far.
-	total, given, left, taken map[letter]int
-	threads                   []*thread
+	total, given, left, taken map[messageKey]int
+	timelines                 []*timeline
 }
 
-// letter is what a message says, and to which group. Messages that look the same in a picture are
-// the same letter.
-type letter struct {
+// messageKey is what a message says, and to which group. Messages that look the same in a picture
+// have the same key.
+type messageKey struct {
 	group uint64
 	text  string
 }
 
-func letterOf(group uint64, m *pb.Message) letter {
-	return letter{group: group, text: fmt.Sprintf("%s %x", raft.DescribeMessage(*m, nil), m.Context)}
+func keyOf(group uint64, m *pb.Message) messageKey {
+	return messageKey{group: group, text: fmt.Sprintf("%s %x", raft.DescribeMessage(*m, nil), m.Context)}
 }
 
 // count counts the messages of a node.
 func (m *merge) count(s *Source) error {
 	lives := Lives(s.Records)
-	d := drawing{give: func(msg *pb.Message) { m.total[letterOf(s.Group, msg)]++ }, send: func(*pb.Message) {}}
+	d := drawing{give: func(msg *pb.Message) { m.total[keyOf(s.Group, msg)]++ }, send: func(*pb.Message) {}}
 	return withoutDamage(Run(s.Records, func(step *Step) error {
 		d.take(step, lives, s.Records)
 		return nil
@@ -51,8 +51,8 @@ func withoutDamage(err error) error {
 	return err
 }
 
-// thread is a recording that is being drawn.
-type thread struct {
+// timeline is a recording that is being drawn.
+type timeline struct {
 	drawing
 	source *Source
 	lives  []Life
@@ -82,14 +82,14 @@ func (m *merge) draw(sources []Source) error {
 		s := &sources[i]
 		next, stop := iter.Pull2(s.steps())
 		defer stop()
-		t := &thread{source: s, lives: Lives(s.Records), next: next}
+		t := &timeline{source: s, lives: Lives(s.Records), next: next}
 		t.rec = m.rec
-		t.give = func(msg *pb.Message) { m.given[letterOf(s.Group, msg)]++ }
+		t.give = func(msg *pb.Message) { m.given[keyOf(s.Group, msg)]++ }
 		t.send = func(msg *pb.Message) {
-			m.left[letterOf(s.Group, msg)]++
+			m.left[keyOf(s.Group, msg)]++
 			m.rec.Send(t.id, msg)
 		}
-		m.threads = append(m.threads, t)
+		m.timelines = append(m.timelines, t)
 		if err := t.advance(); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (m *merge) draw(sources []Source) error {
 		m.rec.Group(t.source.Group)
 		if msg := t.receives(); msg != nil {
 			m.release(t.source.Group, msg)
-			m.taken[letterOf(t.source.Group, msg)]++
+			m.taken[keyOf(t.source.Group, msg)]++
 		}
 		t.take(t.step, t.lives, t.source.Records)
 		if err := t.advance(); err != nil {
@@ -117,8 +117,8 @@ func (m *merge) draw(sources []Source) error {
 // name finds out whose the recordings are.
 func (m *merge) name() error {
 	known := map[[2]uint64]bool{}
-	for _, t := range m.threads {
-		if (t.source.Group == 0) != (m.threads[0].source.Group == 0) {
+	for _, t := range m.timelines {
+		if (t.source.Group == 0) != (m.timelines[0].source.Group == 0) {
 			return ErrUnnamed
 		}
 		if t.step == nil || t.step.Node == nil {
@@ -142,7 +142,7 @@ var ErrTwice = errors.New("replay: two recordings of the same node; name the gro
 var ErrUnnamed = errors.New("replay: name the group of every recording, or of none")
 
 // advance takes the next step in hand.
-func (t *thread) advance() error {
+func (t *timeline) advance() error {
 	step, err, _ := t.next()
 	t.step = step
 	if step == nil {
@@ -158,7 +158,7 @@ func (t *thread) advance() error {
 }
 
 // receives is the message of another node that the next step takes; nil if it takes none.
-func (t *thread) receives() *pb.Message {
+func (t *timeline) receives() *pb.Message {
 	var m pb.Message
 	if t.step.Input.Kind != recording.Step || m.Unmarshal(t.step.Input.Blob(0)) != nil {
 		return nil
@@ -172,10 +172,10 @@ func (t *thread) receives() *pb.Message {
 // choose returns the recording whose step comes next, nil at the end. Each may wait for a message:
 // one that has arrived twice is taken for the next of its kind. Then such a recording waits no
 // longer.
-func (m *merge) choose() *thread {
-	var best *thread
+func (m *merge) choose() *timeline {
+	var best *timeline
 	how := never
-	for _, t := range m.threads {
+	for _, t := range m.timelines {
 		if t.step == nil {
 			continue
 		}
@@ -196,12 +196,12 @@ const (
 	never
 )
 
-func (m *merge) hurdle(t *thread) hurdle {
+func (m *merge) hurdle(t *timeline) hurdle {
 	msg := t.receives()
 	if msg == nil {
 		return none
 	}
-	switch l := letterOf(t.source.Group, msg); {
+	switch l := keyOf(t.source.Group, msg); {
 	case m.taken[l] < m.given[l] || m.given[l] == m.total[l]:
 		return none
 	case m.given[l] > 0:
@@ -214,15 +214,15 @@ func (m *merge) hurdle(t *thread) hurdle {
 // when the write ends. The recording has only when the node was told of that, which may be later
 // than the arrival.
 func (m *merge) release(group uint64, msg *pb.Message) {
-	l := letterOf(group, msg)
+	l := keyOf(group, msg)
 	if m.left[l] > m.taken[l] {
 		return
 	}
-	for _, t := range m.threads {
+	for _, t := range m.timelines {
 		if t.source.Group != group || t.id != msg.From {
 			continue
 		}
-		is := func(r pb.Message) bool { return t.isForOthers(&r) && letterOf(group, &r) == l }
+		is := func(r pb.Message) bool { return t.isForOthers(&r) && keyOf(group, &r) == l }
 		last := slices.IndexFunc(t.writes, func(w pb.Message) bool { return slices.ContainsFunc(w.Responses, is) })
 		if last >= 0 {
 			m.rec.Event(t.id, picture.Write, "disk has written")

@@ -102,7 +102,7 @@ func (p *player) step(s *Step) (err error) {
 	return nil
 }
 
-// Write takes what the node records, and compares. What comes behind the last record was not
+// Write takes what the node records, and compares. What comes after the last record was not
 // written any more.
 func (p *player) Write(frame []byte) (int, error) {
 	if string(frame) == recording.Header || p.quiet || p.diverged != nil {

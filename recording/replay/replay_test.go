@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/ffd200af/raft"
+	"github.com/ffd200af/raft/internal/driver"
 	pb "github.com/ffd200af/raft/raftpb"
 	"github.com/ffd200af/raft/rafttest/sim"
 	"github.com/ffd200af/raft/recording"
@@ -80,34 +81,17 @@ func TestEveryLifeOfASimulatedNodeIsReplayedToTheByte(t *testing.T) {
 // What the simulator does not do, by hand.
 func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	var out bytes.Buffer
-	c := raft.DefaultConfig(1, raft.NewMemoryStorage())
+	storage := raft.NewMemoryStorage()
+	c := raft.DefaultConfig(1, storage)
 	c.Recording, c.Logger = &out, raft.DiscardLogger
 	n, err := raft.NewRawNode(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := func() {
-		for n.HasReady() {
-			rd := n.Ready()
-			if err := errors.Join(c.Storage.(*raft.MemoryStorage).Append(rd.Entries), c.Storage.(*raft.MemoryStorage).SetHardState(rd.HardState)); err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range rd.CommittedEntries {
-				if e.Type == pb.EntryConfChange {
-					var cc pb.ConfChange
-					if err := cc.Unmarshal(e.Data); err != nil {
-						t.Fatal(err)
-					}
-					n.ApplyConfChange(cc)
-				}
-			}
-			n.Advance(rd)
-		}
-	}
 	if err := n.Bootstrap([]raft.Peer{{ID: 1, Context: []byte("here")}}); err != nil {
 		t.Fatal(err)
 	}
-	work()
+	handleReadies(t, n, storage)
 	if err := n.SetRandomizedElectionTimeout(3); err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +99,11 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	n.SkipTicks(7)
 	n.TickN(2)
 	n.Tick()
-	work()
+	handleReadies(t, n, storage)
 	if err := n.ProposeConfChange(pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2}); err != nil {
 		t.Fatal(err)
 	}
-	work()
+	handleReadies(t, n, storage)
 	if err := n.AwaitCatchUp(2); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +113,7 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	if err := n.StepDown(); !errors.Is(err, raft.ErrTransferTarget) {
 		t.Error(err)
 	}
-	work()
+	handleReadies(t, n, storage)
 	// What comes while the application has a batch in hand, as it does with a Node.
 	if err := n.Propose([]byte("first")); err != nil {
 		t.Fatal(err)
@@ -140,21 +124,49 @@ func TestTheOtherInputsAreReplayedToo(t *testing.T) {
 	}
 	n.ReadIndex([]byte("read"))
 	n.Tick()
-	if err := errors.Join(c.Storage.(*raft.MemoryStorage).Append(rd.Entries), c.Storage.(*raft.MemoryStorage).SetHardState(rd.HardState)); err != nil {
-		t.Fatal(err)
-	}
-	n.Advance(rd)
+	handleReady(t, n, storage, rd)
 	// Who only looks is not recorded.
 	n.LeaseRead()
 	n.WithProgress(func(uint64, raft.ProgressType, tracker.Progress) {})
 	if err := n.Verify(); err != nil || n.Status().Term != 2 {
 		t.Error(err, n.Status())
 	}
-	work()
+	handleReadies(t, n, storage)
 	if n.BasicStatus().RaftState != raft.StateLeader {
 		t.Error("it does not lead")
 	}
-	records := read(t, out.Bytes())
+	checkReplayed(t, out.Bytes(), n)
+}
+
+// handleReadies does what a node asks for, until it asks for nothing more.
+func handleReadies(t *testing.T, n *raft.RawNode, storage *raft.MemoryStorage) {
+	t.Helper()
+	for n.HasReady() {
+		handleReady(t, n, storage, n.Ready())
+	}
+}
+
+func handleReady(t *testing.T, n *raft.RawNode, storage *raft.MemoryStorage, rd raft.Ready) {
+	t.Helper()
+	if err := errors.Join(storage.Append(rd.Entries), storage.SetHardState(rd.HardState)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range rd.CommittedEntries {
+		cc, err := driver.Change(&rd.CommittedEntries[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cc != nil {
+			n.ApplyConfChange(cc)
+		}
+	}
+	n.Advance(rd)
+}
+
+// checkReplayed replays and exports a recording: both bring the node where it is.
+func checkReplayed(t *testing.T, recorded []byte, n *raft.RawNode) {
+	t.Helper()
+	records := read(t, recorded)
 	var last raft.BasicStatus
 	if err := Run(records, func(s *Step) error { last = s.Node.BasicStatus(); return nil }); err != nil {
 		t.Fatal(err)
@@ -449,7 +461,7 @@ func TestARecorderThatFailsDoesNotStopTheNode(t *testing.T) {
 	}
 }
 
-// summed puts right checksums behind the records in data, so that what was changed gets to the
+// summed puts right checksums after the records in data, so that what was changed gets to the
 // player.
 func summed(data []byte) []byte {
 	head := min(len(data), len(recording.Header))
