@@ -27,14 +27,15 @@ func (r *raft) buildAppends() error {
 		if id == r.id {
 			continue
 		}
-		// Ends: each round advances Next, fills the window, or pauses the follower.
+		// The loop ends, because each append advances Next, fills the window, or pauses the
+		// follower.
 		for pr := r.members.Progress(i); pr.AppendDue(last, commit); {
 			if err := r.buildAppend(id, pr); err != nil {
 				return r.quarantine("building an append", err)
 			}
 		}
 	}
-	r.members.AppendDue(r.id, last, commit) // examines the members that were sent to; none is due an append now
+	r.members.AppendDue(r.id, last, commit) // examines the members that got an append; none is owed another
 	return nil
 }
 
@@ -139,8 +140,8 @@ func (r *raft) isForgotten(index uint64) bool {
 	return !known && index <= r.log.Committed()
 }
 
-// checkCommittedPrefix refuses an append that differs from this log at or before the
-// commit index: State Machine Safety is broken, here or at the sender.
+// checkCommittedPrefix refuses an append that differs from this log at or before the commit index.
+// State Machine Safety is broken then, here or at the sender.
 func (r *raft) checkCommittedPrefix(req appendReq) error {
 	if req.prev().Index > r.log.Committed() {
 		return nil
@@ -165,9 +166,9 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 }
 
 // acknowledge tells the leader that this log equals the leader's log up to index. The message waits
-// until everything appended so far is durable. The leader's message named the commit index named.
-// If a configuration change after that index is committed here, or may be, the response names this
-// node's last committed entry: the leader may use an outdated configuration.
+// until everything appended so far is durable. named is the commit index in the leader's message. A
+// configuration change after that index may be committed here, and the leader may use an outdated
+// configuration. The response then names this node's last committed entry.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.sendOnceDurable(pb.MsgAppResp, to)
 	m.Index = index
@@ -190,7 +191,7 @@ func (r *raft) acknowledge(to, index, named uint64) {
 func (r *raft) rejectAppend(req appendReq) {
 	prev := req.prev()
 	hint := raftlog.EntryID{Index: min(prev.Index, r.log.LastIndex())}
-	// All that is committed agrees with every leader.
+	// Committed entries agree with every leader's log.
 	hint.Index = max(r.log.Committed(), r.log.LastNotAfter(hint.Index, prev.Term))
 	hint.Term, _ = r.log.Term(hint.Index)
 	m := r.sendOnceDurable(pb.MsgAppResp, req.From)
@@ -200,8 +201,8 @@ func (r *raft) rejectAppend(req appendReq) {
 	traceSend(r, m)
 }
 
-// handleAppendResp is the leader's half: it learns what a follower has, and what it is
-// owed next.
+// handleAppendResp is the leader's half. The leader learns what the follower has, and so what to
+// send next.
 func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 	resp := appendResp{m}
 	if resp.index() > r.log.LastIndex() {
@@ -222,7 +223,7 @@ func (r *raft) handleAppendResp(m *pb.Message, pr *tracker.Progress) error {
 // match.
 func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 	if pr.State == tracker.StateSnapshot {
-		return // the snapshot will answer it
+		return // the follower will acknowledge the snapshot
 	}
 	next := resp.hint().Index
 	if resp.hint().Term != 0 {
@@ -235,9 +236,9 @@ func (r *raft) handleRejection(resp appendResp, pr *tracker.Progress) {
 
 // handleAcknowledgement counts what a follower has matched.
 func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
-	// An acknowledgement that raises no Match still ends a probe, if it acknowledges the entry
-	// that was probed. The response to a request of an earlier term has index 0 and
-	// acknowledges nothing.
+	// An acknowledgement that raises no Match still ends a probe, if it acknowledges the entry that
+	// was probed. The response to a request of an earlier term has index 0 and acknowledges
+	// nothing.
 	if !r.members.MaybeUpdate(resp.From, resp.index()) && (pr.State != tracker.StateProbe || pr.Match != resp.index() || pr.Next != resp.index()+1) {
 		return
 	}

@@ -72,8 +72,8 @@
 // the read (thesis §6.4). With [Config.LeaseDriftTicks] the leader also holds a lease (thesis
 // §6.4.1). [RawNode.LeaseRead], and ReadIndex with [ReadOnlyLeaseBased], then need no message.
 //
-// Leases count ticks. So deliver every tick that is due before any message that arrives after it,
-// including the ticks that a time.Ticker drops while the process is paused. Configure all members
+// Leases count ticks. Deliver each tick that is due before the messages that arrive later. That
+// includes the ticks that a time.Ticker drops while the process is paused. Configure all members
 // alike. A [Node] keeps the order itself.
 //
 // # Asynchronous storage writes
@@ -82,19 +82,19 @@
 // [LocalApplyThread] carry the work. Send the Responses of a message when its work is done (thesis
 // §10.2.1). Write the content of each message in one atomic step, in order. Either thread may lag:
 // [Config.MaxCommittedSizePerReady] bounds the work of the apply thread, and
-// [BasicStatus.StalledTicks] shows a leader whose own disk does not acknowledge.
+// [BasicStatus.StalledTicks] shows for how long a leader's own disk has not acknowledged.
 //
 // With [Config.ReuseMemory] the array of Responses belongs to the node. The last response in it is
-// addressed to this node, and loses its Snapshot and Entries when it is stepped. When the last
-// response of the next message to the same thread is stepped, the node takes the array back. Copy
+// addressed to this node, and loses its Snapshot and Entries when it is stepped. The node takes the
+// array back when you step the last response of the next message to the same thread. Copy
 // Responses, or send them before that.
 //
 // # Recordings
 //
 // With [Config.Recording] a node records every input. The command raftscript replays a recording to
 // the byte, steps through it, and exports it as a script. Package recording describes the format,
-// and keeps a bounded recording in memory. The same Config may start the node again: a recording
-// holds several lives.
+// and has a Ring, which keeps the end of a recording in memory. The same Config may start the node
+// again: a recording holds several lives.
 //
 // # Words
 //
@@ -144,11 +144,11 @@
 // Errors:
 //
 //   - Nothing panics. [RawNode.Step] returns a typed error for corrupt or hostile input, and for a
-//     message without a term that could break a safety rule. [RawNode.Err] reports a quarantine.
+//     message that lacks a term and could break a safety rule. [RawNode.Err] reports a quarantine.
 //   - [NewRawNode] returns an error for a log that ends before the commit index or
 //     [Config.Applied], and for a log that begins after Config.Applied.
-//   - [StartNode] and [RestartNode] cannot return an error. They return a stopped Node, whose
-//     methods return it. StartNode without peers is such a case.
+//   - [StartNode] and [RestartNode] cannot return an error. A Node that does not start is stopped,
+//     and its methods return the error. StartNode without peers does not start.
 //   - [RawNode.ProposeConfChange] returns an error for a change that could never be applied.
 //
 // Elections:
@@ -156,18 +156,18 @@
 //   - A later term alone does not restart the election timer; a sign of the leader or a granted
 //     vote does (thesis Figure 3.1). So a candidate that cannot win does not keep other nodes from
 //     campaigning.
-//   - A node also restarts the timer when it refuses a candidate whose log is later than its own,
-//     for instance because it has voted for itself. So a node that cannot win, and has a faster
-//     clock, does not take every term from the candidate that can.
+//   - A node also restarts the timer when it rejects a candidate whose log is more up-to-date than
+//     its own. It may have voted for itself, for instance. Otherwise a node that cannot win, but
+//     has a faster clock, could take every term from a candidate that can.
 //   - A candidate leads only when its own vote is durable. With asynchronous storage writes it also
 //     asks for votes only then, and does not campaign again before that.
-//   - With PreVote, a single voter is a candidate at once.
+//   - With PreVote, a single voter becomes a candidate at once.
 //   - A campaign that follows an undecided one asks learners too: they may know a newer
 //     configuration.
 //   - A request from an earlier term is always answered with the newer term, even without
 //     CheckQuorum and PreVote.
 //   - A node that may not campaign forgets a leader that is silent for an election timeout, and
-//     drops its reads.
+//     drops the reads that wait for that leader.
 //   - With CheckQuorum, a leader steps down if its own disk acknowledges nothing for an election
 //     timeout.
 //   - Messages about votes, and some acknowledgements, name a committed entry in Context. Otherwise
@@ -177,7 +177,8 @@
 // Replication:
 //
 //   - While Ready is not called, a leader keeps at most 16 rounds of heartbeats.
-//   - A follower whose snapshot is never reported is probed again after [Config.SnapshotTicks].
+//   - If the application never reports what became of a snapshot, the leader probes the follower
+//     after [Config.SnapshotTicks].
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds
 //     it may come later in the log.
 //   - A follower restores a snapshot only when everything that was handed out before is applied.
@@ -189,8 +190,8 @@
 //   - An order to campaign waits until committed configuration changes are applied.
 //   - A node becomes the only voter only when its log proves that it is not behind. Otherwise a
 //     server with a lost disk could elect itself, in an outdated configuration.
-//   - A node that starts treats all configuration changes in its log, except the last one, as
-//     committed. Those of Bootstrap are excepted.
+//   - A node that starts treats the configuration changes in its log as committed, except for the
+//     last one and those of Bootstrap.
 //
 // Reads:
 //
@@ -210,8 +211,9 @@
 //     while it handles messages.
 //   - Only the node's own batches may append to Storage. Compaction is allowed at any time.
 //   - [Ready.MustSync] is also set for a snapshot, because the acknowledgement in the same batch
-//     promises it. It is also set with a committed configuration change: other nodes learn from
-//     this one that the change is committed, and a crash must not make this node forget it.
+//     promises the snapshot. It is also set with a committed configuration change: other nodes
+//     learn from this one that the change is committed, and a crash must not make this node forget
+//     it.
 //   - A node starts at least in the term of its last entry or snapshot. So nothing is lost if a
 //     crash keeps the entries of a write and loses their hard state.
 //
@@ -220,6 +222,6 @@
 //   - The entries of [RawNode.Bootstrap] commit together, once all are durable and a later entry
 //     proves the list complete. They come in one batch, whatever its size, and take effect
 //     together.
-//   - A snapshot that ends within them is not sent.
+//   - A leader sends no snapshot that ends within these entries.
 //   - Bootstrap completes a torn first write.
 package raft

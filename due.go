@@ -6,22 +6,22 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// Most ticks only advance clocks. This file knows how many of them follow each other, so that a
-// program with many groups need not call Tick on each of them:
+// Most ticks only advance clocks. This file computes how many such ticks come before one that does
+// more. So a program with many groups need not call Tick on each of them:
 //
 //	now  1  2  3  ...  due-1  due
 //	     |-- clocks only --|   an election, a heartbeat, a check, another attempt
 //
 // The clocks are raft.clock, electionElapsed, the leader's heartbeatElapsed, transferElapsed,
 // stalledTicks with stalledAt, the silence of learners with their last answers, and the age of
-// configuration changes that are out. Each mechanism that counts ticks has a line in untilDue and,
-// if it has its own counter, one in passTicks. If untilDue leaves something out that tick does,
-// that happens too late.
+// configuration changes that were handed out and are not applied. Each mechanism that counts ticks
+// has a line in untilDue and, if it has its own counter, one in passTicks. What tick does and
+// untilDue leaves out would happen too late.
 
 // neverDue is the distance of a tick that never comes.
 const neverDue = math.MaxUint64
 
-// tickN is n calls of tick.
+// tickN does what n calls of tick do.
 func (r *raft) tickN(n uint64) {
 	if n == 1 {
 		r.tick()
@@ -39,7 +39,8 @@ func (r *raft) tickN(n uint64) {
 	}
 }
 
-// ticksUntil returns the number of the tick that counts from elapsed up to limit. It is at least 1.
+// ticksUntil returns after how many ticks a counter that stands at elapsed reaches limit. It is at
+// least 1.
 func ticksUntil(elapsed, limit int) uint64 { return uint64(max(limit-elapsed, 1)) }
 
 // countedUntil is ticksUntil for counters that stop before neverTicks.
@@ -50,7 +51,7 @@ func countedUntil(elapsed uint32, limit int) uint64 {
 	return ticksUntil(int(elapsed), limit)
 }
 
-// untilDue returns the number of the next tick that does more than count, from 1 on.
+// untilDue returns after how many ticks one does more than count. It is 1 if that is the next tick.
 func (r *raft) untilDue() uint64 {
 	if r.log.MayRest() || r.outbox.mayRest() || r.async.mayRest() {
 		return 1
@@ -69,7 +70,8 @@ func (r *raft) untilDue() uint64 {
 	return due
 }
 
-// untilDue is about what is tried again at each tick, and about changes that are out.
+// untilDue covers what is tried again at each tick, and changes that were handed out and are not
+// applied.
 func (p *postponed) untilDue(applied uint64, electionTicks int) uint64 {
 	switch {
 	case p == nil:
@@ -82,8 +84,8 @@ func (p *postponed) untilDue(applied uint64, electionTicks int) uint64 {
 	return neverDue
 }
 
-// untilLeaderDue is about the clocks of a leader. A leader without other members has heartbeats
-// too: they are rounds of reads and leases.
+// untilLeaderDue covers the clocks of a leader. A leader without other members has heartbeats too:
+// they are rounds of reads and leases.
 func (r *raft) untilLeaderDue() uint64 {
 	election := r.limits.electionTicks()
 	due := countedUntil(uint32(r.heartbeatElapsed), r.limits.heartbeatTicks())
@@ -110,7 +112,7 @@ func (r *raft) untilLeaderDue() uint64 {
 	return due
 }
 
-// untilStalled returns the tick at which a leader gives up because of its own disk, see
+// untilStalled returns after how many ticks a leader gives up because of its own disk, see
 // tickStorage.
 func (r *raft) untilStalled(stable uint64) uint64 {
 	if r.members.Find(r.bestVoter()) < 0 {
@@ -122,8 +124,8 @@ func (r *raft) untilStalled(stable uint64) uint64 {
 	return ticksUntil(int(r.stalledTicks), r.limits.electionTicks())
 }
 
-// isSteady reports whether ticks only count for how long a learner has been silent: it has
-// everything, and nobody waits for it.
+// isSteady reports whether a learner has the whole log and nobody waits for it. Ticks then only
+// count how long the learner has been silent.
 func (r *raft) isSteady(c *catchUp, pr *tracker.Progress) bool {
 	return c.wait == nobodyWaits && !c.running && c.State == CaughtUp && c.Ticks == 0 &&
 		pr.State != tracker.StateSnapshot && pr.Match <= c.seen && pr.Match >= r.log.LastIndex() && pr.Match >= c.Target
@@ -155,7 +157,7 @@ func (r *raft) passTicks(n uint64) {
 	}
 }
 
-// passCatchUp is n ticks of tickCatchUp for a learner that is steady.
+// passCatchUp does what n calls of tickCatchUp do for a steady learner.
 func (r *raft) passCatchUp(c *catchUp, pr *tracker.Progress, n uint64) {
 	if pr.TakeAnswer() {
 		c.silent = 0
@@ -172,7 +174,7 @@ func pass(elapsed uint32, n uint64) uint32 {
 	return uint32(min(uint64(elapsed)+min(n, neverTicks), neverTicks-1))
 }
 
-// passStorageTicks is n ticks of tickStorage.
+// passStorageTicks does what n calls of tickStorage do.
 func (r *raft) passStorageTicks(n uint64) {
 	stable := r.log.Stable()
 	switch {

@@ -60,7 +60,8 @@ func (r *raft) campaignForVotes(context string, learners bool) error {
 // readyToCampaign reports whether this node could lead if it won. It could not while a snapshot is
 // not durable, or when a counter is about to wrap. It must not while its configuration may be
 // outdated: a configuration change is committed and not applied, or a postponed report may commit
-// one. A quorum of an outdated configuration elects a leader that the active one does not know of.
+// one. A quorum of an outdated configuration could elect a leader besides that of the active
+// configuration.
 func (r *raft) readyToCampaign() (bool, error) {
 	if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {
 		return false, nil
@@ -138,14 +139,15 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 	return nil
 }
 
-// giveWay starts the election timer again when a candidate with a later log was rejected, because
-// this node has voted for itself in that term, or is in a later one. Such a candidate can win, and
-// this node cannot win without another vote than the candidate's. A granted vote starts the timer
-// for the same reason.
+// giveWay restarts the election timer after this node has rejected a candidate whose log is more
+// up-to-date than its own. The node has voted for itself in that term, or is in a later term. The
+// candidate will not vote for this node, but may win with this node's vote. A granted vote restarts
+// the timer for the same reason.
 //
-// Without it, a node with a shorter log and a faster clock could campaign first in every term. The
-// longest log of a live majority would then never get this node's vote. That happens when the
-// candidate does not learn of the terms: this node may not know that it is a member.
+// Otherwise a node with a shorter log and a faster clock could campaign first in every term. The
+// node with the most up-to-date log of a live majority would then never get its vote. That happens
+// when the candidate does not learn of these terms: this node may not know that the candidate is a
+// member.
 func (r *raft) giveWay(req voteReq) {
 	last := r.log.Last()
 	if r.lead == None && req.last != last && req.upToDate(last) {
@@ -166,8 +168,8 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 // Configurations take effect when they are applied, so some nodes may know that a change is
 // committed while others do not. That could block every election. A candidate may need the vote of
 // a removed node. A node with the longest log may not know that it is a voter; then no other node
-// can win, and it does not campaign. Or it may not know of a removal, and need the vote of a dead
-// node.
+// can win, and it does not campaign. Or a node with the longest log may not know of a removal, and
+// need the vote of a dead node.
 //
 // So every message about votes names the last entry that its sender knows to be committed:
 // requests, grants and rejections, of this term or an earlier one. An entry that is committed
@@ -195,8 +197,8 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 
 // learnCommit commits up to id, which another node knows to be committed. It does so only if this
 // log has id, and a configuration change at or before id that is not committed here. Without such a
-// change it can wait: the next leader reports the commit index. It reports whether the commit index
-// moved.
+// change there is no hurry: the next leader reports the commit index. It reports whether the commit
+// index moved.
 func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 	if id.Index <= r.log.Committed() || !r.log.Has(id) {
 		return false, nil

@@ -15,12 +15,13 @@ import (
 // Nothing else happens in a group at rest, so only clocks change, and what a leader notes of its
 // members' answers.
 
-// MaySleep reports whether the clock of this node may stop, because its group needs no ticks. On a
-// leader, every member has acknowledged the whole log, all of it is committed, and committed,
-// applied and durable here; no read, transfer, configuration change, snapshot or wait for a learner
-// is under way, and no Ready is due. A follower that knows the leader answers for itself in the
-// same sense. It may lack entries that it has not heard of. So the program must compare the
-// leader's term and commit index with the follower's. A candidate never sleeps.
+// MaySleep reports whether the clock of this node may stop, because its group needs no ticks. A
+// leader may sleep when every member has acknowledged the whole log, and the log is committed,
+// applied and durable here. No read, transfer, configuration change, snapshot or wait for a learner
+// may be under way, and no Ready may be due. A follower may sleep when it knows the leader and the
+// same holds for its own log and work. A follower may lack entries that it has not heard of. So the
+// program must compare the leader's term and commit index with the follower's. A candidate never
+// sleeps.
 //
 // MaySleep only looks. A program that stops the ticks of a group has to start them again, after
 // TickAsleep, when anything arrives for it and when the leader's process is gone. Package multiraft
@@ -79,11 +80,12 @@ func (r *raft) leadsAtRest() bool {
 // the same as n ticks with a heartbeat from the leader after each. On a leader it is the same as n
 // ticks whose heartbeats the members have answered: answered returns how many ticks ago the last
 // answer of a member arrived, and how many ticks ago the newest heartbeat that the member has
-// answered was sent. 0 is the present tick. n or more means that there was none. Leases follow from
-// that. answered is called once for each other member, in the order of their ids. The program has
-// to know that a quorum has answered between any two checks of the quorum.
+// answered was sent. 0 is the present tick. n or more means that there was none. TickAsleep
+// computes the lease from these numbers. answered is called once for each other member, in the
+// order of their ids. The program has to know that a quorum has answered between any two checks of
+// the quorum.
 //
-// It takes constant time for each member. On a node that is not at rest it is TickN.
+// It takes constant time for each member. On a node that is not at rest it does what TickN does.
 func (rn *RawNode) TickAsleep(n uint64, answered func(id uint64) (arrived, sent uint64)) {
 	r := &rn.raft
 	switch {
@@ -103,7 +105,7 @@ func (rn *RawNode) TickAsleep(n uint64, answered func(id uint64) (arrived, sent 
 	}
 }
 
-// passAsleep is n ticks in which only the clock counts.
+// passAsleep passes n ticks in which only the clock advances.
 func (r *raft) passAsleep(n uint64) {
 	r.log.Rest()
 	r.clock += n
@@ -141,7 +143,7 @@ func (r *raft) leadAsleep(n uint64, answers []uint64) {
 		if r.members.ID(i) == r.id {
 			continue
 		}
-		for range min(beats, 2) { // each heartbeat does it, and two are enough
+		for range min(beats, 2) { // once for each heartbeat; more than two change nothing
 			pr.Rest()
 		}
 		arrived, sent := answers[0], answers[1]
@@ -173,7 +175,7 @@ func (r *raft) answerAsleep(i int, n, arrived uint64) {
 		count(n)
 		return
 	}
-	for range min(2, n-arrived) { // the others are as the second
+	for range min(2, n-arrived) { // later ones change nothing more
 		count(1)
 		pr.Answer()
 	}
@@ -191,8 +193,8 @@ func (r *raft) leaseAsleep(n uint64) {
 	}
 }
 
-// cycle adds n ticks to a counter that starts again when it reaches limit. It returns how often
-// that has happened, too.
+// cycle adds n ticks to a counter that starts again when it reaches limit. times is how often that
+// has happened.
 func cycle(elapsed uint32, n uint64, limit int) (after uint32, times uint64) {
 	if limit >= neverTicks {
 		return pass(elapsed, n), 0

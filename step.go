@@ -61,7 +61,7 @@ func refusal(m *pb.Message, err error) error {
 }
 
 // checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A presumed
-// leader gives way to a leader whose message has the term, see presumeLeader.
+// leader is replaced by a leader whose message carries the term, see presumeLeader.
 func (r *raft) checkLeader(m *pb.Message) error {
 	if isFromLeader(m.Type) && m.Term == r.term && m.From != None &&
 		r.lead != None && r.lead != m.From && !r.leadPresumed {
@@ -72,7 +72,7 @@ func (r *raft) checkLeader(m *pb.Message) error {
 
 // presumeLeader reports whether m may come from the leader of this term. A message without a term
 // may come from an earlier leader. If no leader is known, its sender is presumed to be the leader
-// until a message with the term names one.
+// until a message that carries the term shows who is.
 func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
 		r.leadPresumed = r.leadPresumed && m.From == None
@@ -92,7 +92,7 @@ func (r *raft) presumeLeader(m *pb.Message) bool {
 }
 
 // checkTermZero refuses an append or a snapshot that names an entry of term 0 where this log's
-// entry has a term. Its sender left the term out.
+// entry has a term. The sender left the term out.
 func (r *raft) checkTermZero(m *pb.Message) error {
 	var id raftlog.EntryID
 	switch m.Type {
@@ -113,16 +113,16 @@ func (r *raft) checkTermZero(m *pb.Message) error {
 	return nil
 }
 
-// applyTermRule handles the term of a message from another term than this node's (thesis §3.3). It
-// moves this node to a later term if the message may do that. It reports whether the message is to
-// be handled further.
+// applyTermRule handles a message whose term is not this node's (thesis §3.3). It moves this node
+// to a later term if the message may do that. It reports whether the message is to be handled
+// further.
 func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
 		if isVoteAnswer(m) {
 			// The answer decides no election any more. But the entry that it names is committed in
 			// every term. A sender that is no voter may stay in its term for ever, and never name
-			// the entry in a later one.
+			// the entry in a later term.
 			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)

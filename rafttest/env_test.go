@@ -9,7 +9,8 @@ import (
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
-// newCluster makes n voters that start from a snapshot at index 10, with log lines from warnings on.
+// newCluster makes n voters that start from a snapshot at index 10, with log lines from warnings
+// on.
 func newCluster(t testing.TB, n int, opts *InteractionOpts) *InteractionEnv {
 	t.Helper()
 	env := NewInteractionEnv(opts)

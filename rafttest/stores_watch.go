@@ -176,7 +176,8 @@ func (w *storeWorld) drawReady(s *scriptStore, rd *multiraft.Ready) {
 	}
 }
 
-// sleepMarks are what the heartbeats and responses of a batch say about sleep, in the order of Each.
+// sleepMarks are what the heartbeats and responses of a batch say about sleep, in the order of
+// Each.
 func sleepMarks(b *multiraft.Batch) (marks []string) {
 	for i := range b.Heartbeats {
 		marks = append(marks, map[bool]string{true: "offers sleep"}[b.Heartbeats[i].Sleep])

@@ -19,12 +19,12 @@ type Recorder struct {
 	nodes map[place]*node
 	// flying has the messages with the same content that have no end yet, ended those that have.
 	flying, ended map[string][]int
-	// at is the event under way, -1 if there is none. Where a node of several groups does something,
-	// under has the event of each group.
+	// at is the event under way, -1 if there is none. Where a node of several groups does
+	// something, under has the event of each group.
 	at    int
 	under map[uint64]int
-	// comment and command stand at the first event of each group that the command causes. These
-	// are the groups of its events so far.
+	// comment and command stand at the first event of each group that the command causes. These are
+	// the groups of its events so far.
 	comment, command string
 	caused           []uint64
 	// only has the nodes that are watched; all are if there are none.

@@ -19,10 +19,10 @@ type Shrunk struct {
 	// Script is the run in the language of package rafttest. It replays the failure without the
 	// simulator, and ends with the command check.
 	Script string
-	// Shown: that was tried, and the check names the same property (for property.NoPanic, the replay
-	// panics). Scripts cannot show what only the simulator looks at: property.SameResults,
-	// property.Durability, and a Disk or StateMachine of one's own. If the failure is not shown, the first comment of the
-	// script says so.
+	// Shown: that was tried, and the check names the same property (for property.NoPanic, the
+	// replay panics). Scripts cannot show what only the simulator looks at: property.SameResults,
+	// property.Durability, and a Disk or StateMachine of one's own. If the failure is not shown,
+	// the first comment of the script says so.
 	Shown bool
 }
 

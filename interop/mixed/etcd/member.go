@@ -81,7 +81,7 @@ func (n *node) Stop() member.Disk {
 	must(err)
 	last, err := n.storage.LastIndex()
 	must(err)
-	// The log may begin before the snapshot; what a disk holds begins behind it.
+	// The log may begin before the snapshot; what a disk holds begins after it.
 	var disk member.Disk
 	if first = max(first, snapshot.Metadata.Index+1); first <= last {
 		entries, err := n.storage.Entries(first, last+1, 1<<40)
