@@ -12,75 +12,95 @@ import (
 // MayBeDue names every member that is owed an append, in order.
 func TestAppendDueEqualsALookAtAllMembers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const self = 3
-		var ms Members
-		ms.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3, 4), nil}, Learners: set(5, 6)}, 1)
-		last, commit := uint64(1), uint64(0)
-		ms.Track(last)
-		limits := progress.Limits{Messages: 2}
-		send := func(i int) {
-			for pr := ms.Progress(i); pr.AppendDue(last, commit); {
-				if pr.State == StateReplicate {
-					pr.SentAppend(int(last+1-pr.Next), 1, commit, limits)
-				} else {
-					pr.SentAppend(0, 0, commit, limits)
-				}
-			}
-		}
+		w := appendWalk{last: 1}
+		w.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3, 4), nil}, Learners: set(5, 6)}, 1)
+		w.Track(w.last)
 		for n := rapid.IntRange(1, 60).Draw(t, "steps"); n > 0; n-- {
-			i := rapid.IntRange(0, ms.Len()-1).Draw(t, "member")
-			switch rapid.IntRange(0, 10).Draw(t, "step") {
-			case 0:
-				last++
-			case 1:
-				commit = rapid.Uint64Range(commit, last).Draw(t, "commit")
-			case 2:
-				ms.Change(i).Ping()
-			case 3:
-				ms.Change(i).HeardFrom()
-			case 4:
-				ms.Change(i).Pause()
-			case 5:
-				ms.Change(i).Quiet(last, commit)
-			case 6:
-				pr := ms.Change(i)
-				if pr.MaybeUpdate(min(pr.Next, last)) {
-					pr.BecomeReplicate()
-				}
-			case 7:
-				ms.Change(i).BecomeProbe()
-			case 8:
-				ms.Change(i).BecomeSnapshot(max(commit, 1))
-			case 9:
-				ms.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3), nil}, Learners: set(5, 7)}, last)
-			case 10:
-				before := -1
-				for i := ms.MayBeDue(0, last, commit); i >= 0; i = ms.MayBeDue(i+1, last, commit) {
-					if i <= before {
-						t.Fatalf("member %d comes after %d", i, before)
-					}
-					if before = i; ms.ID(before) != self {
-						send(before)
-					}
-				}
-				if ms.AppendDue(self, last, commit) {
-					t.Fatal("an append is due after all were sent")
-				}
-			}
-			due := false
-			for i := range ms.Len() {
-				if ms.ID(i) != self {
-					due = due || ms.Progress(i).AppendDue(last, commit)
-					if ms.Overlooks(i, last, commit) {
-						t.Fatalf("member %d is overlooked", ms.ID(i))
-					}
-				}
-			}
-			if rapid.Bool().Draw(t, "ask") && ms.AppendDue(self, last, commit) != due {
-				t.Fatalf("an append is due: %t, a look at all members says %t", !due, due)
-			}
+			w.step(t)
+			w.look(t)
 		}
 	})
+}
+
+// appendWalk is a random walk of a leader's members, with the end of its log and its commit index.
+type appendWalk struct {
+	Members
+	last, commit uint64
+}
+
+// self is the leader in an appendWalk.
+const self = 3
+
+// step takes one random step.
+func (w *appendWalk) step(t *rapid.T) {
+	i := rapid.IntRange(0, w.Len()-1).Draw(t, "member")
+	switch rapid.IntRange(0, 10).Draw(t, "step") {
+	case 0:
+		w.last++
+	case 1:
+		w.commit = rapid.Uint64Range(w.commit, w.last).Draw(t, "commit")
+	case 2:
+		w.Change(i).Ping()
+	case 3:
+		w.Change(i).HeardFrom()
+	case 4:
+		w.Change(i).Pause()
+	case 5:
+		w.Change(i).Quiet(w.last, w.commit)
+	case 6:
+		pr := w.Change(i)
+		if pr.MaybeUpdate(min(pr.Next, w.last)) {
+			pr.BecomeReplicate()
+		}
+	case 7:
+		w.Change(i).BecomeProbe()
+	case 8:
+		w.Change(i).BecomeSnapshot(max(w.commit, 1))
+	case 9:
+		w.Switch(Config{Voters: quorum.JointConfig{set(1, 2, 3), nil}, Learners: set(5, 7)}, w.last)
+	case 10:
+		w.sendAll(t)
+	}
+}
+
+// sendAll sends all appends that are due.
+func (w *appendWalk) sendAll(t *rapid.T) {
+	before := -1
+	for i := w.MayBeDue(0, w.last, w.commit); i >= 0; i = w.MayBeDue(i+1, w.last, w.commit) {
+		if i <= before {
+			t.Fatalf("member %d comes after %d", i, before)
+		}
+		before = i
+		if w.ID(i) == self {
+			continue
+		}
+		for pr := w.Progress(i); pr.AppendDue(w.last, w.commit); {
+			if pr.State == StateReplicate {
+				pr.SentAppend(int(w.last+1-pr.Next), 1, w.commit, progress.Limits{Messages: 2})
+			} else {
+				pr.SentAppend(0, 0, w.commit, progress.Limits{Messages: 2})
+			}
+		}
+	}
+	if w.AppendDue(self, w.last, w.commit) {
+		t.Fatal("an append is due after all were sent")
+	}
+}
+
+// look compares AppendDue with a look at all members.
+func (w *appendWalk) look(t *rapid.T) {
+	due := false
+	for i := range w.Len() {
+		if w.ID(i) != self {
+			due = due || w.Progress(i).AppendDue(w.last, w.commit)
+			if w.Overlooks(i, w.last, w.commit) {
+				t.Fatalf("member %d is overlooked", w.ID(i))
+			}
+		}
+	}
+	if rapid.Bool().Draw(t, "ask") && w.AppendDue(self, w.last, w.commit) != due {
+		t.Fatalf("an append is due: %t, a look at all members says %t", !due, due)
+	}
 }
 
 // Each change costs one examination, and growth of the log none.
