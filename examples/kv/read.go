@@ -113,9 +113,6 @@ func (q *readQueue) waiting() (reads int) {
 // answer to an earlier question confirms nothing.
 func (l *loop) askReads() {
 	q := l.reads
-	if q.wantLease() {
-		l.giveTicks() // without mu: clients need it, and the node may wait for the disk
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for as, batch := range q.fresh {
@@ -137,20 +134,9 @@ func (l *loop) askReads() {
 	}
 }
 
-// wantLease reports whether a fresh read trusts a lease.
-func (q *readQueue) wantLease() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for as := range q.fresh {
-		if as.mode == readLease {
-			return true
-		}
-	}
-	return false
-}
-
 // readIndex returns the index that must be applied for a read, if nobody has to be asked for it. A
-// lease is counted in ticks, so it is no answer while some are due.
+// lease is counted in ticks, so it is no answer while some are due. They are not given here: the node
+// may wait for the disk then, and clients for mu.
 func (l *loop) readIndex(as consistency) (index uint64, ok bool) {
 	switch {
 	case as.mode == readStale:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/ffd200af/raft/raftpb"
@@ -111,6 +113,26 @@ func TestALeaseIsUsedAndNotTrustedAfterAPause(t *testing.T) {
 				t.Fatalf("after a pause the old leader answers %q, want %q", got, value)
 			}
 		}
+	}
+}
+
+// TestALeaseIsNoAnswerWhileTicksAreDue: the process may have been stopped until now.
+func TestALeaseIsNoAnswerWhileTicksAreDue(t *testing.T) {
+	r := onDisk(t, vfs.NewMem())
+	defer func() { must(t, r.stop()) }()
+	lease := func(due int64) (ok bool) {
+		must(t, r.query(context.Background(), func() {
+			r.loop.giveTicks()
+			given := r.loop.clock.given
+			r.loop.clock.given = r.loop.clock.passed(time.Now()) - due
+			_, ok = r.loop.readIndex(consistency{mode: readLease})
+			r.loop.clock.given = given
+		}))
+		return ok
+	}
+	until(t, "a lease", func() bool { return lease(-1) })
+	if lease(1) {
+		t.Error("a tick is due, and the lease counts")
 	}
 }
 
