@@ -29,6 +29,8 @@ func TestThePage(t *testing.T) {
 		{"leads a newcomer who goes another way", v.teachesOnDetours},
 		{"goes on when the links are mended early", v.teachesWhoMendsEarly},
 		{"shows on a phone what a task is about", v.teachesOnAPhone},
+		{"keeps buttons in their place", v.staysInPlace},
+		{"tells terms apart", v.tellsTermsApart},
 		{"commits a proposal", v.commits},
 		{"survives a partition that was drawn", v.survives},
 		{"goes back and forth", v.goesBack},
@@ -72,6 +74,8 @@ func (v *visit) loads(*testing.T) {
 	v.want(count(".node") + " === 5")
 	v.wantText("#says", "There is no leader. A follower whose election timeout passes asks for votes.")
 	v.wantText("#coach", "1 of 8. Press play.")
+	v.want(count(".node .track") + " === 5") // the rings that the task speaks of
+	v.want(`document.querySelector("#data").placeholder === "a"`)
 	v.shoot("begin")
 }
 
@@ -90,6 +94,10 @@ func (v *visit) teaches(t *testing.T) {
 	v.drag(180, 80, 565, 270)
 	v.wantText("#coach", "4 of 8. Time stands still: S1 reaches 2 of 5, and a majority is 3. Press Propose there, then play.")
 	v.wantText("#says", "But it reaches only S1 and S2: 2 of 5, needs 3. A new entry will not commit.")
+	v.wantText("#latest", "is cut.")
+	v.tap("#knows [data-key=word-matchIndex]")
+	v.want(`document.querySelector("#meaning").matches(":popover-open")`)
+	v.wantText("#meaning", "this member's log is equal to its own up to this entry")
 	v.tap("#propose")
 	v.click("#play")
 	v.wantText("#coach", "5 of 8. Time stands still again. Why does the entry not commit?")
@@ -110,8 +118,8 @@ func (v *visit) teaches(t *testing.T) {
 	v.wantText("#coach", "7 of 8. ")
 	v.wantText("#record", "S1 steps down: no majority has answered it for an election timeout (check-quorum)")
 	v.wantText("#says", "has another entry 5. That one overwrites this one when it arrives.")
-	v.wantText("#coach", "leads the others. Press Mend every link")
-	v.tap(`#panel [data-key="Mend every link"]`)
+	v.wantText("#coach", "leads the others. Press Mend all links")
+	v.tap(`#panel [data-key="Mend all links"]`)
 	v.wantText("#coach", "8 of 8. Break a rule")
 	v.click("#play")
 	v.want(`JSON.parse(raftCore("view", "")).view.nodes.every(n => n.content === "a" && n.commit === 5)`)
@@ -134,7 +142,7 @@ func (v *visit) teachesOnDetours(*testing.T) {
 	v.wantText("#coach", "4 of 8. There is no leader now. Play on until there is one.")
 	v.want(count(".node.leader") + " === 1")
 	v.wantText("#coach", "3 of 8. Break the majority: draw a line")
-	v.tap(`#panel [data-key="Mend every link"]`)
+	v.tap(`#panel [data-key="Mend all links"]`)
 	v.beats(20)
 	v.click("#play")
 	for range 3 { // crashes a follower of the leader
@@ -172,13 +180,56 @@ func (v *visit) teachesWhoMendsEarly(*testing.T) {
 	v.tap("#propose")
 	v.click("#play")
 	v.wantText("#coach", "5 of 8. ")
-	v.tap(`#panel [data-key="Mend every link"]`)
+	v.tap(`#panel [data-key="Mend all links"]`)
 	v.wantText("#coach", "6 of 8. Read at S1")
 	v.tap(`#panel [data-key="ask nobody"]`)
 	v.wantText("#coach", "7 of 8. Every link is whole. Play")
 	v.click("#play")
 	v.wantText("#coach", "8 of 8. ")
 	v.click("#play")
+}
+
+// staysInPlace: what is pressed again and again stays where it is, whatever happens to the node.
+func (v *visit) staysInPlace(t *testing.T) {
+	v.run(chromedp.Navigate(v.address))
+	v.want(count(".node") + " === 5")
+	places := func() string {
+		return eval[string](v.tab, `JSON.stringify(["#play", "#step", "#beat", "#propose", ".change", "[data-key=link2]", "[data-key=link5]", "[data-key='Cut all of']",
+			"[data-key='Mend all links']", "#says-box", "#logs-box"].map(s => { const r = document.querySelector(s).getBoundingClientRect(); return [s, r.x + scrollX, r.y + scrollY]; }), null, " ")`)
+	}
+	began := places()
+	same := func(when string) {
+		t.Helper()
+		if now := places(); now != began {
+			t.Errorf("%s: buttons have moved\nfrom %s\nto %s", when, began, now)
+		}
+	}
+	v.pick("#speed", "60")
+	v.click("#play")
+	v.wantText("#coach", "2 of 8. ")
+	same("S1 leads, and time passes")
+	v.tap("#propose")
+	v.wantText("#coach", "3 of 8. ")
+	v.click("#play")
+	v.tap(`#panel [data-key=link5]`)
+	same("a link is cut")
+	v.tap(`#panel [data-key="Crash"]`)
+	same("the node is down")
+}
+
+// tellsTermsApart: the colour of a term is neither that of another one nor that of something else.
+func (v *visit) tellsTermsApart(t *testing.T) {
+	alike := eval[[]string](v.tab, `(() => {
+		const of = (name, add) => { const e = document.createElement("i"); e.className = add; document.body.append(e);
+			const c = getComputedStyle(e).getPropertyValue(name).trim(); e.remove(); return c; };
+		const terms = [...Array(7).keys()].map(i => of("--fill", "term" + i)), others = ["--page", "--card", "--line", "--wire"].map(n => of(n, ""));
+		const parts = c => [1, 3, 5].map(i => parseInt(c.slice(i, i + 2), 16));
+		const far = (a, b) => Math.hypot(...parts(a).map((x, i) => x - parts(b)[i]));
+		return terms.flatMap((a, i) => terms.slice(0, i).concat(others).filter(b => !(far(a, b) > 30)).map(b => a + " " + b));
+	})()`)
+	if len(alike) > 0 {
+		t.Errorf("colours look alike: %q", alike)
+	}
 }
 
 func (v *visit) teachesOnAPhone(*testing.T) {
@@ -192,6 +243,7 @@ func (v *visit) teachesOnAPhone(*testing.T) {
 	v.click("#play")
 	v.wantText("#coach", "2 of 8. ")
 	inView("#propose")
+	inView("#play")
 	v.tap("#propose")
 	v.wantText("#coach", "3 of 8. ")
 	inView("#stage")
@@ -222,12 +274,12 @@ func (v *visit) commits(*testing.T) {
 	v.click("#new-button")
 	v.click("#new-form [type=submit]")
 	v.beats(24)
-	v.wantText("#now", "Beat 23,")
+	v.wantText("#now", "Tick 23.")
 	v.run(chromedp.SendKeys(chromedp.CSS("#data"), "x=5"+kb.Enter))
 	v.wantText("#hint", "type one word of at most 40 letters, such as x5")
 	v.want(`document.querySelector("#data").value === "x=5" && document.querySelector("#error").hidden`)
 	v.run(chromedp.SendKeys(chromedp.CSS("#data"), kb.Backspace+kb.Backspace+kb.Enter))
-	v.wantText("#hint", "S1 has it, and handles it in the next beat.")
+	v.wantText("#hint", "S1 has it, and handles it in the next tick.")
 	v.click("#beat")
 	v.want(`document.querySelector("#hint").textContent === "" && document.querySelector("#data").value === ""`)
 	v.wantText("#says", "Entry 4 (“x”, term 1) of S1 is not committed. It is on the disks of S1: 1 of 5, needs 3.")
@@ -315,10 +367,9 @@ func (v *visit) goesBack(*testing.T) {
 	v.click("#back")
 	v.want(fmt.Sprintf(`JSON.parse(raftCore("view", "")).view.at === %d`, end-1))
 	v.click("#begin")
-	v.wantText("#now", fmt.Sprintf("step 0 of %d.", end))
-	v.wantText("#now", "what you do now replaces them")
+	v.wantText("#now", "Tick 0. You are in the past: what you do now replaces what follows.")
 	v.click("#end")
-	v.wantText("#now", fmt.Sprintf("step %d of %d.", end, end))
+	v.want(fmt.Sprintf(`JSON.parse(raftCore("view", "")).view.at === %d && document.querySelector("#now").textContent.endsWith(".")`, end))
 	if after := eval[string](v.tab, `raftCore("view", "")`); after != before {
 		v.t.Errorf("it is\n%s\nand was\n%s", after, before)
 	}

@@ -90,16 +90,21 @@ func (r *Run) crash(a *Action) error {
 func (r *Run) propose(a *Action) error {
 	data := strings.TrimSpace(a.Text)
 	if data == "" {
-		letter := string(rune('a' + r.world.writes%26))
-		if round := r.world.writes / 26; round > 0 {
-			letter += fmt.Sprint(round)
-		}
-		data = letter
+		data = r.nextLetter()
 	}
 	if strings.ContainsAny(data, " \t\n=()") || len(data) > 40 {
 		return errors.New("type one word of at most 40 letters, such as x5: no spaces, no = and no brackets")
 	}
 	return r.command(fmt.Sprintf("propose %d %s", a.Node, data))
+}
+
+// nextLetter is what a proposal without a text proposes.
+func (r *Run) nextLetter() string {
+	letter := string(rune('a' + r.world.writes%26))
+	if round := r.world.writes / 26; round > 0 {
+		letter += fmt.Sprint(round)
+	}
+	return letter
 }
 
 func (r *Run) setLink(from, to uint64, cut bool) error {

@@ -143,10 +143,16 @@ func (rec *Record) input(output string) Event {
 	line, _, _ := strings.Cut(rec.Command, "\n")
 	name := rec.data.Cmd
 	switch {
-	case name == "crash" || name == "partition" || name == "force-disk":
+	case name == "crash" && len(rec.data.CmdArgs) > 0:
+		return Event{Fault, fmt.Sprintf("S%s crashes", rec.data.CmdArgs[0].Key)}
+	case name == "partition" || name == "force-disk":
 		return Event{Fault, line}
-	case name == "restart" || name == "heal":
+	case name == "restart" && len(rec.data.CmdArgs) > 0:
+		return Event{Repair, fmt.Sprintf("S%s restarts", rec.data.CmdArgs[0].Key)}
+	case name == "heal":
 		return Event{Repair, line}
+	case name == "propose" && len(rec.data.CmdArgs) == 2:
+		return Event{Client, fmt.Sprintf("a client proposes “%s” at S%s", rec.data.CmdArgs[1].Key, rec.data.CmdArgs[0].Key)}
 	case strings.HasPrefix(name, "propose"):
 		return Event{Client, strings.ReplaceAll(rec.Command, "\n", " ")}
 	case slices.Contains([]string{"read-index", "lease-read", "add-server", "transfer-leadership", "campaign", "step-down"}, name):

@@ -294,7 +294,7 @@ func (n *NodeView) diskText() string {
 	case n.DiskWait < 0:
 		return "the disk is dead"
 	case n.DiskWait > 0:
-		return fmt.Sprintf("the disk needs %d more beats", n.DiskWait)
+		return fmt.Sprintf("the disk needs %d more ticks", n.DiskWait)
 	}
 	return "the disk writes it now"
 }

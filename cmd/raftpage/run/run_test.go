@@ -210,7 +210,7 @@ func TestASlowDiskHoldsBackAndADeadOneForEver(t *testing.T) {
 	do(t, r, Action{Do: "disk", Node: b, Text: "dead"})
 	do(t, r, Action{Do: "propose", Node: l.ID})
 	beats(t, r, 3)
-	want(t, says(r), "1 of 3, needs 2", fmt.Sprintf("S%d writes it: the disk needs 5 more beats", a), fmt.Sprintf("S%d writes it: the disk is dead", b))
+	want(t, says(r), "1 of 3, needs 2", fmt.Sprintf("S%d writes it: the disk needs 5 more ticks", a), fmt.Sprintf("S%d writes it: the disk is dead", b))
 	if e := r.View().get(a).Entries; e[len(e)-1].State != "writing" {
 		t.Errorf("%+v", e)
 	}

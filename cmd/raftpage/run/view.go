@@ -28,6 +28,7 @@ type View struct {
 	Says     []Statement   `json:"says"`
 	First    uint64        `json:"first"` // the log index at which a page begins to draw
 	Last     uint64        `json:"last"`  // the largest log index of all nodes
+	Next     string        `json:"next"`  // what a proposal without a text proposes
 
 	config pb.ConfState
 }
@@ -122,7 +123,7 @@ const latestReads = 4
 func (r *Run) View() *View {
 	w := &r.world
 	v := &View{
-		At: r.at, Len: len(r.records), Beat: w.cursor.beat, Without: r.without,
+		At: r.at, Len: len(r.records), Beat: w.cursor.beat, Without: r.without, Next: r.nextLetter(),
 		Record: r.RecordView(r.at), Cut: w.severed(len(r.env.Nodes)), Broken: r.broken(r.at),
 		Messages: []MessageView{}, Nodes: []NodeView{}, Reads: append([]Read{}, w.reads[max(0, len(w.reads)-latestReads):]...),
 	}

@@ -22,7 +22,7 @@ const stuck = (v) => v.says.some((s) => s.text.includes("is not committed") && s
 // what a task is about comes into view when the task begins.
 const tasks = [
   {
-    text: () => "Press play. The rings are election timeouts. The node whose timeout passes first asks for votes, and leads when a majority votes for it.",
+    text: () => "Press play. The rings that fill are election timeouts. The node whose timeout passes first asks for votes, and leads when a majority votes for it.",
     done: (v) => leader(v),
   },
   {
@@ -65,7 +65,7 @@ const tasks = [
   {
     text: (v) => {
       if (leader(v) && v.cut.length === 0) return "Every link is whole. Play, and see which entries stay.";
-      if (leader(v)) return `${names([leader(v)])} leads the others. Press Mend every link, play, and see which entries stay.`;
+      if (leader(v)) return `${names([leader(v)])} leads the others. Press Mend all links, play, and see which entries stay.`;
       const down = v.nodes.filter((n) => n.role === "down");
       return v.nodes.length - down.length < needed(v) ? `No majority is up. Choose ${names(down.slice(0, 1))} in the picture, press Restart, and play.` : "Play on until the others have a leader.";
     },

@@ -3,6 +3,7 @@
 import { html, redraw, button } from "./dom.js";
 import { state, act, select, showError } from "./state.js";
 import { describe } from "./messages.js";
+import { word } from "./words.js";
 
 const panel = document.querySelector("#panel");
 const knows = document.querySelector("#knows");
@@ -38,7 +39,7 @@ function nodePanel(n) {
   const others = state.view.nodes.filter((o) => o.id !== n.id);
   const leader = state.view.nodes.filter((o) => o.role === "leader").sort((a, b) => b.term - a.term)[0];
   return [
-    html("h2", { id: "panel-title" }, `S${n.id} `, html("span", { class: "role" }, describeNode(n))),
+    html("h2", { id: "panel-title" }, `S${n.id} `, html("span", { class: "role" }, ...describeNode(n))),
     html("p", { class: "facts" }, facts(n)),
     html("div", { class: "buttons" },
       html("span", { class: "what" }, "Write"),
@@ -53,31 +54,30 @@ function nodePanel(n) {
       go("ask nobody", { do: "stale" }, { disabled: down, title: "The node answers from its own state and asks nobody: it may be stale" })),
     html("div", { class: "buttons", role: "group", "aria-label": "Faults" },
       html("span", { class: "what" }, "Node"),
-      down ? go("Restart", { do: "restart" }) : go("Crash", { do: "crash" }),
+      down ? go("Restart", { do: "restart" }, { class: "change" }) : go("Crash", { do: "crash" }, { class: "change" }),
       go("Campaign now", { do: "campaign" }, { disabled: down || n.role === "leader" }),
       go("Make it leader", { do: "transfer", node: leader?.id, peer: n.id }, { disabled: !leader || leader.id === n.id, title: "The leader hands over to this node (thesis §3.10)" }),
       go("Compact log", { do: "compact" }, { disabled: down, title: "Drops what is applied from the log. Who needs it gets a snapshot." })),
     html("div", { class: "buttons" },
       html("span", { class: "what" }, "Speed"),
       choice("Disk", n.disk, ["fast", "slow", "dead", "lying"], (text) => act({ do: "disk", node: n.id, text }),
-        "slow: a write takes 6 beats. dead: no write ends. lying: says that a write is durable when it is not, and forgets it in a crash"),
+        "slow: a write takes 6 ticks. dead: no write ends. lying: says that a write is durable when it is not, and forgets it in a crash"),
       choice("Clock", n.clock, ["normal", "fast", "slow", "stopped"], (text) => act({ do: "clock", node: n.id, text }),
-        "fast: two ticks a beat. slow: a tick every other beat")),
+        "fast: it goes twice as fast as the others. slow: half as fast. stopped: the node notices no timeout")),
     html("div", { class: "buttons", role: "group", "aria-label": `Links of S${n.id}` },
       html("span", { class: "what" }, "Links"),
       ...others.map((o) => linkButton(n, o)),
-      go("Cut all", { do: "isolate" }), go("Mend all", { do: "rejoin" })),
+      go(`Cut all of S${n.id}`, { do: "isolate" }), go(`Mend all of S${n.id}`, { do: "rejoin" }), go("Mend all links", { do: "heal" })),
     html("div", { class: "buttons", role: "group", "aria-label": "The cluster" },
       html("span", { class: "what" }, "Cluster"),
       go("Remove S" + n.id, { do: "remove" }, { disabled: !leader || n.member === "none", "data-key": "remove" }),
-      go("Add a node", { do: "add" }, { disabled: !leader || state.view.nodes.length >= 7 }),
-      go("Mend every link", { do: "heal" })),
+      go("Add a node", { do: "add" }, { disabled: !leader || state.view.nodes.length >= 7 })),
   ];
 }
 
 function dataField() {
   const field = html("input", {
-    id: "data", size: 6, maxlength: 40, placeholder: "data", "aria-label": "Data to propose", "aria-describedby": "hint", autocomplete: "off", "data-key": "data",
+    id: "data", size: 6, maxlength: 40, placeholder: state.view.next, "aria-label": "Data to propose", "aria-describedby": "hint", autocomplete: "off", "data-key": "data",
     oninput: (event) => {
       typed = event.target.value;
       if (hint.bad) hint = { step: -1 };
@@ -100,7 +100,7 @@ function propose(event, node) {
     typed = text;
     hint = { step: state.view.at, text: error, bad: true };
   } else if (!state.playing && state.view.record.output.trim() === "ok") {
-    hint.text = `S${node} has it, and handles it in the next beat.`;
+    hint.text = `S${node} has it, and handles it in the next tick.`;
   }
   draw();
 }
@@ -108,7 +108,7 @@ function propose(event, node) {
 function linkButton(n, o) {
   const cut = state.view.cut.some((l) => l.includes(n.id) && l.includes(o.id));
   return button(`${cut ? "✂ " : ""}S${o.id}`, () => act({ do: cut ? "mend" : "cut", node: n.id, peer: o.id }), {
-    "aria-pressed": String(cut), class: cut ? "cut" : "", title: cut ? "cut; press to mend" : "whole; press to cut", "data-key": "link" + o.id,
+    "aria-pressed": String(cut), class: cut ? "peer cut" : "peer", title: cut ? "cut; press to mend" : "whole; press to cut", "data-key": "link" + o.id,
   });
 }
 
@@ -120,9 +120,9 @@ function choice(name, value, values, change, title) {
 
 function describeNode(n) {
   const member = { voter: "", learner: ", a learner", leaving: ", about to leave", none: ", not a member" }[n.member];
-  if (n.role === "down") return "is down" + member;
-  if (n.role === "stopped") return "has stopped itself" + member;
-  return `${n.role}${member}`;
+  if (n.role === "down") return ["is down" + member];
+  if (n.role === "stopped") return ["has stopped itself" + member];
+  return [word(n.role), member];
 }
 
 function facts(n) {
@@ -130,7 +130,7 @@ function facts(n) {
   if (n.lead && n.role !== "leader") list.push(`follows S${n.lead}`);
   list.push(`committed up to ${n.commit}, applied up to ${n.applied}`);
   if (n.role === "follower") list.push(`election timeout: ${n.heard} ticks of ${n.timeout} to ${2 * n.timeout - 1}`);
-  if (n.writes > 0) list.push(n.diskWait < 0 ? `${n.writes} writes wait for a dead disk` : `${n.writes} writes under way, the first is done in ${n.diskWait} beats`);
+  if (n.writes > 0) list.push(n.diskWait < 0 ? `${n.writes} writes wait for a dead disk` : `${n.writes} writes under way, the first is done in ${n.diskWait} ticks`);
   return list.join("; ") + ".";
 }
 
@@ -141,7 +141,7 @@ const progressWords = {
 };
 
 function progress(n) {
-  const head = html("tr", {}, ...["member", "matchIndex", "nextIndex", "what it does"].map((h) => html("th", { scope: "col" }, h)));
+  const head = html("tr", {}, ...["member", "matchIndex", "nextIndex", "what it does"].map((h) => html("th", { scope: "col" }, word(h))));
   const rows = n.progress.map((p) => html("tr", {},
     html("th", { scope: "row" }, "S" + p.id), html("td", {}, String(p.match)), html("td", {}, String(p.next)),
     html("td", {}, p.id === n.id ? "writes to its own disk" : progressWords[p.state] ?? p.state)));

@@ -41,7 +41,7 @@ function item(r, i, all) {
   const go = button("", () => ask("goto", String(r.step)), { class: "plain", title: `step ${r.step}: go there` });
   if (every.checked) go.append(text.length > 60 ? text.slice(0, 58) + " …" : text, " ");
   go.append(...events);
-  return html("li", { class: classes }, html("span", { class: "beat" }, `beat ${r.beat}`), go,
+  return html("li", { class: classes }, html("span", { class: "beat" }, `tick ${r.beat}`), go,
     r.differs ? html("span", { class: "event broken" }, " the script expects something else") : null);
 }
 

@@ -75,7 +75,7 @@ function node(n) {
   },
   svg("title", {}, aria),
   ...outline(n),
-  timer(n),
+  ...timer(n),
   svg("text", { class: "name", y: -4, "text-anchor": "middle" }, (n.role === "leader" ? "★ " : "") + "S" + n.id),
   svg("text", { class: "term", y: 13, "text-anchor": "middle" }, n.role === "down" ? "down" : "term " + n.term),
   ...captions(n).map((text, i) => svg("text", { class: "caption", y: radius + 19 + 14 * i, "text-anchor": "middle" }, text)),
@@ -87,8 +87,6 @@ function outline(n) {
   const fill = n.role === "down" ? "" : termClass(n.term);
   const diamond = `M0 ${-radius - 10} L${radius + 12} 0 L0 ${radius + 10} L${-radius - 12} 0 Z`;
   switch (n.role) {
-    case "leader":
-      return [svg("circle", { class: "ring", r: radius + 5 }), svg("circle", { class: "body " + fill, r: radius })];
     case "candidate":
     case "pre-candidate":
       return [svg("path", { class: "body " + fill, d: diamond })];
@@ -100,17 +98,17 @@ function outline(n) {
   return [svg("circle", { class: "body " + fill, r: radius })];
 }
 
-// timer is an arc that grows while a follower hears of no leader. When it is full, the shortest
+// timer is a ring that fills while a follower hears of no leader. When it is full, the shortest
 // election timeout has passed.
 function timer(n) {
-  if (n.heard === 0 || n.role !== "follower" || n.member === "none" || n.member === "learner") return null;
+  if (n.role !== "follower" || n.member === "none" || n.member === "learner") return [];
   const part = Math.min(n.heard / n.timeout, 1);
   const r = radius + 6;
-  if (part >= 1) return svg("circle", { class: "timer full", r });
+  if (part >= 1) return [svg("circle", { class: "timer full", r })];
   const angle = part * 2 * Math.PI - Math.PI / 2;
-  return svg("path", {
+  return [svg("circle", { class: "track", r }), part > 0 && svg("path", {
     class: "timer", d: `M0 ${-r} A${r} ${r} 0 ${part > 0.5 ? 1 : 0} 1 ${r * Math.cos(angle)} ${r * Math.sin(angle)}`,
-  });
+  })];
 }
 
 const memberText = (n) => ({ learner: "learner", leaving: "leaving", none: "no member" })[n.member] || "";

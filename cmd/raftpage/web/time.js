@@ -19,8 +19,10 @@ export function draw() {
   $("play").textContent = state.playing ? "❚❚ pause" : "▶ play";
   $("back").disabled = $("begin").disabled = view.at === 0;
   $("end").disabled = view.at === view.len;
-  const past = view.at < view.len ? ` ${view.len - view.at} steps follow that were done before: what you do now replaces them.` : "";
-  $("now").textContent = `Beat ${view.beat}, step ${view.at} of ${view.len}.${past}`;
+  const past = view.at < view.len ? " You are in the past: what you do now replaces what follows." : "";
+  $("now").textContent = `Tick ${view.beat}.${past}`;
+  const latest = notable().findLast((r) => r.step <= view.at);
+  $("latest").textContent = $("latest").title = latest ? `Tick ${latest.beat}: ${latest.events.map((e) => e.text).join("; ")}.` : "";
   drawMarks();
 }
 
