@@ -8,7 +8,7 @@ import { enableCutting } from "./cutting.js";
 const stage = document.querySelector("#stage");
 const radius = 32;
 const narrow = matchMedia("(max-width: 600px)");
-const wideStage = { width: 640, height: 380, x: 320, y: 183, rx: 235, ry: 138 };
+const wideStage = { width: 640, height: 390, x: 320, y: 176, rx: 235, ry: 130 };
 const narrowStage = { width: 400, height: 420, x: 200, y: 200, rx: 145, ry: 145 };
 const layers = { links: svg("g"), messages: svg("g"), nodes: svg("g"), pen: svg("g") };
 stage.append(layers.links, layers.nodes, layers.messages, layers.pen);
