@@ -165,30 +165,41 @@ func TestAPictureShowsWhatStoresDo(t *testing.T) {
 		if c := count(own); c.nodes != 3 || c.starts != 3 || c.crashes != 1 || c.inFlight != 0 || c.byHand != 0 {
 			t.Errorf("group %d: %+v", tc.group, c)
 		}
-		wakes, asleep := 0, map[uint64]bool{}
+		wakes, asleep, ticked := 0, map[uint64]bool{}, ""
 		for _, e := range own.Events {
+			if e.Kind == picture.Tick {
+				ticked = e.Text
+			}
+			if len(e.Sent) > 0 && own.Messages[e.Sent[0]].Type == "Heartbeat" && ticked == "" {
+				t.Errorf("group %d: a heartbeat is sent before the first tick", tc.group)
+			}
 			if e.Status == nil {
 				continue
 			}
 			if asleep[e.Node] && !e.Status.Asleep && e.Status.Role != picture.Down {
 				wakes++
+				if ticked != "tick 20" {
+					t.Errorf("group %d: store %d wakes after %q", tc.group, e.Node, ticked)
+				}
 			}
 			asleep[e.Node] = e.Status.Asleep
 		}
 		if s, _ := last(own, tc.leader); wakes != tc.wakes || s.Role != picture.Leader || s.Term != tc.terms {
 			t.Errorf("group %d: %d wake, store %d is %+v", tc.group, wakes, tc.leader, s)
 		}
-		var lost, arrived bool
-		offers := 0
+		lost, arrived, offers := 0, 0, 0
 		for _, m := range own.Messages {
-			lost = lost || m.Text == "9 beats" && m.To == 1 && m.Fate == picture.Lost
-			arrived = arrived || m.Text == "8 beats" && m.To == 1 && m.Fate == picture.Delivered
-			if m.Text == "Heartbeat, offers sleep" {
+			switch {
+			case m.Text == "9 beats" && m.To == 1 && m.Fate == picture.Lost:
+				lost++
+			case m.Text == "8 beats" && m.To == 1 && m.Fate == picture.Delivered:
+				arrived++
+			case m.Text == "Heartbeat, offers sleep":
 				offers++
 			}
 		}
-		if !lost || !arrived || offers != 2 {
-			t.Errorf("group %d: beats to store 1 arrive before it is killed: %t, are lost after that: %t, %d offers", tc.group, arrived, lost, offers)
+		if lost != 2 || arrived != 2 || offers != 2 {
+			t.Errorf("group %d: from so many stores, beats to store 1 arrive before it is killed: %d, are lost after that: %d; %d offers", tc.group, arrived, lost, offers)
 		}
 		if !slices.ContainsFunc(own.Events, func(e picture.Event) bool { return e.Command == "kill-store 1" && e.Text == "is killed" }) {
 			t.Errorf("group %d: no command kills the store", tc.group)

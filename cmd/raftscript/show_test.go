@@ -58,6 +58,14 @@ func TestShowDrawsAGroup(t *testing.T) {
 	}
 }
 
+func TestShowDrawsACutBetweenStores(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"show", "-svg", filepath.Join("..", "..", "testdata", "multiraft", "leader_is_taken_away.txt")}, &stdout, &stderr)
+	if status != exitSame || !strings.Contains(stdout.String(), `class="cut-words">nothing gets from store 1 to store 3`) {
+		t.Errorf("status %d, errors %s: no cut is drawn", status, stderr.String())
+	}
+}
+
 func TestShowWritesToAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.html")
 	var stdout, stderr bytes.Buffer

@@ -131,6 +131,8 @@ func TestWhatConcernsAllGroupsIsInEachPicture(t *testing.T) {
 	r.Group(7)
 	r.Status(1, Status{Role: Leader, Term: 3}) // goes to the event of its group, which is not the last one
 	r.Lose(1, heartbeat(1, 2))
+	r.Group(9)
+	r.Lose(1, heartbeat(1, 2)) // not together with that of the other group
 	r.Group(0)
 	r.Event(1, Tick, "tick")
 	r.SendSignal(&Signal{From: 1, To: 2, Type: "Beat", Text: "beat"})
@@ -142,16 +144,13 @@ func TestWhatConcernsAllGroupsIsInEachPicture(t *testing.T) {
 	if p.Events[0].Status == nil || p.Events[1].Status != nil {
 		t.Error("the status of a group stands at an event of another one")
 	}
-	for group, losses := range map[uint64]int{7: 2, 9: 1} {
+	for _, group := range []uint64{7, 9} {
 		own := p.OfGroup(group)
 		var kinds []Kind
 		for _, e := range own.Events {
 			kinds = append(kinds, e.Kind)
 		}
-		want := []Kind{Ready, Tick, Receive, Lose}
-		if losses == 2 {
-			want = slices.Insert(want, 1, Lose)
-		}
+		want := []Kind{Ready, Lose, Tick, Receive, Lose}
 		if e := &own.Events[0]; !slices.Equal(kinds, want) || e.Comment != "words" || e.Command != "tick" {
 			t.Errorf("group %d: %v, want %v; the first is %+v", group, kinds, want, e)
 		}
@@ -195,6 +194,14 @@ func TestRowsStandBesideEachOther(t *testing.T) {
 	}
 	if tops[5] == tops[4] {
 		t.Error("a message arrives in the row in which it leaves")
+	}
+	r = NewRecorder()
+	for from := uint64(1); from <= 2; from++ {
+		r.Event(from, Tick, "tick")
+		r.SendSignal(&Signal{From: from, To: 3 - from, Type: "Beat", Text: "beat"})
+	}
+	if tops := r.Picture().place().tops(); tops[0] != tops[1] {
+		t.Error("ticks with beats do not stand beside each other")
 	}
 }
 
