@@ -192,6 +192,8 @@ func TestAPictureShowsWhatStoresDo(t *testing.T) {
 			switch {
 			case m.Text == "9 beats" && m.To == 1 && m.Fate == picture.Lost:
 				lost++
+			case m.Text == "9 beats" && m.To == 1:
+				t.Errorf("group %d: beats arrive at a store that is down", tc.group)
 			case m.Text == "8 beats" && m.To == 1 && m.Fate == picture.Delivered:
 				arrived++
 			case m.Text == "Heartbeat, offers sleep":
