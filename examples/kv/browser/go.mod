@@ -9,7 +9,11 @@ require (
 
 require (
 	github.com/ffd200af/raft v0.0.0
+	github.com/ffd200af/raft/cmd/raftpage/browser v0.0.0
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 )
 
-replace github.com/ffd200af/raft => ../../..
+replace (
+	github.com/ffd200af/raft => ../../..
+	github.com/ffd200af/raft/cmd/raftpage/browser => ../../../cmd/raftpage/browser
+)
