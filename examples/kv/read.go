@@ -135,8 +135,8 @@ func (l *loop) askReads() {
 }
 
 // readIndex returns the index that must be applied for a read, if nobody has to be asked for it. A
-// lease is counted in ticks, so it is no answer while some are due. They are not given here: the node
-// may wait for the disk then, and clients for mu.
+// lease is counted in ticks, so it is no answer while some are due. They are not given here: the
+// node may wait for the disk then, and clients for mu.
 func (l *loop) readIndex(as consistency) (index uint64, ok bool) {
 	switch {
 	case as.mode == readStale:
