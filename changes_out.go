@@ -80,9 +80,15 @@ func (r *raft) addsVoterAgain(cc *pb.ConfChangeV2) bool {
 	return i >= 0 && r.members.IsVoter(i)
 }
 
+// agesChangesOut reports whether ticks count for changes that are out: they count as applied.
+func (r *raft) agesChangesOut() bool {
+	p := r.postponed
+	return p != nil && p.out != (changesOut{}) && p.out.end <= r.log.Applied()
+}
+
 // tickChangesOut counts a tick. It reports whether changes have been out for too long.
 func (r *raft) tickChangesOut() (over bool) {
-	if r.postponed == nil || r.postponed.out == (changesOut{}) || r.postponed.out.end > r.log.Applied() {
+	if !r.agesChangesOut() {
 		return false
 	}
 	r.postponed.out.ticks++

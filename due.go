@@ -45,41 +45,43 @@ func ticksUntil(elapsed, limit int) uint64 { return uint64(max(limit-elapsed, 1)
 
 // countedUntil is ticksUntil for counters that stop before neverTicks.
 func countedUntil(elapsed uint32, limit int) uint64 {
-	if limit >= neverTicks && elapsed < neverTicks {
+	if limit >= neverTicks {
 		return neverDue
 	}
 	return ticksUntil(int(elapsed), limit)
 }
 
-// untilDue returns after how many ticks one does more than count. It is 1 if that is the next tick.
+// untilDue returns after how many ticks one may do more than count. It is 1 if that is the next
+// tick. In a state that ends soon by itself, that tick may only count.
 func (r *raft) untilDue() uint64 {
 	if r.log.MayRest() || r.outbox.mayRest() || r.async.mayRest() {
 		return 1
 	}
-	due := r.postponed.untilDue(r.log.Applied(), r.limits.electionTicks())
+	due := r.untilPostponedDue()
 	if r.role == StateLeader {
 		return min(due, r.untilLeaderDue())
 	}
-	if r.reads.waiting() > 0 && r.role == StateFollower && !r.outbox.asks {
+	if r.reads.waiting() > 0 {
 		asked := min(r.clock-r.reads.askedAt, neverTicks)
 		due = min(due, ticksUntil(int(asked), r.limits.electionTicks()))
 	}
-	if r.isVoter || r.role == StateFollower && r.lead != None {
+	if r.isVoter || r.lead != None {
 		due = min(due, countedUntil(r.electionElapsed, int(r.electionTimeout)))
 	}
 	return due
 }
 
-// untilDue covers what is tried again at each tick, and changes that were handed out and are not
-// applied.
-func (p *postponed) untilDue(applied uint64, electionTicks int) uint64 {
+// untilPostponedDue covers what is tried again at each tick, and changes that were handed out and
+// are not in effect.
+func (r *raft) untilPostponedDue() uint64 {
+	p := r.postponed
 	switch {
 	case p == nil:
 		return neverDue
-	case p.reading == unreadable || p.commit > 0 || p.proven > 0 || p.first:
+	case p.lasting != lasting{out: p.out}:
 		return 1
-	case p.out != (changesOut{}) && p.out.end <= applied:
-		return ticksUntil(int(p.out.ticks), electionTicks)
+	case r.agesChangesOut():
+		return ticksUntil(int(p.out.ticks), r.limits.electionTicks())
 	}
 	return neverDue
 }
@@ -89,46 +91,31 @@ func (p *postponed) untilDue(applied uint64, electionTicks int) uint64 {
 func (r *raft) untilLeaderDue() uint64 {
 	election := r.limits.electionTicks()
 	due := countedUntil(uint32(r.heartbeatElapsed), r.limits.heartbeatTicks())
-	if due == 1 {
-		return due
+	if due == 1 || !r.isVoter || !r.areLearnersSteady() {
+		return 1
 	}
-	due = min(due, countedUntil(r.electionElapsed, election))
+	due = min(due, countedUntil(r.electionElapsed, election), countedUntil(uint32(r.stalledTicks), election))
 	if r.transferee != None {
 		due = min(due, ticksUntil(int(r.transferElapsed), election))
-	}
-	if !r.isVoter && (!r.steppingDown || r.transferee == None) {
-		return 1 // it steps down
-	}
-	if stable := r.log.Stable(); r.checkQuorum && stable < r.log.LastIndex() {
-		due = min(due, r.untilStalled(stable))
-	}
-	all := r.catching.all()
-	for i := range all {
-		c := &all[i]
-		if m := r.members.Find(c.ID); m < 0 || !r.isSteady(c, r.members.Progress(m)) {
-			return 1
-		}
 	}
 	return due
 }
 
-// untilStalled returns after how many ticks a leader gives up because of its own disk, see
-// tickStorage.
-func (r *raft) untilStalled(stable uint64) uint64 {
-	if r.members.Find(r.bestVoter()) < 0 {
-		return neverDue // nobody could take over
+// areLearnersSteady reports whether ticks only count how long learners have been silent: each has
+// had the whole log since the last tick, and nobody waits for it.
+func (r *raft) areLearnersSteady() bool {
+	all := r.catching.all()
+	for i := range all {
+		c := &all[i]
+		if c.wait != nobodyWaits || c.State != CaughtUp {
+			return false // a server that is no member yet is waited for
+		}
+		match := r.members.Progress(r.members.Find(c.ID)).Match
+		if match < r.log.LastIndex() || match > c.seen {
+			return false
+		}
 	}
-	if stable != r.stalledAt {
-		return uint64(r.limits.electionTicks()) + 1 // the first tick only sets stalledAt
-	}
-	return ticksUntil(int(r.stalledTicks), r.limits.electionTicks())
-}
-
-// isSteady reports whether a learner has the whole log and nobody waits for it. Ticks then only
-// count how long the learner has been silent.
-func (r *raft) isSteady(c *catchUp, pr *tracker.Progress) bool {
-	return c.wait == nobodyWaits && !c.running && c.State == CaughtUp && c.Ticks == 0 &&
-		pr.State != tracker.StateSnapshot && pr.Match <= c.seen && pr.Match >= r.log.LastIndex() && pr.Match >= c.Target
+	return true
 }
 
 // passTicks advances the clocks by n ticks, none of which is due.
@@ -138,8 +125,8 @@ func (r *raft) passTicks(n uint64) {
 	}
 	r.clock += n
 	r.electionElapsed = pass(r.electionElapsed, n)
-	if p := r.postponed; p != nil && p.out != (changesOut{}) && p.out.end <= r.log.Applied() {
-		p.out.ticks += uint32(n)
+	if r.agesChangesOut() {
+		r.postponed.out.ticks += uint32(n)
 	}
 	if r.role != StateLeader {
 		return
@@ -151,9 +138,7 @@ func (r *raft) passTicks(n uint64) {
 	r.passStorageTicks(n)
 	all := r.catching.all()
 	for i := range all {
-		if m := r.members.Find(all[i].ID); m >= 0 {
-			r.passCatchUp(&all[i], r.members.Progress(m), n)
-		}
+		r.passCatchUp(&all[i], r.members.Progress(r.members.Find(all[i].ID)), n)
 	}
 }
 

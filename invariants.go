@@ -93,10 +93,22 @@ func (r *raft) progressInvariants() error {
 			{!self || pr.Match <= r.log.Stable(), "own match <= stable"},
 			{pr.Next <= r.log.LastIndex()+1 || pr.State == tracker.StateSnapshot, "next <= last+1"},
 			{pr.State != tracker.StateSnapshot || pr.PendingSnapshot > 0, "snapshot state ==> pending snapshot"},
+			{pr.State != tracker.StateSnapshot || pr.Match < r.log.LastIndex(), "snapshot state ==> match < last"},
 			{self || !r.members.Overlooks(i, r.log.LastIndex(), r.log.Committed()), "an append is due ==> HasReady knows it"},
 		})
 		if err != nil {
 			return fmt.Errorf("member %x: %w", r.members.ID(i), err)
+		}
+	}
+	for _, c := range r.catching.all() {
+		m := r.members.Find(c.ID)
+		err := firstBroken([]invariant{
+			{m >= 0 || c.wait != nobodyWaits, "no member ==> waited for"},
+			{m < 0 || !c.running || r.members.Progress(m).Match < r.log.LastIndex() || r.members.Progress(m).Match > c.seen,
+				"in a round ==> lacks an entry or has moved"},
+		})
+		if err != nil {
+			return fmt.Errorf("learner %x: %w", c.ID, err)
 		}
 	}
 	return nil

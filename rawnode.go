@@ -89,10 +89,11 @@ func (rn *RawNode) Tick() {
 	}
 }
 
-// NextDue returns the number of the next tick, counted from 1, that does more than advance clocks.
-// It holds only if nothing else is called before that tick. Ticks before that produce no output and
-// change nothing but clocks. A follower's next due tick ends its election timeout, a leader's sends
-// heartbeats. NextDue returns math.MaxUint64 if there is no such tick.
+// NextDue returns the number of the next tick, counted from 1, that may do more than advance
+// clocks. It holds only if nothing else is called before that tick. Ticks before that produce no
+// output and change nothing but clocks. A follower's next due tick ends its election timeout, a
+// leader's sends heartbeats. In a state that ends soon by itself, the due tick may only advance
+// clocks. NextDue returns math.MaxUint64 if there is no such tick.
 func (rn *RawNode) NextDue() uint64 {
 	if rn.raft.err() != nil {
 		return neverDue

@@ -65,14 +65,7 @@ func (r *raft) leadsAtRest() bool {
 			return false
 		}
 	}
-	all := r.catching.all()
-	for i := range all {
-		c := &all[i]
-		if m := r.members.Find(c.ID); m < 0 || !r.isSteady(c, r.members.Progress(m)) {
-			return false
-		}
-	}
-	return true
+	return r.areLearnersSteady()
 }
 
 // TickAsleep makes up for n ticks in which the group was asleep: MaySleep was true on this node,

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +268,17 @@ func TestTimeAsleepIsAsIfHeartbeatsHadBeenSent(t *testing.T) {
 		}
 		c.settle()
 		dice := newGenerator(rapid.Uint64().Draw(t, "seed"), 0)
+		for id := uint64(2); id <= 3; id++ {
+			c.tick(id, int(dice.next()%5))
+			c.node(id).raft.leadPresumed = dice.next()%2 == 0
+		}
+		if dice.next()%4 == 0 { // the leader has not ticked since
+			c.propose(1, "y")
+			c.settle()
+		}
+		if dice.next()%4 == 0 {
+			_ = c.node(2).Campaign()
+		}
 		for range 20 {
 			n := 1 + dice.next()%45
 			arrived, delay := map[uint64]uint64{}, map[uint64]uint64{}
@@ -282,7 +294,7 @@ func TestTimeAsleepIsAsIfHeartbeatsHadBeenSent(t *testing.T) {
 		return // which does not come to everything
 	}
 	t.Log(seen)
-	for _, want := range []string{"leader", "follower", "lease", "no lease", "learner", "inactive", "no check-quorum"} {
+	for _, want := range []string{"leader", "follower", "lease", "no lease", "learner", "inactive", "no check-quorum", "not at rest"} {
 		if seen[want] == 0 {
 			t.Errorf("never seen: %s", want)
 		}
@@ -292,11 +304,20 @@ func TestTimeAsleepIsAsIfHeartbeatsHadBeenSent(t *testing.T) {
 // compareAsleep compares a node that is awake for n ticks with one that is asleep.
 func compareAsleep(tb rapid.TB, seen map[string]int, node *testNode, n uint64, arrived, delay map[uint64]uint64) {
 	tb.Helper()
+	awake, asleep := copyOf(tb, node, node.RawNode), copyOf(tb, node, node.RawNode)
+	if !node.raft.restsWithGroup() {
+		seen["not at rest"]++
+		awake.TickN(n)
+		asleep.TickAsleep(n, nil)
+		if !slices.Equal(wholeState(tb, awake), wholeState(tb, asleep)) {
+			tb.Fatalf("after ticks:\n%+v\nasleep:\n%+v", awake.raft, asleep.raft)
+		}
+		return
+	}
 	if !node.MaySleep() {
 		seen["has something to do"]++
 		return
 	}
-	awake, asleep := copyOf(tb, node), copyOf(tb, node)
 	exchange(tb, awake, n, arrived, delay)
 	if awake.raft.role != node.raft.role {
 		seen["no quorum answers"]++
@@ -340,5 +361,14 @@ func wantSameAsleep(tb rapid.TB, seen map[string]int, awake, asleep *RawNode) {
 	}
 	if a, b := wholeState(tb, awake), wholeState(tb, asleep); !slices.Equal(a, b) {
 		tb.Fatalf("with heartbeats:\n%+v\n%+v\nasleep:\n%+v\n%+v", *r, r.leadership, asleep.raft, asleep.raft.leadership)
+	}
+}
+
+func TestTicksThatCannotBeCountedDoNotWrapWhileAsleep(t *testing.T) {
+	c := atRest(t, func(cfg *Config) { cfg.ElectionTick, cfg.HeartbeatTick = math.MaxInt32, math.MaxInt32-1 })
+	n := c.node(1)
+	n.TickAsleep(1<<40, func(uint64) (arrived, sent uint64) { return 0, 0 })
+	if r := &n.raft; r.electionElapsed != neverTicks-1 || r.heartbeatElapsed != neverTicks-1 {
+		t.Errorf("electionElapsed %d, heartbeatElapsed %d", r.electionElapsed, r.heartbeatElapsed)
 	}
 }

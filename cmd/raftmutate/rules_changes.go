@@ -50,7 +50,7 @@ func changeRemovals() []removal {
 			`	r.postponed.out.ticks++
 `, ``}}},
 		{"out-begins", "which begins when the change counts as applied", "§4.1; bug 35", []edit{{"changes_out.go",
-			` || r.postponed.out.end > r.log.Applied() {`, ` {`}}},
+			` && p.out.end <= r.log.Applied()`, ``}}},
 		{"out-call-begins", "and again with each call", "§4.1; bug 35", []edit{{"changes_out.go",
 			`	out.ticks = 0
 	return out.count+out.first`, `	return out.count+out.first`}}},
