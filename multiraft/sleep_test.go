@@ -916,13 +916,16 @@ func TestAgreementThatIsNotFreshDoesNotCount(t *testing.T) {
 	}
 	a, b := w.stores[lead.id%3], w.stores[(lead.id+1)%3]
 	_ = s.Step(agreement(a, 1000))
+	heard := agreement(b, 1000) // of the offer, without agreement
+	heard.Responses = nil
+	_ = s.Step(heard)
 	_ = s.Step(agreement(b, 1))
 	if s.groups[0].asleep {
 		t.Fatal("agreement that was overtaken counts")
 	}
 	// Who has agreed and is awake since does not count either.
 	_ = s.Step(&Batch{From: a.id, To: lead.id, Incarnation: a.incarnation, Number: 1001, Wakes: []uint64{1}})
-	_ = s.Step(agreement(b, 1000))
+	_ = s.Step(agreement(b, 1001))
 	if s.groups[0].asleep {
 		t.Error("agreement that was taken back counts")
 	}
