@@ -372,3 +372,21 @@ func TestTicksThatCannotBeCountedDoNotWrapWhileAsleep(t *testing.T) {
 		t.Errorf("electionElapsed %d, heartbeatElapsed %d", r.electionElapsed, r.heartbeatElapsed)
 	}
 }
+
+// A round is more than a tick if heartbeats are seldom, and it may be long ago.
+func TestARoundFromBeforeSleepDoesNotExtendTheLease(t *testing.T) {
+	c := newTestCluster(t, 3, func(cfg *Config) { cfg.CheckQuorum, cfg.HeartbeatTick, cfg.LeaseDriftTicks = true, 4, 1 })
+	for id := uint64(1); id <= 3; id++ {
+		c.tick(id, 10) // nothing is promised any more
+	}
+	c.elect(1)
+	c.run(12)
+	n := c.node(1)
+	start := n.raft.lease.start
+	c.isolate(1)
+	c.run(8)
+	n.TickAsleep(5, func(uint64) (arrived, sent uint64) { return 9, 9 })
+	if got := n.raft.lease.start; got != start || !n.raft.lease.held {
+		t.Errorf("the lease starts at %d, and started at %d", got, start)
+	}
+}

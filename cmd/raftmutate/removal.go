@@ -27,11 +27,11 @@ type edit struct{ file, old, new string }
 type subject struct {
 	name     string
 	removals []removal
-	// packages are those whose tests are run.
+	// packages are those whose tests are run, after flags of go test.
 	packages []string
 	// explored: the explorer is asked, too. It knows no time, no sizes and no sessions.
 	explored bool
-	// apart: the simulator does not run this code.
+	// apart: the simulator does not run this code, or cannot see what it does.
 	apart bool
 }
 
@@ -49,7 +49,9 @@ func subjects() []subject {
 		{"Changes that are being applied", changeRemovals(), core, true, false},
 		{"Reads and leases", readRemovals(), core, true, false},
 		{"Flow and bounds", flowRemovals(), core, false, false},
+		{"Memory", memoryRemovals(), []string{"-run", "Block|Window|Resting|Idle|Keeps|HandedOut|Allocate", ".", "./progress"}, false, true},
 		{"What comes from outside", doorRemovals(), core, false, false},
+		{"Ticks and sleep", dueRemovals(), []string{"-run", "TickN|NextDue|[Ss]leep|Counter|LongTime|NextTick|ATick", "-rapid.shrinktime=1s", "."}, false, true},
 		{"Many groups", manyRemovals(), []string{"./multiraft"}, false, true},
 		{"Client sessions", sessionRemovals(), []string{"./session"}, false, false},
 		{"The codec", codecRemovals(), []string{"./raftpb"}, false, false},

@@ -61,3 +61,32 @@ func flowRemovals() []removal {
 			`		if r.outbox.beats < maxBeats {`, `		if true {`}}},
 	}
 }
+
+// memoryRemovals take out what keeps the memory of a node small, and what it hands out apart.
+func memoryRemovals() []removal {
+	return []removal{
+		{"window-rest", "an idle follower's window is dropped", "budget", []edit{{"heartbeat.go",
+			`			pr.Rest()
+`, ``}}},
+		{"window-in-flight", "but not while something is in flight", "§10.2", []edit{{"progress/progress.go",
+			`in == nil || in.count > 0:`, `in == nil:`}}},
+		{"window-used", "nor when it was used since the last heartbeat", "budget", []edit{{"progress/inflights.go",
+			`	in.resting = false
+`, ``}}},
+		{"block-rest", "a node that is idle for a tick keeps no block of messages", "budget", []edit{{"tick.go",
+			`	r.outbox.rest()
+`, ``}}},
+		{"block-rest-responses", "nor of responses", "budget", []edit{{"tick.go",
+			`	r.async.rest()
+`, ``}}},
+		{"block-small", "a message that holds much shares no block with others", "budget", []edit{{"send.go",
+			` || holdMuch(messages)`, ``}}},
+		{"block-bytes", "one with much payload holds much", "budget", []edit{{"send.go",
+			`raftlog.PayloadBytes(m.Entries) > bytes`, `raftlog.PayloadBytes(m.Entries) > 1<<62`}}},
+		{"block-once", "each part of a block is handed out once", "ownership", []edit{{"send.go",
+			`o.filling[n:n], true`, `o.filling[:0], true`}}},
+		{"term-out", "whether a term and a vote were handed out is known for one term", "§3.4", []edit{{"role.go",
+			`		r.termOut, r.voteOut = false, false
+`, ``}}},
+	}
+}

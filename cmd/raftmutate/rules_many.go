@@ -74,6 +74,8 @@ func agreementRemovals(rule rulesOf) []removal {
 		rule("sleep.go", "many-offer-allowed", "and the group may sleep", "!h.Sleep || !fresh || !s.groups[i].maySleep", "!h.Sleep || !fresh"),
 		rule("sleep.go", "many-offer-other", "a sleeper is woken by an offer of what it does not have", "		if st := g.node.BasicStatus(); st.Term != h.Term || st.Commit != h.Commit || st.Lead != h.From {\n			return s.stepTo(i, &m, fresh)\n		}\n", ""),
 		rule("sleep.go", "many-agreed-late", "agreement that is late wakes nobody", "		if st := g.node.BasicStatus(); g.leads && st.Term == h.Term && st.Commit == h.Commit {\n			return nil\n		}\n", ""),
+		rule("sleep.go", "many-agreed-fresh", "agreement counts if it is fresh", "!h.Sleep || !fresh {", "!h.Sleep {"),
+		rule("sleep.go", "many-agreed-since", "and was given when nothing else could have woken the follower", " || s.peers[at].confirmedAt < o.since {", " {"),
 		rule("sleep.go", "many-agreed-term", "agreement is to the offer's term", "o == nil || o.term != h.Term || o.commit", "o == nil || o.commit"),
 		rule("sleep.go", "many-agreed-commit", "and commit index", "|| o.term != h.Term || o.commit != h.Commit || s.peers", "|| o.term != h.Term || s.peers"),
 		rule("sleep.go", "many-interrupt", "another message of the leader ends what was agreed", "		o.agreed, o.since = nil, s.clock+1\n", ""),
