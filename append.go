@@ -11,7 +11,7 @@ import (
 
 // appendsDue reports whether some follower is owed an append.
 func (r *raft) appendsDue() bool {
-	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.log.Committed())
+	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.commitOwed())
 }
 
 // buildAppends builds the appends that followers are owed. It runs once per Ready. So one append
@@ -21,7 +21,7 @@ func (r *raft) buildAppends() error {
 	if r.role != StateLeader {
 		return nil
 	}
-	last, commit := r.log.LastIndex(), r.log.Committed()
+	last, commit := r.log.LastIndex(), r.commitOwed()
 	for i := r.members.MayBeDue(0, last, commit); i >= 0; i = r.members.MayBeDue(i+1, last, commit) {
 		id := r.members.ID(i)
 		if id == r.id {
@@ -273,7 +273,7 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()
-		pr.Quiet(r.log.LastIndex(), r.log.Committed())
+		pr.Quiet(r.log.LastIndex(), r.commitOwed())
 		r.logger.Debugf("%x: %x is unreachable", r.id, id)
 	}
 }

@@ -31,6 +31,17 @@ func (r *raft) advanceCommit() bool {
 	return true
 }
 
+// commitOwed returns the commit index that the leader owes its followers: an append is due to one
+// that was told less, even if there is no entry to send. With Config.DeferCommit, that is only the
+// part up to the last configuration change: a member that is removed gets no later message. The
+// rest goes out with whatever is sent next.
+func (r *raft) commitOwed() uint64 {
+	if r.limits.defersCommit() {
+		return min(r.log.Committed(), r.pendingConfIndex)
+	}
+	return r.log.Committed()
+}
+
 // advanceOwnMatch counts this leader's own entries once they are durable, and only then (thesis
 // §10.2.1): a leader acknowledges itself like a follower does.
 func (r *raft) advanceOwnMatch() {

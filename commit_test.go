@@ -2,6 +2,7 @@ package raft
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/ffd200af/raft/internal/raftlog"
@@ -369,4 +370,64 @@ func TestAReportBeyondTheLogIsAnErrorAlsoIfStorageCannotBeRead(t *testing.T) {
 	if err := l.Step(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 1, Term: 2, Commit: 9}); !errors.Is(err, ErrCommitBeyondLog) {
 		t.Error(err)
 	}
+}
+
+func deferCommit(cfg *Config) { cfg.DeferCommit = true }
+
+func TestADeferredCommitGoesOutWithTheNextMessage(t *testing.T) {
+	c := newTestCluster(t, 3, deferCommit)
+	c.elect(1)
+	first := c.node(1).raft.log.Committed()
+	clear(c.sent)
+	c.propose(1, "x")
+	c.settle()
+	if got, want := fmt.Sprint(c.sent), fmt.Sprint(map[pb.MessageType]int{pb.MsgApp: 2, pb.MsgAppResp: 2}); got != want {
+		t.Errorf("sent %s, want %s", got, want)
+	}
+	c.wantCommit(1, first+1)
+	c.wantCommit(2, first)
+	c.propose(1, "y")
+	c.settle()
+	c.wantCommit(2, first+1)
+	c.tick(1, 1)
+	c.settle()
+	c.wantApplied("x y ")
+}
+
+func TestADeferredCommitIsToldForAReadOfAFollower(t *testing.T) {
+	c := newLeaseCluster(t, 3, deferCommit) // no round of heartbeats tells the commit index
+	c.propose(1, "x")
+	c.settle()
+	index := c.node(1).raft.log.Committed()
+	c.wantCommit(2, index-1)
+	c.wantRead(c.readAt(2, "a"), "a", index)
+	c.wantCommit(2, index)
+	c.wantCommit(3, index-1)
+	clear(c.sent)
+	c.wantRead(c.readAt(2, "b"), "b", index)
+	if c.sent[pb.MsgApp] != 0 {
+		t.Errorf("%d appends tell what is known", c.sent[pb.MsgApp])
+	}
+}
+
+func TestAHeartbeatThatTellsADeferredCommitSavesTheAppend(t *testing.T) {
+	c := newTestCluster(t, 3, deferCommit)
+	c.elect(1)
+	c.propose(1, "x")
+	c.settle()
+	clear(c.sent)
+	c.wantRead(c.readAt(2, "a"), "a", c.node(1).raft.log.Committed())
+	c.wantApplied("x ")
+	if c.sent[pb.MsgApp] != 0 {
+		t.Errorf("%d appends after the heartbeats", c.sent[pb.MsgApp])
+	}
+}
+
+func TestAChangeOfTheConfigurationIsNotDeferred(t *testing.T) {
+	c := newTestCluster(t, 4, deferCommit)
+	c.elect(1)
+	c.change(1, "r4")
+	c.wantConfig("voters=(1 2 3)", 1, 2, 3, 4)
+	c.change(1, "r3 l2")
+	c.wantConfig("voters=(1) learners=(2)", 1, 2, 3)
 }

@@ -74,6 +74,12 @@ type Config struct {
 	// payload. It must not be smaller than MaxSizePerMsg. 0 means no limit.
 	MaxInflightBytes uint64
 
+	// DeferCommit makes a leader send a new commit index with its next append or heartbeat, and not
+	// in an append of its own. That saves up to half of all messages. A follower may apply an entry
+	// up to HeartbeatTick later. Reads do not wait for that: an answer to a follower's read is
+	// followed by the commit index. Nor do configuration changes.
+	DeferCommit bool
+
 	// CheckQuorum makes a leader step down when it has not heard from a quorum for
 	// an election timeout (thesis §6.2), and makes nodes that hear from a leader
 	// ignore candidates (thesis §4.2.3).

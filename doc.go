@@ -122,6 +122,7 @@
 //   - Storage and memory: [Config.MaxCachedEntriesSize], [Config.ReuseMemory],
 //     [Config.SnapshotTicks], [RawNode.StorageAvailable], [BasicStatus.StalledTicks],
 //     tracker.Inflights.Bytes.
+//   - Messages: [Config.DeferCommit].
 //   - Many groups: package multiraft, [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep],
 //     [RawNode.TickAsleep], [RawNode.FreeBuffers].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].

@@ -17,6 +17,9 @@ func (r *raft) sendHeartbeats() {
 			// commit index, or differ there.
 			pr := r.members.Progress(i)
 			m.Commit = min(pr.Match, r.log.Committed())
+			if r.limits.defersCommit() && pr.CanBumpCommit(m.Commit) {
+				pr.SentCommit(m.Commit) // so no append has to say it
+			}
 			pr.Rest()
 			traceSend(r, m)
 			sent = true

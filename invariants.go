@@ -94,7 +94,7 @@ func (r *raft) progressInvariants() error {
 			{pr.Next <= r.log.LastIndex()+1 || pr.State == tracker.StateSnapshot, "next <= last+1"},
 			{pr.State != tracker.StateSnapshot || pr.PendingSnapshot > 0, "snapshot state ==> pending snapshot"},
 			{pr.State != tracker.StateSnapshot || pr.Match < r.log.LastIndex(), "snapshot state ==> match < last"},
-			{self || !r.members.Overlooks(i, r.log.LastIndex(), r.log.Committed()), "an append is due ==> HasReady knows it"},
+			{self || !r.members.Overlooks(i, r.log.LastIndex(), r.commitOwed()), "an append is due ==> HasReady knows it"},
 		})
 		if err != nil {
 			return fmt.Errorf("member %x: %w", r.members.ID(i), err)

@@ -137,9 +137,14 @@ func TestALeaseIsNeverStaleUnderRandomClocksRestartsAndNews(t *testing.T) {
 }
 
 // newLeaseCluster returns a cluster in which node 1 leads and has a lease.
-func newLeaseCluster(t *testing.T, n int) *testCluster {
+func newLeaseCluster(t *testing.T, n int, tune func(cfg *Config)) *testCluster {
 	t.Helper()
-	c := newTestCluster(t, n, func(cfg *Config) { cfg.ReadOnlyOption, cfg.CheckQuorum = ReadOnlyLeaseBased, true })
+	c := newTestCluster(t, n, func(cfg *Config) {
+		cfg.ReadOnlyOption, cfg.CheckQuorum = ReadOnlyLeaseBased, true
+		if tune != nil {
+			tune(cfg)
+		}
+	})
 	for id := range n {
 		c.tick(uint64(id+1), 10)
 	}
@@ -151,7 +156,7 @@ func newLeaseCluster(t *testing.T, n int) *testCluster {
 }
 
 func TestALeaseAnswersReadsWithoutMessagesOnLeaderAndFollower(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	before := c.sent[pb.MsgHeartbeat]
 	c.wantRead(c.readAt(1, "a"), "a", 2)
 	c.wantRead(c.readAt(2, "b"), "b", 2)
@@ -172,7 +177,7 @@ func TestALeaseAnswersReadsWithoutMessagesOnLeaderAndFollower(t *testing.T) {
 
 func TestALeaseRunsFromTheTickAtWhichTheRoundWasSent(t *testing.T) {
 	// E is 10, the drift 1: eight ticks.
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	c.settle()
 	var late []pb.Message
 	c.cut = func(m *pb.Message) bool {
@@ -198,7 +203,7 @@ func TestALeaseRunsFromTheTickAtWhichTheRoundWasSent(t *testing.T) {
 }
 
 func TestBug46ALeaseOfAnEarlierTermIsOver(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	for _, to := range []uint64{2, 1} {
 		c.node(3 - to).TransferLeader(to)
 		c.settle()
@@ -209,7 +214,7 @@ func TestBug46ALeaseOfAnEarlierTermIsOver(t *testing.T) {
 }
 
 func TestALeaderRemembersNoMoreRoundsThanALeaseHasTicks(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	for range 100 {
 		c.settleTicking(1)
 	}
@@ -219,7 +224,7 @@ func TestALeaderRemembersNoMoreRoundsThanALeaseHasTicks(t *testing.T) {
 }
 
 func TestBug46AConfigurationChangeEndsTheLeaseUntilItsOwnQuorumHasEchoed(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	c.join(nil)
 	c.join(nil)
 	c.isolate(4, 5)
@@ -250,7 +255,7 @@ func TestBug46AConfigurationChangeEndsTheLeaseUntilItsOwnQuorumHasEchoed(t *test
 }
 
 func TestBug46APausedLeaderThatMakesUpForItsTicksHasNoLease(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	c.isolate(1)
 	for range 20 {
 		c.node(1).TickQuiesced() // without heartbeats, without a look at the quorum
@@ -260,7 +265,7 @@ func TestBug46APausedLeaderThatMakesUpForItsTicksHasNoLease(t *testing.T) {
 }
 
 func TestAPromiseOutlivesTheTerm(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	// Node 2 hears of a later term from somebody who does not lead it.
 	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 3, To: 2, Term: 5})
 	for _, kind := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
@@ -284,7 +289,7 @@ func TestAPromiseOutlivesTheTerm(t *testing.T) {
 }
 
 func TestALeaseWaitsForTheFirstCommitOfTheTerm(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	c.tick(2, 10)
 	c.tick(3, 10)
 	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgAppResp }
@@ -348,7 +353,7 @@ func TestThroughANodeDueTicksComeBeforeAMessage(t *testing.T) {
 
 // Nor does a leader answer others from a lease that has ended in ticks that wait.
 func TestThroughANodeALeaseEndsBeforeTheReadThatComesAfterIt(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	n := newNode()
 	for range 9 {
 		n.Tick()
@@ -366,7 +371,7 @@ func TestThroughANodeALeaseEndsBeforeTheReadThatComesAfterIt(t *testing.T) {
 
 func TestTicksThatAreSkippedEndALeaseAndNoPromise(t *testing.T) {
 	for _, skipped := range []uint64{20, math.MaxUint64} {
-		c := newLeaseCluster(t, 3)
+		c := newLeaseCluster(t, 3, nil)
 		for id := uint64(1); id <= 3; id++ {
 			c.node(id).SkipTicks(skipped)
 		}

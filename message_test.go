@@ -108,7 +108,7 @@ func TestAnOrderToCampaignWithoutATermOrASenderIsObeyed(t *testing.T) {
 }
 
 func TestAnOrderToCampaignWithoutATermDoesNotEndALease(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	c.step(pb.Message{Type: pb.MsgTimeoutNow, To: 2})
 	c.settle()
 	c.wantRole(1, StateLeader, c.node(1).BasicStatus().Term)
@@ -118,7 +118,7 @@ func TestAnOrderToCampaignWithoutATermDoesNotEndALease(t *testing.T) {
 // The voters have promised the leader not to support another node, and the target has lost the
 // leader. In a transfer they would vote for it all the same.
 func TestAnOrderToCampaignWithoutATermIsNoTransferWhereLeasesAreKept(t *testing.T) {
-	c := newLeaseCluster(t, 3)
+	c := newLeaseCluster(t, 3, nil)
 	for range 10 {
 		c.isolate(2)
 		c.tick(1, 1)

@@ -169,6 +169,7 @@ type limits struct {
 type rareOptions struct {
 	trustConfChanges bool // Config.DisableConfChangeValidation
 	leaseReads       bool // ReadOnlyLeaseBased: ReadIndex answers from the lease
+	deferCommit      bool // Config.DeferCommit
 
 	// lease is the length of a lease; 0 without leases.
 	lease int32
@@ -211,6 +212,9 @@ func (r *raft) inflight() progress.Limits {
 // admitsUnapplied reports whether a leader may have entries of that many bytes that are not
 // applied.
 func (l *limits) admitsUnapplied(bytes uint64) bool { return l.set == nil || bytes <= l.set.unapplied }
+
+// defersCommit is Config.DeferCommit.
+func (l *limits) defersCommit() bool { return l.set != nil && l.set.deferCommit }
 
 // applyBytes bounds what is handed out to be applied.
 func (l *limits) applyBytes() uint64 {
@@ -329,6 +333,7 @@ func limitsOf(c *Config) limits {
 	set := rareOptions{
 		trustConfChanges: c.DisableConfChangeValidation,
 		leaseReads:       c.ReadOnlyOption == ReadOnlyLeaseBased,
+		deferCommit:      c.DeferCommit,
 		lease:            leaseTicks(c),
 		catchUp:          int32(c.CatchUpRounds),
 		snapshotTimeouts: snapshotTimeouts(c),

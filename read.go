@@ -7,6 +7,7 @@ import (
 
 	"github.com/ffd200af/raft/internal/fifo"
 	pb "github.com/ffd200af/raft/raftpb"
+	"github.com/ffd200af/raft/tracker"
 )
 
 // Linearizable reads without a log entry (thesis §6.4): a read is answered with the
@@ -264,6 +265,19 @@ func (r *raft) answerRead(rd *read) {
 	m := r.send(pb.MsgReadIndexResp, rd.from)
 	m.Index = rd.index
 	m.Entries = []pb.Entry{{Data: rd.context}}
+	r.tellDeferred(rd.from)
+}
+
+// tellDeferred sends a follower the commit index that Config.DeferCommit keeps back, because a read
+// waits there until it is applied.
+func (r *raft) tellDeferred(to uint64) {
+	i := r.members.Find(to)
+	if i < 0 || !r.limits.defersCommit() {
+		return
+	}
+	if pr := r.members.Progress(i); pr.State == tracker.StateReplicate && pr.CanBumpCommit(r.log.Committed()) {
+		r.members.Change(i).Ping()
+	}
 }
 
 // answer hands an answer out with the next Ready.

@@ -398,7 +398,7 @@ func TestTheEchoesOfAnEarlierReignConfirmNoRead(t *testing.T) {
 // A leader that was removed hands over when the other has everything. Until then it cannot read
 // without asking: the other is the only voter, and may be elected any time.
 func TestARemovedLeaderOfTwoAsksBeforeItReads(t *testing.T) {
-	c := newLeaseCluster(t, 2)
+	c := newLeaseCluster(t, 2, nil)
 	c.propose(1, "x")
 	c.settle()
 	if err := c.tryChange(1, "r1"); err != nil {

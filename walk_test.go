@@ -377,6 +377,7 @@ func TestRandomConfigurationChangesOnABadNetworkKeepRaftSafe(t *testing.T) {
 			cfg.PreVote, cfg.CheckQuorum, cfg.AsyncStorageWrites = p.options&1 != 0, p.options&2 != 0, p.options&4 != 0
 			cfg.MaxSizePerMsg, cfg.MaxInflightMsgs, cfg.SnapshotTicks = 100, 4, 30
 			cfg.MaxCachedEntriesSize = uint64(p.options) * 500
+			cfg.DeferCommit = p.options%3 == 1
 		})
 		w := walker{testCluster: c}
 		for _, a := range p.acts {

@@ -136,6 +136,7 @@
 //	step-down-on-removal=true            StepDownOnRemoval
 //	reuse-memory=true                    ReuseMemory
 //	max-pending-reads=N                  MaxPendingReads
+//	defer-commit=true                    DeferCommit
 //
 // # Commands that ask a node for something
 //

@@ -137,7 +137,8 @@ func (env *InteractionEnv) addNode(cfg raft.Config, snap pb.Snapshot) error {
 			return fmt.Errorf("OnConfig has changed the id %d to %d", id, cfg.ID)
 		}
 	}
-	rn, err := raft.NewRawNode(&cfg)
+	started := cfg // NewRawNode writes defaults into it, which a later option must not meet
+	rn, err := raft.NewRawNode(&started)
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,8 @@ func (env *InteractionEnv) Restart(idx int) error {
 	if n.reads != nil {
 		n.reads.FailNext, n.reads.Unavailable, n.reads.Failed = false, false, false
 	}
-	rn, err := raft.NewRawNode(n.Config)
+	started := *n.Config
+	rn, err := raft.NewRawNode(&started)
 	if err != nil {
 		return err
 	}

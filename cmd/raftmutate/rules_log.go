@@ -74,10 +74,10 @@ func logRemovals() []removal {
 			`if pr.State == tracker.StateReplicate && pr.Match < r.log.LastIndex() {`, `if false {`}}},
 		{"unreachable-probed", "what is in flight to a peer that is unreachable is doubtful", "§3.3", []edit{{"append.go",
 			`		pr.BecomeProbe()
-		pr.Quiet(r.log.LastIndex(), r.log.Committed())
+		pr.Quiet(r.log.LastIndex(), r.commitOwed())
 `, ``}}},
 		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
-			`		pr.Quiet(r.log.LastIndex(), r.log.Committed())
+			`		pr.Quiet(r.log.LastIndex(), r.commitOwed())
 `, ``}}},
 		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "Figure 5.3; bug 19", []edit{{"append.go",
 			`		case errors.Is(err, ErrCompacted):

@@ -51,6 +51,7 @@ func All() []Option {
 		{Field: "StepDownOnRemoval", Arg: "step-down-on-removal"},
 		{Field: "ReuseMemory", Arg: "reuse-memory"},
 		{Field: "MaxPendingReads", Arg: "max-pending-reads"},
+		{Field: "DeferCommit", Arg: "defer-commit"},
 	}
 }
 

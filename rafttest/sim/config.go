@@ -290,8 +290,9 @@ func drawNodes(r *rng, f *Faults) raft.Config {
 	if r.chance(0.2) {
 		c.MaxUncommittedEntriesSize = 512
 	}
-	// This draws nothing, so that later draws stay the same. No output depends on it.
+	// These draw nothing, so that later draws stay the same.
 	c.ReuseMemory = mix(r.state, 1)&1 != 0
+	c.DeferCommit = mix(r.state, 2)&7 == 0
 	if c.CheckQuorum && r.chance(0.6) {
 		if r.chance(0.5) {
 			c.ReadOnlyOption = raft.ReadOnlyLeaseBased

@@ -93,7 +93,7 @@ func (w *world) drawOptions(n *node) raft.Config {
 	other := drawNodes(&r, w.cfg.Faults)
 	c.MaxSizePerMsg, c.MaxCommittedSizePerReady, c.MaxCachedEntriesSize = other.MaxSizePerMsg, other.MaxCommittedSizePerReady, other.MaxCachedEntriesSize
 	c.MaxInflightMsgs, c.MaxInflightBytes, c.MaxUncommittedEntriesSize = other.MaxInflightMsgs, other.MaxInflightBytes, other.MaxUncommittedEntriesSize
-	c.ReuseMemory = other.ReuseMemory
+	c.ReuseMemory, c.DeferCommit = other.ReuseMemory, other.DeferCommit
 	c.DisableProposalForwarding, c.CatchUpRounds, c.PreVote = other.DisableProposalForwarding, other.CatchUpRounds, other.PreVote
 	if c.LeaseDriftTicks == 0 { // leases are promises that everybody has to keep
 		c.CheckQuorum = other.CheckQuorum
