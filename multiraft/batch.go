@@ -77,24 +77,62 @@ func (h *Heartbeat) response() pb.Message {
 
 // reset empties a batch, and keeps its arrays.
 func (b *Batch) reset() {
+	if b == nil {
+		return
+	}
 	clear(b.Heartbeats)
 	clear(b.Responses)
 	clear(b.Messages)
 	*b = Batch{Heartbeats: b.Heartbeats[:0], Responses: b.Responses[:0], Wakes: b.Wakes[:0], Messages: b.Messages[:0]}
 }
 
-// batchFor returns the batch of a Ready for a peer.
-func (s *Store) batchFor(rd *Ready, at int) *Batch {
-	for len(rd.used) <= at {
-		rd.used = append(rd.used, nil)
+// batchFor returns the batch for a peer, of those of a Ready.
+func (s *Store) batchFor(batches *[]*Batch, at int) *Batch {
+	for len(*batches) <= at {
+		*batches = append(*batches, nil)
 	}
-	b := rd.used[at]
+	b := (*batches)[at]
 	if b == nil {
 		b = &Batch{}
-		rd.used[at] = b
+		(*batches)[at] = b
 	}
 	b.From, b.To = s.cfg.ID, s.peers[at].store
 	return b
+}
+
+// mayPrecede reports whether a message may be sent before its Ready is written (thesis §10.2.1). It
+// promises nothing that the write has to keep. Leaders send most of these, and the term of a leader
+// is durable.
+func mayPrecede(t pb.MessageType) bool {
+	switch t {
+	case pb.MsgApp, pb.MsgSnap, pb.MsgHeartbeat, pb.MsgReadIndex, pb.MsgReadIndexResp, pb.MsgProp:
+		return true
+	}
+	return false
+}
+
+// sendTogether moves what may be sent early to the other batches: there is no write to wait for.
+func (s *Store) sendTogether(rd *Ready) {
+	for at, b := range rd.early {
+		if b == nil || b.To == 0 {
+			continue
+		}
+		late := s.batchFor(&rd.late, at)
+		late.Heartbeats = append(late.Heartbeats, b.Heartbeats...)
+		late.Messages = append(late.Messages, b.Messages...)
+		b.reset()
+	}
+}
+
+// finishAll finishes the batches that have something to send, and appends them to list.
+func (s *Store) finishAll(batches, list []*Batch) []*Batch {
+	for at, b := range batches {
+		if b != nil && b.To != 0 {
+			s.finish(at, b)
+			list = append(list, b)
+		}
+	}
+	return list
 }
 
 // maxFirsts bounds how long the ticks of batches that are not confirmed are remembered.
@@ -125,7 +163,11 @@ func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 		if at <= 0 {
 			continue
 		}
-		b := s.batchFor(rd, at)
+		batches := &rd.late
+		if s.cfg.SendEarly && mayPrecede(m.Type) {
+			batches = &rd.early
+		}
+		b := s.batchFor(batches, at)
 		switch {
 		case m.Type == pb.MsgHeartbeat && m.From != 0:
 			s.lines = append(s.lines, line{b, len(b.Heartbeats), false})

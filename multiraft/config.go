@@ -33,6 +33,10 @@ type Config struct {
 	// ElectionTick is at least that of the store.
 	SleepTicks int
 
+	// SendEarly puts the messages that need not wait for a write into Ready.Early. Leaders then
+	// replicate while they write (thesis §10.2.1).
+	SendEarly bool
+
 	// MaxReadyGroups bounds the groups in one Ready that have something to write or to apply. 0
 	// means 1,024.
 	MaxReadyGroups int

@@ -36,6 +36,15 @@
 // [Batch], which holds the heartbeats of all groups, and their responses, as short lines. Ready may
 // be called again before Advance; it returns work of other groups then.
 //
+// # Three writes become one
+//
+// In the loop above a client waits for three writes, one after the other: of the leader, of a
+// follower, and of what the leader writes next before it applies the entry. With [Config.SendEarly]
+// the leader's messages are in [Ready.Early], to be sent before the write, so that the followers
+// write at the same time (thesis §10.2.1). What is [Apply.Durable] may be applied before the write,
+// too. [raft.Config.DeferCommit] saves the messages that only say what is committed. The driver of
+// examples/shards does all three.
+//
 // # Sleep
 //
 // A leader that has been idle for [Config.SleepTicks], and whose members all have its whole log,

@@ -19,6 +19,9 @@ type Apply struct {
 	Group    uint64
 	Snapshot pb.Snapshot
 	Entries  []pb.Entry
+	// Durable: the entries were written before this Ready, so they may be applied before its
+	// Writes are made. All that a leader commits is durable there.
+	Durable bool
 }
 
 // Read answers a ReadIndex.
@@ -67,10 +70,13 @@ type Ready struct {
 	// Batches are sent, if MustSync is set.
 	Writes   []Write
 	MustSync bool
+	// Early is for Config.SendEarly: batches that may be sent before Writes are made, and have to
+	// be sent before Batches. It has at most one for each store.
+	Early []*Batch
 	// Batches are to be sent after Writes are made, one for each store that there is something for.
 	Batches []*Batch
-	// Applies are to be applied after Writes are made. Configuration changes among their entries go
-	// to Store.ApplyConfChange.
+	// Applies are to be applied after Writes are made, or before if they are Durable. Configuration
+	// changes among their entries go to Store.ApplyConfChange.
 	Applies      []Apply
 	Reads        []Read
 	DroppedReads []DroppedRead
@@ -86,7 +92,8 @@ type Ready struct {
 	// held much less: calm.
 	most, calm int
 
-	used []*Batch // all that were ever needed, in the order of peers
+	// All batches that were ever needed, in the order of peers.
+	early, late []*Batch
 }
 
 // part is a group whose work is with the application.
@@ -115,16 +122,15 @@ func (s *Store) Ready() *Ready {
 		s.beats = false
 		for at, p := range s.peers {
 			if at > 0 && !p.gone {
-				s.batchFor(rd, at)
+				s.batchFor(&rd.late, at)
 			}
 		}
 	}
-	for at, b := range rd.used {
-		if b != nil && b.To != 0 {
-			s.finish(at, b)
-			rd.Batches = append(rd.Batches, b)
-		}
+	if len(rd.Writes) == 0 {
+		s.sendTogether(rd)
 	}
+	rd.Early = s.finishAll(rd.early, rd.Early)
+	rd.Batches = s.finishAll(rd.late, rd.Batches)
 	rd.Failures, s.failed = append(rd.Failures, s.failed...), s.failed[:0]
 	rd.Unknowns, s.unknown = append(rd.Unknowns, s.unknown...), s.unknown[:0]
 	return rd
@@ -167,10 +173,11 @@ func (s *Store) newReady() *Ready {
 	}
 	rd := s.spare[n-1]
 	s.spare = s.spare[:n-1]
-	for _, b := range rd.used {
-		if b != nil {
-			b.reset()
-		}
+	for _, b := range rd.early {
+		b.reset()
+	}
+	for _, b := range rd.late {
+		b.reset()
 	}
 	clear(rd.Writes)
 	clear(rd.Applies)
@@ -179,10 +186,10 @@ func (s *Store) newReady() *Ready {
 	clear(rd.Failures)
 	clear(rd.parts)
 	*rd = Ready{
-		Writes: rd.Writes[:0], Batches: rd.Batches[:0], Applies: rd.Applies[:0], Reads: rd.Reads[:0],
-		DroppedReads: rd.DroppedReads[:0], Roles: rd.Roles[:0], CatchUps: rd.CatchUps[:0],
-		Failures: rd.Failures[:0], Unknowns: rd.Unknowns[:0], parts: rd.parts[:0], used: rd.used,
-		most: rd.most, calm: rd.calm,
+		Writes: rd.Writes[:0], Early: rd.Early[:0], Batches: rd.Batches[:0], Applies: rd.Applies[:0],
+		Reads: rd.Reads[:0], DroppedReads: rd.DroppedReads[:0], Roles: rd.Roles[:0],
+		CatchUps: rd.CatchUps[:0], Failures: rd.Failures[:0], Unknowns: rd.Unknowns[:0],
+		parts: rd.parts[:0], early: rd.early, late: rd.late, most: rd.most, calm: rd.calm,
 	}
 	return rd
 }
@@ -218,7 +225,9 @@ func (s *Store) collect(id uint64, ready *raft.Ready, rd *Ready) {
 		rd.Writes = append(rd.Writes, Write{Group: id, HardState: ready.HardState, Entries: ready.Entries, Snapshot: ready.Snapshot})
 	}
 	if len(ready.CommittedEntries) > 0 || !raft.IsEmptySnap(ready.Snapshot) {
-		rd.Applies = append(rd.Applies, Apply{Group: id, Snapshot: ready.Snapshot, Entries: ready.CommittedEntries})
+		rd.Applies = append(rd.Applies, Apply{
+			Group: id, Snapshot: ready.Snapshot, Entries: ready.CommittedEntries, Durable: areDurable(ready),
+		})
 	}
 	for _, r := range ready.ReadStates {
 		rd.Reads = append(rd.Reads, Read{id, r})
@@ -233,6 +242,13 @@ func (s *Store) collect(id uint64, ready *raft.Ready, rd *Ready) {
 		rd.CatchUps = append(rd.CatchUps, CatchUp{id, c})
 	}
 	rd.bytes += payload(ready.Entries) + payload(ready.CommittedEntries)
+}
+
+// areDurable reports whether the committed entries were written before.
+func areDurable(ready *raft.Ready) bool {
+	n := len(ready.CommittedEntries)
+	return raft.IsEmptySnap(ready.Snapshot) &&
+		(len(ready.Entries) == 0 || n == 0 || ready.CommittedEntries[n-1].Index < ready.Entries[0].Index)
 }
 
 func payload(entries []pb.Entry) (n int) {

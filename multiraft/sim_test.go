@@ -59,6 +59,7 @@ func newSimulation(tb testing.TB, seed uint64) *simulation {
 		c.SleepTicks = 2 + int(seed%5)
 		c.MaxWakes, c.MaxCampaigns, c.MaxReadyGroups = limit, limit, limit
 		c.BeatTicks = 1 + int(seed%2)*2
+		c.SendEarly = seed%7 < 4
 		if seed%5 == 0 { // each store as it likes
 			c.ElectionTick = 8 + w.rng.IntN(3)
 			c.BeatTicks = 1 + w.rng.IntN(3)
@@ -66,6 +67,7 @@ func newSimulation(tb testing.TB, seed uint64) *simulation {
 	}
 	w.tuneGroup = func(c *raft.Config) {
 		c.HeartbeatTick = 1 + int(seed/2%2)*2
+		c.DeferCommit = seed%3 == 0
 		switch seed % 4 {
 		case 0, 1:
 			c.LeaseDriftTicks = 2

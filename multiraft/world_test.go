@@ -258,12 +258,30 @@ func (w *world) ready(m *machine) *Ready {
 		}
 	}
 	w.show(m)
+	w.sendAll(m, rd.Early)
 	return rd
 }
 
-// finish writes, sends, applies and advances.
+// sendAll sends batches of a store.
+func (w *world) sendAll(m *machine, batches []*Batch) {
+	for _, b := range batches {
+		b.Each(func(g uint64, msg pb.Message) {
+			if d := m.disks[g]; d != nil && d.replica == msg.From {
+				d.rec.Sends(&msg)
+			}
+		})
+		w.send(b)
+	}
+}
+
+// finish writes, sends, applies and advances. What is durable is applied first.
 func (w *world) finish(m *machine, rd *Ready) {
 	w.tb.Helper()
+	for _, a := range rd.Applies {
+		if a.Durable {
+			w.apply(m, &a)
+		}
+	}
 	for i := range rd.Writes {
 		wr := &rd.Writes[i]
 		d := m.disks[wr.Group]
@@ -276,16 +294,11 @@ func (w *world) finish(m *machine, rd *Ready) {
 		}
 		d.rec.Writes(wr.HardState, wr.Entries, &wr.Snapshot, true)
 	}
-	for _, b := range rd.Batches {
-		b.Each(func(g uint64, msg pb.Message) {
-			if d := m.disks[g]; d != nil && d.replica == msg.From {
-				d.rec.Sends(&msg)
-			}
-		})
-		w.send(b)
-	}
+	w.sendAll(m, rd.Batches)
 	for _, a := range rd.Applies {
-		w.apply(m, &a)
+		if !a.Durable {
+			w.apply(m, &a)
+		}
 	}
 	m.failures = append(m.failures, rd.Failures...)
 	m.reads = append(m.reads, rd.Reads...)

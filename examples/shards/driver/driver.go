@@ -107,6 +107,7 @@ func Start(o Options) (*Store, error) {
 	}
 	s.raft, err = multiraft.New(multiraft.Config{
 		ID: o.ID, Incarnation: s.incarnation, StoreOf: storeOf, ElectionTick: electionTick, SleepTicks: o.SleepTicks,
+		SendEarly: true,
 	})
 	if err == nil {
 		err = o.checkSettings()
@@ -161,6 +162,7 @@ func (s *Store) addReplica(g *grouplog.Group) error {
 	cfg := raft.DefaultConfig(g.Replica, g)
 	cfg.Applied = r.applied
 	cfg.ElectionTick = electionTick
+	cfg.DeferCommit = true // clients wait for leaders, and not for followers to apply
 	cfg.Logger = raft.DiscardLogger
 	return s.raft.AddGroup(g.ID, cfg)
 }

@@ -69,7 +69,18 @@ func (s *Store) run() error {
 
 // handle does the work of one Ready, of many groups.
 func (s *Store) handle(rd *multiraft.Ready) error {
-	// 1. Write what all groups have to write as one record, and sync it once.
+	// 1. Send and apply what need not wait for the write. The followers write at the same time.
+	s.send(rd.Early)
+	if err := s.applyAll(rd, true); err != nil {
+		return err
+	}
+	for _, r := range rd.Reads {
+		s.confirm(r.Group, binary.BigEndian.Uint64(r.RequestCtx), r.Index)
+	}
+	for _, r := range rd.DroppedReads {
+		s.refuse(binary.BigEndian.Uint64(r.Context))
+	}
+	// 2. Write what all groups have to write as one record, and sync it once.
 	for i := range rd.Writes {
 		w := &rd.Writes[i]
 		if err := s.disk.Put(s.replicas[w.Group].Group, w.HardState, w.Entries, w.Snapshot); err != nil {
@@ -79,23 +90,12 @@ func (s *Store) handle(rd *multiraft.Ready) error {
 	if err := s.disk.Commit(rd.MustSync); err != nil {
 		return err
 	}
-	// 2. Send. The streams drop what they cannot take; Raft sends it again.
-	for _, b := range rd.Batches {
-		s.peers.Send(b.To, frame{kindBatch, b})
+	// 3. Send and apply the rest.
+	s.send(rd.Batches)
+	if err := s.applyAll(rd, false); err != nil {
+		return err
 	}
-	// 3. Apply what is committed, and answer.
-	for i := range rd.Applies {
-		if err := s.apply(&rd.Applies[i]); err != nil {
-			return err
-		}
-	}
-	for _, r := range rd.Reads {
-		s.confirm(r.Group, binary.BigEndian.Uint64(r.RequestCtx), r.Index)
-	}
-	for _, r := range rd.DroppedReads {
-		s.refuse(binary.BigEndian.Uint64(r.Context))
-	}
-	// 4. Note the rest.
+	// 4. Note what has changed.
 	for _, r := range rd.Roles {
 		s.leaders[r.Group].Store(storeOf(r.Group, r.Lead))
 	}
@@ -106,6 +106,25 @@ func (s *Store) handle(rd *multiraft.Ready) error {
 	for _, u := range rd.Unknowns {
 		if err := s.meet(&u); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// send sends batches. The streams drop what they cannot take; Raft sends it again.
+func (s *Store) send(batches []*multiraft.Batch) {
+	for _, b := range batches {
+		s.peers.Send(b.To, frame{kindBatch, b})
+	}
+}
+
+// applyAll applies what is committed, and answers: what was durable before the write, or the rest.
+func (s *Store) applyAll(rd *multiraft.Ready, durable bool) error {
+	for i := range rd.Applies {
+		if a := &rd.Applies[i]; a.Durable == durable {
+			if err := s.apply(a); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

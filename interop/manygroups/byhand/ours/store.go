@@ -33,7 +33,8 @@ type Store struct {
 	numbers atomic.Uint64
 
 	record  []byte
-	out     [4]frame // to each store
+	early   [4]frame // to each store, before the write
+	out     [4]frame // and after it
 	readies []ready  // of a pass
 
 	frames chan []message
@@ -255,22 +256,27 @@ func (s *Store) pass() error {
 	}
 	clear(s.due)
 	s.due = s.due[:0]
+	s.send(&s.early)
+	for i := range s.readies {
+		if rd := &s.readies[i]; rd.isDurable() {
+			if err := s.apply(rd); err != nil {
+				return err
+			}
+		}
+	}
 	if len(s.record) > seglog.RecordHead {
 		if _, err := s.log.Append(s.record, sync); err != nil {
 			return err
 		}
 		s.record = s.record[:seglog.RecordHead]
 	}
-	for to := range s.out {
-		if len(s.out[to].b) > 0 {
-			s.peers.Send(uint64(to), &s.out[to])
-			s.out[to].b = s.out[to].b[:0]
-		}
-	}
+	s.send(&s.out)
 	for i := range s.readies {
 		rd := &s.readies[i]
-		if err := s.apply(rd); err != nil {
-			return err
+		if !rd.isDurable() {
+			if err := s.apply(rd); err != nil {
+				return err
+			}
 		}
 		rd.group.node.Advance(rd.Ready)
 		if rd.group.node.HasReady() {
@@ -280,6 +286,22 @@ func (s *Store) pass() error {
 	clear(s.readies)
 	s.readies = s.readies[:0]
 	return nil
+}
+
+// send sends one frame to each store that there is something for.
+func (s *Store) send(out *[4]frame) {
+	for to := range out {
+		if len(out[to].b) > 0 {
+			s.peers.Send(uint64(to), &out[to])
+			out[to].b = out[to].b[:0]
+		}
+	}
+}
+
+// isDurable reports whether what is committed was written before.
+func (rd *ready) isDurable() bool {
+	n := len(rd.CommittedEntries)
+	return len(rd.Entries) == 0 || n == 0 || rd.CommittedEntries[n-1].Index < rd.Entries[0].Index
 }
 
 // collect encodes what a group has to write and to send.
@@ -315,13 +337,17 @@ func (s *Store) collect(rd *ready) (err error) {
 	}
 	for i := range rd.Messages {
 		m := &rd.Messages[i]
-		b := binary.AppendUvarint(s.out[m.To].b, g.id)
+		out := &s.out[m.To]
+		if m.Type == pb.MsgApp || m.Type == pb.MsgHeartbeat {
+			out = &s.early[m.To] // a leader's followers write while it does
+		}
+		b := binary.AppendUvarint(out.b, g.id)
 		n := m.Size()
 		b = append(binary.AppendUvarint(b, uint64(n)), make([]byte, n)...)
 		if _, err := m.MarshalTo(b[len(b)-n:]); err != nil {
 			return err
 		}
-		s.out[m.To].b = b
+		out.b = b
 	}
 	return nil
 }

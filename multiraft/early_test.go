@@ -1,0 +1,94 @@
+package multiraft
+
+import (
+	"fmt"
+	"testing"
+
+	pb "github.com/ffd200af/raft/raftpb"
+)
+
+func sendEarly(c *Config) { c.SendEarly, c.SleepTicks = true, -1 }
+
+func typesOf(batches []*Batch) (types []pb.MessageType) {
+	for _, b := range batches {
+		b.Each(func(_ uint64, m pb.Message) { types = append(types, m.Type) })
+	}
+	return types
+}
+
+// wantReady takes the next Ready of a store, sends what is early, and compares.
+func (w *world) wantReady(m *machine, early, late string, writes, durable, others int) *Ready {
+	w.tb.Helper()
+	rd := w.ready(m)
+	var applies [2]int
+	for _, a := range rd.Applies {
+		if a.Durable {
+			applies[0]++
+		} else {
+			applies[1]++
+		}
+	}
+	got := fmt.Sprintln(typesOf(rd.Early), typesOf(rd.Batches), len(rd.Writes), applies)
+	if want := fmt.Sprintln(early, late, writes, [2]int{durable, others}); got != want {
+		w.tb.Fatalf("store %d: %s, want %s", m.id, got, want)
+	}
+	return rd
+}
+
+func TestWhatPromisesNothingNeedNotWaitForTheWrite(t *testing.T) {
+	w := three(t, 1, sendEarly)
+	w.electAll()
+	w.ticks(3)
+	lead, others := w.others()
+	if err := w.propose(1, "x"); err != nil {
+		t.Fatal(err)
+	}
+	rd := w.wantReady(lead, "[MsgApp MsgApp]", "[]", 1, 0, 0)
+	w.deliver()
+	for _, m := range others {
+		w.finish(m, w.wantReady(m, "[]", "[MsgAppResp]", 1, 0, 0))
+	}
+	w.finish(lead, rd) // all have written at the same time
+	w.deliver()
+	w.finish(lead, w.wantReady(lead, "[MsgApp MsgApp]", "[]", 1, 1, 0))
+	w.deliver()
+	for _, m := range others {
+		w.finish(m, w.wantReady(m, "[]", "[MsgAppResp]", 1, 1, 0))
+	}
+	w.settle()
+
+	// Without a write there is nothing to wait for, and one batch for each store.
+	lead.store.Tick()
+	w.finish(lead, w.wantReady(lead, "[]", "[MsgHeartbeat MsgHeartbeat]", 0, 0, 0))
+}
+
+// A follower that catches up gets entries that are committed: they are not durable yet.
+func TestEntriesOfTheSameReadyAreNotDurable(t *testing.T) {
+	w := three(t, 1, sendEarly)
+	w.electAll()
+	w.ticks(3)
+	lead, others := w.others()
+	w.cut[[2]uint64{lead.id, others[0].id}] = true
+	if err := w.propose(1, "x"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	clear(w.cut)
+	lead.store.Tick()
+	for lead.store.HasReady() {
+		w.finish(lead, w.ready(lead))
+	}
+	for m := others[0]; ; {
+		w.deliver()
+		rd := w.ready(m)
+		if len(rd.Applies) > 0 {
+			if rd.Applies[0].Durable || len(rd.Writes[0].Entries) == 0 {
+				t.Errorf("%+v of %+v", rd.Applies[0], rd.Writes[0])
+			}
+			return
+		}
+		w.finish(m, rd)
+		w.deliver()
+		w.finish(lead, w.ready(lead))
+	}
+}
