@@ -9,7 +9,8 @@ import (
 	"github.com/ffd200af/raft/tracker"
 )
 
-// appendsDue reports whether some follower is owed an append.
+// appendsDue reports whether some follower is owed an append: with entries, or only to report a
+// commit index, see commitOwed.
 func (r *raft) appendsDue() bool {
 	return r.role == StateLeader && r.members.AppendDue(r.id, r.log.LastIndex(), r.commitOwed())
 }
@@ -35,7 +36,9 @@ func (r *raft) buildAppends() error {
 			}
 		}
 	}
-	r.members.AppendDue(r.id, last, commit) // examines the members that got an append; none is owed another
+	// No append is due any more. This call notes that for each member that got one, so that
+	// appendsDue does not examine it again.
+	r.members.AppendDue(r.id, last, commit)
 	return nil
 }
 
@@ -49,8 +52,9 @@ func (r *raft) buildAppend(to uint64, pr *tracker.Progress) error {
 	}
 	prev.Term = term
 	var entries []pb.Entry
-	// An append without entries asks whether the follower has prev. The answer shows whether
-	// appends in flight were lost, and whether the logs agree up to prev.
+	// An append carries no entries if the window is full, or if probes were rejected repeatedly.
+	// Such an append still asks whether the follower has prev. The answer shows whether appends in
+	// flight were lost, and whether the logs agree up to prev.
 	if pr.TakesEntries() {
 		var err error
 		entries, err = r.log.Entries(pr.Next, r.log.LastIndex()+1, r.limits.messageBytes)
@@ -107,7 +111,8 @@ func (r *raft) handleAppend(m *pb.Message) error {
 	r.heardCommit = max(r.heardCommit, req.commit())
 	if req.prev().Index < r.log.Committed() {
 		// The append is old, or was sent before a snapshot arrived. Committed entries match every
-		// leader's log, so they are acknowledged without a look at the append's entries.
+		// leader's log, so all of them are acknowledged. The append's entries are not used: the
+		// leader sends those after the commit index again.
 		r.acknowledge(req.From, r.log.Committed(), req.commit())
 		return nil
 	}
@@ -166,9 +171,12 @@ func (r *raft) checkCommittedPrefix(req appendReq) error {
 }
 
 // acknowledge tells the leader that this log equals the leader's log up to index. The message waits
-// until everything appended so far is durable. named is the commit index in the leader's message. A
-// configuration change after that index may be committed here, and the leader may use an outdated
-// configuration. The response then names this node's last committed entry.
+// until everything appended so far is durable.
+//
+// named is the commit index in the leader's message. If a configuration change after that index is
+// committed here, the leader may use an outdated configuration, so the response also carries this
+// node's last committed entry. It does so too if Storage cannot show whether there is such a
+// change.
 func (r *raft) acknowledge(to, index, named uint64) {
 	m := r.sendOnceDurable(pb.MsgAppResp, to)
 	m.Index = index
@@ -269,7 +277,8 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 
 // reportUnreachable notes that messages to a peer are being lost. What is in flight may be lost
 // too, so the follower is probed. The probe is sent with the next entry or commit, or after the
-// follower's next sign of life. A probe at once would keep the application busy with a dead peer.
+// follower's next sign of life. If a probe were sent at once, the application would report that
+// it is lost too, and so on for as long as the peer is dead.
 func (r *raft) reportUnreachable(id uint64) {
 	if pr := r.progressOf(id); pr != nil && pr.State == tracker.StateReplicate {
 		pr.BecomeProbe()

@@ -1,10 +1,12 @@
-// Package raft keeps a log in agreement on a group of nodes. It is the core of a replicated state
-// machine, after Ongaro, "Consensus: Bridging Theory and Practice" (cited below as "thesis §n").
+// Package raft keeps the logs of a group of nodes in agreement. It is the core of a replicated
+// state machine, after Ongaro, "Consensus: Bridging Theory and Practice" (cited below as "thesis
+// §n").
 //
 // The package is a deterministic state machine. It consumes ticks, messages and proposals, and
-// returns batches of work. The application owns storage, network, clock and state machine. Only a
-// [Node] starts a goroutine; nothing reads a clock or opens a file. The same calls give the same
-// outputs, to the byte.
+// returns batches of work. The application owns storage, network, clock and state machine. One
+// goroutine of the application drives a [RawNode]. A [Node] is a RawNode that many goroutines may
+// call, and starts a goroutine of its own. Nothing reads a clock or opens a file. The same calls
+// give the same outputs, to the byte.
 //
 // The README has a first cluster that runs, and docs/tutorial builds a replicated counter in steps.
 //
@@ -40,7 +42,8 @@
 //
 // Entries and snapshots that are handed out are immutable; the application may keep them for ever.
 // With [Config.ReuseMemory], Advance takes the arrays of Ready.Messages and Ready.ReadStates back.
-// The loop above then allocates nothing, because it sends the messages before Advance.
+// A steady loop then allocates nothing but the log. The loop above may set ReuseMemory, because it
+// sends the messages before it calls Advance.
 //
 // # Errors
 //
@@ -60,7 +63,8 @@
 //
 // [RawNode.AddServer] adds a server as a learner, and promotes it when it has caught up (thesis
 // §4.2.1). A learner never campaigns, and a promoted learner campaigns only when it has applied its
-// promotion. Both grant votes when asked.
+// promotion. But a learner grants votes when asked: it may have been promoted without knowing it
+// yet.
 //
 // A leader that is no longer a voter hands over and steps down (thesis §4.2.2). Keep a removed node
 // running until the others have applied its removal: they may need its vote to elect a leader that
@@ -70,11 +74,12 @@
 //
 // [RawNode.ReadIndex] reads linearizably, on leader and followers: a round of heartbeats confirms
 // the read (thesis §6.4). With [Config.LeaseDriftTicks] the leader also holds a lease (thesis
-// §6.4.1). [RawNode.LeaseRead], and ReadIndex with [ReadOnlyLeaseBased], then need no message.
+// §6.4.1). It then answers [RawNode.LeaseRead], and ReadIndex with [ReadOnlyLeaseBased], without a
+// round. A follower's ReadIndex still asks the leader.
 //
-// Leases count ticks. Deliver each tick that is due before the messages that arrive later. That
-// includes the ticks that a time.Ticker drops while the process is paused. Configure all members
-// alike. A [Node] keeps the order itself.
+// Leases count ticks. Before you step a message, deliver all ticks that were due when the message
+// arrived. That includes the ticks that a time.Ticker drops while the process is paused. A [Node]
+// keeps this order by itself. Configure all members alike.
 //
 // # Asynchronous storage writes
 //
@@ -85,16 +90,16 @@
 // [BasicStatus.StalledTicks] shows for how long a leader's own disk has not acknowledged.
 //
 // With [Config.ReuseMemory] the array of Responses belongs to the node. The last response in it is
-// addressed to this node, and loses its Snapshot and Entries when it is stepped. The node takes the
-// array back when you step the last response of the next message to the same thread. Copy
-// Responses, or send them before that.
+// addressed to this node; stepping it clears its Snapshot and Entries. The node reuses the array
+// after you step the last response of the next message to the same thread. Send or copy the
+// responses before you step that one.
 //
 // # Recordings
 //
 // With [Config.Recording] a node records every input. The command raftscript replays a recording to
 // the byte, steps through it, and exports it as a script. Package recording describes the format,
-// and has a Ring, which keeps the end of a recording in memory. The same Config may start the node
-// again: a recording holds several lives.
+// and has a Ring, which keeps the end of a recording in memory. A restarted node may continue the
+// same recording: each start begins a new life in it.
 //
 // # Words
 //
@@ -126,7 +131,9 @@
 //   - Many groups: package multiraft, [RawNode.NextDue], [RawNode.TickN], [RawNode.MaySleep],
 //     [RawNode.TickAsleep], [RawNode.FreeBuffers].
 //   - Tests: [Config.Recording], [RawNode.SetRandomizedElectionTimeout], [Status.Seed].
-//   - [Operator], the interface of every Node for what v3.6's Node lacks; package session.
+//   - Node: [Operator]. Every Node of this package implements it. It has the calls that v3.6's Node
+//     lacks.
+//   - Clients: package session.
 //
 // # Differences from v3.6
 //
@@ -148,8 +155,8 @@
 //     message that lacks a term and could break a safety rule. [RawNode.Err] reports a quarantine.
 //   - [NewRawNode] returns an error for a log that ends before the commit index or
 //     [Config.Applied], and for a log that begins after Config.Applied.
-//   - [StartNode] and [RestartNode] cannot return an error. A Node that does not start is stopped,
-//     and its methods return the error. StartNode without peers does not start.
+//   - [StartNode] and [RestartNode] have no error result. If the node cannot start, for instance
+//     because StartNode got no peers, they return a stopped Node. Its methods return the error.
 //   - [RawNode.ProposeConfChange] returns an error for a change that could never be applied.
 //
 // Elections:
@@ -157,14 +164,14 @@
 //   - A later term alone does not restart the election timer; a sign of the leader or a granted
 //     vote does (thesis Figure 3.1). So a candidate that cannot win does not keep other nodes from
 //     campaigning.
-//   - A node also restarts the timer when it rejects a candidate whose log is more up-to-date than
-//     its own. It may have voted for itself, for instance. Otherwise a node that cannot win, but
-//     has a faster clock, could take every term from a candidate that can.
+//   - A node also restarts the timer when it rejects a candidate with a more up-to-date log, for
+//     instance because it has already voted for itself. Otherwise a node that cannot win, but has a
+//     faster clock, could take every term from a candidate that can.
 //   - A candidate leads only when its own vote is durable. With asynchronous storage writes it also
 //     asks for votes only then, and does not campaign again before that.
 //   - With PreVote, a single voter becomes a candidate at once.
-//   - A campaign that follows an undecided one asks learners too: they may know a newer
-//     configuration.
+//   - A campaign that follows an undecided one asks learners too. Their votes do not count, but
+//     their answers may show the candidate that a newer configuration is committed.
 //   - A request from an earlier term is always answered with the newer term, even without
 //     CheckQuorum and PreVote.
 //   - A node that may not campaign forgets a leader that is silent for an election timeout, and
@@ -177,7 +184,7 @@
 //
 // Replication:
 //
-//   - While Ready is not called, a leader keeps at most 16 rounds of heartbeats.
+//   - While Ready is not called, at most 16 broadcasts of heartbeats wait to be sent.
 //   - If the application never reports what became of a snapshot, the leader probes the follower
 //     after [Config.SnapshotTicks].
 //   - A follower accepts a snapshot whose configuration does not contain it: the change that adds
@@ -186,13 +193,17 @@
 //
 // Membership:
 //
-//   - A leader that is no voter in the applied configuration always steps down, and orders the best
-//     voter to campaign. [Config.StepDownOnRemoval] is not needed.
-//   - An order to campaign waits until committed configuration changes are applied.
-//   - A node becomes the only voter only when its log proves that it is not behind. Otherwise a
-//     server with a lost disk could elect itself, in an outdated configuration.
-//   - A node that starts treats the configuration changes in its log as committed, except for the
-//     last one and those of Bootstrap.
+//   - A leader that is no voter in the applied configuration always steps down. It orders a voter
+//     to campaign: of those heard from recently, the one with the highest Match.
+//     [Config.StepDownOnRemoval] is not needed.
+//   - A node that is ordered to campaign does so when it has applied all committed configuration
+//     changes. The order expires after an election timeout.
+//   - The only voter elects itself. So a node acts as the only voter only when its log proves that
+//     the node is not behind. Otherwise a server with a lost disk could elect itself, in an
+//     outdated configuration.
+//   - A leader appends a configuration change only when the one before it is committed. So a node
+//     that starts treats the changes in its log as committed, except for the last one. The changes
+//     of Bootstrap have a rule of their own, see below.
 //
 // Reads:
 //
@@ -203,8 +214,8 @@
 //   - A single voter, too, answers reads only after the first commit of its term.
 //   - [ReadOnlyLeaseBased] keeps a lease that allows for clock drift. Without a lease, a round
 //     confirms the read.
-//   - With leases, a node neither votes nor campaigns for an election timeout after a restart or
-//     after the last sign of a leader. Only a transfer overrides that.
+//   - With leases, a restart or a sign of a leader begins a pause of an election timeout. During
+//     the pause, the node neither votes nor campaigns. Only a transfer overrides that.
 //
 // Storage:
 //
@@ -215,13 +226,13 @@
 //     promises the snapshot. It is also set with a committed configuration change: other nodes
 //     learn from this one that the change is committed, and a crash must not make this node forget
 //     it.
-//   - A node starts at least in the term of its last entry or snapshot. So nothing is lost if a
-//     crash keeps the entries of a write and loses their hard state.
+//   - A node starts in the term of its last entry or snapshot, if its hard state has an earlier
+//     one. So nothing is lost if a crash keeps the entries of a write and loses their hard state.
 //
 // Bootstrap:
 //
 //   - The entries of [RawNode.Bootstrap] commit together, once all are durable and a later entry
-//     proves the list complete. They come in one batch, whatever its size, and take effect
+//     shows where the list ends. They come in one batch, whatever its size, and take effect
 //     together.
 //   - A leader sends no snapshot that ends within these entries.
 //   - Bootstrap completes a torn first write.

@@ -46,8 +46,9 @@ func (r *raft) step(m *pb.Message) error {
 	return nil
 }
 
-// namesTerm reports whether the term rule applies to m. A forwarded proposal or read belongs to no
-// term: the leader may change while it is under way.
+// namesTerm reports whether m carries the term of its sender, to which the term rule applies. Some
+// messages may lack a term, see mayBeTermless. A forwarded proposal or read belongs to no term: the
+// leader may change while the message is under way.
 func namesTerm(m *pb.Message) bool {
 	return m.Term != 0 && !IsLocalMsgTarget(m.From) && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex
 }
@@ -60,8 +61,9 @@ func refusal(m *pb.Message, err error) error {
 	return &MessageError{Type: m.Type, From: m.From, To: m.To, Err: err}
 }
 
-// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A presumed
-// leader is replaced by a leader whose message carries the term, see presumeLeader.
+// checkLeader refuses a second leader of this term (Election Safety, thesis §3.4). A leader that is
+// only presumed, because its messages lacked a term, is no reason to refuse one whose message
+// carries the term. See presumeLeader.
 func (r *raft) checkLeader(m *pb.Message) error {
 	if isFromLeader(m.Type) && m.Term == r.term && m.From != None &&
 		r.lead != None && r.lead != m.From && !r.leadPresumed {
@@ -70,9 +72,10 @@ func (r *raft) checkLeader(m *pb.Message) error {
 	return nil
 }
 
-// presumeLeader reports whether m may come from the leader of this term. A message without a term
-// may come from an earlier leader. If no leader is known, its sender is presumed to be the leader
-// until a message that carries the term shows who is.
+// presumeLeader reports whether m may come from the leader of this term. A message without a term,
+// such as a heartbeat of a transport that leaves the term out (see mayBeTermless), may come from an
+// earlier leader. If no leader is known, this node presumes that the sender leads, until a message
+// that carries the term shows who leads.
 func (r *raft) presumeLeader(m *pb.Message) bool {
 	if m.Term != 0 {
 		r.leadPresumed = r.leadPresumed && m.From == None
@@ -99,7 +102,7 @@ func (r *raft) checkTermZero(m *pb.Message) error {
 	case pb.MsgApp:
 		id = appendReq{m}.prev()
 		if id.Index == 0 && len(m.Entries) > 0 {
-			id = raftlog.IDOf(&m.Entries[0]) // terms never decrease along a log
+			id = raftlog.IDOf(&m.Entries[0]) // if it has a term, so have the entries after it
 		}
 	case pb.MsgSnap:
 		id = snapshotID(m.Snapshot)
@@ -107,6 +110,8 @@ func (r *raft) checkTermZero(m *pb.Message) error {
 	if id.Index == 0 || id.Term != 0 {
 		return nil
 	}
+	// A leader's log holds the same committed entries, and terms never decrease along a log. So a
+	// committed entry with a term, at or before id, shows that id has a term too.
 	if term, ok := r.log.Term(min(id.Index, r.log.Committed())); ok && term != 0 {
 		return fmt.Errorf("%w: entry %d without a term, term %d here", ErrMalformed, id.Index, term)
 	}
@@ -120,9 +125,10 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	if m.Term < r.term {
 		traceReceive(r, m)
 		if isVoteAnswer(m) {
-			// The answer decides no election any more. But the entry that it names is committed in
-			// every term. A sender that is no voter may stay in its term for ever, and never name
-			// the entry in a later term.
+			// The answer is too late to decide an election. But it also names an entry that its
+			// sender knows to be committed (committedOf), and that entry is committed in every
+			// term. A sender that is no voter may stay in its term for ever, and never name the
+			// entry in a later term.
 			_ = r.hearAnswer(m) // an error has quarantined the node
 		}
 		r.answerStale(m)
@@ -138,7 +144,7 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 			return true // it only asks about the later term
 		}
 	case m.Type == pb.MsgPreVoteResp && !m.Reject:
-		return true // the later term begins with the vote itself
+		return true // a grant names the term of the campaign to come; this node is not in it yet
 	}
 	traceReceive(r, m)
 	lead := None
@@ -149,14 +155,16 @@ func (r *raft) applyTermRule(m *pb.Message) bool {
 	return true
 }
 
-// isVoteAnswer reports whether m answers a candidate. This node's own vote, which the append thread
-// returns, is an answer that names no committed entry.
+// isVoteAnswer reports whether m answers a candidate. With asynchronous storage writes, a
+// candidate's vote for itself is such an answer too: the append thread returns it. That vote names
+// no committed entry.
 func isVoteAnswer(m *pb.Message) bool {
 	return m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp
 }
 
 // answerStale answers a request from an earlier term with this node's term. So an old leader steps
-// down, and an old candidate or pre-candidate can campaign in a later term.
+// down, and an old candidate or pre-candidate can campaign in a later term. If the candidate's log
+// is more up-to-date than this one, giveWay also leaves it the time to do so.
 func (r *raft) answerStale(m *pb.Message) {
 	switch m.Type {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
@@ -240,6 +248,8 @@ func (r *raft) routeToLeader(m *pb.Message) error {
 	case pb.MsgHeartbeatResp:
 		return r.handleHeartbeatResp(m, pr)
 	case pb.MsgVoteResp:
+		// A vote comes too late for a leader. But a node that cannot obey the leader's order to
+		// campaign says so with this type.
 		if refusesTransfer(m) {
 			r.hearTransferRefusal(m.From)
 		}
