@@ -100,8 +100,12 @@ func writePicture(opts *showOptions, p *picture.Picture, stdout io.Writer) error
 	var out bytes.Buffer
 	var err error
 	switch groups := p.Groups(); {
-	case opts.group == 0 && opts.svg && len(groups) > 1 || opts.group != 0 && !slices.Contains(groups, opts.group):
-		return fmt.Errorf("-group has to be one of %d", groups)
+	case opts.group != 0 && groups[0] == 0:
+		return errors.New("there are no groups: leave -group out")
+	case opts.group == 0 && opts.svg && len(groups) > 1:
+		return fmt.Errorf("an image is of one group: name one of %d with -group", groups)
+	case opts.group != 0 && !slices.Contains(groups, opts.group):
+		return fmt.Errorf("there is no group %d: -group has to be one of %d", opts.group, groups)
 	case opts.group != 0:
 		p = p.OfGroup(opts.group)
 	}

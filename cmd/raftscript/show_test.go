@@ -58,6 +58,14 @@ func TestShowDrawsAGroup(t *testing.T) {
 	}
 }
 
+func TestShowOfAScriptWithoutGroupsTakesNoGroup(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"show", "-group", "1", filepath.Join("..", "..", "testdata", "election.txt")}, &stdout, &stderr)
+	if status != exitBad || !strings.Contains(stderr.String(), "there are no groups") {
+		t.Errorf("status %d, errors %s", status, stderr.String())
+	}
+}
+
 func TestShowDrawsACutBetweenStores(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"show", "-svg", filepath.Join("..", "..", "testdata", "multiraft", "leader_is_taken_away.txt")}, &stdout, &stderr)
