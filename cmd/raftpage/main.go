@@ -17,7 +17,7 @@
 // messages one by one. The page says what the cluster waits for ("entry 7 is on the disks of 2 of
 // 5, needs 3"), and checks the safety properties after each step.
 //
-// Time passes in beats, in which messages arrive, clocks tick and nodes work. It can be paused,
+// Time passes in ticks. In each, messages arrive, nodes work, and clocks go on. Time can be paused,
 // stepped and wound back. A run is a list of commands in the script language of package rafttest,
 // so what is played back is exact. Save writes the run as a script that "go run ./cmd/raftscript
 // FILE" replays; Open reads such a script, and the stories in testdata. Package run documents the
