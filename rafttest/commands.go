@@ -36,10 +36,9 @@ func commands() map[string]handler {
 		"compact":             handleCompact,
 
 		// disks.go
-		"force-disk":      handleForceDisk,
-		"save-snapshot":   onNode((*InteractionEnv).saveSnapshot),
-		"report-snapshot": handleReportSnapshot,
-
+		"force-disk":          handleForceDisk,
+		"save-snapshot":       onNode((*InteractionEnv).saveSnapshot),
+		"report-snapshot":     handleReportSnapshot,
 		"force-configuration": handleForceConfiguration,
 
 		// failing.go

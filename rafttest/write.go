@@ -43,7 +43,7 @@ func StepCommand(m *pb.Message, at uint64) string {
 }
 
 // EntryLine returns an entry as step and force-disk read it. A change of the configuration is
-// rendered with its transition, or as its bytes where it has more to it.
+// rendered with its transition, or as its bytes where the text does not say all.
 func EntryLine(e *pb.Entry) string {
 	line := raft.DescribeEntry(*e, nil)
 	if e.Type == pb.EntryNormal || len(e.Data) == 0 {

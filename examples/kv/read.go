@@ -300,6 +300,7 @@ func (q *readQueue) wait(ctx context.Context, as consistency) (*readBatch, error
 // many. Others wait for a place until their time is over.
 const maxLooks = 256
 
+// lookWithin is look, after a wait for a place. The context bounds the wait.
 func (s *store) lookWithin(ctx context.Context, mode readMode, look look) (outcome, error) {
 	select {
 	case s.looks <- struct{}{}:

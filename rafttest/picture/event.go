@@ -25,8 +25,8 @@ type Picture struct {
 	Title, Header string
 	// Nodes are the ids of all nodes, in the order of their lanes.
 	Nodes []uint64
-	// Lane is what a lane stands for, if that is not a node: a store, which has a node of each
-	// group.
+	// Lane is a word for what a lane stands for, if that is not a node: a store, which has a node
+	// of each group.
 	Lane     string
 	Events   []Event
 	Messages []Message

@@ -47,6 +47,7 @@ func TestANilRecorderTakesDownNothing(t *testing.T) {
 	r.Partition(nil)
 	r.Watch(&property.Event{})
 	r.Shows(&property.Node{Up: true}, false)
+	NewRecorder().Remark("x") // there is no message
 	r.Lane("")
 	r.Asleep(1, true)
 	r.Stop(1, "x")

@@ -47,7 +47,7 @@ func (r *Recorder) Title(title, header string) {
 	}
 }
 
-// Lane says what a lane stands for, if that is not a node.
+// Lane says in one word what a lane stands for, if that is not a node.
 func (r *Recorder) Lane(name string) {
 	if r != nil {
 		r.p.Lane = name
@@ -268,7 +268,7 @@ func (r *Recorder) lose(m Message) {
 
 // Remark says what the message that was sent last means to the driver.
 func (r *Recorder) Remark(text string) {
-	if r != nil {
+	if r != nil && len(r.p.Messages) > 0 {
 		m := &r.p.Messages[len(r.p.Messages)-1]
 		m.Text = m.Type + ", " + text
 	}

@@ -14,7 +14,7 @@ var ErrFailed = errors.New("sim: a property is broken")
 // Failure is a run that broke a property of package property. The properties are checked after
 // every event, for what the event has changed: all but Progress and Durability, and Invariants on
 // every fourth seed and at the end of the others. The same Config gives the same Failure again, and
-// Shrink makes it small.
+// Shrink minimises it.
 type Failure struct {
 	Seed     uint64
 	Event    uint64 // the number of the event that broke it, from 1

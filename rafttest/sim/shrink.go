@@ -9,7 +9,7 @@ import (
 	"github.com/ffd200af/raft/rafttest/property"
 )
 
-// Shrunk is a failure made small: a list of actions on the cluster, without time and chance, that
+// Shrunk is a minimised failure: a list of actions on the cluster, without time and chance, that
 // breaks the same property.
 type Shrunk struct {
 	// Failure is the one that the actions lead to; its Trace is all of them.

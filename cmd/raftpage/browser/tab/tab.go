@@ -138,7 +138,10 @@ func (b *Tab) until(what string, f func() bool) {
 	for tries := 0; !f(); tries++ {
 		if tries > 200 && time.Now().After(deadline) {
 			b.Shoot("failed")
-			b.T.Fatalf("not in time: %s\n%s\n%v", what, b.Text("body"), b.errors)
+			body := b.Text("body")
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.T.Fatalf("not in time: %s\n%s\n%v", what, body, b.errors)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
