@@ -257,7 +257,6 @@ func (r *raft) handleAcknowledgement(resp appendResp, pr *tracker.Progress) {
 		// The follower may have got a snapshot from elsewhere. What counts is that its log now
 		// reaches this one's first entry.
 		if pr.Match+1 >= r.log.First() {
-			pr.BecomeProbe()
 			pr.BecomeReplicate()
 		}
 	case tracker.StateReplicate:
