@@ -12,6 +12,7 @@ import (
 // entry of the leader's term after it.
 func (r *raft) advanceCommit() bool {
 	index := r.members.Committed()
+	// The next change must not be committed before the earlier one is in effect, see changesOut.
 	if r.hasChangesOut() && r.pendingConfIndex > r.log.Committed() {
 		index = min(index, r.pendingConfIndex-1)
 	}
@@ -25,16 +26,16 @@ func (r *raft) advanceCommit() bool {
 		return false
 	}
 	if r.log.Committed() < index {
-		r.openPostponed().first = true // the first configuration holds the commit index back
+		r.openPostponed().first = true // commitTo waits for the whole first configuration
 	}
 	traceCommit(r)
 	return true
 }
 
 // commitOwed returns the commit index that the leader owes its followers: an append is due to one
-// that was told less, even if there is no entry to send. With Config.DeferCommit, that is only the
-// part up to the last configuration change: a member that is removed gets no later message. The
-// rest goes out with whatever is sent next.
+// that was told less, even if there is no entry to send. With Config.DeferCommit, the leader owes
+// it only up to the last configuration change: a member that the change removes gets no message
+// later. A higher commit index goes out with whatever is sent next.
 func (r *raft) commitOwed() uint64 {
 	if r.limits.defersCommit() {
 		return min(r.log.Committed(), r.pendingConfIndex)
@@ -52,8 +53,8 @@ func (r *raft) advanceOwnMatch() {
 }
 
 // commitFromLeader moves the commit index to index, which the leader of this term reports, as far
-// as commitReported allows. A log that holds an entry of the leader's term proves that it is not
-// behind, see alone.go.
+// as commitReported allows. An entry of the leader's term in the durable log proves that this node
+// is not behind, in the sense of alone.go.
 func (r *raft) commitFromLeader(index uint64) error {
 	if index <= r.log.Committed() {
 		return nil
@@ -72,9 +73,9 @@ func (r *raft) nameCommit() []byte {
 }
 
 // commitReported moves the commit index to index, which another node reports as committed, as far
-// as beforeAlone allows. proof says that this log is not behind, see alone.go. commitReported
-// postpones the report if Storage cannot give the changes now, or if the first configuration holds
-// it back.
+// as beforeAlone allows. proof reports whether it is proven that this node is not behind, see
+// alone.go. commitReported postpones the report if Storage cannot give the configuration changes
+// now, or if commitTo waits for the whole first configuration.
 func (r *raft) commitReported(index uint64, proof bool) error {
 	if err := r.log.CheckCommit(index); err != nil {
 		return err
@@ -91,14 +92,15 @@ func (r *raft) commitReported(index uint64, proof bool) error {
 		return err
 	}
 	if r.log.Committed() < limit {
-		r.postponeCommit(limit, proof) // the first configuration holds it back
+		r.postponeCommit(limit, proof) // commitTo waits for the whole first configuration
 	}
 	return nil
 }
 
 // resumeCommit acts on the postponed reports. What a report names is committed for ever, even if
-// the node that made the report is gone. A proof is void if a leader has since reported a commit
-// index that this log does not reach, see alone.go. An error has quarantined the node.
+// the node that made the report is gone. The proof of a report is void if a leader has since
+// reported a commit index that this log does not reach, see alone.go. If resumeCommit returns an
+// error, it has quarantined the node.
 func (r *raft) resumeCommit() error {
 	p := r.postponed
 	if p == nil {
@@ -124,8 +126,8 @@ func (r *raft) resumeCommit() error {
 	return nil
 }
 
-// resumeFirst tries again to commit the first configuration, or on a leader what it held back. An
-// error has quarantined the node.
+// resumeFirst tries again to commit the first configuration. On a leader, it tries again to commit
+// what waited for the first configuration. If it returns an error, the node is quarantined.
 func (r *raft) resumeFirst() error {
 	if r.role == StateLeader {
 		r.advanceCommit()

@@ -25,9 +25,9 @@ type CampaignType string
 // None is the id of no node: no leader, no vote.
 const None uint64 = 0
 
-// Config holds what a node needs to start. NewRawNode reads it only once. As in v3.6 it fills in
-// MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxInflightBytes and Logger where they are
-// zero. DefaultConfig returns a Config for common use.
+// Config holds what a node needs to start. NewRawNode reads it only once. As in etcd/raft v3.6,
+// NewRawNode sets MaxCommittedSizePerReady, MaxUncommittedEntriesSize, MaxInflightBytes and Logger
+// in it where they are zero. DefaultConfig returns a Config for common use.
 type Config struct {
 	// ID is this node's identity in the cluster: not None, not one of the local
 	// storage threads, never reused by another node or by this one with an older disk.
@@ -68,7 +68,7 @@ type Config struct {
 	// save reads of Storage for followers that are slightly behind. 0 means none.
 	MaxCachedEntriesSize uint64
 	// MaxInflightMsgs limits the appends in flight to one follower, in messages.
-	// The memory of the window is taken when a follower first uses it.
+	// Memory for them is allocated as a follower needs it, not in advance.
 	MaxInflightMsgs int
 	// MaxInflightBytes limits the appends in flight to one follower, in bytes of
 	// payload. It must not be smaller than MaxSizePerMsg. 0 means no limit.
@@ -76,8 +76,8 @@ type Config struct {
 
 	// DeferCommit makes a leader send a new commit index with its next append or heartbeat, and not
 	// in an append of its own. That saves up to half of all messages. A follower may apply an entry
-	// up to HeartbeatTick later. Reads do not wait for that: an answer to a follower's read is
-	// followed by the commit index. Nor do configuration changes.
+	// up to HeartbeatTick later. Reads do not wait for that: after its answer to a follower's read,
+	// the leader sends the commit index at once. Nor do configuration changes wait.
 	DeferCommit bool
 
 	// CheckQuorum makes a leader step down when it has not heard from a quorum for
@@ -95,12 +95,12 @@ type Config struct {
 	// next Ready. One more read is dropped, see Ready.DroppedReads. The memory is taken when it is
 	// used. 0 means 65,536.
 	MaxPendingReads int
-	// LeaseDriftTicks is the margin of leases for clock drift: a lease is only good as long as, in
-	// ElectionTick ticks of the leader, no voter's clock gains more than this many ticks on it.
-	// Setting it turns leases on (thesis §6.4.1), and needs CheckQuorum: the leader keeps a lease,
-	// see RawNode.LeaseRead, and voters promise not to support another node meanwhile. All members
-	// have to be configured alike. 0 means no leases, and with ReadOnlyLeaseBased a tenth of
-	// ElectionTick, at least 1.
+	// LeaseDriftTicks is the margin of leases for clock drift. Leases are safe only if no voter's
+	// clock gains more than this many ticks on the leader's clock within ElectionTick of the
+	// leader's ticks. Setting it turns leases on (thesis §6.4.1), and needs CheckQuorum: the leader
+	// keeps a lease, see RawNode.LeaseRead, and voters promise not to support another node
+	// meanwhile. All members have to be configured alike. 0 means no leases. With
+	// ReadOnlyLeaseBased, 0 means a tenth of ElectionTick, at least 1.
 	LeaseDriftTicks int
 
 	// Logger gets the node's log lines. nil means the default logger.
@@ -128,7 +128,8 @@ type Config struct {
 	// Seed seeds the generator from which election timeouts are drawn, together with ID, so that
 	// nodes may share a seed. With the same seed, the same calls give the same outputs to the byte.
 	// 0 draws a seed; Status reports the one in use. With a fixed seed, never reuse a read context
-	// across restarts: a delayed answer could match it, and answer the reads before it too.
+	// across restarts: a delayed answer from before the restart could match a new read with the
+	// same context. Such an answer would also answer the reads that were asked before that read.
 	Seed uint64
 
 	// Recording, if not nil, gets every input of the node, one record in each Write. The command
@@ -146,9 +147,9 @@ type Config struct {
 	// with AsyncStorageWrites ignores ReuseMemory. DefaultConfig leaves it off.
 	ReuseMemory bool
 
-	// CatchUpRounds is how many rounds of replication a leader waits for a learner to catch up, for
-	// AddServer and AwaitCatchUp, and how many election timeouts without any progress
-	// (thesis §4.2.1). 0 means 10.
+	// CatchUpRounds limits how long AddServer and AwaitCatchUp wait for a learner to catch up
+	// (thesis §4.2.1): for this many rounds of replication, or for this many election timeouts
+	// without any progress. 0 means 10.
 	CatchUpRounds int
 
 	// SnapshotTicks bounds how long a follower stays in StateSnapshot without a
@@ -172,8 +173,8 @@ const (
 
 // DefaultConfig returns a Config for common use: ten ticks of election timeout,
 // pre-vote and check-quorum on, appends of up to 1 MiB, 256 of them or 64 MiB in
-// flight per follower, and a bound of 1 GiB on the uncommitted tail. A tick of
-// 100 ms suits a local network.
+// flight per follower, and a bound of 1 GiB on a leader's entries that are not
+// applied yet. A tick of 100 ms suits a local network.
 func DefaultConfig(id uint64, storage Storage) *Config {
 	return &Config{
 		ID:                        id,

@@ -10,13 +10,14 @@ import (
 // more. So a program with many groups need not call Tick on each of them:
 //
 //	now  1  2  3  ...  due-1  due
-//	     |-- clocks only --|   an election, a heartbeat, a check, another attempt
+//	     |-- clocks only --|   an election, a heartbeat, a check, a retry
 //
-// The clocks are raft.clock, electionElapsed, the leader's heartbeatElapsed, transferElapsed,
-// stalledTicks with stalledAt, the silence of learners with their last answers, and the age of
-// configuration changes that were handed out and are not applied. Each mechanism that counts ticks
-// has a line in untilDue and, if it has its own counter, one in passTicks. What tick does and
-// untilDue leaves out would happen too late.
+// The clocks of every node are raft.clock, electionElapsed, and the age of configuration changes
+// that are out (changesOut.ticks). A leader also has heartbeatElapsed, transferElapsed, and the
+// time for which its disk has acknowledged nothing (stalledTicks). For each learner it counts how
+// long the learner has been silent and idle (catchUp). Each mechanism that counts ticks has a line
+// in untilDue. If it has its own counter, it also has a line in passTicks. If untilDue leaves out a
+// mechanism, the mechanism acts too late.
 
 // neverDue is the distance of a tick that never comes.
 const neverDue = math.MaxUint64
@@ -43,7 +44,8 @@ func (r *raft) tickN(n uint64) {
 // least 1.
 func ticksUntil(elapsed, limit int) uint64 { return uint64(max(limit-elapsed, 1)) }
 
-// countedUntil is ticksUntil for counters that stop before neverTicks.
+// countedUntil is ticksUntil for a counter that stops at neverTicks-1. It returns neverDue if the
+// counter cannot reach the limit.
 func countedUntil(elapsed uint32, limit int) uint64 {
 	if limit >= neverTicks {
 		return neverDue
@@ -51,11 +53,12 @@ func countedUntil(elapsed uint32, limit int) uint64 {
 	return ticksUntil(int(elapsed), limit)
 }
 
-// untilDue returns after how many ticks one may do more than count. It is 1 if that is the next
-// tick. In a state that ends soon by itself, that tick may only count.
+// untilDue returns the number of the next tick, counted from 1, that may do more than advance
+// clocks. It may be too low, but never too high. In some states that end soon, such as the catch-up
+// of a learner, it is simply 1.
 func (r *raft) untilDue() uint64 {
 	if r.log.MayRest() || r.outbox.mayRest() || r.async.mayRest() {
-		return 1
+		return 1 // the next tick frees memory
 	}
 	due := r.untilPostponedDue()
 	if r.role == StateLeader {
@@ -71,23 +74,23 @@ func (r *raft) untilDue() uint64 {
 	return due
 }
 
-// untilPostponedDue covers what is tried again at each tick, and changes that were handed out and
-// are not in effect.
+// untilPostponedDue covers what is tried again at each tick, and configuration changes that are
+// out, see changesOut.
 func (r *raft) untilPostponedDue() uint64 {
 	p := r.postponed
 	switch {
 	case p == nil:
 		return neverDue
 	case p.lasting != lasting{out: p.out}:
-		return 1
+		return 1 // something other than changes is postponed, and the next tick tries it again
 	case r.agesChangesOut():
 		return ticksUntil(int(p.out.ticks), r.limits.electionTicks())
 	}
 	return neverDue
 }
 
-// untilLeaderDue covers the clocks of a leader. A leader without other members has heartbeats too:
-// they are rounds of reads and leases.
+// untilLeaderDue covers the clocks of a leader. A leader without other members needs the ticks of
+// heartbeats too: each starts a round, for reads and leases.
 func (r *raft) untilLeaderDue() uint64 {
 	election := r.limits.electionTicks()
 	due := countedUntil(uint32(r.heartbeatElapsed), r.limits.heartbeatTicks())
@@ -101,14 +104,14 @@ func (r *raft) untilLeaderDue() uint64 {
 	return due
 }
 
-// areLearnersSteady reports whether ticks only count how long learners have been silent: each has
-// had the whole log since the last tick, and nobody waits for it.
+// areLearnersSteady reports whether ticks only count how long learners have been silent. That is so
+// if each learner already had the whole log at the last tick, and nobody waits for the learner.
 func (r *raft) areLearnersSteady() bool {
 	all := r.catching.all()
 	for i := range all {
 		c := &all[i]
 		if c.wait != nobodyWaits || c.State != CaughtUp {
-			return false // a server that is no member yet is waited for
+			return false // always for a server that is no member yet: AddServer waits for it
 		}
 		match := r.members.Progress(r.members.Find(c.ID)).Match
 		if match < r.log.LastIndex() || match > c.seen {
@@ -151,7 +154,7 @@ func (r *raft) passCatchUp(c *catchUp, pr *tracker.Progress, n uint64) {
 	c.silent += int(n)
 }
 
-// pass adds n ticks to a counter that stops before neverTicks.
+// pass adds n ticks to a counter that stops at neverTicks-1.
 func pass(elapsed uint32, n uint64) uint32 {
 	if elapsed >= neverTicks-1 {
 		return elapsed

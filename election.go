@@ -9,7 +9,9 @@ import (
 )
 
 // campaign starts an election, with a pre-vote first if Config.PreVote is set (thesis §9.6). It
-// does nothing on a leader, on a node that is no voter, and where readyToCampaign forbids it.
+// does nothing on a leader and on a node that is no voter. Nor does it start an election in three
+// cases. With asynchronous storage writes, this node's vote for itself may not be durable yet. The
+// node may keep a promise to a leader, see lease.go. Or readyToCampaign forbids it.
 func (r *raft) campaign() error {
 	if r.role == StateLeader || !r.isVoter {
 		r.logger.Debugf("%x does not campaign: %s, voter %t", r.id, r.role, r.isVoter)
@@ -26,8 +28,8 @@ func (r *raft) campaign() error {
 	if ready, err := r.readyToCampaign(); err != nil || !ready {
 		return err
 	}
-	// A learner that knows a newer configuration does not campaign, so it has to be asked. A
-	// campaign that follows an undecided one asks learners too.
+	// Perhaps only a learner knows that a newer configuration is committed, and learners do not
+	// campaign. So if the last campaign ended without a decision, this one asks learners too.
 	undecided := r.role != StateFollower
 	if !r.preVote {
 		return r.campaignForVotes("", undecided)
@@ -44,9 +46,10 @@ func (r *raft) campaign() error {
 //
 // Without asynchronous storage writes, the requests are in the Ready with the hard state that holds
 // the vote. With asynchronous storage writes, the requests wait until the vote and the log that
-// they name are durable. A node whose disk is stuck cannot use the votes of others, and would keep
-// other candidates from getting them in this term. After a crash, such a node might also campaign
-// in the same term again, with a shorter log (thesis §3.8).
+// they name are durable, for two reasons. A node whose disk is stuck cannot use the votes of
+// others, and would keep other candidates from getting them in this term. And after a crash the
+// node might campaign in the same term again with a shorter log. Votes that were granted to the
+// longer log would then count for the shorter one (thesis §3.8).
 func (r *raft) campaignForVotes(context string, learners bool) error {
 	r.becomeCandidate()
 	if r.async != nil {
@@ -58,10 +61,10 @@ func (r *raft) campaignForVotes(context string, learners bool) error {
 }
 
 // readyToCampaign reports whether this node could lead if it won. It could not while a snapshot is
-// not durable, or when a counter is about to wrap. It must not while its configuration may be
-// outdated: a configuration change is committed and not applied, or a postponed report may commit
-// one. A quorum of an outdated configuration could elect a leader besides that of the active
-// configuration.
+// not durable, or when the term or the last index is about to overflow. It must not while its
+// configuration may be outdated. That is so if a committed configuration change is not applied, or
+// if a postponed report (see postponed) may commit one. Otherwise the outdated and the newer
+// configuration could elect two leaders (thesis §4.1).
 func (r *raft) readyToCampaign() (bool, error) {
 	if r.log.Restores() || r.term+1 >= raftlog.MaxCounter || r.log.LastIndex()+1 >= raftlog.MaxCounter {
 		return false, nil
@@ -85,9 +88,10 @@ func (r *raft) readyToCampaign() (bool, error) {
 }
 
 // requestVotes asks every voter, of both halves of a joint configuration, and if learners is set,
-// every learner. Context is contextTransfer if the leader has ordered the campaign. The target of
-// such an order has the leader's whole log, so it need not name a committed entry. Otherwise
-// context is empty, and the requests name this node's last committed entry.
+// every learner. Context is contextTransfer if the leader has ordered the campaign, and empty
+// otherwise. Only requests with an empty context name this node's last committed entry, see
+// learnCommit. A node that was ordered to campaign has the leader's whole log, and need not name
+// one.
 func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learners bool) {
 	last := r.log.Last()
 	about := []byte(context)
@@ -107,14 +111,14 @@ func (r *raft) requestVotes(t pb.MessageType, term uint64, context string, learn
 	}
 }
 
-// handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). The term rule has been
-// applied. So a request for a vote is of this node's term. A request for a pre-vote may be of a
-// later term, in which this node cannot have voted yet. Learners vote too: they may have been
-// promoted without knowing it yet.
+// handleVoteReq answers a candidate (thesis Figure 3.1, RequestVote). After applyTermRule, a
+// request for a vote is of this node's term. A request for a pre-vote may be of a later term, in
+// which this node cannot have voted yet. Learners vote too: they may have been promoted without
+// knowing it yet.
 func (r *raft) handleVoteReq(m *pb.Message) error {
 	req := voteReqOf(m)
 	if r.hasPromised() && !req.transfer {
-		return nil // the term may be later than the promise; that does not end the promise
+		return nil // a promise that was given in an earlier term still binds
 	}
 	if _, err := r.learnCommit(req.committed); err != nil {
 		return err
@@ -140,14 +144,14 @@ func (r *raft) handleVoteReq(m *pb.Message) error {
 }
 
 // giveWay restarts the election timer after this node has rejected a candidate whose log is more
-// up-to-date than its own. The node has voted for itself in that term, or is in a later term. The
-// candidate will not vote for this node, but may win with this node's vote. A granted vote restarts
-// the timer for the same reason.
+// up-to-date than its own. This node had already voted in the candidate's term, or is in a later
+// term. In the next election the candidate can get this node's vote, but not the other way round.
+// So the candidate should campaign first. A granted vote restarts the timer for the same reason.
 //
 // Otherwise a node with a shorter log and a faster clock could campaign first in every term. The
 // node with the most up-to-date log of a live majority would then never get its vote. That happens
-// when the candidate does not learn of these terms: this node may not know that the candidate is a
-// member.
+// if the faster node does not know that the other one is a member. It sends the other one no vote
+// requests, so the other one learns of each new term too late.
 func (r *raft) giveWay(req voteReq) {
 	last := r.log.Last()
 	if r.lead == None && req.last != last && req.upToDate(last) {
@@ -166,19 +170,20 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 }
 
 // Configurations take effect when they are applied, so some nodes may know that a change is
-// committed while others do not. That could block every election. A candidate may need the vote of
-// a removed node. A node with the longest log may not know that it is a voter; then no other node
-// can win, and it does not campaign. Or a node with the longest log may not know of a removal, and
-// need the vote of a dead node.
+// committed while others do not. That could block every election. Suppose that every quorum of live
+// nodes includes the node with the longest log, so that no other node can win. That node may not
+// know that it is a voter, and so not campaign. Or it may not know of a removal, and need the vote
+// of a removed or a dead node.
 //
-// So every message about votes names the last entry that its sender knows to be committed:
-// requests, grants and rejections, of this term or an earlier one. An entry that is committed
-// anywhere is committed for ever. A node that has the entry may commit everything up to it (Log
-// Matching, thesis §3.5).
+// So every vote request, grant and rejection names the last entry that its sender knows to be
+// committed. The receiver of a grant or a rejection acts on that entry even if the message is of an
+// earlier term. An entry that is committed anywhere is committed for ever. A node that has the
+// entry may commit everything up to it (Log Matching, thesis §3.5).
 //
-// An acknowledgement names that entry too, if its sender knows of a committed configuration change
-// after the commit index of the leader's append. Such a leader was elected in an outdated
-// configuration, and the quorum of that configuration may have died since.
+// A follower that acknowledges an append may know of a committed configuration change beyond the
+// append's commit index. Then its acknowledgement names that entry too. The leader may have been
+// elected in an outdated configuration, whose quorum may have died since. Then it cannot commit the
+// change by counting acknowledgements.
 //
 // This is why a live majority elects a leader. Let C be the newest configuration that a live node K
 // knows to be committed. Let the live voters of C be a quorum of C. Of these voters, let B have the
@@ -188,12 +193,16 @@ func (r *raft) answerCandidate(t pb.MessageType, to uint64, grant bool) *pb.Mess
 //
 //   - K is a voter of C. Then K campaigns in C and asks B.
 //   - K is no voter of C, but a member of the configuration before C. That configuration is active
-//     at B: a leader appends a change only when the change before it is committed, so B has learnt
-//     that all changes but the last one are committed (thesis §4.1). B commits them as soon as its
-//     Storage can give them, and does not campaign before that. If B is a voter in that
-//     configuration, B campaigns and K answers; if K is a learner, it is asked after an undecided
-//     campaign. If B is no voter in it, the other live voters of C are. They learn of the change
-//     from K in the same way, and then ask B.
+//     at B. A leader appends a change only when the change before it is committed (thesis §4.1), so
+//     the append that brought B the change to C also reported all earlier ones as committed. B does
+//     not campaign until its Storage can give these changes and they are applied. If B is a voter
+//     in that configuration, B campaigns and K answers; if K is a learner, it is asked after an
+//     undecided campaign. If B is no voter in it, another live voter of C is, and has the change: a
+//     quorum of that configuration has committed it, and overlaps the live quorum of C. That node
+//     learns of the change from K in the same way, and then asks B.
+//   - K is a learner that C has added. Then K need not be asked: the configuration before C has a
+//     live quorum too. The change to C leaves the voters as they are, or begins a joint
+//     configuration, one half of which is the configuration before C.
 
 // learnCommit commits up to id, which another node knows to be committed. It does so only if this
 // log has id, and a configuration change at or before id that is not committed here. Without such a
@@ -209,6 +218,8 @@ func (r *raft) learnCommit(id raftlog.EntryID) (bool, error) {
 		return false, nil // other nodes will report the entry again
 	}
 	if err == nil && change {
+		// If the durable log reaches heardCommit, this node is proven not to be behind, see
+		// alone.go.
 		err = r.commitReported(id.Index, r.log.Stable() >= r.heardCommit)
 	}
 	if err != nil {

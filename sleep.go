@@ -6,11 +6,12 @@ import (
 )
 
 // A group may sleep when its members only exchange heartbeats. A program that watches its processes
-// by other means, as package multiraft does, need not send them: a message between two processes
-// can stand for the heartbeats, or for the answers, of all groups that both know to sleep.
+// by other means, as package multiraft does, need not send them. One message between two processes
+// can stand for the heartbeats, or for the answers, of all groups that both processes know to be
+// asleep.
 // TickAsleep then makes up for the time that a member was asleep:
 //
-//	asleep at |<-- a heartbeat and its answers in each tick -->| awake, ticks as usual
+//	falls asleep |<-- as if with heartbeats and answers -->| awake, ticks as usual
 //
 // Nothing else happens in a group at rest, so only clocks change, and what a leader notes of its
 // members' answers.
@@ -18,10 +19,10 @@ import (
 // MaySleep reports whether the clock of this node may stop, because its group needs no ticks. A
 // leader may sleep when every member has acknowledged the whole log, and the log is committed,
 // applied and durable here. No read, transfer, configuration change, snapshot or wait for a learner
-// may be under way, and no Ready may be due. A follower may sleep when it knows the leader and the
-// same holds for its own log and work. A follower may lack entries that it has not heard of. So the
-// program must compare the leader's term and commit index with the follower's. A candidate never
-// sleeps.
+// may be under way, and no Ready may be due. A follower may sleep when it knows the leader, its own
+// log is committed, applied and durable, and nothing is under way on it. A follower may lack
+// entries that it has not heard of. So the program must compare the leader's term and commit index
+// with the follower's. A candidate never sleeps.
 //
 // MaySleep only looks. A program that stops the ticks of a group has to start them again, after
 // TickAsleep, when anything arrives for it and when the leader's process is gone. Package multiraft
@@ -40,7 +41,7 @@ func (r *raft) restsWithGroup() bool {
 }
 
 // isAtRest reports whether everything in the log is committed, applied and durable here, and
-// nothing waits: no read, no snapshot, no report, no configuration change.
+// nothing waits: no read, no snapshot, no postponed report, no configuration change.
 func (r *raft) isAtRest() bool {
 	// What counts as applied is committed and durable.
 	return r.broken == nil && r.log.Applied() == r.log.LastIndex() && !r.log.Restores() && r.async.isAtRest(r.term) &&
@@ -71,12 +72,15 @@ func (r *raft) leadsAtRest() bool {
 // TickAsleep makes up for n ticks in which the group was asleep: MaySleep was true on this node,
 // and nothing has happened since but heartbeats that the program did not send. On a follower it is
 // the same as n ticks with a heartbeat from the leader after each. On a leader it is the same as n
-// ticks whose heartbeats the members have answered: answered returns how many ticks ago the last
-// answer of a member arrived, and how many ticks ago the newest heartbeat that the member has
-// answered was sent. 0 is the present tick. n or more means that there was none. TickAsleep
-// computes the lease from these numbers. answered is called once for each other member, in the
-// order of their ids. The program has to know that a quorum has answered between any two checks of
-// the quorum.
+// ticks whose heartbeats the members have answered as answered says.
+//
+// answered is called once for each other member, in the order of their ids. It returns two ages in
+// ticks. arrived is the age of the member's last answer. sent is the age of the newest heartbeat
+// that the member has answered; TickAsleep computes the lease from it. An age of 0 means the
+// present tick. An age of n or more means that there is none in these n ticks.
+//
+// TickAsleep does not make a leader at rest step down. So the program has to know that between any
+// two checks of the quorum (Config.CheckQuorum) in this time, a quorum has answered.
 //
 // It takes constant time for each member. On a node that is not at rest it does what TickN does.
 func (rn *RawNode) TickAsleep(n uint64, answered func(id uint64) (arrived, sent uint64)) {
@@ -125,7 +129,7 @@ func (r *raft) leadAsleep(n uint64, answers []uint64) {
 	r.stalledAt, r.stalledTicks = r.log.Stable(), 0
 	checked := r.checkQuorum && checks > 0
 	if r.leases() {
-		r.openReads().round += n // a round in each tick
+		r.openReads().round += n // one in each tick, so that ages in ticks are ages in rounds
 		r.members.Echo(r.id, r.reads.round)
 	}
 	for i := range r.members.Len() {
@@ -142,6 +146,7 @@ func (r *raft) leadAsleep(n uint64, answers []uint64) {
 		arrived, sent := answers[0], answers[1]
 		answers = answers[2:]
 		if arrived < n {
+			// An answer that came before the last check does not count for the next one.
 			active := pr.RecentActive || !checked || arrived <= uint64(r.electionElapsed)
 			pr.HeardFrom()
 			pr.RecentActive = active
@@ -156,7 +161,8 @@ func (r *raft) leadAsleep(n uint64, answers []uint64) {
 	}
 }
 
-// answerAsleep counts n ticks for a member that answers in each of them, until arrived ticks ago.
+// answerAsleep counts n ticks for a member that has answered in each of them up to its last answer.
+// arrived is the age of that answer.
 func (r *raft) answerAsleep(i int, n, arrived uint64) {
 	pr := r.members.Progress(i)
 	count := func(n uint64) {

@@ -20,7 +20,7 @@ type Apply struct {
 	Snapshot pb.Snapshot
 	Entries  []pb.Entry
 	// Durable: the entries were written before this Ready, so they may be applied before its
-	// Writes are made. All that a leader commits is durable there.
+	// Writes are made. On a leader, that is so for every committed entry.
 	Durable bool
 }
 
@@ -88,8 +88,8 @@ type Ready struct {
 	parts []part
 	bytes int
 	taken int // groups
-	// most is the largest number of groups that these arrays have held. So many Readys since have
-	// held much less: calm.
+	// most is the largest number of groups that these arrays have held. calm is the number of
+	// Readys, one after the other up to now, that have held much less, see isOfUse.
 	most, calm int
 
 	// All batches that were ever needed, in the order of peers.
