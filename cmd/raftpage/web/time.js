@@ -22,7 +22,8 @@ export function draw() {
   const past = view.at < view.len ? " You are in the past: what you do now replaces what follows." : "";
   $("now").textContent = `Tick ${view.beat}.${past}`;
   const latest = notable().findLast((r) => r.step <= view.at);
-  $("latest").textContent = $("latest").title = latest ? `Tick ${latest.beat}: ${latest.events.map((e) => e.text.trim()).join("; ").replace(/\.$/, "")}.` : "";
+  const text = latest ? `Tick ${latest.beat}: ${latest.events.map((e) => e.text.trim()).join("; ").replace(/\.$/, "")}.` : "";
+  if ($("latest").textContent !== text) $("latest").textContent = $("latest").title = text; // it is read aloud once
   drawMarks();
 }
 
