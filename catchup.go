@@ -146,10 +146,13 @@ func (r *raft) trackLearners() {
 		id := r.members.ID(i)
 		c := old.find(id)
 		switch {
-		case r.members.IsLearner(i) && c != nil:
+		case r.members.IsLearner(i) && c != nil && r.members.Progress(i).Match >= c.seen:
 			r.catching.list = append(r.catching.list, *c)
 		case r.members.IsLearner(i):
 			first := catchUp{CatchUp: CatchUp{ID: id, Target: r.log.LastIndex()}, running: true, silent: r.limits.electionTicks()}
+			if c != nil { // it was added again: nothing is known of its log
+				first.wait, first.context = c.wait, c.context
+			}
 			r.openCatching().list = append(r.openCatching().list, first)
 		case c != nil && r.members.IsVoter(i):
 			c.State = CatchUpPromoted

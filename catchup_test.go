@@ -427,3 +427,54 @@ func TestAWaitEndsWhileThePromotionIsIllegal(t *testing.T) {
 		t.Errorf("%+v", n.news)
 	}
 }
+
+// A server that is removed and added in one change may have an empty log.
+func TestALearnerThatIsAddedAgainHasToCatchUpAgain(t *testing.T) {
+	c := withLearner(t)
+	c.heal()
+	c.settleTicking(1)
+	c.wantCatchUp(1, 2, CaughtUp)
+	c.isolate(2)
+	if err := c.node(1).AddServer(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	c.change(1, "r2 l2")
+	c.step(pb.Message{Type: pb.MsgHeartbeatResp, From: 2, To: 1, Term: 2})
+	c.tick(1, 1)
+	c.settle()
+	c.wantConfig("voters=(1) learners=(2)", 1)
+	if got := c.wantCatchUp(1, 2, CatchingUp); got.Rounds != 0 || got.Ticks != 1 {
+		t.Errorf("after a tick: %+v", got)
+	}
+	c.heal()
+	c.settleTicking(1)
+	c.wantNews(1, 2, CatchUpPromoted)
+	c.wantConfig("voters=(1 2)", 1)
+}
+
+// Its log may have been as long before, if it had the change before it was committed.
+func TestALearnerThatIsAddedAgainBeginsARound(t *testing.T) {
+	c := newTestCluster(t, 3, nil)
+	c.join(nil)
+	c.elect(1)
+	c.change(1, "l4")
+	c.settleTicking(1)
+	c.wantCatchUp(1, 4, CaughtUp)
+	again, err := pb.ConfChangesFromString("r4 l4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cut = func(m *pb.Message) bool { return m.Type == pb.MsgAppResp && m.From < 4 }
+	if err := c.node(1).ProposeConfChange(pb.ConfChangeV2{Transition: pb.ConfChangeTransitionJointExplicit, Changes: again}); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	c.tick(1, 1)
+	c.isolate(4)
+	c.settleTicking(1)
+	c.heal()
+	c.settleTicking(1)
+	if got := c.wantCatchUp(1, 4, CaughtUp); got.Rounds != 1 || got.Ticks != 0 {
+		t.Errorf("%+v", got)
+	}
+}

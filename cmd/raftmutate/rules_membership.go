@@ -132,6 +132,12 @@ func membershipRemovals() []removal {
 		{"catch-up-illegal", "the wait for a promotion that stays illegal ends", "§4.2.1", []edit{{"add_server.go",
 			`				c.refused++
 `, ``}}},
+		{"catch-up-again", "a learner that is removed and added in one change has to catch up again", "§4.2.1", []edit{{"catchup.go",
+			` && r.members.Progress(i).Match >= c.seen:`, `:`}}},
+		{"catch-up-again-waits", "who waits for it waits on", "§4.2.1", []edit{{"catchup.go",
+			`				first.wait, first.context = c.wait, c.context
+`, `				_ = c
+`}}},
 		{"add-server-context", "the context of AddServer is copied", "ownership", []edit{{"add_server.go",
 			`r.beginAddServer(id, slices.Clone(context))`, `r.beginAddServer(id, context)`}}},
 		{"transfer-repeats", "an order to campaign is repeated with the heartbeats", "§3.10", []edit{{"heartbeat.go",
