@@ -157,6 +157,7 @@ func (s *Store) finish(at int, b *Batch) {
 func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 	g := &s.groups[i]
 	s.lines, s.others = s.lines[:0], false
+	early := s.cfg.SendEarly && !mayCommitChange(ready)
 	for j := range ready.Messages {
 		m := &ready.Messages[j]
 		at := s.peerOf(s.cfg.StoreOf(g.id, m.To))
@@ -164,7 +165,7 @@ func (s *Store) route(i uint32, ready *raft.Ready, rd *Ready) {
 			continue
 		}
 		batches := &rd.late
-		if s.cfg.SendEarly && mayPrecede(m.Type) {
+		if early && mayPrecede(m.Type) {
 			batches = &rd.early
 		}
 		b := s.batchFor(batches, at)

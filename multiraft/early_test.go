@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 )
 
@@ -91,4 +92,59 @@ func TestEntriesOfTheSameReadyAreNotDurable(t *testing.T) {
 		w.deliver()
 		w.finish(lead, w.ready(lead))
 	}
+}
+
+// A server that is removed may leave for good as soon as it learns of that. If the leader could
+// crash and forget that it has committed the removal, nobody might know of it.
+func TestACommittedChangeIsDurableBeforeAnybodyLearnsOfIt(t *testing.T) {
+	w := newWorld(t, 1, 2)
+	w.tune = sendEarly
+	w.start()
+	w.group(1, 1, 2)
+	w.electAll()
+	w.ticks(3)
+	lead := w.leader(1)
+	other := w.stores[2-lead.id]
+	err := lead.store.Do(1, func(n *raft.RawNode) error {
+		return n.ProposeConfChange(pb.ConfChange{Type: pb.ConfChangeRemoveNode, NodeID: other.id})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.finish(lead, w.wantReady(lead, "[MsgApp]", "[]", 1, 0, 0))
+	w.deliver()
+	w.finish(other, w.wantReady(other, "[]", "[MsgAppResp]", 1, 0, 0))
+	w.deliver()
+	rd := w.ready(lead)
+	w.deliver()
+	w.crash(lead.id)
+	if st := other.replicaOf(1).node.BasicStatus(); st.Commit >= rd.Writes[0].HardState.Commit || rd.Applies[0].Durable {
+		t.Fatalf("removed at commit index %d, and the other has forgotten that: %+v", st.Commit, rd.Applies)
+	}
+}
+
+// If not all that is committed is handed out, the rest may hold a change.
+func TestWhatIsCommittedAndNotHandedOutMayBeAChange(t *testing.T) {
+	w := three(t, 1, sendEarly)
+	w.tuneGroup = func(c *raft.Config) { c.MaxCommittedSizePerReady = 1 }
+	for _, m := range w.stores {
+		w.crash(m.id)
+		w.boot(m)
+	}
+	w.electAll()
+	w.ticks(3)
+	lead, others := w.others()
+	for range 2 {
+		if err := w.propose(1, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.finish(lead, w.wantReady(lead, "[MsgApp MsgApp]", "[]", 1, 0, 0))
+	w.deliver()
+	for _, m := range others {
+		w.finish(m, w.wantReady(m, "[]", "[MsgAppResp]", 1, 0, 0))
+	}
+	w.deliver()
+	w.finish(lead, w.wantReady(lead, "[]", "[MsgApp MsgApp]", 1, 0, 1))
+	w.finish(lead, w.wantReady(lead, "[]", "[]", 0, 1, 0))
 }

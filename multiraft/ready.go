@@ -1,6 +1,8 @@
 package multiraft
 
 import (
+	"slices"
+
 	"github.com/ffd200af/raft"
 	pb "github.com/ffd200af/raft/raftpb"
 )
@@ -20,7 +22,8 @@ type Apply struct {
 	Snapshot pb.Snapshot
 	Entries  []pb.Entry
 	// Durable: the entries were written before this Ready, so they may be applied before its
-	// Writes are made. On a leader, that is so for every committed entry.
+	// Writes are made. On a leader, that is so for every committed entry, unless the Ready commits
+	// a configuration change.
 	Durable bool
 }
 
@@ -244,11 +247,24 @@ func (s *Store) collect(id uint64, ready *raft.Ready, rd *Ready) {
 	rd.bytes += payload(ready.Entries) + payload(ready.CommittedEntries)
 }
 
-// areDurable reports whether the committed entries were written before.
+// areDurable reports whether the committed entries were written before, and may be applied.
 func areDurable(ready *raft.Ready) bool {
 	n := len(ready.CommittedEntries)
-	return raft.IsEmptySnap(ready.Snapshot) &&
+	return raft.IsEmptySnap(ready.Snapshot) && !mayCommitChange(ready) &&
 		(len(ready.Entries) == 0 || n == 0 || ready.CommittedEntries[n-1].Index < ready.Entries[0].Index)
+}
+
+// mayCommitChange reports whether the hard state of a Ready commits a configuration change, or may.
+// Nobody may learn of that before it is durable, see raft.Ready.MustSync.
+func mayCommitChange(ready *raft.Ready) bool {
+	if raft.IsEmptyHardState(ready.HardState) {
+		return false
+	}
+	n := len(ready.CommittedEntries)
+	if n == 0 || ready.CommittedEntries[n-1].Index < ready.HardState.Commit {
+		return true // not all that it commits is here
+	}
+	return slices.ContainsFunc(ready.CommittedEntries, func(e pb.Entry) bool { return e.Type != pb.EntryNormal })
 }
 
 func payload(entries []pb.Entry) (n int) {
