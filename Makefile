@@ -79,7 +79,7 @@ planted:
 prove:
 	./.ci/prove $(MINUTES)
 
-# Each safety rule taken out, and who notices: half an hour, or an hour on a busy machine.
+# Each safety rule taken out, and who notices: about two hours on two idle cores.
 mutate:
 	go run ./cmd/raftmutate -write docs/mutations.md
 

@@ -149,7 +149,7 @@ func (t *table) markdown() string {
 	b.WriteString("# What fails when a rule is removed\n\n")
 	b.WriteString("    go run ./cmd/raftmutate -write docs/mutations.md\n\n")
 	b.WriteString("The command removes one rule at a time from the code and runs up to 500 seeds of the simulator, the\n")
-	b.WriteString("explorer with its bounds of CI, and all tests and scripts. It takes half an hour to an hour.\n\n")
+	b.WriteString("explorer with its bounds of CI, and all tests and scripts. It takes about two hours.\n\n")
 	b.WriteString("- \"simulator\": how many seeds it took to notice, from seed 1 on, and the property that was broken.\n")
 	b.WriteString("- \"explorer\": the small worlds in which a property was broken. \".\" means that the explorer does not\n")
 	b.WriteString("  cover the subject; likewise in the column of the simulator.\n")
