@@ -77,7 +77,8 @@ type Config struct {
 	// DeferCommit makes a leader send a new commit index with its next append or heartbeat, and not
 	// in an append of its own. That saves up to half of all messages. A follower may apply an entry
 	// up to HeartbeatTick later. Reads do not wait for that: after its answer to a follower's read,
-	// the leader sends the commit index at once. Nor do configuration changes wait.
+	// the leader sends the commit index at once, unless it is probing that follower. Nor do
+	// configuration changes wait.
 	DeferCommit bool
 
 	// CheckQuorum makes a leader step down when it has not heard from a quorum for

@@ -147,6 +147,7 @@ type Ready struct {
 	// With asynchronous storage writes, MustSync is about the storage message in Messages. Its
 	// Responses may be sent once it and all messages before it are written and, with MustSync,
 	// durable. A program that does not look at MustSync makes every message with Responses durable.
+	// The append that reports a committed configuration change does not wait for the write.
 	MustSync bool
 
 	// DroppedReads are the contexts of reads that cannot be answered: this node knew no leader,

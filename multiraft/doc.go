@@ -44,9 +44,10 @@
 // and the leader makes these before it applies the entry.
 //
 // With [Config.SendEarly] the leader's messages are in [Ready.Early], to be sent before the write,
-// so that the followers write at the same time (thesis §10.2.1). An [Apply] that is Durable may be
-// applied before the write, too. [raft.Config.DeferCommit] saves the messages that only say what is
-// committed. The driver of examples/shards does all three.
+// so that the followers write at the same time (thesis §10.2.1). Messages that may report a
+// committed configuration change wait. An [Apply] that is Durable may be applied before the write,
+// too. [raft.Config.DeferCommit] saves the messages that only say what is committed. The driver of
+// examples/shards does all three.
 //
 // # Sleep
 //

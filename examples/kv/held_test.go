@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +88,32 @@ func (a *askers) wait() {
 
 // TestWhileTheDiskHangsAllRequestsAreAnswered in their time, and while the loop hangs as well. All
 // goes on when the disk does.
+func TestAReplicaWhoseDiskHangsEndsAllTheSame(t *testing.T) {
+	var hangs atomic.Bool
+	reached, release := make(chan struct{}, 1<<10), make(chan struct{})
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(errorfs.Op) error {
+		if hangs.Load() {
+			reached <- struct{}{}
+			<-release
+		}
+		return nil
+	}))
+	s, err := openFirst(disk, "1", map[uint64]string{1: "http://127.0.0.1:1"})
+	must(t, err)
+	r, err := newReplica(options{id: 1, tick: time.Millisecond, timeout: time.Second, log: slog.New(slog.DiscardHandler)}, s)
+	must(t, err)
+	hangs.Store(true)
+	go r.loop.run()
+	<-reached // it elects itself, and writes that
+	if err := r.stopWithin(0); !errors.Is(err, errDiskHangs) {
+		t.Errorf("stop: %v", err)
+	}
+	hangs.Store(false)
+	close(release)
+	<-r.loop.ended
+	must(t, s.close())
+}
+
 func TestWhileTheDiskHangsAllRequestsAreAnswered(t *testing.T) {
 	var disk sync.RWMutex
 	s, err := openFirst(hangingDisk(&disk), "1", map[uint64]string{1: "http://127.0.0.1:1"})

@@ -187,10 +187,17 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 	return l
 }
 
+// errDiskHangs ends a process whose disk does not answer. What is not on the disk was not promised.
+var errDiskHangs = errors.New("the disk does not answer, so the replica ends in the middle of a write")
+
 // stop ends everything in an orderly way, once. What is acknowledged is on disk at any time,
 // so a kill instead of this loses nothing. A replica that was removed gets the time to send its
 // last messages: they may hand over the leadership.
-func (r *replica) stop() error {
+func (r *replica) stop() error { return r.stopWithin(30 * time.Second) }
+
+// stopWithin gives a loop that waits for the disk this time to end. After errDiskHangs the caller
+// has to end the process.
+func (r *replica) stopWithin(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	close(r.loop.stop)
@@ -198,6 +205,8 @@ func (r *replica) stop() error {
 	case <-r.loop.ended:
 	case <-r.store.failed:
 		return r.store.cause // the loop may wait for the engine for ever
+	case <-time.After(limit):
+		return errDiskHangs
 	}
 	var grace time.Duration
 	if errors.Is(r.loop.cause, errRemoved) {
