@@ -115,6 +115,9 @@ func TestTheOutputOfAFailureIsItsTail(t *testing.T) {
 		hang.add(fmt.Sprint(i))
 		crash.add(fmt.Sprint(i))
 	}
+	for range 100 {
+		hang.add("    logger.go:146: stopping\n")
+	}
 	hang.add("SIGQUIT: quit\n")
 	crash.add("panic: why\n")
 	for range 100 {

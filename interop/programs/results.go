@@ -41,7 +41,8 @@ type event struct {
 }
 
 // A tail keeps the lines that best explain why a test failed: the beginning of a panic, else the
-// last lines of its output. It leaves out the stacks of a process that was stopped.
+// last lines of its output. It leaves out the stacks of a process that was stopped, and the log
+// lines of the program, which go on after the failure.
 type tail struct {
 	lines    []string
 	panicked bool
@@ -52,7 +53,8 @@ const keptLines = 30
 
 func (t *tail) add(line string) {
 	t.stopped = t.stopped || strings.HasPrefix(line, "SIGQUIT: quit")
-	if t.stopped || t.panicked && len(t.lines) >= keptLines {
+	logged := strings.HasPrefix(strings.TrimSpace(line), "logger.go:")
+	if logged || t.stopped || t.panicked && len(t.lines) >= keptLines {
 		return
 	}
 	if !t.panicked && strings.HasPrefix(line, "panic: ") {
