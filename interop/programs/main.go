@@ -8,7 +8,7 @@
 // It fetches the programs through the Go module proxy, into a temporary directory. There it lays
 // each of them out twice: once with go.etcd.io/raft/v3 v3.6.0, once with a copy of this tree's
 // packages under the import path that the program uses. The programs' sources stay as published,
-// except for the edits in table.go that v3.6.0 makes necessary.
+// except for the edits in table.go: v3.6.0 makes them necessary, or a test is not stable.
 //
 // For each package it prints how many tests pass with v3.6.0 and how many with this library. It
 // names each test that passes with v3.6.0 and fails with this library, and exits 1 if there is one.
