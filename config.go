@@ -74,11 +74,11 @@ type Config struct {
 	// payload. It must not be smaller than MaxSizePerMsg. 0 means no limit.
 	MaxInflightBytes uint64
 
-	// DeferCommit makes a leader send a new commit index with its next append or heartbeat, and not
-	// in an append of its own. That saves up to half of all messages. A follower may apply an entry
-	// up to HeartbeatTick later. Reads do not wait for that: after its answer to a follower's read,
-	// the leader sends the commit index at once, unless it is probing that follower. Nor do
-	// configuration changes wait.
+	// DeferCommit makes a leader send a new commit index (leaderCommit in thesis Figure 3.1) with
+	// its next append or heartbeat, and not in an append of its own. That saves up to half of all
+	// messages. A follower may apply an entry up to HeartbeatTick later. Reads do not wait for
+	// that: after its answer to a follower's read, the leader sends the commit index at once,
+	// unless it is probing that follower. Nor do configuration changes wait.
 	DeferCommit bool
 
 	// CheckQuorum makes a leader step down when it has not heard from a quorum for

@@ -79,7 +79,8 @@ func TestEntriesOfTheSameReadyAreNotDurable(t *testing.T) {
 	for lead.store.HasReady() {
 		w.finish(lead, w.ready(lead))
 	}
-	for m := others[0]; ; {
+	m := others[0]
+	for range 100 {
 		w.deliver()
 		rd := w.ready(m)
 		if len(rd.Applies) > 0 {
@@ -92,6 +93,7 @@ func TestEntriesOfTheSameReadyAreNotDurable(t *testing.T) {
 		w.deliver()
 		w.finish(lead, w.ready(lead))
 	}
+	t.Fatal("the follower does not catch up")
 }
 
 // A server that is removed may leave for good as soon as it learns of that. If the leader could

@@ -1,7 +1,19 @@
 package main
 
+import "slices"
+
 // doorRemovals take out checks of what comes from outside.
 func doorRemovals() []removal {
+	return slices.Concat(
+		addressRemovals(),
+		termlessRemovals(),
+		contentRemovals(),
+		quarantineRemovals(),
+	)
+}
+
+// addressRemovals are about who may send what to whom.
+func addressRemovals() []removal {
 	return []removal{
 		{"door-recipient", "a message for somebody else is refused", "addressing", []edit{{"message.go",
 			`	if m.To != self && m.To != None {
@@ -25,6 +37,12 @@ func doorRemovals() []removal {
 			`	if m.Term == 0 && !mayBeTermless(m) {`, `	if false {`}}},
 		{"door-counters", "terms and indexes near 2^64 are refused", "bounds", []edit{{"message.go",
 			`if m.Term >= raftlog.MaxCounter || m.Index >= raftlog.MaxCounter || m.LogTerm >= raftlog.MaxCounter || m.Commit >= raftlog.MaxCounter || m.RejectHint >= raftlog.MaxCounter {`, `if false {`}}},
+	}
+}
+
+// termlessRemovals are about messages without a term.
+func termlessRemovals() []removal {
+	return []removal{
 		{"termless-append", "an append without a term is refused", "§3.5", []edit{{"message.go",
 			`	case pb.MsgAppResp, pb.MsgVoteResp:
 		return m.Reject
@@ -85,6 +103,12 @@ func doorRemovals() []removal {
 			`	return !known && index <= r.log.Committed()
 `, `	return false && !known
 `}}},
+	}
+}
+
+// contentRemovals are about entries, snapshots and acknowledgements that cannot be right.
+func contentRemovals() []removal {
+	return []removal{
 		{"never-ticks", "ticks that cannot be counted never pass", "bounds", []edit{{"tick.go",
 			`	if r.electionElapsed < neverTicks-1 {`, `	if r.electionElapsed < neverTicks {`}}},
 		{"applied-before-log", "the log begins no later than behind what is applied", "bounds", []edit{{"raft.go",
@@ -112,6 +136,12 @@ func doorRemovals() []removal {
 				return err
 			}
 `, ``}}},
+	}
+}
+
+// quarantineRemovals are about nodes that have failed, and about the handle of a node.
+func quarantineRemovals() []removal {
+	return []removal{
 		{"quarantine", "a node that is quarantined takes no further part", "bug 25", []edit{{"step.go",
 			`	if r.err() != nil {
 		return r.err()

@@ -1,8 +1,21 @@
 package main
 
+import "slices"
+
 // durabilityRemovals take out rules about what has to be on the disk before it counts, and what is
 // made of a disk at the start.
 func durabilityRemovals() []removal {
+	return slices.Concat(
+		syncRemovals(),
+		acknowledgementRemovals(),
+		unavailableRemovals(),
+		recoveryRemovals(),
+		handedOutRemovals(),
+	)
+}
+
+// syncRemovals are about what is synced, and when.
+func syncRemovals() []removal {
 	return []removal{
 		{"vote-written", "term and vote are one write", "§3.8; bug 1", []edit{{"rawnode.go",
 			`		rd.HardState = hard
@@ -28,6 +41,12 @@ func durabilityRemovals() []removal {
 	r.outbox`, `	rn.lent = false
 	r.termOut, r.voteOut, rn.commitOut = true, true, r.log.Committed()
 	r.outbox`}}},
+	}
+}
+
+// acknowledgementRemovals are about what counts as durable.
+func acknowledgementRemovals() []removal {
+	return []removal{
 		{"own-vote-handed-out", "a vote that was cast since a Ready is not durable with it", "§3.8", []edit{{"rawnode.go",
 			`	rn.lent = false
 	r.outbox`, `	rn.lent = false
@@ -55,6 +74,12 @@ func durabilityRemovals() []removal {
 			` || index >= u.untaken() {`, ` || index >= u.end() {`}}},
 		{"applies-durable", "with asynchronous writes only what is durable is handed out to be applied", "§10.2.1", []edit{{"internal/raftlog/log.go",
 			`	return min(l.Committed()+1, l.unstable.stable)`, `	return l.Committed() + 1`}}},
+	}
+}
+
+// unavailableRemovals are about a Storage that lacks something, for ever or for now.
+func unavailableRemovals() []removal {
+	return []removal{
 		{"short-log-told", "who lacks entries that it has acknowledged notices and stops", "bugs 25, 26", []edit{{"internal/raftlog/log.go",
 			`		return fmt.Errorf("%w: told %d, last index %d", ErrCommitBeyondLog, index, l.LastIndex())
 `, `		index = l.LastIndex()
@@ -95,6 +120,12 @@ func durabilityRemovals() []removal {
 		{"campaign-later", "a campaign waits for entries that it has to look at", "door", []edit{{"election.go",
 			`			r.electionElapsed = r.electionTimeout
 `, ``}}},
+	}
+}
+
+// recoveryRemovals are about what a node starts from.
+func recoveryRemovals() []removal {
+	return []removal{
 		{"acknowledged-let-go", "what is acknowledged is let go of", "bounds", []edit{{"send.go",
 			`	own.Snapshot, own.Entries = nil, nil
 `, `	_ = own
@@ -115,6 +146,12 @@ func durabilityRemovals() []removal {
 `}}},
 		{"dead-disk", "a leader whose own disk is silent steps down", "§6.2", []edit{{"tick.go",
 			`if r.tickStorage(); r.role != StateLeader {`, `if r.role != StateLeader {`}}},
+	}
+}
+
+// handedOutRemovals are about arrays that were handed out.
+func handedOutRemovals() []removal {
+	return []removal{
 		{"node-batch", "a batch that an application has in hand stays as it is", "ownership", []edit{{"node.go",
 			`c.ReuseMemory && !c.AsyncStorageWrites`, `c.ReuseMemory`}}},
 		{"handed-out-messages", "messages that were handed out are never written again", "ownership", []edit{{"send.go",

@@ -1,8 +1,24 @@
 package main
 
+import "slices"
+
 // electionRemovals take out rules of elections: votes, terms, pre-vote, check-quorum, who may
 // campaign and when.
 func electionRemovals() []removal {
+	return slices.Concat(
+		voteRemovals(),
+		ownVoteRemovals(),
+		preVoteRemovals(),
+		leaderKnownRemovals(),
+		campaignRemovals(),
+		timerRemovals(),
+		checkQuorumRemovals(),
+		orderRemovals(),
+	)
+}
+
+// voteRemovals are about terms and votes.
+func voteRemovals() []removal {
 	return []removal{
 		{"up-to-date", "a vote goes only to a log that is at least as up-to-date", "§3.6.1", []edit{{"message.go",
 			`return req.last.Term > own.Term || req.last.Term == own.Term && req.last.Index >= own.Index`, `return true`}}},
@@ -67,6 +83,12 @@ func electionRemovals() []removal {
 			`return n/2 + 1`, `return (n + 1) / 2`}}},
 		{"joint-votes", "in a joint configuration it takes both halves to win", "§4.3", []edit{{"quorum/arithmetic.go",
 			`case a == VoteWon && b == VoteWon:`, `case a == VoteWon || b == VoteWon:`}}},
+	}
+}
+
+// ownVoteRemovals are about a candidate's own vote, and answers that wait for the term.
+func ownVoteRemovals() []removal {
+	return []removal{
 		{"own-vote-elects", "a candidate leads only when its own vote is durable", "§3.8", []edit{{"election.go",
 			`case result == quorum.VoteWon && !r.ownVotePending:`, `case result == quorum.VoteWon:`}}},
 		{"own-vote-counts", "a candidate counts its own vote when that is durable", "§3.8; bug 4", []edit{{"election.go",
@@ -96,6 +118,12 @@ func electionRemovals() []removal {
 			`	if r.async == nil || r.async.durableTerm == r.term {`, `	if true {`}}},
 		{"own-vote-of-term", "the own vote of an earlier campaign does not count in a later one", "§3.4", []edit{{"election.go",
 			`if !r.ownVotePending || r.term != term || r.role != StateCandidate {`, `if !r.ownVotePending || r.role != StateCandidate {`}}},
+	}
+}
+
+// preVoteRemovals are about pre-votes.
+func preVoteRemovals() []removal {
+	return []removal{
 		{"pre-vote-term", "a pre-vote changes nobody's term", "§9.6", []edit{{"step.go",
 			`if m.Type == pb.MsgPreVote {`, `if false {`}}},
 		{"pre-vote-vote", "a pre-vote is no vote", "§9.6", []edit{{"election.go",
@@ -115,6 +143,12 @@ func electionRemovals() []removal {
 			`		if m.Type == pb.MsgVoteResp {
 			return`, `		if m.Type == pb.MsgVoteResp || m.Type == pb.MsgPreVoteResp {
 			return`}}},
+	}
+}
+
+// leaderKnownRemovals are about nodes that hear from a leader, or have just done so.
+func leaderKnownRemovals() []removal {
+	return []removal{
 		{"stickiness", "who hears from a leader takes no part in an election", "§4.2.3; bug 40", []edit{{"check_quorum.go",
 			`return r.checkQuorum && !req.transfer && (heard || r.hasPromised())`, `return r.checkQuorum && !req.transfer && heard && false`}}},
 		{"stickiness-transfer", "unless the leader itself has ordered it", "§4.2.3", []edit{{"check_quorum.go",
@@ -125,6 +159,12 @@ func electionRemovals() []removal {
 			`if r.role == StateFollower && r.lead != None {`, `if false {`}}},
 		{"silent-leader-learner", "and who never votes", "§6.4", []edit{{"tick.go",
 			`if r.role == StateFollower && r.lead != None {`, `if r.isVoter && r.role == StateFollower && r.lead != None {`}}},
+	}
+}
+
+// campaignRemovals are about who campaigns, and whom it asks.
+func campaignRemovals() []removal {
+	return []removal{
 		{"campaign-unapplied", "nobody campaigns with a committed configuration change that is not applied", "§4.1; bug 36", []edit{{"election.go",
 			`	return !pending, nil`, `	return true, nil`}}},
 		{"campaign-snapshot", "nobody campaigns before its snapshot is durable", "§5", []edit{{"election.go",
@@ -140,6 +180,12 @@ func electionRemovals() []removal {
 			`	if r.hasPromised() && !req.transfer {`, `	if !r.isVoter || r.hasPromised() && !req.transfer {`}}},
 		{"candidate-asks-learners", "a campaign that follows an undecided one asks learners too", "live majority", []edit{{"election.go",
 			`	undecided := r.role != StateFollower`, `	undecided := false`}}},
+	}
+}
+
+// timerRemovals are about election timers.
+func timerRemovals() []removal {
+	return []removal{
 		{"random-timeout", "election timeouts are drawn at random", "§3.4", []edit{{"timeout.go",
 			`return base + int(g.next()%uint64(base))`, `return base`}}},
 		{"timeouts-differ", "nodes that share a seed do not time out in step", "§3.4", []edit{{"timeout.go",
@@ -173,6 +219,12 @@ func electionRemovals() []removal {
 			`r.lead == None && req.last != last && req.upToDate(last)`, `r.lead == None && req.upToDate(last)`}}},
 		{"gives-way-leader", "nor while a leader is known", "§3.4", []edit{{"election.go",
 			`r.lead == None && req.last != last && req.upToDate(last)`, `req.last != last && req.upToDate(last)`}}},
+	}
+}
+
+// checkQuorumRemovals are about how a leader begins and ends.
+func checkQuorumRemovals() []removal {
+	return []removal{
 		{"no-op", "a leader begins with an entry of its own term", "§3.6.2, §6.4", []edit{{"election.go",
 			`	noop := [1]pb.Entry{}
 	traceAppend(r, noop[:])
@@ -185,6 +237,12 @@ func electionRemovals() []removal {
 			`	if r.role != StateFollower {
 		r.becomeFollower(r.term, from)
 	}`, ``}}},
+	}
+}
+
+// orderRemovals are about orders to campaign.
+func orderRemovals() []removal {
+	return []removal{
 		{"order-waits", "an order to campaign waits for configuration changes to be applied", "§3.10; bug 36", []edit{{"transfer.go",
 			`		r.postponed.campaignUntil = 0
 		return nil

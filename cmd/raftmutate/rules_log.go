@@ -1,8 +1,21 @@
 package main
 
+import "slices"
+
 // logRemovals take out rules of replication: what a follower takes, what a leader counts, what is
 // committed.
 func logRemovals() []removal {
+	return slices.Concat(
+		commitRemovals(),
+		appendRemovals(),
+		matchRemovals(),
+		storageRemovals(),
+		cacheRemovals(),
+	)
+}
+
+// commitRemovals are about what is committed.
+func commitRemovals() []removal {
 	return []removal{
 		{"own-term", "only entries of the leader's own term are committed by counting", "§3.6.2, Figure 3.7; bug 10", []edit{{"commit.go",
 			` || index < r.termStart {`, ` {`}}},
@@ -25,6 +38,12 @@ func logRemovals() []removal {
 		n := value(&ms.tracking.progress[i])
 		if kind&inIncoming != 0 {`, `		n := value(&ms.tracking.progress[i])
 		if kind&(inIncoming|isLearner) != 0 {`}}},
+	}
+}
+
+// appendRemovals are about what a follower takes and cuts off.
+func appendRemovals() []removal {
+	return []removal{
 		{"commit-matched", "a follower commits no further than this append has matched", "§3.5; bug 11", []edit{{"append.go",
 			`min(req.commit(), matched)`, `min(req.commit(), r.log.LastIndex())`}}},
 		{"acknowledge-matched", "a follower acknowledges what this append has matched, not its own last entry", "§3.5; bug 12", []edit{{"append.go",
@@ -54,6 +73,12 @@ func logRemovals() []removal {
 			`	if index <= l.Committed() {
 		return nil`, `	if index == l.Committed() {
 		return nil`}}},
+	}
+}
+
+// matchRemovals are about the search for where logs agree.
+func matchRemovals() []removal {
+	return []removal{
 		{"hint-is-no-match", "where logs can agree is not yet where they do", "§3.5; bug 15", []edit{{"append.go",
 			`	next := resp.hint().Index
 `, `	next := resp.hint().Index
@@ -79,6 +104,12 @@ func logRemovals() []removal {
 		{"unreachable-quiet", "a dead peer does not keep the application busy", "§3.3", []edit{{"append.go",
 			`		pr.Quiet(r.log.LastIndex(), r.commitOwed())
 `, ``}}},
+	}
+}
+
+// storageRemovals are about what Storage answers.
+func storageRemovals() []removal {
+	return []removal{
 		{"compacted-by-snapshot", "who lacks entries that are gone gets a snapshot", "Figure 5.3; bug 19", []edit{{"append.go",
 			`		case errors.Is(err, ErrCompacted):
 			return r.buildSnapshot(to, pr)`, `		case errors.Is(err, ErrCompacted):
@@ -96,6 +127,12 @@ func logRemovals() []removal {
 		if false && len(entries) == 0`}}},
 		{"storage-checked", "what Storage answers is looked at before it is believed", "bug 20", []edit{{"internal/raftlog/log.go",
 			`	if n == 0 || n > hi-lo || entries[0].Index != lo || entries[n-1].Index != lo+n-1 {`, `	if n == 0 && hi == lo {`}}},
+	}
+}
+
+// cacheRemovals are about entries in memory.
+func cacheRemovals() []removal {
+	return []removal{
 		{"published-arrays", "what was handed out is never written again", "ownership", []edit{{"internal/raftlog/chunks.go",
 			`live, dead := c.newest.entries[:n:n],`, `live, dead := c.newest.entries[:n],`}}},
 		{"memory-truncated", "what was cut off does not come back from memory", "§3.5", []edit{{"internal/raftlog/unstable.go",

@@ -1,7 +1,21 @@
 package main
 
+import "slices"
+
 // membershipRemovals take out rules of configuration changes, catching up, and leadership transfer.
 func membershipRemovals() []removal {
+	return slices.Concat(
+		changeTimeRemovals(),
+		configurationRemovals(),
+		catchUpRemovals(),
+		changeSearchRemovals(),
+		learnerRemovals(),
+		transferRemovals(),
+	)
+}
+
+// changeTimeRemovals are about when a change is proposed and takes effect.
+func changeTimeRemovals() []removal {
 	return []removal{
 		{"one-change", "one configuration change is under way at a time", "§4.1; bug 35", []edit{{"membership.go",
 			`	if pending > max(r.log.Applied(), r.effective) {`, `	if false {`}}},
@@ -46,6 +60,12 @@ func membershipRemovals() []removal {
 `}}},
 		{"order-after-snapshot", "an order to campaign is obeyed when the snapshot that it waits for is durable", "§3.10; §5", []edit{{"storage_writes.go",
 			`	if restored && r.postponed != nil {`, `	if false && restored {`}}},
+	}
+}
+
+// configurationRemovals are about which configurations follow each other, and who counts in them.
+func configurationRemovals() []removal {
+	return []removal{
 		{"one-voter", "a simple change alters one voter at most", "§4.1", []edit{{"confchange/config.go",
 			`n > 1 {`, `n > 99 {`}}},
 		{"joint-outgoing", "a joint configuration needs the majority of the old one, too", "§4.3", []edit{{"confchange/config.go",
@@ -97,6 +117,12 @@ func membershipRemovals() []removal {
 			`	case r.members.Find(r.id) < 0:`, `	case false:`}}},
 		{"strangers-answer", "answers of strangers do not count", "§4.1", []edit{
 			{"step.go", `if IsResponseMsg(m.Type) && !IsLocalMsgTarget(m.From) && r.members.Find(m.From) < 0 {`, `if false {`}}},
+	}
+}
+
+// catchUpRemovals are about servers that catch up.
+func catchUpRemovals() []removal {
+	return []removal{
 		{"caught-up", "a server votes when it has caught up", "§4.2.1", []edit{{"add_server.go",
 			`		case member && !c.promoting && c.State == CaughtUp && !r.isSilent(c):`, `		case member && !c.promoting:`}}},
 		{"catch-up-gives-up", "nobody waits for ever for a server that does not catch up", "§4.2.1", []edit{{"catchup.go",
@@ -105,6 +131,12 @@ func membershipRemovals() []removal {
 `}}},
 		{"refused-again", "a server that the application refused can be asked for again", "§4.2.1", []edit{{"add_server.go",
 			`		return c.wait == nobodyWaits && r.members.Find(c.ID) < 0`, `		return false`}}},
+	}
+}
+
+// changeSearchRemovals are about the search for changes in the log.
+func changeSearchRemovals() []removal {
+	return []removal{
 		{"changes-appended", "a follower sees the configuration changes that it appends", "§4.1", []edit{{"internal/raftlog/log.go",
 			`	l.changes.appended(fresh, at, l.applied)
 `, ``}}},
@@ -121,6 +153,12 @@ func membershipRemovals() []removal {
 	if l.changes.list == nil && l.changes.from <= lo+1 {`}}},
 		{"changes-forgotten", "what is applied is forgotten", "bounds", []edit{{"internal/raftlog/config_entries.go",
 			`len(all) >= manyChanges && all[len(all)/2] <= applied`, `len(all) < 0`}}},
+	}
+}
+
+// learnerRemovals are about learners that are awaited.
+func learnerRemovals() []removal {
+	return []removal{
 		{"newcomer-time", "a newcomer has an election timeout to show up", "§6.2", []edit{{"tracker/members.go",
 			`			pr.RecentActive = true
 `, ``}}},
@@ -140,6 +178,12 @@ func membershipRemovals() []removal {
 `}}},
 		{"add-server-context", "the context of AddServer is copied", "ownership", []edit{{"add_server.go",
 			`r.beginAddServer(id, slices.Clone(context))`, `r.beginAddServer(id, context)`}}},
+	}
+}
+
+// transferRemovals are about transfers of the leadership.
+func transferRemovals() []removal {
+	return []removal{
 		{"transfer-repeats", "an order to campaign is repeated with the heartbeats", "§3.10", []edit{{"heartbeat.go",
 			`	if r.transferee != None && r.outbox.beats == 1 {`, `	if false {`}}},
 		{"transfer-refused", "a transfer ends at once if the target refuses", "§3.10", []edit{{"step.go",

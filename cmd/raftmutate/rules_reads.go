@@ -1,7 +1,14 @@
 package main
 
+import "slices"
+
 // readRemovals take out rules of linearizable reads and of leases.
 func readRemovals() []removal {
+	return slices.Concat(roundRemovals(), askRemovals(), aloneRemovals(), leaseRemovals())
+}
+
+// roundRemovals are about rounds that confirm reads.
+func roundRemovals() []removal {
 	return []removal{
 		{"read-first-commit", "a read waits for the first commit of the term", "§6.4; bug 43", []edit{
 			{"read.go", `r.reads.queue.At(n-1).round == 0 && r.log.Committed() >= r.termStart`, `r.reads.queue.At(n-1).round == 0`},
@@ -17,6 +24,12 @@ func readRemovals() []removal {
 		{"read-own-echo", "the leader confirms its own rounds", "§6.4", []edit{{"read.go",
 			`	r.members.Echo(r.id, rs.round)
 `, ``}}},
+	}
+}
+
+// askRemovals are about reads of followers, and reads that are dropped.
+func askRemovals() []removal {
+	return []removal{
 		{"read-unique", "an answer that comes twice answers one read", "§6.4; bug 44", []edit{{"read.go",
 			`		rd.context, rd.asked = rs.unique(rd.context)
 `, `		rd.asked = rd.context
@@ -65,6 +78,12 @@ func readRemovals() []removal {
 			`r.role != StateFollower || r.outbox.asks ||`, `r.role != StateFollower || !r.outbox.empty() ||`}}},
 		{"read-bound", "the reads that wait are bounded", "bounds", []edit{{"read.go",
 			`	case rs.queue.Len() >= rs.most || len(rs.answers) >= rs.most:`, `	case false:`}}},
+	}
+}
+
+// aloneRemovals are about reads where few can confirm them.
+func aloneRemovals() []removal {
+	return []removal{
 		{"read-singleton", "a leader that does not vote asks the one that does", "§6.4", []edit{{"heartbeat.go",
 			`	if r.members.DecidesAlone(r.id) {
 		r.startRound()`, `	if r.members.DecidesAlone(r.members.ID(0)) {
@@ -77,6 +96,12 @@ func readRemovals() []removal {
 		{"read-reconfirm", "a read is confirmed by the quorum of the configuration as it is", "§6.4; §4.1", []edit{{"membership.go",
 			`	r.reconfirmReads()
 `, ``}}},
+	}
+}
+
+// leaseRemovals are about leases.
+func leaseRemovals() []removal {
+	return []removal{
 		{"lease-length", "a lease ends before anybody can be elected", "§6.4.1; bug 46", []edit{{"lease.go",
 			`r.clock-r.lease.start < r.limits.leaseTicks()`, `r.clock-r.lease.start < r.limits.leaseTicks()+uint64(r.limits.electionTicks())`}}},
 		{"lease-margin", "a lease allows for clocks that drift", "§6.4.1; bug 46", []edit{{"raft.go",

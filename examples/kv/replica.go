@@ -188,7 +188,7 @@ func newLoop(node *raft.RawNode, s *store, peers *transport, opts options) *loop
 }
 
 // errDiskHangs ends a process whose disk does not answer. What is not on the disk was not promised.
-var errDiskHangs = errors.New("the disk does not answer, so the replica ends in the middle of a write")
+var errDiskHangs = errors.New("the disk does not answer: the replica ends in the middle of a write")
 
 // stop ends everything in an orderly way, once. What is acknowledged is on disk at any time,
 // so a kill instead of this loses nothing. A replica that was removed gets the time to send its

@@ -3,6 +3,7 @@ package explore
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ffd200af/raft"
@@ -143,6 +144,18 @@ const (
 
 // Worlds returns the worlds that are explored. Their bounds grow.
 func Worlds() []World {
+	return slices.Concat(
+		electionWorlds(),
+		readyWorlds(),
+		preVoteWorlds(),
+		asynchronousWorlds(),
+		membershipWorlds(),
+		readWorlds(),
+	)
+}
+
+// electionWorlds are about elections, and what follows a reign.
+func electionWorlds() []World {
 	three := []uint64{1, 2, 3}
 	return []World{
 		{
@@ -185,6 +198,13 @@ func Worlds() []World {
 				{Campaigns: 4},
 			},
 		},
+	}
+}
+
+// readyWorlds are about when a Ready is taken, and what comes before its end.
+func readyWorlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
 		{
 			Name: "batches", About: "three voters: a Ready answers many inputs, and crashes come behind its write",
 			Nodes: 3, Voters: three, Alike: three, Batches: true,
@@ -221,6 +241,13 @@ func Worlds() []World {
 				{Campaigns: 3, Changes: 1, Proposals: 1},
 			},
 		},
+	}
+}
+
+// preVoteWorlds are about pre-votes.
+func preVoteWorlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
 		{
 			Name: "pre-vote", About: "three voters with pre-vote",
 			Nodes: 3, Voters: three, Alike: three, PreVote: true,
@@ -232,6 +259,13 @@ func Worlds() []World {
 				{Campaigns: 2, Proposals: 1, Restarts: 1},
 			},
 		},
+	}
+}
+
+// asynchronousWorlds are about asynchronous storage writes.
+func asynchronousWorlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
 		{
 			Name: "async", About: "three voters that write and apply asynchronously",
 			Nodes: 3, Voters: three, Alike: three, Async: true,
@@ -263,6 +297,13 @@ func Worlds() []World {
 				{Campaigns: 1, Changes: 2},
 			},
 		},
+	}
+}
+
+// membershipWorlds are about configuration changes.
+func membershipWorlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
 		{
 			Name: "remove", About: "a leader of three removes voters, itself included, and takes one back",
 			Nodes: 3, Voters: three, Led: true, Changes: []string{"r1", "r2", "r3", "v3"},
@@ -303,6 +344,13 @@ func Worlds() []World {
 				{Campaigns: 1, Changes: 2, Restarts: 1},
 			},
 		},
+	}
+}
+
+// readWorlds are about reads and snapshots.
+func readWorlds() []World {
+	three := []uint64{1, 2, 3}
+	return []World{
 		{
 			Name: "reads", About: "linearizable reads on leaders and followers while leaders change",
 			Nodes: 3, Voters: three, Alike: three, Led: true,

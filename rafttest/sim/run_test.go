@@ -177,7 +177,10 @@ func TestAnIDThatComesBackWithoutItsDiskIsNoticed(t *testing.T) {
 }
 
 // lostDiskBreaks are the properties that need what a lost disk has had.
-var lostDiskBreaks = []property.Name{property.ElectionSafety, property.LeaderCompleteness, property.LogMatching, property.CommitSafety, property.StateMachineSafety, property.OneVote}
+var lostDiskBreaks = []property.Name{
+	property.ElectionSafety, property.LeaderCompleteness, property.LogMatching,
+	property.CommitSafety, property.StateMachineSafety, property.OneVote,
+}
 
 func TestAFailureTellsItsStory(t *testing.T) {
 	cfg := Config{Seed: 3, NewMachine: func() StateMachine { return &forgetful{KV: NewKV()} }, Command: KVCommand, Query: KVQuery}

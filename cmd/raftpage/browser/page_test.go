@@ -129,9 +129,8 @@ func (v *visit) teaches(t *testing.T) {
 	v.WantText("#record", "entry 5 (“b”, term 1) of S1 was overwritten by the entry 5 of term ")
 }
 
-// teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by
-// crashes.
-func (v *visit) teachesOnDetours(*testing.T) {
+// breaksTheMajority does the tasks up to the line that cuts the leader off.
+func (v *visit) breaksTheMajority() {
 	v.Run(chromedp.Navigate(v.address))
 	v.Want(count(".node") + " === 5")
 	v.pick("#speed", "60")
@@ -141,6 +140,12 @@ func (v *visit) teachesOnDetours(*testing.T) {
 	v.WantText("#coach", "3 of 8. ")
 	v.drag(180, 80, 565, 270)
 	v.WantText("#coach", "4 of 8. ")
+}
+
+// teachesOnDetours lets time pass where the tasks say otherwise, and breaks the majority by
+// crashes.
+func (v *visit) teachesOnDetours(*testing.T) {
+	v.breaksTheMajority()
 	v.Click("#play") // and proposes nothing
 	v.WantText("#coach", "4 of 8. There is no leader now. Play on until there is one.")
 	v.Want(count(".node.leader") + " === 1")
@@ -171,15 +176,7 @@ func (v *visit) teachesOnDetours(*testing.T) {
 
 // teachesWhoMendsEarly mends the links while the old leader still leads.
 func (v *visit) teachesWhoMendsEarly(*testing.T) {
-	v.Run(chromedp.Navigate(v.address))
-	v.Want(count(".node") + " === 5")
-	v.pick("#speed", "60")
-	v.Click("#play")
-	v.WantText("#coach", "2 of 8. ")
-	v.tap("#propose")
-	v.WantText("#coach", "3 of 8. ")
-	v.drag(180, 80, 565, 270)
-	v.WantText("#coach", "4 of 8. ")
+	v.breaksTheMajority()
 	v.tap("#propose")
 	v.Click("#play")
 	v.WantText("#coach", "5 of 8. ")
